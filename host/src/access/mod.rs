@@ -1,0 +1,25 @@
+//! Who may do what: users, roles, permissions, passwords and tokens.
+//!
+//! Knows `records::Store`, in which it keeps its documents, and nothing of HTTP. A password leaves this module in no
+//! form, not even hashed, and no error or log line here names one.
+
+mod accounts;
+mod check;
+mod denial;
+mod directory;
+mod error;
+mod passwords;
+mod permissions;
+mod role;
+mod tokens;
+mod validate;
+mod verified;
+
+pub use accounts::{Access, AccessOptions, FirstAdmin, NewUser, UserChange};
+pub use denial::{AttributeDenial, Denial, TableDenial, Unauthorized};
+pub use error::{AccessError, AccessErrorKind, AuthenticationError};
+pub use passwords::{HashCost, random_password};
+pub use permissions::{AttributePermissions, Permissions, Right, StructureRight, TablePermissions};
+pub use role::{Role, SUPER_USER_ROLE, User};
+pub use tokens::{SigningKey, TokenPair, TokenUse};
+pub use validate::{RoleErrors, RoleRequest};

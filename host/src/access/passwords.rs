@@ -1,0 +1,106 @@
+//! Password hashes: Argon2id, computed on blocking threads, only so many at once.
+//!
+//! One computation takes about 20 ms and 19 MiB on purpose. Without a bound, a burst of logins would take the machine.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use rand::Rng;
+use tokio::sync::Semaphore;
+
+use super::error::{AccessError, AccessErrorKind, AuthenticationError};
+
+/// A longer one is refused when it is set and is wrong when it is tried.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+/// Logins that may wait for a computation, for each that may run.
+const WAITING_PER_RUNNING: usize = 32;
+const SALT_BYTES: usize = 16;
+
+/// What one hash costs. The default is OWASP's first choice for Argon2id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashCost {
+    pub memory_kib: u32,
+    pub passes: u32,
+}
+
+impl Default for HashCost {
+    fn default() -> Self {
+        HashCost { memory_kib: 19 * 1024, passes: 2 }
+    }
+}
+
+/// Computes and checks password hashes.
+#[derive(Debug)]
+pub(super) struct Passwords {
+    params: Params,
+    running: Semaphore,
+    waiting: Semaphore,
+    /// Checked when there is no such user, so that the answer takes as long as for one that exists.
+    decoy: String,
+}
+
+impl Passwords {
+    pub fn new(cost: HashCost, at_once: usize) -> Result<Self, AccessError> {
+        let params = Params::new(cost.memory_kib, cost.passes, 1, None)
+            .map_err(|error| AccessError::invalid(format!("The cost of password hashes is out of range: {error}")))?;
+        let at_once = at_once.max(1);
+        let decoy = hash(&params, random_password().as_bytes())?;
+        Ok(Passwords {
+            params,
+            running: Semaphore::new(at_once),
+            waiting: Semaphore::new(at_once.saturating_mul(1 + WAITING_PER_RUNNING)),
+            decoy,
+        })
+    }
+
+    /// The hash of a new password, as a PHC string.
+    pub async fn hash(self: &Arc<Self>, password: String) -> Result<String, AccessError> {
+        let this = Arc::clone(self);
+        self.run(move || hash(&this.params, password.as_bytes()))
+            .await
+            .map_err(|_| AccessError::new(AccessErrorKind::Busy, AuthenticationError::Busy.to_string()))?
+    }
+
+    /// True if the password is the one that was hashed. `None` stands for a user that does not exist.
+    pub async fn verify(
+        self: &Arc<Self>,
+        password: String,
+        hashed: Option<String>,
+    ) -> Result<bool, AuthenticationError> {
+        let this = Arc::clone(self);
+        self.run(move || {
+            let exists = hashed.is_some();
+            let hashed = hashed.as_deref().unwrap_or(&this.decoy);
+            let matches = Argon2::default().verify_password(password.as_bytes(), hashed).is_ok();
+            exists && matches && password.len() <= MAX_PASSWORD_BYTES
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AuthenticationError> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| AuthenticationError::Busy)?;
+        let _running = self.running.acquire().await.map_err(|_| AuthenticationError::Unavailable)?;
+        tokio::task::spawn_blocking(compute).await.map_err(|_| AuthenticationError::Unavailable)
+    }
+}
+
+fn hash(params: &Params, password: &[u8]) -> Result<String, AccessError> {
+    let mut salt = [0_u8; SALT_BYTES];
+    rand::rng().fill_bytes(&mut salt);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+        .hash_password_with_salt(password, &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| AccessError::caused_by("The password cannot be hashed", error.to_string()))
+}
+
+/// A password for the first administrator: 144 bits in letters that survive copying.
+pub fn random_password() -> String {
+    use base64::Engine;
+    let mut bytes = [0_u8; 18];
+    rand::rng().fill_bytes(&mut bytes);
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}

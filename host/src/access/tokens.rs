@@ -1,0 +1,138 @@
+//! Signed tokens (JWT, HS256). A token names its user and is worth nothing without the account: every use looks the
+//! account up again.
+
+use std::io::Write;
+use std::path::Path;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::error::{AccessError, AuthenticationError};
+use super::role::User;
+use crate::records::Timestamp;
+
+const KEY_BYTES: usize = 64;
+/// Below this many bytes HS256 is weaker than its hash.
+const SHORTEST_KEY: usize = 32;
+
+/// What a token is good for; its `sub` claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenUse {
+    Operation,
+    Refresh,
+}
+
+/// What `create_authentication_tokens` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenPair {
+    pub operation_token: String,
+    pub refresh_token: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Claims {
+    pub username: String,
+    pub super_user: bool,
+    /// The account's generation: a changed password or a new account of the same name makes old tokens worthless.
+    pub generation: u64,
+    pub iat: u64,
+    pub exp: u64,
+    pub sub: TokenUse,
+}
+
+/// The secret that signs tokens.
+pub struct SigningKey(Vec<u8>);
+
+impl SigningKey {
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, AccessError> {
+        if bytes.len() < SHORTEST_KEY {
+            return Err(AccessError::invalid(format!(
+                "The key that signs tokens has {} bytes; it must have at least {SHORTEST_KEY}",
+                bytes.len()
+            )));
+        }
+        Ok(SigningKey(bytes))
+    }
+
+    /// Reads the key, or makes one and writes it to a file that only its owner can read.
+    pub fn from_file(path: &Path) -> Result<Self, AccessError> {
+        match std::fs::read(path) {
+            Ok(bytes) => SigningKey::from_bytes(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => SigningKey::create(path),
+            Err(error) => Err(key_file_error(path, error)),
+        }
+    }
+
+    fn create(path: &Path) -> Result<Self, AccessError> {
+        let mut bytes = vec![0_u8; KEY_BYTES];
+        rand::rng().fill_bytes(&mut bytes);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(path).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_all()
+        });
+        written.map_err(|error| key_file_error(path, error))?;
+        Ok(SigningKey(bytes))
+    }
+}
+
+fn key_file_error(path: &Path, error: std::io::Error) -> AccessError {
+    AccessError::caused_by(&format!("The key that signs tokens cannot be read or written at {}", path.display()), error)
+}
+
+/// Makes and checks tokens.
+pub(super) struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+impl Tokens {
+    pub fn new(key: &SigningKey) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        // Expiry is judged below, by the host's clock, to the second and with a sentence of its own.
+        validation.validate_exp = false;
+        Tokens {
+            encoding: EncodingKey::from_secret(&key.0),
+            decoding: DecodingKey::from_secret(&key.0),
+            validation,
+        }
+    }
+
+    pub fn issue(
+        &self,
+        user: &User,
+        generation: u64,
+        sub: TokenUse,
+        now: Timestamp,
+        lifetime_seconds: u64,
+    ) -> Result<String, AccessError> {
+        let iat = now.as_millis() / 1000;
+        let claims = Claims {
+            username: user.username.clone(),
+            super_user: user.role.is_super_user(),
+            generation,
+            iat,
+            exp: iat.saturating_add(lifetime_seconds),
+            sub,
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .map_err(|error| AccessError::caused_by("The token cannot be signed", error))
+    }
+
+    /// The claims of a token with a good signature that has not expired, whatever its use.
+    pub fn read(&self, token: &str, now: Timestamp) -> Result<Claims, AuthenticationError> {
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(|_| AuthenticationError::InvalidToken)?
+            .claims;
+        if claims.exp <= now.as_millis() / 1000 {
+            return Err(AuthenticationError::TokenExpired);
+        }
+        Ok(claims)
+    }
+}

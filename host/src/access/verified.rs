@@ -1,0 +1,63 @@
+//! Remembers which name and password have just been found right, so that Basic authentication does not pay for a password
+//! hash with every request.
+//!
+//! Keeps no password: only a hash of name, password and the account's generation under a key that lives and dies with the
+//! process. A changed password changes the generation, so what was remembered for it can never match again.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use rand::Rng;
+use sha2::{Digest, Sha256};
+
+type Fingerprint = [u8; 32];
+
+/// At most twice this many are remembered: when the young half is full it becomes the old half, and the old one goes.
+const HALF: usize = 2048;
+
+#[derive(Debug, Default)]
+struct Halves {
+    young: HashSet<Fingerprint>,
+    old: HashSet<Fingerprint>,
+}
+
+pub(super) struct Verified {
+    key: [u8; 32],
+    halves: Mutex<Halves>,
+}
+
+impl Verified {
+    pub fn new() -> Self {
+        let mut key = [0_u8; 32];
+        rand::rng().fill_bytes(&mut key);
+        Verified { key, halves: Mutex::default() }
+    }
+
+    pub fn fingerprint(&self, username: &str, generation: u64, password: &str) -> Fingerprint {
+        let mut hasher = Sha256::new();
+        hasher.update(self.key);
+        hasher.update(generation.to_le_bytes());
+        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        hasher.update((username.len() as u64).to_le_bytes());
+        hasher.update(username.as_bytes());
+        hasher.update(password.as_bytes());
+        hasher.finalize().into()
+    }
+
+    pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
+        let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.young.contains(fingerprint) || halves.old.contains(fingerprint)
+    }
+
+    pub fn remember(&self, fingerprint: Fingerprint) {
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        if halves.young.len() >= HALF {
+            halves.old = std::mem::take(&mut halves.young);
+        }
+        halves.young.insert(fingerprint);
+    }
+
+    pub fn forget_all(&self) {
+        *self.halves.lock().unwrap_or_else(PoisonError::into_inner) = Halves::default();
+    }
+}

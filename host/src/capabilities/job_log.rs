@@ -1,0 +1,103 @@
+//! The log of a job: lines from the guest's `log` capability and from its stdout and stderr. The tail is kept, in bounded
+//! memory; what had to go is counted.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+/// Longest line that is kept whole.
+const MAX_LINE_BYTES: usize = 4 * 1024;
+/// Text kept for a job.
+const MAX_LOG_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl LogLevel {
+    fn word(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct JobLog {
+    lines: Mutex<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    kept: VecDeque<String>,
+    bytes: usize,
+    dropped: u64,
+}
+
+impl JobLog {
+    pub fn write(&self, level: LogLevel, text: &str) {
+        let text = truncated(text, MAX_LINE_BYTES);
+        let line = format!("[{}] {text}", level.word());
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.bytes += line.len();
+        lines.kept.push_back(line);
+        while lines.bytes > MAX_LOG_BYTES {
+            let Some(oldest) = lines.kept.pop_front() else { break };
+            lines.bytes -= oldest.len();
+            lines.dropped += 1;
+        }
+    }
+
+    /// The last lines, at most `max_bytes` of them, and how many lines were dropped before them.
+    pub fn tail(&self, max_bytes: usize) -> (String, u64) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        for line in lines.kept.iter().rev() {
+            bytes += line.len() + 1;
+            if bytes > max_bytes {
+                break;
+            }
+            taken.push(line.as_str());
+        }
+        let dropped = lines.dropped + (lines.kept.len() - taken.len()) as u64;
+        taken.reverse();
+        (taken.join("\n"), dropped)
+    }
+}
+
+/// The start of a text, cut at a character boundary.
+pub fn truncated(text: &str, max_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(max_bytes)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_kept_and_the_rest_counted() {
+        let log = JobLog::default();
+        for number in 0..100_000 {
+            log.write(LogLevel::Info, &format!("line {number}"));
+        }
+        let (tail, dropped) = log.tail(100);
+        assert!(tail.ends_with("[info] line 99999"), "{tail}");
+        assert!(tail.len() <= 100);
+        assert_eq!(dropped + tail.lines().count() as u64, 100_000);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_at_a_character() {
+        let log = JobLog::default();
+        log.write(LogLevel::Warn, &"é".repeat(10_000));
+        let (tail, _) = log.tail(MAX_LOG_BYTES);
+        assert!(tail.len() <= MAX_LINE_BYTES + 16);
+    }
+}

@@ -1,0 +1,30 @@
+//! What a guest may do, one file for each interface of the contract. Every call is checked against the job's plan and
+//! the rights of the user who started it. Nothing here knows how a component is run, and no allocation is sized by a
+//! number that a guest gave.
+
+pub mod error;
+pub mod job_log;
+pub mod objects;
+pub mod plan;
+pub mod progress;
+pub mod records;
+pub mod rejects;
+
+use std::sync::Arc;
+
+pub use error::{CapabilityError, CapabilityErrorKind};
+pub use job_log::{JobLog, LogLevel};
+pub use objects::Objects;
+pub use plan::{Plan, Source, TableUse, UrlSource};
+pub use progress::Progress;
+pub use records::Records;
+pub use rejects::{Reject, Rejects};
+
+/// Everything one attempt may act through.
+pub struct Capabilities {
+    pub records: Records,
+    pub objects: Objects,
+    pub progress: Arc<Progress>,
+    pub rejects: Arc<Rejects>,
+    pub log: Arc<JobLog>,
+}

@@ -1,0 +1,240 @@
+//! Writing records on behalf of one attempt. Batches are checked here, collected into groups, and handed to the store
+//! while the guest makes the next ones; at most one group is in the store's hands, so memory stays bounded and a slow
+//! store slows the guest. Every group carries the attempt's lease.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use super::error::{CapabilityError, CapabilityErrorKind};
+use super::plan::{Plan, action_word};
+use crate::access::{Denial, Role};
+use crate::records::jobs::{Lease, Tally};
+use crate::records::{
+    Action, Applied, Batch, BatchError, BatchLimits, Store, StoreError, Table, TableName, TableWrite, WriteGroup,
+};
+
+/// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
+/// sorted index writes cheap, little enough to keep memory flat (docs/storage.md).
+const GROUP_RECORDS: usize = 100_000;
+const GROUP_BYTES: usize = 16 * 1024 * 1024;
+const GROUP_AGE: Duration = Duration::from_millis(250);
+
+const MAX_CHECKPOINT_BYTES: usize = 64 * 1024;
+const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
+const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
+
+/// What one attempt may do to tables, and what it has in hand.
+pub struct Records {
+    store: Arc<dyn Store>,
+    lease: Lease,
+    plan: Arc<Plan>,
+    role: Arc<Role>,
+    limits: BatchLimits,
+    group: WriteGroup,
+    group_records: usize,
+    group_bytes: usize,
+    group_since: Option<Instant>,
+    in_store: Option<JoinHandle<Result<Applied, StoreError>>>,
+    tally: Tally,
+    permitted: HashMap<(TableName, Action), HashSet<String>>,
+    denial: Arc<Mutex<Option<Denial>>>,
+}
+
+impl Records {
+    /// `tally` is what earlier attempts of the job have stored.
+    pub fn new(
+        store: Arc<dyn Store>,
+        lease: Lease,
+        plan: Arc<Plan>,
+        role: Arc<Role>,
+        limits: BatchLimits,
+        tally: Tally,
+    ) -> Self {
+        Records {
+            store,
+            lease,
+            plan,
+            role,
+            limits,
+            group: WriteGroup { lease: Some(lease), ..WriteGroup::default() },
+            group_records: 0,
+            group_bytes: 0,
+            group_since: None,
+            in_store: None,
+            tally,
+            permitted: HashMap::new(),
+            denial: Arc::default(),
+        }
+    }
+
+    /// Where the last permission denial is kept: its structured form becomes the job's message.
+    pub fn denial(&self) -> Arc<Mutex<Option<Denial>>> {
+        Arc::clone(&self.denial)
+    }
+
+    pub fn describe(&self, table: &TableName) -> Result<Arc<Table>, CapabilityError> {
+        if !self.plan.names(table) {
+            return Err(self.not_planned(format!("describe table {table}")));
+        }
+        self.table(table)
+    }
+
+    pub fn declare(&mut self, table: &TableName, action: Action, names: &[String]) -> Result<(), CapabilityError> {
+        self.check_planned(table, action)?;
+        if names.len() > MAX_DECLARED_ATTRIBUTES {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!("{} attributes were declared for {table}; the limit is {MAX_DECLARED_ATTRIBUTES}", names.len()),
+            ));
+        }
+        if let Some(name) = names.iter().find(|name| name.len() > MAX_ATTRIBUTE_NAME_BYTES) {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!(
+                    "an attribute name of {} bytes was declared for {table}; the limit is {MAX_ATTRIBUTE_NAME_BYTES}",
+                    name.len()
+                ),
+            ));
+        }
+        let known = self.table(table)?;
+        if let Some(name) = names.iter().find(|name| is_impossible_name(name)) {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Invalid,
+                format!("Invalid attribute name: '{name}'"),
+            ));
+        }
+        self.check_attributes(&known.name, action, names)
+    }
+
+    /// Takes a batch over. Returns when it is accepted, which is not yet durable.
+    pub async fn write(
+        &mut self,
+        table: &TableName,
+        action: Action,
+        text: Vec<u8>,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Result<(), CapabilityError> {
+        self.check_planned(table, action)?;
+        if let Some(checkpoint) = &checkpoint
+            && checkpoint.len() > MAX_CHECKPOINT_BYTES
+        {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!("a checkpoint of {} bytes; the limit is {MAX_CHECKPOINT_BYTES}", checkpoint.len()),
+            ));
+        }
+        let known = self.table(table)?;
+        let batch = Batch::parse(text, &known, action, &self.limits)?;
+        self.check_attributes(table, action, batch.attributes())?;
+        if checkpoint.is_some() {
+            self.group.checkpoint = checkpoint;
+        }
+        self.group_records += batch.len();
+        self.group_bytes += batch.text_bytes();
+        self.group_since.get_or_insert_with(Instant::now);
+        if !batch.is_empty() {
+            self.group.writes.push(TableWrite { table: table.clone(), action, batch });
+        }
+        if self.group_is_full() {
+            self.hand_over().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable. Gives what became of all records of the job.
+    pub async fn flush(&mut self) -> Result<Tally, CapabilityError> {
+        self.hand_over().await?;
+        self.await_store().await?;
+        Ok(self.tally)
+    }
+
+    fn group_is_full(&self) -> bool {
+        self.group_records >= GROUP_RECORDS
+            || self.group_bytes >= GROUP_BYTES
+            || self.group_since.is_some_and(|since| since.elapsed() >= GROUP_AGE)
+    }
+
+    /// Gives the group to the store, after the one before it is done.
+    async fn hand_over(&mut self) -> Result<(), CapabilityError> {
+        self.await_store().await?;
+        if self.group.writes.is_empty() && self.group.checkpoint.is_none() {
+            return Ok(());
+        }
+        let empty = WriteGroup { lease: Some(self.lease), ..WriteGroup::default() };
+        let group = std::mem::replace(&mut self.group, empty);
+        self.group_records = 0;
+        self.group_bytes = 0;
+        self.group_since = None;
+        let store = Arc::clone(&self.store);
+        self.in_store = Some(tokio::spawn(async move { store.apply(group).await }));
+        Ok(())
+    }
+
+    async fn await_store(&mut self) -> Result<(), CapabilityError> {
+        let Some(task) = self.in_store.take() else { return Ok(()) };
+        let applied = task.await.map_err(|error| {
+            CapabilityError::new(CapabilityErrorKind::Unavailable, format!("the store's task ended: {error}"))
+        })??;
+        if let Some(tally) = applied.job_tally {
+            self.tally = tally;
+        }
+        Ok(())
+    }
+
+    fn table(&self, name: &TableName) -> Result<Arc<Table>, CapabilityError> {
+        self.store.catalogue().table(name).cloned().ok_or_else(|| {
+            CapabilityError::new(CapabilityErrorKind::NotFound, format!("Table '{name}' does not exist"))
+        })
+    }
+
+    fn check_planned(&self, table: &TableName, action: Action) -> Result<(), CapabilityError> {
+        if self.plan.allows(table, action) {
+            Ok(())
+        } else {
+            Err(self.not_planned(format!("{} into {table}", action_word(action))))
+        }
+    }
+
+    fn not_planned(&self, asked: String) -> CapabilityError {
+        CapabilityError::new(
+            CapabilityErrorKind::Denied,
+            format!("the job asked to {asked}, but its plan names {}", self.plan.tables_in_words()),
+        )
+    }
+
+    /// Checks only names that were not checked before: a batch costs a look into a set for each of its attributes.
+    fn check_attributes(
+        &mut self,
+        table: &TableName,
+        action: Action,
+        names: &[String],
+    ) -> Result<(), CapabilityError> {
+        let permitted = self.permitted.entry((table.clone(), action)).or_default();
+        let new: Vec<&String> = names.iter().filter(|name| !permitted.contains(*name)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        if let Err(denial) = self.role.check_attributes(table, action, new.iter().map(|name| name.as_str())) {
+            let message = denial.to_string();
+            *self.denial.lock().unwrap_or_else(PoisonError::into_inner) = Some(denial);
+            return Err(CapabilityError::new(CapabilityErrorKind::Denied, message));
+        }
+        permitted.extend(new.into_iter().cloned());
+        Ok(())
+    }
+}
+
+/// Names that no attribute can have, because clients written in JavaScript cannot tell them from an absent one.
+fn is_impossible_name(name: &str) -> bool {
+    matches!(name, "" | "null" | "undefined")
+}
+
+impl From<BatchError> for CapabilityError {
+    fn from(error: BatchError) -> Self {
+        let kind = if error.is_limit() { CapabilityErrorKind::Limit } else { CapabilityErrorKind::Invalid };
+        CapabilityError { kind, message: error.to_string() }
+    }
+}

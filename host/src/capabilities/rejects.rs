@@ -1,0 +1,58 @@
+//! Input records that could not be taken: all are counted, the first ones kept with their text.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::job_log::truncated;
+
+/// Rejects kept with their text.
+const MAX_KEPT: usize = 100;
+const MAX_RAW_BYTES: usize = 1024;
+const MAX_WORD_BYTES: usize = 250;
+const MAX_REASON_BYTES: usize = 1024;
+
+/// One input record that could not be taken.
+#[derive(Debug, Clone, Serialize)]
+pub struct Reject {
+    /// Counted from 1.
+    pub line: u64,
+    pub byte_offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    pub kind: String,
+    pub raw: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Default)]
+pub struct Rejects {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    count: u64,
+    kept: Vec<Reject>,
+}
+
+impl Rejects {
+    pub fn report(&self, mut reject: Reject) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.count += 1;
+        if state.kept.len() < MAX_KEPT {
+            reject.raw = truncated(&reject.raw, MAX_RAW_BYTES).to_owned();
+            reject.reason = truncated(&reject.reason, MAX_REASON_BYTES).to_owned();
+            reject.kind = truncated(&reject.kind, MAX_WORD_BYTES).to_owned();
+            reject.column = reject.column.map(|column| truncated(&column, MAX_WORD_BYTES).to_owned());
+            state.kept.push(reject);
+        }
+    }
+
+    /// How many there were, and the first of them as JSON.
+    pub fn summary(&self) -> (u64, Vec<serde_json::Value>) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = state.kept.iter().filter_map(|reject| serde_json::to_value(reject).ok()).collect();
+        (state.count, kept)
+    }
+}

@@ -1,0 +1,250 @@
+//! From a request to a durable job: plan, checks, payload, row, queue, in this order. Nothing is stored for a request
+//! that is refused.
+
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::mpsc::error::TrySendError;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::payload::{Inline, Payload};
+use super::{Jobs, QueuedJob, lifecycle, secrets};
+use crate::access::{Denial, User};
+use crate::capabilities::plan::{MAX_SOURCES, MAX_TABLES};
+use crate::capabilities::{Plan, Source, UrlSource};
+use crate::objects::download::headers_from;
+use crate::objects::{ObjectError, ObjectErrorKind};
+use crate::plugins::PluginOperation;
+use crate::records::{Action, StoreError, TableName};
+use crate::sandbox::OperationAccess;
+
+/// A request for the guest, without its inline source.
+const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+/// A larger inline source is spooled to a file.
+const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Stands in the request where the inline source was.
+const INLINE_HANDLE: &str = "(inline source)";
+/// When a full queue is worth another try.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// Why a request did not become a job.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The request is wrong; the sentence is for the client.
+    #[error("{0}")]
+    Refused(String),
+    /// It names a database or table that does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The user may not.
+    #[error("{0}")]
+    Denied(Denial),
+    /// The operator's configuration does not allow it; the sentence says what would.
+    #[error("{0}")]
+    NotGranted(String),
+    #[error("The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds.")]
+    QueueFull { max_queued: usize, retry_after_seconds: u64 },
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        SubmitError::Unavailable(format!("The job could not be stored: {error}"))
+    }
+}
+
+impl Jobs {
+    /// Accepts a request for a job operation. When this returns an id, the job is durable.
+    pub async fn submit(
+        &self,
+        user: &User,
+        operation: &str,
+        request: Map<String, Value>,
+    ) -> Result<Uuid, SubmitError> {
+        let Some(found) = self.parts.plugins.operation(operation) else {
+            return Err(SubmitError::Refused(format!("Operation '{operation}' not found")));
+        };
+        if found.operation.access == OperationAccess::SuperUser && !user.role.is_super_user() {
+            return Err(SubmitError::Denied(Denial::super_user_only(operation)));
+        }
+        if self.stop.is_cancelled() {
+            return Err(SubmitError::Unavailable("The host is stopping. Try again when it is back.".to_owned()));
+        }
+        let place = self.place()?;
+        let mut request = Value::Object(request);
+        let inline = found.operation.inline_source.as_deref().and_then(|pointer| take_inline(&mut request, pointer));
+        let secrets = secrets::extract(&mut request, &found.operation.secrets);
+        let text = request.to_string();
+        if text.len() > MAX_REQUEST_BYTES {
+            return Err(SubmitError::Refused(format!(
+                "The request has {} bytes besides its data; the limit is {MAX_REQUEST_BYTES}. Send less, or put it in a file.",
+                text.len()
+            )));
+        }
+        let plan = self.plan(&found, operation, &text).await?;
+        self.check_tables(user, &plan)?;
+        self.check_sources(&plan, &request, &secrets, inline.is_some()).await?;
+
+        let sealed = match secrets.is_empty() {
+            true => None,
+            false => Some(
+                self.parts.sealer.seal(&secrets).map_err(|error| SubmitError::Unavailable(error.to_string()))?,
+            ),
+        };
+        let id = Uuid::new_v4();
+        let stored = self.store_new(id, user, &found, operation, text, plan, inline, sealed).await;
+        if let Err(error) = stored {
+            let spool = self.spool.clone();
+            let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;
+            if !matches!(removed, Ok(Ok(()))) {
+                warn!(job = %id, "the spool of a job that was not stored could not be removed");
+            }
+            return Err(error);
+        }
+        info!(job = %id, operation, user = %user.username, plugin = %found.plugin.label(), "job queued");
+        place.send(QueuedJob { id, operation: Some(found) });
+        Ok(id)
+    }
+
+    /// A place in the queue, before any work is done for the request.
+    fn place(&self) -> Result<OwnedPermit<QueuedJob>, SubmitError> {
+        self.queue.clone().try_reserve_owned().map_err(|error| match error {
+            TrySendError::Full(_) => {
+                SubmitError::QueueFull { max_queued: self.max_queued, retry_after_seconds: RETRY_AFTER_SECONDS }
+            }
+            TrySendError::Closed(_) => SubmitError::Unavailable("The host is stopping.".to_owned()),
+        })
+    }
+
+    async fn plan(&self, found: &PluginOperation, operation: &str, request: &str) -> Result<Plan, SubmitError> {
+        let _turn =
+            self.plans.acquire().await.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
+        let planned = found.plugin.component.plan(operation, request).await.map_err(|crash| {
+            warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
+            SubmitError::Unavailable(format!("The plugin {} could not plan this request: {crash}", found.plugin.label()))
+        })?;
+        let plan = planned.map_err(SubmitError::Refused)?;
+        if plan.tables.len() > MAX_TABLES || plan.sources.len() > MAX_SOURCES {
+            return Err(SubmitError::Unavailable(format!(
+                "The plugin {} planned {} tables and {} sources; the limits are {MAX_TABLES} and {MAX_SOURCES}",
+                found.plugin.label(),
+                plan.tables.len(),
+                plan.sources.len()
+            )));
+        }
+        Ok(plan)
+    }
+
+    fn check_tables(&self, user: &User, plan: &Plan) -> Result<(), SubmitError> {
+        let catalogue = self.parts.store.catalogue();
+        let wanted: Vec<(TableName, Vec<Action>)> =
+            plan.tables.iter().map(|used| (used.table.clone(), used.actions.clone())).collect();
+        // A super_user is told of a missing table as of a mistake, everybody else as of a denial: that is how clients know
+        // it from Harper.
+        user.role.check_tables(&catalogue, &wanted).or_else(|denial| {
+            if user.role.is_super_user() && denial.is_only_about_missing_items() {
+                Ok(())
+            } else {
+                Err(SubmitError::Denied(denial))
+            }
+        })?;
+        for (table, _) in &wanted {
+            if !catalogue.has_database(&table.database) {
+                return Err(SubmitError::NotFound(format!("database '{}' does not exist", table.database)));
+            }
+            if catalogue.table(table).is_none() {
+                return Err(SubmitError::NotFound(format!("Table '{table}' does not exist")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_sources(
+        &self,
+        plan: &Plan,
+        request: &Value,
+        secrets: &secrets::Secrets,
+        has_inline: bool,
+    ) -> Result<(), SubmitError> {
+        for source in &plan.sources {
+            match source {
+                Source::RequestField if has_inline => {}
+                Source::RequestField => {
+                    let message = "The plan names the inline source, but the request has none";
+                    return Err(SubmitError::Refused(message.to_owned()));
+                }
+                Source::File(path) => {
+                    let (directories, path) = (self.parts.directories.clone(), path.clone());
+                    let opened = tokio::task::spawn_blocking(move || directories.open_file(&path).map(drop)).await;
+                    opened.map_err(|error| SubmitError::Unavailable(error.to_string()))?.map_err(source_refused)?;
+                }
+                Source::Url(UrlSource { url, headers, .. }) => {
+                    self.parts.downloader.check_url(url).map_err(source_refused)?;
+                    if let Some(pointer) = headers
+                        && let Some(object) = secrets::revealed(request, secrets, pointer)
+                    {
+                        headers_from(&object).map_err(source_refused)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each is a different part of the one thing that is stored")]
+    async fn store_new(
+        &self,
+        id: Uuid,
+        user: &User,
+        found: &PluginOperation,
+        operation: &str,
+        request: String,
+        plan: Plan,
+        inline: Option<String>,
+        sealed: Option<String>,
+    ) -> Result<(), SubmitError> {
+        let inline = match inline {
+            Some(text) if text.len() > INLINE_IN_PAYLOAD_BYTES => {
+                let spool = self.spool.clone();
+                let written = tokio::task::spawn_blocking(move || spool.write_inline(id, &text)).await;
+                let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+                written.map_err(|error| {
+                    SubmitError::Unavailable(format!("The data of the request could not be spooled: {error}"))
+                })?;
+                Some(Inline::Spooled)
+            }
+            Some(text) => Some(Inline::Text(text)),
+            None => None,
+        };
+        let payload = serde_json::to_vec(&Payload { request, plan, inline, sealed })
+            .map_err(|error| SubmitError::Unavailable(format!("The job could not be written: {error}")))?;
+        let plugin = &found.plugin;
+        let now = self.parts.clock.now();
+        let row = lifecycle::create(id, operation, &user.username, plugin.label(), plugin.digest.clone(), now);
+        Ok(self.parts.store.create_job(row, payload).await?)
+    }
+}
+
+/// Takes the inline source out of the request. A value that is not a string stays, for `plan` to refuse.
+fn take_inline(request: &mut Value, pointer: &str) -> Option<String> {
+    match request.pointer_mut(pointer) {
+        Some(field @ Value::String(_)) => {
+            match std::mem::replace(field, Value::String(INLINE_HANDLE.to_owned())) {
+                Value::String(text) => Some(text),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn source_refused(error: ObjectError) -> SubmitError {
+    match error.kind {
+        ObjectErrorKind::Denied => SubmitError::NotGranted(error.message),
+        ObjectErrorKind::Unavailable => SubmitError::Unavailable(error.message),
+        ObjectErrorKind::NotFound | ObjectErrorKind::Invalid | ObjectErrorKind::Limit => {
+            SubmitError::Refused(error.message)
+        }
+    }
+}

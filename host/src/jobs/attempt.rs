@@ -1,0 +1,243 @@
+//! One attempt: capabilities are made from the payload, the guest runs, and what ends it first wins: its own end, a
+//! limit, or the host's stop.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::lifecycle::Ending;
+use super::payload::{Inline, Payload};
+use super::spool::Spool;
+use super::{JobParts, secrets};
+use crate::access::Denial;
+use crate::capabilities::{Capabilities, JobLog, Objects, Progress, Records, Rejects, Source};
+use crate::objects::download::headers_from;
+use crate::objects::staged::Origin;
+use crate::objects::{Download, ObjectError, StagedSource};
+use crate::plugins::PluginOperation;
+use crate::records::StoreError;
+use crate::records::jobs::{JobRow, Lease};
+use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd, RunRequest};
+
+/// How often a running job's progress is stored.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// What is kept of the job's log in an error's detail.
+const ERROR_LOG_BYTES: usize = 8 * 1024;
+const MAX_RESULT_BYTES: usize = 256 * 1024;
+
+pub enum AttemptEnd {
+    Ended(Box<JobRow>, Ending),
+    /// The host is stopping.
+    Interrupted(Box<JobRow>),
+}
+
+pub async fn run_attempt(
+    parts: &JobParts,
+    spool: &Spool,
+    row: JobRow,
+    operation: Option<Arc<PluginOperation>>,
+    stop: &CancellationToken,
+) -> Result<AttemptEnd, StoreError> {
+    let mut row = row;
+    let Some(operation) = operation else {
+        let message = format!("No plugin in service brings the operation '{}' any more", row.operation);
+        return Ok(failed(row, message, "plugin_missing"));
+    };
+    let Some(user) = parts.access.user(&row.user) else {
+        let message = format!("The user '{}' who started this job does not exist any more", row.user);
+        return Ok(failed(row, message, "user_missing"));
+    };
+    let Some((payload, checkpoint)) = parts.store.job_payload(row.id).await? else {
+        return Ok(failed(row, "The job's payload is gone".to_owned(), "payload_missing"));
+    };
+    let payload: Payload = match serde_json::from_slice(&payload) {
+        Ok(payload) => payload,
+        Err(error) => return Ok(failed(row, format!("The job's payload cannot be read: {error}"), "payload_missing")),
+    };
+    row.plugin = operation.plugin.label();
+    row.plugin_digest = operation.plugin.digest.clone();
+
+    let lease = Lease { job: row.id, attempt: row.attempt };
+    let sources = match stage(parts, spool, &row, &payload).await {
+        Ok(sources) => sources,
+        Err(error) => return Ok(failed(row, error.message, "source")),
+    };
+    let records = Records::new(
+        Arc::clone(&parts.store),
+        lease,
+        Arc::new(payload.plan),
+        Arc::clone(&user.role),
+        parts.batch_limits.clone(),
+        row.tally,
+    );
+    let denial = records.denial();
+    let (progress, rejects, log) = (Arc::<Progress>::default(), Arc::<Rejects>::default(), Arc::<JobLog>::default());
+    let capabilities = Capabilities {
+        records,
+        objects: Objects::new(sources),
+        progress: Arc::clone(&progress),
+        rejects: Arc::clone(&rejects),
+        log: Arc::clone(&log),
+    };
+    let request = RunRequest {
+        operation: row.operation.clone(),
+        request: payload.request,
+        resume: checkpoint,
+        capabilities,
+    };
+
+    let run = operation.plugin.component.run(request);
+    tokio::pin!(run);
+    let mut store_progress = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+    store_progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (end, _usage) = loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                progress.cancel();
+                return Ok(AttemptEnd::Interrupted(Box::new(row)));
+            }
+            finished = &mut run => break finished,
+            _ = store_progress.tick() => {
+                let latest = progress.latest();
+                if latest != row.progress {
+                    row.progress = latest;
+                    row = parts.store.update_job(row, lease.attempt).await?;
+                }
+            }
+        }
+    };
+    row.progress = progress.latest();
+    let (rejected, kept) = rejects.summary();
+    row.rejected = rejected;
+    row.rejects = kept;
+    let denial = denial.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let ending = ending(end, denial, &log);
+    Ok(AttemptEnd::Ended(Box::new(row), ending))
+}
+
+fn ending(end: RunEnd, denial: Option<Denial>, log: &JobLog) -> Ending {
+    match end {
+        RunEnd::Returned(Ok(outcome)) => completed(outcome),
+        RunEnd::Returned(Err(failure)) => Ending::Failed {
+            message: denial_message(&failure, denial).unwrap_or(Value::String(failure.message)),
+            error: json!({"kind": failure.kind, "retryable": failure.retryable}),
+        },
+        RunEnd::Crashed(crash) => {
+            let (tail, dropped) = log.tail(ERROR_LOG_BYTES);
+            let error = json!({
+                "kind": crash.kind,
+                "backtrace": crash.backtrace,
+                "log_tail": tail,
+                "log_lines_dropped": dropped,
+            });
+            Ending::Failed { message: Value::String(crash.message), error }
+        }
+    }
+}
+
+/// A job that was denied says so in the shape that clients know from Harper, not in the guest's words.
+fn denial_message(failure: &Failure, denial: Option<Denial>) -> Option<Value> {
+    match (failure.kind, denial) {
+        (FailureKind::Denied, Some(denial)) => serde_json::to_value(denial).ok(),
+        _ => None,
+    }
+}
+
+fn completed(outcome: Outcome) -> Ending {
+    let unfit = |why: String| Ending::Failed {
+        message: Value::String(format!("The plugin did its work but returned a result that cannot be stored: {why}")),
+        error: json!({"kind": "contract"}),
+    };
+    let result = match outcome.result {
+        None => None,
+        Some(text) if text.len() > MAX_RESULT_BYTES => {
+            return unfit(format!("it has {} bytes, the limit is {MAX_RESULT_BYTES}", text.len()));
+        }
+        Some(text) => match serde_json::from_str(&text) {
+            Ok(value) => Some(value),
+            Err(error) => return unfit(error.to_string()),
+        },
+    };
+    Ending::Complete { message: outcome.message, result }
+}
+
+fn failed(row: JobRow, message: String, kind: &str) -> AttemptEnd {
+    AttemptEnd::Ended(Box::new(row), Ending::Failed { message: Value::String(message), error: json!({"kind": kind}) })
+}
+
+/// The sources of the plan, ready to be opened.
+async fn stage(
+    parts: &JobParts,
+    spool: &Spool,
+    row: &JobRow,
+    payload: &Payload,
+) -> Result<Vec<Arc<StagedSource>>, ObjectError> {
+    let mut sources = Vec::new();
+    for (index, source) in payload.plan.sources.iter().enumerate() {
+        let origin = match source {
+            Source::RequestField => match &payload.inline {
+                Some(Inline::Text(text)) => Origin::Memory(Bytes::from(text.clone().into_bytes())),
+                Some(Inline::Spooled) | None => Origin::Spooled(spool.inline_path(row.id)),
+            },
+            Source::File(path) => Origin::File { directories: parts.directories.clone(), path: path.clone() },
+            Source::Url(source) => {
+                let download = Download {
+                    url: parts.downloader.check_url(&source.url)?,
+                    headers: headers(parts, payload, source.headers.as_deref())?,
+                    media_types: source.media_types.clone(),
+                };
+                let (maker, id) = (spool.clone(), row.id);
+                let made = tokio::task::spawn_blocking(move || maker.make_directory(id)).await;
+                let spool = made.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
+                    warn!(job = %row.id, %error, "the job's spool directory could not be made");
+                    let kind = crate::objects::ObjectErrorKind::Unavailable;
+                    ObjectError::caused_by(kind, format!("the spool directory cannot be made: {error}"), error)
+                })?;
+                Origin::Url { downloader: parts.downloader.clone(), download: Box::new(download), spool, index }
+            }
+        };
+        sources.push(Arc::new(StagedSource::new(origin)));
+    }
+    Ok(sources)
+}
+
+fn headers(parts: &JobParts, payload: &Payload, pointer: Option<&str>) -> Result<http::HeaderMap, ObjectError> {
+    let Some(pointer) = pointer else { return Ok(http::HeaderMap::new()) };
+    let invalid = |message: String| ObjectError::new(crate::objects::ObjectErrorKind::Invalid, message);
+    let request: Value = serde_json::from_str(&payload.request)
+        .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;
+    let opened = match &payload.sealed {
+        Some(sealed) => parts.sealer.open_sealed(sealed).map_err(|error| invalid(error.to_string()))?,
+        None => secrets::Secrets::new(),
+    };
+    match secrets::revealed(&request, &opened, pointer) {
+        Some(object) => headers_from(&object),
+        None => Ok(http::HeaderMap::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_is_not_json_fails_the_job() {
+        let outcome = Outcome { message: None, result: Some("{".to_owned()) };
+        assert!(matches!(completed(outcome), Ending::Failed { .. }));
+        let outcome = Outcome { message: None, result: Some("{\"a\":1}".to_owned()) };
+        assert_eq!(completed(outcome), Ending::Complete { message: None, result: Some(json!({"a": 1})) });
+    }
+
+    #[test]
+    fn a_denial_is_told_in_the_known_shape_only_for_denied() {
+        let failure = |kind| Failure { kind, message: "no".to_owned(), retryable: false };
+        let denial = Denial::super_user_only("x");
+        assert!(denial_message(&failure(FailureKind::Denied), Some(denial)).unwrap().is_object());
+        assert!(denial_message(&failure(FailureKind::Internal), Some(Denial::super_user_only("x"))).is_none());
+    }
+}

@@ -1,0 +1,180 @@
+//! The states of a job and the changes between them, as pure functions: row in, row out.
+//!
+//! ```text
+//! CREATED (queued) --begin--> IN_PROGRESS --finish--> COMPLETE | ERROR
+//!    ^                            |
+//!    +---------- requeue ---------+
+//! ```
+//! A row in a final state has no further change.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::records::Timestamp;
+use crate::records::jobs::{JobRow, JobStatus, Tally};
+
+/// Attempts after which a job that keeps being cut short is given up, so that one that brings the host down cannot do so
+/// for ever.
+pub const MAX_ATTEMPTS: u32 = 5;
+
+/// A change that the state of the job does not permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a job in state {from:?} cannot {change}")]
+pub struct UnlawfulChange {
+    pub from: JobStatus,
+    pub change: &'static str,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    Complete { message: Option<String>, result: Option<Value> },
+    Failed { message: Value, error: Value },
+}
+
+/// A new job, queued.
+pub fn create(
+    id: Uuid,
+    operation: &str,
+    user: &str,
+    plugin: String,
+    plugin_digest: String,
+    now: Timestamp,
+) -> JobRow {
+    JobRow {
+        id,
+        operation: operation.to_owned(),
+        user: user.to_owned(),
+        status: JobStatus::Created,
+        created: now,
+        // A queued job is found by its time of creation until its first attempt begins.
+        started: Some(now),
+        ended: None,
+        message: None,
+        result: None,
+        error: None,
+        progress: None,
+        tally: Tally::default(),
+        rejected: 0,
+        rejects: Vec::new(),
+        attempt: 0,
+        plugin,
+        plugin_digest,
+    }
+}
+
+/// The next attempt begins. Lawful from CREATED, and from IN_PROGRESS when the process that ran it is gone.
+pub fn begin(mut row: JobRow, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
+    if row.status.is_final() {
+        return Err(UnlawfulChange { from: row.status, change: "begin an attempt" });
+    }
+    row.status = JobStatus::InProgress;
+    row.attempt = row.attempt.saturating_add(1);
+    row.started = Some(now);
+    Ok(row)
+}
+
+/// The attempt was cut short through no fault of the job: it waits for another one.
+pub fn requeue(mut row: JobRow) -> Result<JobRow, UnlawfulChange> {
+    if row.status.is_final() {
+        return Err(UnlawfulChange { from: row.status, change: "be queued again" });
+    }
+    row.status = JobStatus::Created;
+    Ok(row)
+}
+
+pub fn finish(mut row: JobRow, ending: Ending, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
+    if row.status.is_final() {
+        return Err(UnlawfulChange { from: row.status, change: "end again" });
+    }
+    row.ended = Some(now);
+    match ending {
+        Ending::Complete { message, result } => {
+            row.status = JobStatus::Complete;
+            let message = message.unwrap_or_else(|| format!("Successfully completed job: {}", row.id));
+            row.message = Some(Value::String(message));
+            row.result = result;
+        }
+        Ending::Failed { message, error } => {
+            row.status = JobStatus::Error;
+            row.message = Some(message);
+            row.error = Some(error);
+        }
+    }
+    Ok(row)
+}
+
+/// What to do with a job that an earlier process left unfinished.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recovery {
+    Queue,
+    End(Ending),
+}
+
+/// `resumable` is false where the operation cannot go on from a checkpoint, or no plugin brings it any more.
+pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
+    let interrupted = |why: String| {
+        Recovery::End(Ending::Failed { message: Value::String(why), error: json!({"kind": "interrupted"}) })
+    };
+    if row.status == JobStatus::Created && row.attempt == 0 {
+        return Recovery::Queue;
+    }
+    if row.attempt >= MAX_ATTEMPTS {
+        return interrupted(format!(
+            "Job was interrupted: the host stopped before it finished, {MAX_ATTEMPTS} times in a row. Rerun the operation."
+        ));
+    }
+    if resumable {
+        return Recovery::Queue;
+    }
+    interrupted("Job was interrupted: the host stopped before it finished. Rerun the operation.".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> JobRow {
+        create(Uuid::nil(), "csv_data_load", "bob", "csv-load@0.1.0".into(), "00".into(), Timestamp(5_000))
+    }
+
+    fn done() -> Ending {
+        Ending::Complete { message: None, result: None }
+    }
+
+    #[test]
+    fn a_job_goes_from_queue_to_its_end() {
+        let row = begin(row(), Timestamp(6_000)).unwrap();
+        assert_eq!((row.status, row.attempt, row.started), (JobStatus::InProgress, 1, Some(Timestamp(6_000))));
+        let row = finish(row, done(), Timestamp(7_000)).unwrap();
+        assert_eq!(row.status, JobStatus::Complete);
+        assert_eq!(row.ended, Some(Timestamp(7_000)));
+        assert_eq!(row.message, Some(json!(format!("Successfully completed job: {}", Uuid::nil()))));
+    }
+
+    #[test]
+    fn a_final_row_has_no_further_change() {
+        let row = finish(begin(row(), Timestamp(1)).unwrap(), done(), Timestamp(2)).unwrap();
+        assert!(begin(row.clone(), Timestamp(3)).is_err());
+        assert!(requeue(row.clone()).is_err());
+        assert!(finish(row, done(), Timestamp(3)).is_err());
+    }
+
+    #[test]
+    fn each_attempt_has_a_higher_number() {
+        let first = begin(row(), Timestamp(1)).unwrap();
+        let second = begin(requeue(first.clone()).unwrap(), Timestamp(2)).unwrap();
+        assert!(second.attempt > first.attempt);
+    }
+
+    #[test]
+    fn recovery_never_leaves_a_job_in_progress() {
+        assert_eq!(recover(&row(), false), Recovery::Queue);
+        let running = begin(row(), Timestamp(1)).unwrap();
+        assert_eq!(recover(&running, true), Recovery::Queue);
+        assert!(matches!(recover(&running, false), Recovery::End(Ending::Failed { .. })));
+        let mut worn = running;
+        worn.attempt = MAX_ATTEMPTS;
+        assert!(matches!(recover(&worn, true), Recovery::End(Ending::Failed { .. })));
+    }
+}

@@ -1,0 +1,117 @@
+//! The life of jobs: admission, queue, attempts, recovery. The states and their lawful changes are pure functions in
+//! `lifecycle`; time comes from a clock that is passed in.
+
+mod admission;
+mod attempt;
+pub mod lifecycle;
+mod payload;
+mod recovery;
+pub mod secrets;
+mod spool;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+pub use admission::SubmitError;
+pub use secrets::{Sealer, SealerError};
+
+use crate::access::Access;
+use crate::objects::{Directories, Downloader};
+use crate::plugins::{Catalogue, PluginOperation};
+use crate::records::jobs::{JobRow, StartRange};
+use crate::records::{BatchLimits, Clock, Store, StoreError};
+use spool::Spool;
+use worker::Worker;
+
+/// `plan` calls that run at once; further ones wait their turn.
+const CONCURRENT_PLANS: usize = 8;
+
+/// What jobs need from the rest of the host.
+#[derive(Clone)]
+pub struct JobParts {
+    pub store: Arc<dyn Store>,
+    pub access: Arc<Access>,
+    pub plugins: Arc<Catalogue>,
+    pub directories: Directories,
+    pub downloader: Downloader,
+    pub sealer: Sealer,
+    pub clock: Arc<dyn Clock>,
+    /// Where payloads and downloads lie until their job ends.
+    pub spool_dir: PathBuf,
+    pub batch_limits: BatchLimits,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct JobLimits {
+    /// Attempts that run at once: `jobs.workers`.
+    pub workers: usize,
+    /// Jobs that wait: `jobs.max_queued`.
+    pub max_queued: usize,
+}
+
+/// A job that waits for a worker.
+struct QueuedJob {
+    id: Uuid,
+    /// The operation as it was in service at admission; `None` for a job of an earlier process.
+    operation: Option<Arc<PluginOperation>>,
+}
+
+/// The jobs of this host.
+pub struct Jobs {
+    parts: JobParts,
+    spool: Spool,
+    queue: mpsc::Sender<QueuedJob>,
+    max_queued: usize,
+    plans: Semaphore,
+    stop: CancellationToken,
+    workers: TaskTracker,
+}
+
+impl Jobs {
+    /// Recovers what an earlier process left unfinished, then starts the workers on `runtime`.
+    pub async fn start(
+        parts: JobParts,
+        limits: JobLimits,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Arc<Self>, StoreError> {
+        let spool = Spool::open(parts.spool_dir.clone())?;
+        let recovered = recovery::recover(&parts, &spool).await?;
+        let (queue, waiting) = mpsc::channel(limits.max_queued.max(1));
+        let stop = CancellationToken::new();
+        let workers = TaskTracker::new();
+        let shared = worker::shared_queue(recovered, waiting);
+        for _ in 0..limits.workers.max(1) {
+            let worker =
+                Worker { parts: parts.clone(), spool: spool.clone(), queue: Arc::clone(&shared), stop: stop.clone() };
+            workers.spawn_on(worker.work(), runtime);
+        }
+        workers.close();
+        let plans = Semaphore::new(CONCURRENT_PLANS);
+        Ok(Arc::new(Jobs { parts, spool, queue, max_queued: limits.max_queued, plans, stop, workers }))
+    }
+
+    pub fn has_operation(&self, name: &str) -> bool {
+        self.parts.plugins.operation(name).is_some()
+    }
+
+    pub async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+        self.parts.store.job(id).await
+    }
+
+    /// At most `limit` rows, in order of start time.
+    pub async fn started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError> {
+        self.parts.store.jobs_started_between(range, limit).await
+    }
+
+    /// Stops the workers. Attempts that run are put back into the queue, to be resumed by the next process.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.workers.wait().await;
+    }
+}

@@ -1,0 +1,42 @@
+//! At start-up: what an earlier process left unfinished is queued again or ended with a sentence that says so. After this
+//! no job is IN_PROGRESS.
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::spool::Spool;
+use super::{JobParts, lifecycle};
+use crate::records::{StoreError, StoreErrorKind};
+
+/// The jobs to run, oldest first.
+pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, StoreError> {
+    let unfinished = parts.store.unfinished_jobs().await?;
+    let owners = unfinished.iter().copied().collect();
+    spool.sweep(&owners).map_err(|error| {
+        StoreError::caused_by(StoreErrorKind::Unavailable, format!("the spool could not be swept: {error}"), error)
+    })?;
+    let mut queued = Vec::new();
+    for id in unfinished {
+        let Some(row) = parts.store.job(id).await? else { continue };
+        let resumable =
+            parts.plugins.operation(&row.operation).is_some_and(|found| found.operation.resumable);
+        let attempt = row.attempt;
+        let changed = match lifecycle::recover(&row, resumable) {
+            lifecycle::Recovery::Queue => lifecycle::requeue(row),
+            lifecycle::Recovery::End(ending) => lifecycle::finish(row, ending, parts.clock.now()),
+        };
+        let Ok(changed) = changed else { continue };
+        let ended = changed.status.is_final();
+        parts.store.update_job(changed, attempt).await?;
+        if ended {
+            warn!(job = %id, attempt, "job was interrupted and cannot be resumed");
+            if let Err(error) = spool.remove(id) {
+                warn!(job = %id, %error, "the job's spool could not be removed");
+            }
+        } else {
+            info!(job = %id, attempt, "job recovered into the queue");
+            queued.push(id);
+        }
+    }
+    Ok(queued)
+}

@@ -1,0 +1,155 @@
+//! Secret fields of a request: taken out before a plugin sees it, sealed at rest, opened for the attempt that needs them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, KeyInit};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use serde_json::{Map, Value, json};
+
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+
+/// Secret values by the JSON pointer of their place in the request.
+pub type Secrets = Map<String, Value>;
+
+/// Takes the values at the pointers out of the request and leaves handles. `*` stands for every member of an object.
+pub fn extract(request: &mut Value, pointers: &[String]) -> Secrets {
+    let mut secrets = Secrets::new();
+    for pointer in pointers {
+        let tokens: Vec<String> =
+            pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+        take(request, &tokens, String::new(), &mut secrets);
+    }
+    secrets
+}
+
+fn take(value: &mut Value, tokens: &[String], path: String, secrets: &mut Secrets) {
+    let Some((token, rest)) = tokens.split_first() else {
+        let handle = json!({ "$secret": path });
+        secrets.insert(path, std::mem::replace(value, handle));
+        return;
+    };
+    let Value::Object(members) = value else { return };
+    for (name, member) in members.iter_mut() {
+        if token == "*" || token == name {
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            take(member, rest, format!("{path}/{escaped}"), secrets);
+        }
+    }
+}
+
+/// The object at a pointer of the request, with its secret members put back.
+pub fn revealed(request: &Value, secrets: &Secrets, pointer: &str) -> Option<Map<String, Value>> {
+    let mut object = request.pointer(pointer)?.as_object()?.clone();
+    for (name, member) in object.iter_mut() {
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        if let Some(secret) = secrets.get(&format!("{pointer}/{escaped}")) {
+            *member = secret.clone();
+        }
+    }
+    Some(object)
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SealerError {
+    #[error("the key file {path} cannot be used: {source}")]
+    KeyFile { path: String, source: io::Error },
+    #[error("the key file {path} must hold {KEY_BYTES} bytes; it holds {found}")]
+    KeyLength { path: String, found: usize },
+    #[error("the job's secrets cannot be opened: the key file is not the one they were sealed with")]
+    Unsealing,
+    #[error("the job's secrets cannot be sealed")]
+    Sealing,
+}
+
+/// Seals and opens secrets with the host's key (XChaCha20-Poly1305).
+#[derive(Clone)]
+pub struct Sealer {
+    cipher: Arc<XChaCha20Poly1305>,
+}
+
+impl Sealer {
+    /// Reads the key file, or makes one that only its owner can read.
+    pub fn open(path: &Path) -> Result<Self, SealerError> {
+        let failed = |source| SealerError::KeyFile { path: path.display().to_string(), source };
+        let key = match fs::read(path) {
+            Ok(key) => {
+                // A backup that was restored may have lost the mode.
+                fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+                key
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key: [u8; KEY_BYTES] = rand::random();
+                let mut file =
+                    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+                file.write_all(&key).and_then(|()| file.sync_all()).map_err(failed)?;
+                key.to_vec()
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let cipher = XChaCha20Poly1305::new_from_slice(&key)
+            .map_err(|_| SealerError::KeyLength { path: path.display().to_string(), found: key.len() })?;
+        Ok(Sealer { cipher: Arc::new(cipher) })
+    }
+
+    pub fn seal(&self, secrets: &Secrets) -> Result<String, SealerError> {
+        let plain = serde_json::to_vec(secrets).map_err(|_| SealerError::Sealing)?;
+        let nonce: [u8; NONCE_BYTES] = rand::random();
+        let sealed =
+            self.cipher.encrypt(&XNonce::from(nonce), plain.as_slice()).map_err(|_| SealerError::Sealing)?;
+        let mut bytes = nonce.to_vec();
+        bytes.extend_from_slice(&sealed);
+        Ok(STANDARD.encode(bytes))
+    }
+
+    pub fn open_sealed(&self, sealed: &str) -> Result<Secrets, SealerError> {
+        let bytes = STANDARD.decode(sealed).map_err(|_| SealerError::Unsealing)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealerError::Unsealing)?;
+        let plain =
+            self.cipher.decrypt(&XNonce::from(*nonce), sealed).map_err(|_| SealerError::Unsealing)?;
+        serde_json::from_slice(&plain).map_err(|_| SealerError::Unsealing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_leave_handles_and_come_back() {
+        let mut request = json!({"csv_url": "u", "passthrough_headers": {"Authorization": "Bearer x", "a/b": "y"}});
+        let secrets = extract(&mut request, &["/passthrough_headers/*".to_owned()]);
+        assert!(!request.to_string().contains("Bearer x"));
+        assert_eq!(request["csv_url"], "u");
+        let headers = revealed(&request, &secrets, "/passthrough_headers").unwrap();
+        assert_eq!(headers["Authorization"], "Bearer x");
+        assert_eq!(headers["a/b"], "y");
+    }
+
+    #[test]
+    fn a_field_that_is_absent_is_no_secret() {
+        let mut request = json!({"passthrough_headers": "text"});
+        assert!(extract(&mut request, &["/passthrough_headers/*".to_owned(), "/x".to_owned()]).is_empty());
+    }
+
+    #[test]
+    fn only_the_key_opens_what_it_sealed() {
+        let directory = tempfile::tempdir().unwrap();
+        let one = Sealer::open(&directory.path().join("one")).unwrap();
+        let two = Sealer::open(&directory.path().join("two")).unwrap();
+        let secrets = Secrets::from_iter([("/s".to_owned(), json!("hunter2"))]);
+        let sealed = one.seal(&secrets).unwrap();
+        assert!(!sealed.contains("hunter2"));
+        let again = Sealer::open(&directory.path().join("one")).unwrap();
+        assert_eq!(again.open_sealed(&sealed).unwrap(), secrets);
+        assert!(two.open_sealed(&sealed).is_err());
+        let mode = fs::metadata(directory.path().join("one")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

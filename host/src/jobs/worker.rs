@@ -1,0 +1,121 @@
+//! A worker: takes one job at a time from the queue and carries it to its end.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use super::attempt::{AttemptEnd, run_attempt};
+use super::lifecycle::{self, Ending};
+use super::spool::Spool;
+use super::{JobParts, QueuedJob};
+use crate::records::jobs::JobRow;
+use crate::records::{StoreError, StoreErrorKind};
+
+/// Jobs of an earlier process first, then those that are queued now.
+pub struct SharedQueue {
+    recovered: VecDeque<Uuid>,
+    waiting: mpsc::Receiver<QueuedJob>,
+}
+
+pub fn shared_queue(recovered: Vec<Uuid>, waiting: mpsc::Receiver<QueuedJob>) -> Arc<Mutex<SharedQueue>> {
+    Arc::new(Mutex::new(SharedQueue { recovered: recovered.into(), waiting }))
+}
+
+pub struct Worker {
+    pub parts: JobParts,
+    pub spool: Spool,
+    pub queue: Arc<Mutex<SharedQueue>>,
+    pub stop: CancellationToken,
+}
+
+impl Worker {
+    pub async fn work(self) {
+        let worker = Arc::new(self);
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = worker.stop.cancelled() => return,
+                next = worker.next() => next,
+            };
+            let Some(job) = next else { return };
+            let id = job.id;
+            // A task of its own, so that a mistake of the host in one job is that job's error and not the end of the worker.
+            let carried = tokio::spawn({
+                let worker = Arc::clone(&worker);
+                async move { worker.carry(job).await }
+            });
+            match carried.await {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) if failure.kind == StoreErrorKind::LeaseLost => {
+                    warn!(job = %id, "another attempt holds the job's lease");
+                }
+                Ok(Err(failure)) => error!(job = %id, %failure, "the job's state could not be stored"),
+                Err(panic) => {
+                    error!(job = %id, %panic, "the host failed while it ran a job");
+                    worker.give_up(id).await;
+                }
+            }
+        }
+    }
+
+    async fn next(&self) -> Option<QueuedJob> {
+        let mut queue = self.queue.lock().await;
+        if let Some(id) = queue.recovered.pop_front() {
+            return Some(QueuedJob { id, operation: None });
+        }
+        queue.waiting.recv().await
+    }
+
+    async fn carry(&self, job: QueuedJob) -> Result<(), StoreError> {
+        let Some(row) = self.parts.store.job(job.id).await? else { return Ok(()) };
+        let operation = job.operation.or_else(|| self.parts.plugins.operation(&row.operation));
+        let before = row.attempt;
+        let Ok(row) = lifecycle::begin(row, self.parts.clock.now()) else { return Ok(()) };
+        let row = self.parts.store.update_job(row, before).await?;
+        info!(job = %row.id, operation = %row.operation, attempt = row.attempt, "attempt begins");
+        match run_attempt(&self.parts, &self.spool, row, operation, &self.stop).await? {
+            AttemptEnd::Ended(row, ending) => self.end(*row, ending).await,
+            AttemptEnd::Interrupted(row) => {
+                let (id, attempt) = (row.id, row.attempt);
+                if let Ok(row) = lifecycle::requeue(*row) {
+                    self.parts.store.update_job(row, attempt).await?;
+                    info!(job = %id, attempt, "attempt interrupted, the job is queued for the next start");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn end(&self, row: JobRow, ending: Ending) -> Result<(), StoreError> {
+        let attempt = row.attempt;
+        let Ok(row) = lifecycle::finish(row, ending, self.parts.clock.now()) else { return Ok(()) };
+        let row = self.parts.store.update_job(row, attempt).await?;
+        info!(job = %row.id, operation = %row.operation, status = ?row.status, attempt, "job ended");
+        let (spool, id) = (self.spool.clone(), row.id);
+        let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;
+        if !matches!(removed, Ok(Ok(()))) {
+            warn!(job = %id, "the job's spool could not be removed");
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, id: Uuid) {
+        let ending = Ending::Failed {
+            message: json!("The host failed while it ran this job; its log says more. Rerun the operation."),
+            error: json!({"kind": "host"}),
+        };
+        let given_up = match self.parts.store.job(id).await {
+            Ok(Some(row)) if !row.status.is_final() => self.end(row, ending).await,
+            Ok(_) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = given_up {
+            error!(job = %id, %failure, "the job's end could not be stored");
+        }
+    }
+}

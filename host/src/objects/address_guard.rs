@@ -1,0 +1,207 @@
+//! Which addresses jobs may connect to: public ones, and what the operator allows besides. The check is made on the
+//! address that a connection is about to use, after name resolution, so a name that changes its mind in between gains
+//! nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// One entry of `urls.allow`: a block of addresses with or without a port, or a host name with or without a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedAddress {
+    host: AllowedHost,
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum AllowedHost {
+    Block { network: IpAddr, prefix: u8 },
+    Name(String),
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("urls.allow has {entry:?}, which is neither an address, a block like 10.0.0.0/8, nor a host name, each with an optional :port")]
+pub struct AllowedAddressError {
+    entry: String,
+}
+
+impl FromStr for AllowedAddress {
+    type Err = AllowedAddressError;
+
+    fn from_str(entry: &str) -> Result<Self, Self::Err> {
+        let error = || AllowedAddressError { entry: entry.to_owned() };
+        let (host, port) = split_port(entry).ok_or_else(error)?;
+        if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c == '@') {
+            return Err(error());
+        }
+        let (address, prefix) = match host.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().map_err(|_| error())?)),
+            None => (host, None),
+        };
+        match address.parse::<IpAddr>() {
+            Ok(network) => {
+                let widest = if network.is_ipv4() { 32 } else { 128 };
+                let prefix = prefix.unwrap_or(widest);
+                if prefix > widest {
+                    return Err(error());
+                }
+                Ok(AllowedAddress { host: AllowedHost::Block { network, prefix }, port })
+            }
+            Err(_) if prefix.is_none() => {
+                Ok(AllowedAddress { host: AllowedHost::Name(host.to_ascii_lowercase()), port })
+            }
+            Err(_) => Err(error()),
+        }
+    }
+}
+
+/// `host`, `host:port`, `[v6]:port`, bare v6.
+fn split_port(entry: &str) -> Option<(&str, Option<u16>)> {
+    if let Some(rest) = entry.strip_prefix('[') {
+        let (host, after) = rest.split_once(']')?;
+        return match after.strip_prefix(':') {
+            Some(port) => Some((host, Some(port.parse().ok()?))),
+            None if after.is_empty() => Some((host, None)),
+            None => None,
+        };
+    }
+    match entry.split_once(':') {
+        Some((host, port)) if !port.contains(':') => Some((host, Some(port.parse().ok()?))),
+        _ => Some((entry, None)),
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct AddressGuard {
+    allowed: Arc<Vec<AllowedAddress>>,
+}
+
+impl AddressGuard {
+    pub fn new(allowed: Vec<AllowedAddress>) -> Self {
+        AddressGuard { allowed: Arc::new(allowed) }
+    }
+
+    /// Whether a connection to this address may be made for a URL with this host and port.
+    pub fn permits(&self, host: &str, address: IpAddr, port: u16) -> bool {
+        let address = canonical(address);
+        is_public(address) || self.allowed.iter().any(|allowed| allowed.matches(host, address, port))
+    }
+}
+
+impl AllowedAddress {
+    fn matches(&self, host: &str, address: IpAddr, port: u16) -> bool {
+        if self.port.is_some_and(|allowed| allowed != port) {
+            return false;
+        }
+        match &self.host {
+            AllowedHost::Name(name) => name == &host.to_ascii_lowercase(),
+            AllowedHost::Block { network, prefix } => in_block(address, *network, *prefix),
+        }
+    }
+}
+
+fn in_block(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            u32::from(address) & mask == u32::from(network) & mask
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            u128::from(address) & mask == u128::from(network) & mask
+        }
+        _ => false,
+    }
+}
+
+/// The IPv4 address inside an IPv6 form that leads to it, so that no spelling of an address is judged by another rule.
+fn canonical(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    if let Some(v4) = v6.to_ipv4_mapped() {
+        return IpAddr::V4(v4);
+    }
+    let octets = v6.octets();
+    let embedded = match v6.segments() {
+        // 64:ff9b::/96, NAT64.
+        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => octets.last_chunk::<4>().copied(),
+        // 2002::/16, 6to4: the address stands after the prefix.
+        [0x2002, high, low, ..] => {
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            Some([a, b, c, d])
+        }
+        _ => None,
+    };
+    embedded.map_or(address, |[a, b, c, d]| IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
+}
+
+/// Global unicast, by the special-purpose registries of RFC 6890 and its updates.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    !(address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (b == 18 || b == 19)))
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    // Only 2000::/3 is global unicast; inside it Teredo, ORCHID, documentation and benchmarking are not for us.
+    let [first, second, ..] = address.segments();
+    (first & 0xe000) == 0x2000
+        && !(first == 0x2001 && second < 0x0200)
+        && !(first == 0x2001 && second == 0x0db8)
+        && !(first == 0x3fff && second < 0x1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(allowed: &[&str]) -> AddressGuard {
+        AddressGuard::new(allowed.iter().map(|entry| entry.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn private_and_special_addresses_are_refused_in_every_spelling() {
+        let guard = guard(&[]);
+        for address in [
+            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1",
+            "192.0.0.8", "198.18.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1", "fc00::1",
+            "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1",
+            "2001:db8::1", "::127.0.0.1",
+        ] {
+            assert!(!guard.permits("host", address.parse().unwrap(), 80), "{address}");
+        }
+        for address in ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::808:808"] {
+            assert!(guard.permits("host", address.parse().unwrap(), 80), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_operator_allows_blocks_names_and_ports() {
+        let guard = guard(&["127.0.0.1:8099", "10.0.0.0/8", "intern.example:443", "[::1]:9000"]);
+        let loopback = "127.0.0.1".parse().unwrap();
+        assert!(guard.permits("x", loopback, 8099));
+        assert!(!guard.permits("x", loopback, 8100));
+        assert!(guard.permits("x", "10.200.0.1".parse().unwrap(), 1));
+        assert!(guard.permits("Intern.example", "192.168.1.1".parse().unwrap(), 443));
+        assert!(!guard.permits("other.example", "192.168.1.1".parse().unwrap(), 443));
+        assert!(guard.permits("x", "::1".parse().unwrap(), 9000));
+        assert!("10.0.0.0/40".parse::<AllowedAddress>().is_err());
+        assert!("a b".parse::<AllowedAddress>().is_err());
+    }
+}

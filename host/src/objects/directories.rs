@@ -1,0 +1,155 @@
+//! Local files: only regular files inside the directories that the operator configured. The directory is held open and
+//! paths are resolved beneath it one component at a time, so that neither `..` nor a symbolic link, nor one that is
+//! swapped in between check and use, leads out of it.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+
+use super::{ObjectError, ObjectErrorKind};
+
+/// Opening a FIFO or a device must not hang the host; a regular file does not mind the flag.
+const O_NONBLOCK: i32 = 0o4000;
+
+/// The directories that jobs may read.
+#[derive(Debug, Clone, Default)]
+pub struct Directories {
+    allowed: Arc<Vec<(PathBuf, Dir)>>,
+}
+
+/// A configured directory that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("files.directories names {path}, which cannot be opened: {source}; create it or remove it from the list")]
+pub struct DirectoryError {
+    pub path: String,
+    pub source: io::Error,
+}
+
+impl Directories {
+    pub fn open(paths: &[PathBuf]) -> Result<Self, DirectoryError> {
+        let mut allowed = Vec::new();
+        for path in paths {
+            let failed = |source| DirectoryError { path: path.display().to_string(), source };
+            let real = path.canonicalize().map_err(failed)?;
+            let dir = Dir::open_ambient_dir(&real, ambient_authority()).map_err(failed)?;
+            allowed.push((real, dir));
+        }
+        Ok(Directories { allowed: Arc::new(allowed) })
+    }
+
+    /// Open a regular file for reading. A relative path is taken from the host's working directory if that lies inside an
+    /// allowed directory, else from each allowed directory in turn. Blocks: call it where blocking is fine.
+    pub fn open_file(&self, path: &str) -> Result<File, ObjectError> {
+        if path.is_empty() {
+            return Err(ObjectError::new(ObjectErrorKind::NotFound, "No such file or directory "));
+        }
+        if path.contains('\0') {
+            return Err(ObjectError::new(ObjectErrorKind::Invalid, "file_path contains a NUL character"));
+        }
+        let candidates = self.candidates(Path::new(path));
+        if candidates.is_empty() {
+            return Err(self.outside(path));
+        }
+        let mut first_error = None;
+        for (dir, beneath) in candidates {
+            let mut options = OpenOptions::new();
+            options.read(true).custom_flags(O_NONBLOCK);
+            match dir.open_with(&beneath, &options) {
+                Ok(file) => return regular(file.into_std(), path),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        Err(first_error.map_or_else(|| self.outside(path), |error| refused(path, error)))
+    }
+
+    /// Each allowed directory that may hold the path, with the path beneath it.
+    fn candidates(&self, path: &Path) -> Vec<(&Dir, PathBuf)> {
+        let absolute = if path.is_absolute() {
+            path.to_owned()
+        } else {
+            std::env::current_dir().map(|cwd| cwd.join(path)).unwrap_or_else(|_| path.to_owned())
+        };
+        let mut candidates = Vec::new();
+        for (root, dir) in self.allowed.iter() {
+            if let Ok(beneath) = absolute.strip_prefix(root) {
+                let beneath = if beneath.as_os_str().is_empty() { Path::new(".") } else { beneath };
+                candidates.push((dir, beneath.to_owned()));
+            }
+        }
+        if path.is_relative() {
+            candidates.extend(self.allowed.iter().map(|(_, dir)| (dir, path.to_owned())));
+        }
+        candidates
+    }
+
+    fn outside(&self, path: &str) -> ObjectError {
+        let parent = Path::new(path).parent().unwrap_or(Path::new("/")).display().to_string();
+        ObjectError::new(
+            ObjectErrorKind::Denied,
+            format!(
+                "Permission denied {path}: it is not in a directory that jobs may read. To allow it, the operator adds \
+                 to the configuration: [files] directories = [{parent:?}]"
+            ),
+        )
+    }
+}
+
+fn regular(file: File, path: &str) -> Result<File, ObjectError> {
+    let metadata = file.metadata().map_err(|error| refused(path, error))?;
+    if metadata.is_file() {
+        return Ok(file);
+    }
+    let what = if metadata.is_dir() { "a directory" } else { "not a regular file" };
+    Err(ObjectError::new(ObjectErrorKind::Invalid, format!("{path} is {what}; file_path must name a file")))
+}
+
+fn refused(path: &str, error: io::Error) -> ObjectError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            ObjectError::caused_by(ObjectErrorKind::NotFound, format!("No such file or directory {path}"), error)
+        }
+        // A path that leads out of its directory is reported by cap-std as a permission that is missing.
+        io::ErrorKind::PermissionDenied => {
+            ObjectError::caused_by(ObjectErrorKind::Denied, format!("Permission denied {path}"), error)
+        }
+        _ => ObjectError::caused_by(ObjectErrorKind::Invalid, format!("{path} cannot be opened: {error}"), error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn kind(directories: &Directories, path: &Path) -> ObjectErrorKind {
+        directories.open_file(path.to_str().unwrap()).unwrap_err().kind
+    }
+
+    #[test]
+    fn only_regular_files_beneath_an_allowed_directory_open() {
+        let root = tempfile::tempdir().unwrap();
+        let allowed = root.path().join("in");
+        std::fs::create_dir_all(allowed.join("sub")).unwrap();
+        std::fs::write(allowed.join("sub/ok.csv"), "id\n1\n").unwrap();
+        std::fs::write(root.path().join("secret"), "x").unwrap();
+        symlink(root.path().join("secret"), allowed.join("out")).unwrap();
+        symlink("sub/ok.csv", allowed.join("inside")).unwrap();
+        let directories = Directories::open(std::slice::from_ref(&allowed)).unwrap();
+
+        assert!(directories.open_file(allowed.join("sub/ok.csv").to_str().unwrap()).is_ok());
+        assert!(directories.open_file(allowed.join("inside").to_str().unwrap()).is_ok());
+        assert!(directories.open_file("sub/ok.csv").is_ok());
+        assert_eq!(kind(&directories, &allowed.join("out")), ObjectErrorKind::Denied);
+        assert_eq!(kind(&directories, &allowed.join("../secret")), ObjectErrorKind::Denied);
+        assert_eq!(kind(&directories, &root.path().join("secret")), ObjectErrorKind::Denied);
+        assert_eq!(kind(&directories, &allowed.join("nothere")), ObjectErrorKind::NotFound);
+        assert_eq!(kind(&directories, &allowed.join("sub")), ObjectErrorKind::Invalid);
+        assert_eq!(kind(&directories, Path::new("/proc/self/environ")), ObjectErrorKind::Denied);
+    }
+}

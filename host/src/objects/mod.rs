@@ -1,0 +1,52 @@
+//! Byte streams that jobs read: the inline field of a request, a local file, the body of a URL. Whatever it is, it is
+//! staged as something that can be read twice from any offset, so that a job can check all of its input before it
+//! writes. Nothing here knows jobs or plugins.
+
+pub mod address_guard;
+pub mod directories;
+pub mod download;
+pub mod reader;
+pub mod staged;
+
+pub use address_guard::{AddressGuard, AllowedAddress};
+pub use directories::Directories;
+pub use download::{Download, DownloadLimits, Downloader};
+pub use reader::{ObjectInfo, ObjectReader};
+pub use staged::StagedSource;
+
+/// What went wrong, for a caller to match on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectErrorKind {
+    NotFound,
+    /// The operator's configuration does not allow it.
+    Denied,
+    /// The request for it cannot be right: not a file, not a URL.
+    Invalid,
+    /// It is larger or slower than allowed.
+    Limit,
+    Unavailable,
+}
+
+/// A source that cannot be opened or read: kind, one sentence, and the cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ObjectError {
+    pub kind: ObjectErrorKind,
+    pub message: String,
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ObjectError {
+    pub fn new(kind: ObjectErrorKind, message: impl Into<String>) -> Self {
+        ObjectError { kind, message: message.into(), source: None }
+    }
+
+    pub fn caused_by(
+        kind: ObjectErrorKind,
+        message: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        ObjectError { kind, message: message.into(), source: Some(Box::new(source)) }
+    }
+}

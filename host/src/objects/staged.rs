@@ -1,0 +1,132 @@
+//! A source of a plan, made readable: what is inline or local is used as it is, a URL is fetched to the job's spool
+//! directory at the first opening and kept there, so that a second pass or a second attempt reads the same bytes.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use super::directories::Directories;
+use super::download::{Download, Downloader};
+use super::reader::{Content, ObjectInfo, ObjectReader};
+use super::{ObjectError, ObjectErrorKind};
+
+/// How a source is to be had.
+#[derive(Debug)]
+pub enum Origin {
+    /// Bytes that came with the request and are small.
+    Memory(Bytes),
+    /// Bytes that came with the request, in a file of the job's spool directory.
+    Spooled(PathBuf),
+    /// A file in one of the operator's directories.
+    File { directories: Directories, path: String },
+    /// To be fetched into `spool`, an existing directory.
+    Url { downloader: Downloader, download: Box<Download>, spool: PathBuf, index: usize },
+}
+
+#[derive(Debug)]
+pub struct StagedSource {
+    origin: Origin,
+    ready: OnceCell<(ObjectInfo, Content)>,
+}
+
+/// Written beside a fetched body when it is complete.
+#[derive(Debug, Serialize, Deserialize)]
+struct FetchedNote {
+    media_type: Option<String>,
+}
+
+impl StagedSource {
+    pub fn new(origin: Origin) -> Self {
+        StagedSource { origin, ready: OnceCell::new() }
+    }
+
+    pub async fn open(self: Arc<Self>, offset: u64) -> Result<ObjectReader, ObjectError> {
+        let (info, content) = self.ready.get_or_try_init(|| self.stage()).await?;
+        if offset > info.size {
+            return Err(ObjectError::new(
+                ObjectErrorKind::Invalid,
+                format!("offset {offset} is past the end of the source, which has {} bytes", info.size),
+            ));
+        }
+        Ok(ObjectReader::new(info.clone(), content.clone(), offset))
+    }
+
+    async fn stage(&self) -> Result<(ObjectInfo, Content), ObjectError> {
+        match &self.origin {
+            Origin::Memory(bytes) => {
+                let info = ObjectInfo { size: bytes.len() as u64, etag: "inline".to_owned(), media_type: None };
+                Ok((info, Content::Memory(bytes.clone())))
+            }
+            Origin::Spooled(path) => open_spooled(path.clone(), None).await,
+            Origin::File { directories, path } => {
+                let (directories, path) = (directories.clone(), path.clone());
+                blocking(move || described(directories.open_file(&path)?, None)).await
+            }
+            Origin::Url { downloader, download, spool, index } => fetch(downloader, download, spool, *index).await,
+        }
+    }
+}
+
+async fn fetch(
+    downloader: &Downloader,
+    download: &Download,
+    spool: &Path,
+    index: usize,
+) -> Result<(ObjectInfo, Content), ObjectError> {
+    let body = spool.join(format!("source-{index}"));
+    let note = spool.join(format!("source-{index}.json"));
+    let part = spool.join(format!("source-{index}.part"));
+    let disk = |error: std::io::Error| {
+        ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the download cannot be stored: {error}"), error)
+    };
+    // A complete body of an earlier attempt is used again: the checkpoint of that attempt is an offset in it.
+    let complete = tokio::fs::read(&note).await.ok().and_then(|text| serde_json::from_slice::<FetchedNote>(&text).ok());
+    let media_type = match complete {
+        Some(note) => note.media_type,
+        None => {
+            let fetched = downloader.fetch(download, &part).await;
+            if fetched.is_err() {
+                let _ = tokio::fs::remove_file(&part).await;
+            }
+            let fetched = fetched?;
+            tokio::fs::rename(&part, &body).await.map_err(disk)?;
+            let text = serde_json::to_vec(&FetchedNote { media_type: fetched.media_type.clone() })
+                .map_err(|error| disk(error.into()))?;
+            tokio::fs::write(&part, text).await.map_err(disk)?;
+            tokio::fs::rename(&part, &note).await.map_err(disk)?;
+            fetched.media_type
+        }
+    };
+    open_spooled(body, media_type).await
+}
+
+async fn open_spooled(path: PathBuf, media_type: Option<String>) -> Result<(ObjectInfo, Content), ObjectError> {
+    blocking(move || {
+        let file = File::open(&path).map_err(|error| {
+            ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the spooled input is gone: {error}"), error)
+        })?;
+        described(file, media_type)
+    })
+    .await
+}
+
+fn described(file: File, media_type: Option<String>) -> Result<(ObjectInfo, Content), ObjectError> {
+    let metadata = file.metadata().map_err(|error| {
+        ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the file cannot be examined: {error}"), error)
+    })?;
+    let etag = format!("{:x}-{:x}-{:x}.{:x}", metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+    Ok((ObjectInfo { size: metadata.len(), etag, media_type }, Content::File(Arc::new(file))))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ObjectError> + Send + 'static,
+) -> Result<T, ObjectError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("opening was stopped: {error}"), error))
+    })
+}

@@ -1,0 +1,220 @@
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::records::table::{Attribute, TableName};
+
+fn table(attributes: &[(&str, AttributeType)]) -> Table {
+    Table {
+        name: TableName::new("data", "dog"),
+        id: 7,
+        primary_key: "id".into(),
+        schema_defined: !attributes.is_empty(),
+        attributes: attributes
+            .iter()
+            .map(|(name, declared)| Attribute { name: (*name).into(), attribute_type: Some(*declared), indexed: false })
+            .collect(),
+    }
+}
+
+fn parse(text: &str) -> Result<Batch, BatchError> {
+    Batch::parse(text.to_owned(), &table(&[]), Action::Insert, &BatchLimits::default())
+}
+
+fn parse_typed(text: &str, attributes: &[(&str, AttributeType)]) -> Result<Batch, BatchError> {
+    Batch::parse(text.to_owned(), &table(attributes), Action::Insert, &BatchLimits::default())
+}
+
+fn texts(batch: &Batch) -> Vec<&str> {
+    batch.iter().map(|(_, text)| text).collect()
+}
+
+fn keys(batch: &Batch) -> Vec<Value> {
+    batch.iter().map(|(key, _)| key.to_json()).collect()
+}
+
+#[test]
+fn records_that_need_no_change_are_slices_of_what_came_in() {
+    let batch = parse("{\"id\":1,\"a\":\"x\"}\n\n  \r\n {\"id\" : \"two\", \"b\": [1, {\"c\":null}] } \r\n{\"a\":2.50,\"id\":-3}").unwrap();
+    assert_eq!(texts(&batch), ["{\"id\":1,\"a\":\"x\"}", "{\"id\" : \"two\", \"b\": [1, {\"c\":null}] }", "{\"a\":2.50,\"id\":-3}"]);
+    assert_eq!(keys(&batch), [json!(1), json!("two"), json!(-3)]);
+    assert_eq!(batch.attributes(), ["id", "a", "b"]);
+    assert_eq!(batch.len(), 3);
+    assert!(batch.rewritten.is_empty());
+    assert_eq!(batch.text_bytes(), texts(&batch).iter().map(|text| text.len()).sum::<usize>());
+    assert_eq!(batch.table_id(), 7);
+}
+
+#[test]
+fn an_empty_batch_is_one() {
+    for text in ["", "\n", " \r\n\t\n"] {
+        assert!(parse(text).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn system_attributes_are_dropped() {
+    let batch = parse("{\"__createdtime__\":1,\"id\":1,\"__updatedtime__\":2}\n{\"id\":2,\"\\u005f_createdtime__\":3}").unwrap();
+    assert_eq!(texts(&batch), ["{\"id\":1}", "{\"id\":2}"]);
+    assert_eq!(batch.attributes(), ["id"]);
+}
+
+#[test]
+fn the_last_of_two_values_counts_for_key_and_text() {
+    let batch = parse("{\"id\":1,\"a\":1,\"id\":2}\n{\"id\":1,\"\\u0069d\":9}\n{\"id\":5,\"a\":0}").unwrap();
+    assert_eq!(keys(&batch), [json!(2), json!(9), json!(5)]);
+    assert_eq!(texts(&batch), ["{\"id\":2,\"a\":1}", "{\"id\":9}", "{\"id\":5,\"a\":0}"]);
+}
+
+#[test]
+fn absent_keys_are_generated_and_written_into_the_record() {
+    let batch = parse("{\"a\":1}\n{\"id\":null,\"a\":2}\n{}\n{\"id\":1,\"id\":null}").unwrap();
+    let keys: Vec<_> = batch.iter().map(|(key, _)| key).collect();
+    for ((key, text), expected) in batch.iter().zip([json!(1), json!(2), Value::Null, Value::Null]) {
+        let record: Map<String, Value> = serde_json::from_str(text).unwrap();
+        assert_eq!(record["id"], key.to_json());
+        assert_eq!(record.get("a").unwrap_or(&Value::Null), &expected);
+        let number = record["id"].as_u64().unwrap();
+        assert!((100_000_000_000_000..1 << 53).contains(&number), "{number}");
+    }
+    for (index, key) in keys.iter().enumerate() {
+        assert!(!keys[..index].contains(key));
+    }
+}
+
+#[test]
+fn a_key_declared_a_string_is_generated_as_one() {
+    let batch = parse_typed("{\"a\":1}", &[("id", AttributeType::ID)]).unwrap();
+    assert_eq!(keys(&batch)[0].as_str().unwrap().len(), 36);
+}
+
+#[test]
+fn generated_numbers_never_repeat() {
+    let mut numbers: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..10_000).map(|_| next_number()).collect::<Vec<_>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    numbers.sort_unstable();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+#[test]
+fn an_update_needs_its_key() {
+    let error = Batch::parse("{\"a\":1}", &table(&[]), Action::Update, &BatchLimits::default()).unwrap_err();
+    assert_eq!(error.to_string(), "a valid hash attribute must be provided with update record, check log for more info");
+}
+
+#[test]
+fn keys_of_all_shapes() {
+    let batch = parse(
+        "{\"id\":1.0}\n{\"id\":1e2}\n{\"id\":12345678901234567890}\n{\"id\":\"a\\u00e9\\n\"}\n{\"id\":\"\"}\n{\"id\":-0}\n{\"id\":\"6fa459ea-ee8a-3ca4-894e-db77e160355e\"}",
+    )
+    .unwrap();
+    let expected = [json!(1), json!(100), json!(12345678901234567890u64 as f64), json!("aé\n"), json!(""), json!(0), json!("6fa459ea-ee8a-3ca4-894e-db77e160355e")];
+    assert_eq!(keys(&batch), expected);
+    for (text, sentence) in [
+        ("{\"id\":true}", "Invalid primary key type: boolean".to_owned()),
+        ("{\"id\":[1]}", "Invalid primary key type: array".to_owned()),
+        ("{\"id\":{}}", "Invalid primary key type: object".to_owned()),
+        (&format!("{{\"id\":\"{}\"}}", "x".repeat(2100)), "Primary key size is too large: 2100".to_owned()),
+    ] {
+        assert_eq!(parse(text).unwrap_err().to_string(), sentence);
+    }
+    assert!(parse(&format!("{{\"id\":\"{}\"}}", "x".repeat(1978))).is_ok());
+    assert!(parse(&format!("{{\"id\":\"{}\"}}", "x".repeat(1979))).is_err());
+}
+
+#[test]
+fn impossible_names_are_refused() {
+    for name in ["", "undefined", "null"] {
+        let error = parse(&format!("{{\"id\":1}}\n{{\"id\":2,\"{name}\":1}}")).unwrap_err();
+        assert_eq!((error.to_string(), error.record), (format!("Invalid attribute name: '{name}'"), 2));
+    }
+    assert!(parse("{\"id\":1,\"constructor\":1,\"naïve/`\":2}").is_ok());
+    assert_eq!(parse(&format!("{{\"{}\":1}}", "é".repeat(126))).unwrap_err().kind, BatchErrorKind::Limit);
+}
+
+#[test]
+fn what_is_not_a_record_is_refused_and_placed() {
+    for (text, sentence) in [
+        ("{\"id\":1}\n[1]", "record 2 of the batch is not a JSON object"),
+        ("{\"id\":1}\n7", "record 2 of the batch is not a JSON object"),
+        ("{\"id\":1} {\"id\":2}", "record 1 of the batch is not valid JSON: expected the end of the line at byte 10"),
+        ("{\"id\":1,}", "record 1 of the batch is not valid JSON: expected a member name in quotes at byte 9"),
+        ("{\"id\":1\n}", "record 1 of the batch is not valid JSON: expected `,` or `}` at byte 8"),
+        ("\n{\"id\":1,\"a\":\"x\ny\"}", "record 1 of the batch is not valid JSON: a control character in a string at byte 15"),
+        ("x", "record 1 of the batch is not valid JSON: expected a value at byte 1"),
+        ("{\"id\":1e999}", "record 1 of the batch is not valid JSON: a number is out of range at byte 7"),
+    ] {
+        assert_eq!(parse(text).unwrap_err().to_string(), sentence);
+    }
+    let error = Batch::parse(b"{\"id\":1}\n{\"id\":\"\xff\"}".to_vec(), &table(&[]), Action::Insert, &BatchLimits::default());
+    assert_eq!(error.unwrap_err().to_string(), "line 2 of the batch is not UTF-8");
+}
+
+#[test]
+fn limits_hold() {
+    let limits = BatchLimits { bytes: 200, records: 3, record_bytes: 60, depth: 3, name_bytes: 20 };
+    let parse = |text: &str| Batch::parse(text.to_owned(), &table(&[]), Action::Insert, &limits);
+    let kind = |text: &str| parse(text).unwrap_err().kind;
+    assert_eq!(kind(&"x".repeat(201)), BatchErrorKind::Limit);
+    assert!(parse("{}\n{}\n{}").is_ok());
+    assert_eq!(parse("{}\n{}\n{}\n{}").unwrap_err().to_string(), "a batch holds more than the limit of 3 records");
+    assert_eq!(kind(&format!("{{\"id\":\"{}\"}}", "x".repeat(52))), BatchErrorKind::Limit);
+    assert!(parse(&format!("{{\"id\":\"{}\"}}", "x".repeat(51))).is_ok());
+    assert!(parse("{\"a\":[[1]]}").is_ok());
+    assert_eq!(parse("{\"a\":[[[1]]]}").unwrap_err().to_string(), "record 1 of the batch is nested deeper than the limit of 3 levels");
+    assert_eq!(kind(&format!("{{\"{}\":1}}", "n".repeat(21))), BatchErrorKind::Limit);
+    let wide: Vec<_> = (0..=MAX_ATTRIBUTES).map(|number| format!("\"a{number}\":1")).collect();
+    assert_eq!(super::tests::parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::Limit);
+}
+
+#[test]
+fn declared_types_are_checked() {
+    use AttributeType as Type;
+    let all = [
+        ("id", Type::Int), ("i", Type::Int), ("l", Type::Long), ("f", Type::Float), ("b", Type::Boolean), ("s", Type::String),
+        ("d", Type::Date), ("n", Type::BigInt), ("x", Type::ID), ("any", Type::Any),
+    ];
+    for fine in [
+        "\"i\":1", "\"i\":-2147483648", "\"i\":1.0", "\"l\":9007199254740992", "\"f\":1", "\"f\":1.5e3", "\"b\":true", "\"b\":false",
+        "\"s\":\"\"", "\"d\":\"2021-01-02T03:04:05.000Z\"", "\"d\":\"2021-01-02\"", "\"d\":1", "\"n\":12345678901234567890",
+        "\"n\":\"123\"", "\"x\":\"a\"", "\"x\":[\"a\"]", "\"any\":[1]", "\"i\":null,\"l\":null,\"f\":null,\"b\":null,\"s\":null,\"d\":null,\"n\":null",
+        "\"other\":{}",
+    ] {
+        assert!(parse_typed(&format!("{{\"id\":1,{fine}}}"), &all).is_ok(), "{fine}");
+    }
+    for (bad, sentence) in [
+        ("\"i\":\"abc\"", "Invalid value for attribute i: \"abc\", expecting Int"),
+        ("\"i\":1.5", "Invalid value for attribute i: 1.5, expecting Int"),
+        ("\"i\":2147483648", "Value 2147483648 in property i must be an integer (from -2147483648 to 2147483647)"),
+        ("\"l\":true", "Invalid value for attribute l: true, expecting Long"),
+        ("\"l\":1e300", "Value 1e300 in property l must be an integer (from -9007199254740992 to 9007199254740992)"),
+        ("\"f\":\"1\"", "Invalid value for attribute f: \"1\", expecting Float"),
+        ("\"b\":\"yes\"", "Value \"yes\" in property b must be a boolean"),
+        ("\"s\":1", "Value 1 in property s must be a string"),
+        ("\"d\":\"soon\"", "Invalid value for attribute d: \"soon\", expecting Date"),
+        ("\"n\":\"1x\"", "Invalid value for attribute n: \"1x\", expecting BigInt"),
+        ("\"x\":[1]", "Value [1] in property x must be a string, or an array of strings"),
+    ] {
+        assert_eq!(parse_typed(&format!("{{\"id\":1,{bad}}}"), &all).unwrap_err().to_string(), sentence);
+    }
+    assert_eq!(parse_typed("{\"id\":\"x\"}", &all).unwrap_err().to_string(), "Invalid value for attribute id: \"x\", expecting Int");
+    assert_eq!(parse_typed("{\"id\":1.5}", &all).unwrap_err().to_string(), "Invalid value for attribute id: 1.5, expecting Int");
+    assert_eq!(parse_typed("{\"id\":1}", &[("id", Type::String)]).unwrap_err().to_string(), "Value 1 in property id must be a string");
+}
+
+#[test]
+fn records_of_changing_shape_are_read_like_serde_json_reads_them() {
+    let shapes = [
+        "{\"id\":1,\"a\":1,\"b\":2}", "{\"a\":1,\"id\":2,\"b\":2}", "{\"id\":3}", "{\"id\":4,\"b\":1,\"a\":2}", "{\"id\":5,\"ab\":1,\"a\":2,\"c\":3,\"d\":4}",
+        "{ \"id\" : 6 , \"a\" : 1 }", "{\"id\":7,\"\\u0061\":1,\"b\":2}", "{\"id\":8,\"a\":1,\"b\":2}",
+    ];
+    for rotation in 0..shapes.len() {
+        let mut rotated = shapes.to_vec();
+        rotated.rotate_left(rotation);
+        let batch = parse(&rotated.join("\n")).unwrap();
+        for (text, original) in texts(&batch).into_iter().zip(rotated) {
+            assert_eq!(serde_json::from_str::<Value>(text).unwrap(), serde_json::from_str::<Value>(original).unwrap());
+        }
+    }
+}

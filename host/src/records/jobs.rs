@@ -1,0 +1,86 @@
+//! The rows of jobs as a store keeps them. What the states mean and which change is lawful is decided in `crate::jobs`;
+//! the store only guards: a final row never changes, and a stale lease changes nothing.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Timestamp;
+
+/// Where a job stands. `Created` means queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobStatus {
+    Created,
+    InProgress,
+    Complete,
+    Error,
+}
+
+impl JobStatus {
+    /// A final row never changes again.
+    pub fn is_final(self) -> bool {
+        matches!(self, JobStatus::Complete | JobStatus::Error)
+    }
+}
+
+/// What became of the records of a job, all attempts taken together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub received: u64,
+    pub written: u64,
+    pub skipped: u64,
+}
+
+/// The row of a job: what clients are told, and what the store needs for its guards and indexes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobRow {
+    pub id: Uuid,
+    /// The name the client asked for: an operation or one of its aliases.
+    #[serde(rename = "type")]
+    pub operation: String,
+    pub user: String,
+    pub status: JobStatus,
+    pub created: Timestamp,
+    /// When the latest attempt began.
+    pub started: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+    /// A sentence, or for a denial an object in Harper's shape.
+    pub message: Option<serde_json::Value>,
+    pub result: Option<serde_json::Value>,
+    /// What an operator or plugin author needs beyond the sentence: kind, backtrace, tail of stderr.
+    pub error: Option<serde_json::Value>,
+    pub progress: Option<Progress>,
+    pub tally: Tally,
+    /// Rejected input records: all counted, the first ones kept.
+    pub rejected: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejects: Vec<serde_json::Value>,
+    /// Number of the latest attempt; the lease number that guards every write. 0 before the first attempt.
+    pub attempt: u32,
+    /// Which plugin runs it: `name@version`, and the sha256 of the component.
+    pub plugin: String,
+    pub plugin_digest: String,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub done: u64,
+    pub total: Option<u64>,
+    /// `bytes` or `records`.
+    pub unit: String,
+}
+
+/// Proof that an attempt is the current one. Every write of an attempt carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    pub job: Uuid,
+    pub attempt: u32,
+}
+
+/// Which rows `Store::jobs_started_between` gives: start time strictly between the two, in order of start time.
+#[derive(Debug, Clone, Copy)]
+pub struct StartRange {
+    pub after: Timestamp,
+    pub before: Timestamp,
+}

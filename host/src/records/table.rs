@@ -1,0 +1,111 @@
+//! The catalogue: databases, tables, attributes. An immutable snapshot that the store publishes anew at each change.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Set by the host on every record; never taken from outside.
+pub const CREATED_TIME: &str = "__createdtime__";
+/// Set by the host on every record; never taken from outside.
+pub const UPDATED_TIME: &str = "__updatedtime__";
+/// The database of the host's own tables. It cannot be created, dropped or written by anybody.
+pub const SYSTEM_DATABASE: &str = "system";
+/// Where a request goes that names no database (OPERATIONS.md a.1).
+pub const DEFAULT_DATABASE: &str = "data";
+/// Attributes a table may have, so that records cannot grow the catalogue without end.
+pub const MAX_ATTRIBUTES: usize = 10_000;
+
+/// A table: its database, and its name in that database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableName {
+    pub database: String,
+    pub table: String,
+}
+
+impl TableName {
+    pub fn new(database: impl Into<String>, table: impl Into<String>) -> Self {
+        TableName { database: database.into(), table: table.into() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.database, self.table)
+    }
+}
+
+/// What is done to records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Insert,
+    Update,
+    Upsert,
+}
+
+/// The declared type of an attribute (OPERATIONS.md a.8, typed columns). Names as Harper writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttributeType {
+    Any,
+    String,
+    ID,
+    Int,
+    Long,
+    Float,
+    Boolean,
+    Date,
+    BigInt,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribute {
+    pub name: String,
+    /// `None` for an attribute that was discovered in records or created without a type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute_type: Option<AttributeType>,
+    #[serde(default)]
+    pub indexed: bool,
+}
+
+/// One table as the catalogue knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    pub name: TableName,
+    /// Identifies the table's data in the store. A table that is dropped and created again gets another one.
+    pub id: u32,
+    /// The attribute that holds the primary key.
+    pub primary_key: String,
+    /// True for a table that was created with `attributes`.
+    pub schema_defined: bool,
+    /// In the order in which they became known, the primary key first. The system attributes are not among them.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Table {
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// True for attributes of the table and for the two system attributes.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        name == CREATED_TIME || name == UPDATED_TIME || self.attribute(name).is_some()
+    }
+}
+
+/// All databases and tables at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    pub databases: BTreeMap<String, BTreeMap<String, Arc<Table>>>,
+}
+
+impl Catalogue {
+    pub fn table(&self, name: &TableName) -> Option<&Arc<Table>> {
+        self.databases.get(&name.database)?.get(&name.table)
+    }
+
+    pub fn has_database(&self, name: &str) -> bool {
+        self.databases.contains_key(name)
+    }
+}

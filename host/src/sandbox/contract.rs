@@ -1,0 +1,63 @@
+//! What crosses the sandbox's wall, in the host's own terms. The adapters of the WIT versions translate to these, so that
+//! nothing above the sandbox knows which version a plugin was built for.
+
+use serde::{Deserialize, Serialize};
+
+/// What a plugin says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    pub name: String,
+    pub version: String,
+    pub summary: String,
+    pub operations: Vec<Operation>,
+}
+
+/// One job operation of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    pub name: String,
+    pub aliases: Vec<String>,
+    pub summary: String,
+    /// JSON Schema as text.
+    pub request_schema: String,
+    /// JSON pointers to secret fields, `*` for every member of an object.
+    pub secrets: Vec<String>,
+    /// JSON pointer to the field that holds the input.
+    pub inline_source: Option<String>,
+    pub access: OperationAccess,
+    pub resumable: bool,
+}
+
+/// Who may start jobs of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationAccess {
+    SuperUser,
+    TablePermission,
+}
+
+/// How a guest says that its work is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub message: Option<String>,
+    /// JSON text, not yet checked.
+    pub result: Option<String>,
+}
+
+/// How a guest says that it could not do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub kind: FailureKind,
+    pub message: String,
+    pub retryable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    InvalidInput,
+    Denied,
+    Unavailable,
+    Interrupted,
+    Internal,
+}

@@ -1,0 +1,17 @@
+//! Where guests run: one engine, a fresh store for every call, and limits on all of it. Only this module and
+//! `capabilities` know wasmtime. Nothing a guest does blocks, grows or crashes the host.
+
+pub mod component;
+pub mod contract;
+pub mod engine;
+pub mod failure;
+mod guest;
+pub mod limits;
+mod metered;
+mod stdio;
+mod v0_1;
+
+pub use component::{GuestComponent, RunEnd, RunRequest, RunUsage};
+pub use contract::{Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
+pub use failure::{Crash, CrashKind, LimitHit};
+pub use limits::SandboxLimits;

@@ -1,0 +1,91 @@
+//! What a cell of an untyped column is. Quoting makes no difference. The order of the questions is Harper's: a fixed set
+//! of words, then numbers, then date-times, then JSON; everything else is text.
+
+use std::ops::Range;
+
+use jobhost_batch::JsonBuffer;
+
+use crate::{date, json_cell, number};
+
+/// The value of a cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    /// The text as it stands.
+    Text,
+    Null,
+    Boolean(bool),
+    /// A number that JSON writes as the cell does.
+    Digits,
+    Number(f64),
+    /// An instant in milliseconds since the Unix epoch.
+    Date(i64),
+    /// Begins and ends like a JSON object or array, and may be one.
+    MaybeJson,
+}
+
+/// What `cell` is, JSON left out of account.
+#[inline]
+pub fn cast(cell: &[u8]) -> Value {
+    let Some(&first) = cell.first() else { return Value::Text };
+    match first {
+        b'0'..=b'9' | b'-' => {
+            if number::is_canonical(cell) {
+                Value::Digits
+            } else {
+                number_or_date(cell)
+            }
+        }
+        b'+' | b'.' | b'\t'..=b'\r' | b' ' | 0xc2 | 0xe1..=0xe3 | 0xef => number_or_date(cell),
+        b't' | b'f' | b'T' | b'F' | b'n' | b'N' | b'u' => word(cell),
+        _ => Value::Text,
+    }
+}
+
+/// As `cast`, and tells cells that may be JSON.
+#[inline]
+pub fn cast_with_json(cell: &[u8]) -> Value {
+    if json_cell::looks_like_json(cell) { Value::MaybeJson } else { cast(cell) }
+}
+
+fn word(cell: &[u8]) -> Value {
+    match cell {
+        b"true" | b"TRUE" => Value::Boolean(true),
+        b"false" | b"FALSE" => Value::Boolean(false),
+        // JSON has no NaN; it becomes null, as in `JSON.stringify`.
+        b"null" | b"NULL" | b"undefined" | b"NaN" => Value::Null,
+        _ => Value::Text,
+    }
+}
+
+fn number_or_date(cell: &[u8]) -> Value {
+    let begins_0_point = cell.starts_with(b"0.");
+    // Leading zeros and exponents mark codes, not quantities: they stay text.
+    let leading_zero = cell.len() > 1 && cell.starts_with(b"0");
+    let may_be_number = begins_0_point || !(leading_zero || memchr::memchr2(b'e', b'E', cell).is_some());
+    if may_be_number {
+        if let Some(number) = number::to_number(cell) {
+            return Value::Number(number);
+        }
+    }
+    date::with_zone(cell).map_or(Value::Text, Value::Date)
+}
+
+/// Write the value of the cell `source[range]` as JSON.
+#[inline]
+pub(crate) fn write(json: &mut JsonBuffer, source: &[u8], range: Range<usize>, parse_json: bool) {
+    let cell = source.get(range.clone()).unwrap_or_default();
+    let value = if parse_json { cast_with_json(cell) } else { cast(cell) };
+    match value {
+        Value::Text => json.string_at(source, range),
+        Value::Digits => json.raw_at(source, range),
+        Value::Null => json.null(),
+        Value::Boolean(value) => json.boolean(value),
+        Value::Number(number) => json.number(number),
+        Value::Date(instant) => date::write(json, instant),
+        Value::MaybeJson => {
+            if !json_cell::write(json, cell) {
+                json.string_at(source, range);
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Typed columns, of tables that were created with attributes: a cell either fits its type or stops the load.
+
+use std::ops::Range;
+
+use jobhost_batch::JsonBuffer;
+
+use crate::error::CellError;
+use crate::{cast, date, number};
+
+/// The longest part of a value that an error message repeats, in characters.
+const SHOWN_CHARACTERS: usize = 200;
+const INT: (i64, i64) = (-2_147_483_648, 2_147_483_647);
+const LONG: (i64, i64) = (-9_007_199_254_740_992, 9_007_199_254_740_992);
+
+/// The type of a column. Names are those of the Operations API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// No type, or `Any`: every cell is what it looks like.
+    Any,
+    String,
+    Id,
+    Int,
+    Long,
+    Float,
+    Boolean,
+    Date,
+    BigInt,
+}
+
+impl ColumnType {
+    /// True if a cell of this type can stop a load.
+    pub fn can_fail(self) -> bool {
+        !matches!(self, ColumnType::Any | ColumnType::String | ColumnType::Id)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ColumnType::Any => "Any",
+            ColumnType::String => "String",
+            ColumnType::Id => "ID",
+            ColumnType::Int => "Int",
+            ColumnType::Long => "Long",
+            ColumnType::Float => "Float",
+            ColumnType::Boolean => "Boolean",
+            ColumnType::Date => "Date",
+            ColumnType::BigInt => "BigInt",
+        }
+    }
+
+    /// Write the cell `source[range]` of the column `attribute` as JSON. `parse_json` concerns `Any` alone.
+    #[inline]
+    pub(crate) fn write(
+        self,
+        json: &mut JsonBuffer,
+        attribute: &str,
+        source: &[u8],
+        range: Range<usize>,
+        parse_json: bool,
+    ) -> Result<(), CellError> {
+        if self == ColumnType::Any {
+            cast::write(json, source, range, parse_json);
+            return Ok(());
+        }
+        let cell = source.get(range.clone()).unwrap_or_default();
+        match self {
+            ColumnType::String => json.string_at(source, range),
+            _ if cell.is_empty() => json.null(),
+            ColumnType::Id => json.string_at(source, range),
+            ColumnType::Boolean if cell.eq_ignore_ascii_case(b"true") => json.boolean(true),
+            ColumnType::Boolean if cell.eq_ignore_ascii_case(b"false") => json.boolean(false),
+            ColumnType::Boolean => {
+                return Err(CellError::Boolean { attribute: attribute.to_owned(), value: shown(cell) });
+            }
+            _ if cell == b"null" => json.null(),
+            ColumnType::Int => self.write_integer(json, attribute, cell, INT)?,
+            ColumnType::Long => self.write_integer(json, attribute, cell, LONG)?,
+            ColumnType::BigInt => match big_integer(cell) {
+                Some(digits) => json.raw(digits.as_bytes()),
+                None => return Err(self.mismatch(attribute, cell)),
+            },
+            ColumnType::Date => match instant(cell) {
+                Some(instant) => date::write(json, instant),
+                None => return Err(self.mismatch(attribute, cell)),
+            },
+            ColumnType::Float | ColumnType::Any => match number::to_number(cell) {
+                _ if number::is_canonical(cell) => json.raw(cell),
+                Some(number) => json.number(number),
+                None => return Err(self.mismatch(attribute, cell)),
+            },
+        }
+        Ok(())
+    }
+
+    fn write_integer(
+        self,
+        json: &mut JsonBuffer,
+        attribute: &str,
+        cell: &[u8],
+        (least, most): (i64, i64),
+    ) -> Result<(), CellError> {
+        let number = match cell {
+            [b'$', digits @ ..] => number::radix(digits, 36),
+            _ if cell.strip_prefix(b"-").unwrap_or(cell).iter().all(u8::is_ascii_digit) => number::to_number(cell),
+            _ => None,
+        };
+        let Some(number) = number else { return Err(self.mismatch(attribute, cell)) };
+        if number < least as f64 || number > most as f64 {
+            let value = shown(cell);
+            return Err(CellError::Range { attribute: attribute.to_owned(), value, least, most });
+        }
+        json.number(number);
+        Ok(())
+    }
+
+    #[cold]
+    fn mismatch(self, attribute: &str, cell: &[u8]) -> CellError {
+        CellError::Type { attribute: attribute.to_owned(), value: shown(cell), expecting: self.name() }
+    }
+}
+
+fn shown(cell: &[u8]) -> String {
+    String::from_utf8_lossy(cell).chars().take(SHOWN_CHARACTERS).collect()
+}
+
+/// The digits of an integer of any size, as JSON writes them.
+fn big_integer(cell: &[u8]) -> Option<String> {
+    let text = number::trim(std::str::from_utf8(cell).ok()?);
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(match digits.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => format!("{sign}{digits}"),
+    })
+}
+
+/// A number is milliseconds since the epoch, anything else a date.
+fn instant(cell: &[u8]) -> Option<i64> {
+    match number::to_number(cell) {
+        // A year alone is a number too; Harper takes it for milliseconds.
+        Some(number) => (number.abs() <= date::MOST as f64).then_some(number as i64),
+        None => date::lenient(cell),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(column: ColumnType, cell: &str) -> Result<String, String> {
+        let mut json = JsonBuffer::default();
+        column
+            .write(&mut json, "x", cell.as_bytes(), 0..cell.len(), false)
+            .map(|()| String::from_utf8(json.as_bytes().to_vec()).unwrap())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn cells_that_fit() {
+        use ColumnType::*;
+        let cases = [
+            (Int, "5", "5"),
+            (Int, "-007", "-7"),
+            (Int, "$zz", "1295"),
+            (Int, "null", "null"),
+            (Int, "", "null"),
+            (Long, "9007199254740991", "9007199254740991"),
+            (Float, "1.50", "1.5"),
+            (Float, "1e5", "100000"),
+            (Float, "null", "null"),
+            (Boolean, "FALSE", "false"),
+            (Boolean, "True", "true"),
+            (Boolean, "", "null"),
+            (String, "007", "\"007\""),
+            (String, "", "\"\""),
+            (String, "true", "\"true\""),
+            (String, "null", "\"null\""),
+            (Id, "1", "\"1\""),
+            (Id, "", "null"),
+            (Date, "2021-01-02T03:04:05Z", "\"2021-01-02T03:04:05.000Z\""),
+            (Date, "2021-01-02T03:04:05", "\"2021-01-02T03:04:05.000Z\""),
+            (Date, "1600000000000", "\"2020-09-13T12:26:40.000Z\""),
+            (Date, "null", "null"),
+            (Any, "7", "7"),
+            (Any, "x", "\"x\""),
+            (BigInt, "123456789012345678901", "123456789012345678901"),
+            (BigInt, "-007", "-7"),
+            (BigInt, "-0", "0"),
+        ];
+        for (column, cell, json) in cases {
+            assert_eq!(written(column, cell).as_deref(), Ok(json), "{column:?} {cell:?}");
+        }
+    }
+
+    #[test]
+    fn cells_that_do_not_fit() {
+        use ColumnType::*;
+        let cases = [
+            (Int, "abc", "Invalid value for attribute x: \"abc\", expecting Int"),
+            (Int, "1.5", "Invalid value for attribute x: \"1.5\", expecting Int"),
+            (Int, "-", "Invalid value for attribute x: \"-\", expecting Int"),
+            (Int, "3000000000", "Value 3000000000 in property x must be an integer (from -2147483648 to 2147483647)"),
+            (Long, "1e5", "Invalid value for attribute x: \"1e5\", expecting Long"),
+            (Float, "NaN", "Invalid value for attribute x: \"NaN\", expecting Float"),
+            (Boolean, "yes", "Value \"yes\" in property x must be a boolean"),
+            (Boolean, "null", "Value \"null\" in property x must be a boolean"),
+            (Date, "soon", "Invalid value for attribute x: \"soon\", expecting Date"),
+            (BigInt, "1.5", "Invalid value for attribute x: \"1.5\", expecting BigInt"),
+        ];
+        for (column, cell, message) in cases {
+            assert_eq!(written(column, cell), Err(message.to_owned()), "{column:?} {cell:?}");
+        }
+    }
+}

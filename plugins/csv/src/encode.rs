@@ -1,0 +1,232 @@
+//! A CSV record as one JSON object, and the check that it can be one.
+
+use std::ops::Range;
+
+use jobhost_batch::{JsonBuffer, MAX_RECORD_BYTES};
+
+use crate::column::ColumnType;
+use crate::error::Problem;
+use crate::header::Header;
+use crate::key::{self, Key, KeyError};
+use crate::record::{Cell, Record, unescape_into};
+
+/// Attributes that belong to the host: what a file says of them is left out.
+const SYSTEM_ATTRIBUTES: [&str; 2] = ["__createdtime__", "__updatedtime__"];
+/// The most bytes of JSON that one byte of CSV can become: `\u0001`.
+const MOST_GROWTH: usize = 6;
+/// Bytes that blocks may read beyond a cell.
+const PADDING: [u8; 16] = [0; 16];
+
+/// How records are encoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EncodeOptions {
+    /// Cells that are a JSON object or array become one; else they stay text.
+    pub parse_json: bool,
+    /// A record without a primary key is an error with this sentence. `None`: the host gives it a key.
+    pub key_required: Option<&'static str>,
+}
+
+/// Encodes the records under one header.
+#[derive(Debug)]
+pub struct RecordEncoder {
+    columns: Vec<Column>,
+    /// `,"name":` of every column, one after the other, then padding.
+    prefixes: Vec<u8>,
+    key: Option<usize>,
+    options: EncodeOptions,
+    /// Whether a cell of any column but the key can stop the load.
+    can_fail: bool,
+    /// An unescaped cell, then padding.
+    unescaped: Vec<u8>,
+    /// Where `check` encodes to.
+    trial: JsonBuffer,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: String,
+    kind: ColumnType,
+    role: Role,
+    prefix: Range<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Plain,
+    Key,
+    System,
+}
+
+impl RecordEncoder {
+    /// `kind_of` tells the type of a column by its name.
+    pub fn new(
+        header: &Header,
+        primary_key: &str,
+        kind_of: impl Fn(&str) -> ColumnType,
+        options: EncodeOptions,
+    ) -> Self {
+        let mut prefixes = JsonBuffer::default();
+        let columns: Vec<Column> = header
+            .names()
+            .iter()
+            .map(|name| {
+                let start = prefixes.len();
+                prefixes.byte(b',');
+                prefixes.string(name);
+                prefixes.byte(b':');
+                let role = match name.as_str() {
+                    name if name == primary_key => Role::Key,
+                    name if SYSTEM_ATTRIBUTES.contains(&name) => Role::System,
+                    _ => Role::Plain,
+                };
+                Column { name: name.clone(), kind: kind_of(name), role, prefix: start..prefixes.len() }
+            })
+            .collect();
+        let can_fail = columns.iter().any(|column| match column.role {
+            Role::System => false,
+            Role::Plain | Role::Key => column.kind.can_fail(),
+        });
+        prefixes.raw(&PADDING);
+        RecordEncoder {
+            key: columns.iter().position(|column| column.role == Role::Key),
+            can_fail,
+            columns,
+            prefixes: prefixes.as_bytes().to_vec(),
+            options,
+            unescaped: Vec::new(),
+            trial: JsonBuffer::default(),
+        }
+    }
+
+    /// The attributes that records will have.
+    pub fn attributes(&self) -> Vec<String> {
+        let written = self.columns.iter().filter(|column| column.role != Role::System);
+        written.map(|column| column.name.clone()).collect()
+    }
+
+    /// The number of cells a record may have.
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The name of a column.
+    pub fn column_name(&self, index: usize) -> Option<&str> {
+        self.columns.get(index).map(|column| column.name.as_str())
+    }
+
+    /// The position of the primary key among the columns.
+    pub fn key_column(&self) -> Option<usize> {
+        self.key
+    }
+
+    /// Would `encode` succeed? Where nothing but the key can be wrong, this looks at nothing but the key.
+    #[inline]
+    pub fn check(&mut self, record: &Record<'_>) -> Result<(), Problem> {
+        let most = record.raw().len() * MOST_GROWTH + self.prefixes.len();
+        if self.can_fail || most > MAX_RECORD_BYTES {
+            let mut trial = std::mem::take(&mut self.trial);
+            trial.clear();
+            let outcome = self.encode(record, &mut trial);
+            self.trial = trial;
+            return outcome;
+        }
+        let found = match self.key.and_then(|index| record.cell(index)) {
+            Some(cell) if cell.is_escaped() => key::key(&cell.bytes(), self.key_kind())?,
+            Some(cell) => {
+                let (source, range) = cell.place();
+                key::key(source.get(range).unwrap_or_default(), self.key_kind())?
+            }
+            None => Key::Absent,
+        };
+        self.require(found != Key::Absent)
+    }
+
+    fn key_kind(&self) -> ColumnType {
+        self.key.and_then(|index| self.columns.get(index)).map_or(ColumnType::Any, |column| column.kind)
+    }
+
+    #[inline]
+    fn require(&self, has_key: bool) -> Result<(), Problem> {
+        match self.options.key_required {
+            Some(sentence) if !has_key => Err(KeyError::Missing(sentence).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Append the record as a JSON object. Cells beyond the header are left out; columns without a cell are absent.
+    #[inline]
+    pub fn encode(&mut self, record: &Record<'_>, json: &mut JsonBuffer) -> Result<(), Problem> {
+        let start = json.len();
+        let mut has_key = false;
+        for (column, cell) in self.columns.iter().zip(record.cells()) {
+            if column.role == Role::System {
+                continue;
+            }
+            let before = json.len();
+            json.raw_at(&self.prefixes, column.prefix.clone());
+            let (source, range) = source_of(cell, &mut self.unescaped);
+            let written = match column.role {
+                Role::Key => write_key(json, column, source, range)?,
+                _ => {
+                    column.kind.write(json, &column.name, source, range, self.options.parse_json)?;
+                    true
+                }
+            };
+            if written {
+                has_key |= column.role == Role::Key;
+            } else {
+                json.truncate(before);
+            }
+        }
+        self.require(has_key)?;
+        if json.len() == start {
+            json.byte(b'{');
+        } else {
+            json.replace(start, b'{');
+        }
+        json.byte(b'}');
+        let size = json.len() - start;
+        if size > MAX_RECORD_BYTES {
+            let (line, offset) = (record.line(), record.offset());
+            return Err(Problem::RecordTooLarge { line, offset, size, limit: MAX_RECORD_BYTES });
+        }
+        Ok(())
+    }
+}
+
+/// The value of a cell as a place in a buffer that goes on for a block beyond it.
+#[inline]
+fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range<usize>) {
+    let (source, range) = cell.place();
+    if !cell.is_escaped() {
+        return (source, range);
+    }
+    unescaped.clear();
+    unescape_into(source.get(range).unwrap_or_default(), unescaped);
+    let length = unescaped.len();
+    unescaped.extend_from_slice(&PADDING);
+    (unescaped, 0..length)
+}
+
+/// Write the primary key; false if the cell holds none.
+#[inline]
+fn write_key(
+    json: &mut JsonBuffer,
+    column: &Column,
+    source: &[u8],
+    range: Range<usize>,
+) -> Result<bool, Problem> {
+    let cell = source.get(range.clone()).unwrap_or_default();
+    if !column.kind.can_fail() {
+        let found = key::key(cell, column.kind)?;
+        key::write(json, found, source, range);
+        return Ok(found != Key::Absent);
+    }
+    let before = json.len();
+    column.kind.write(json, &column.name, source, range, false)?;
+    let is_null = json.as_bytes().get(before..) == Some(b"null");
+    if column.kind == ColumnType::Boolean && !is_null {
+        return Err(KeyError::Boolean.into());
+    }
+    Ok(!is_null)
+}

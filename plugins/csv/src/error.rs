@@ -1,0 +1,88 @@
+//! What can be wrong with a CSV text, in sentences for the person who sent it. Where Harper has a sentence, it is Harper's.
+
+use crate::header::HeaderError;
+use crate::key::KeyError;
+
+/// The text is not CSV. Lines count from 1, bytes from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SyntaxError {
+    #[error(
+        "Unclosed quote at line {line}, byte {offset}: the cell that starts there with '\"' has no closing '\"' before the end of the input"
+    )]
+    UnclosedQuote { line: u64, offset: u64 },
+    #[error(
+        "Text after a closing quote at line {line}, byte {offset}: write a quote inside a quoted cell twice, and nothing between the closing quote and the next delimiter"
+    )]
+    TextAfterQuote { line: u64, offset: u64 },
+    #[error("The record at line {line}, byte {offset} is longer than {limit} bytes; {hint}")]
+    RecordTooLong { line: u64, offset: u64, limit: usize, hint: String },
+}
+
+impl SyntaxError {
+    pub fn line(&self) -> u64 {
+        match self {
+            SyntaxError::UnclosedQuote { line, .. }
+            | SyntaxError::TextAfterQuote { line, .. }
+            | SyntaxError::RecordTooLong { line, .. } => *line,
+        }
+    }
+
+    pub fn offset(&self) -> u64 {
+        match self {
+            SyntaxError::UnclosedQuote { offset, .. }
+            | SyntaxError::TextAfterQuote { offset, .. }
+            | SyntaxError::RecordTooLong { offset, .. } => *offset,
+        }
+    }
+}
+
+/// A cell that does not fit the type of its column.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CellError {
+    #[error("Invalid value for attribute {attribute}: \"{value}\", expecting {expecting}")]
+    Type { attribute: String, value: String, expecting: &'static str },
+    #[error("Value \"{value}\" in property {attribute} must be a boolean")]
+    Boolean { attribute: String, value: String },
+    #[error("Value {value} in property {attribute} must be an integer (from {least} to {most})")]
+    Range { attribute: String, value: String, least: i64, most: i64 },
+}
+
+impl CellError {
+    pub fn attribute(&self) -> &str {
+        match self {
+            CellError::Type { attribute, .. }
+            | CellError::Boolean { attribute, .. }
+            | CellError::Range { attribute, .. } => attribute,
+        }
+    }
+}
+
+/// Anything that stops a load because of what the input says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error(transparent)]
+    Cell(#[from] CellError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(
+        "The record at line {line}, byte {offset} takes {size} bytes as JSON, the limit is {limit}: split it or shorten its cells"
+    )]
+    RecordTooLarge { line: u64, offset: u64, size: usize, limit: usize },
+}
+
+impl Problem {
+    /// A short word for a program.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Problem::Syntax(_) => "syntax",
+            Problem::Header(_) => "header",
+            Problem::Cell(_) => "type",
+            Problem::Key(_) => "key",
+            Problem::RecordTooLarge { .. } => "size",
+        }
+    }
+}

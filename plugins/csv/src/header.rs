@@ -1,0 +1,66 @@
+//! The names of the columns, from the first record.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::record::Record;
+
+/// A name that no attribute can have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    #[error("Invalid attribute name: '{0}'")]
+    Reserved(String),
+    #[error("Invalid column name '{0}', cancelling load operation")]
+    Character(String),
+}
+
+/// The names of the columns, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    names: Vec<String>,
+}
+
+impl Header {
+    /// Names from the header record. A name that repeats gets a number, as in PapaParse: `a`, `a_1`, `a_2`.
+    pub fn from_record(record: &Record<'_>) -> Result<Self, HeaderError> {
+        let given: Vec<String> = record.cells().map(|cell| cell.text()).collect();
+        let reserved: HashSet<&str> = given.iter().map(String::as_str).collect();
+        let mut taken: HashSet<String> = HashSet::with_capacity(given.len());
+        let mut repeats: HashMap<&str, usize> = HashMap::new();
+        let mut names = Vec::with_capacity(given.len());
+        for name in &given {
+            check(name)?;
+            let mut unique = name.clone();
+            if taken.contains(name) {
+                let count = repeats.entry(name).or_insert(0);
+                loop {
+                    *count += 1;
+                    unique = format!("{name}_{count}");
+                    if !taken.contains(&unique) && !reserved.contains(unique.as_str()) {
+                        break;
+                    }
+                }
+            }
+            taken.insert(unique.clone());
+            names.push(unique);
+        }
+        Ok(Header { names })
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+}
+
+fn check(name: &str) -> Result<(), HeaderError> {
+    if matches!(name, "" | "null" | "undefined") {
+        return Err(HeaderError::Reserved(name.to_owned()));
+    }
+    if name.contains(['/', '`']) {
+        return Err(HeaderError::Character(name.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Primary keys: which cells can be one.
+
+use jobhost_batch::JsonBuffer;
+
+use crate::cast::{Value, cast};
+use crate::column::ColumnType;
+use crate::{date, number};
+
+/// The longest key, in bytes of UTF-8.
+pub const MAX_KEY_BYTES: usize = 1978;
+
+/// A record whose primary key is impossible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    #[error("Invalid primary key type: boolean")]
+    Boolean,
+    #[error("Primary key size is too large: {0}")]
+    TooLong(usize),
+    /// The sentence is the operation's.
+    #[error("{0}")]
+    Missing(&'static str),
+}
+
+/// What the cell of the primary key is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Key {
+    /// The host gives one.
+    Absent,
+    Text,
+    Digits,
+    Number(f64),
+    Date(i64),
+}
+
+/// Decide what key `cell` is, by the rules of any untyped cell, except that JSON is never parsed, that an empty cell is
+/// no key, and that an integer which a double cannot hold stays text: two records must not become one by rounding.
+#[inline]
+pub(crate) fn key(cell: &[u8], column: ColumnType) -> Result<Key, KeyError> {
+    if cell.is_empty() {
+        return Ok(Key::Absent);
+    }
+    if matches!(column, ColumnType::String | ColumnType::Id) {
+        return text(cell);
+    }
+    match cast(cell) {
+        Value::Digits => Ok(Key::Digits),
+        Value::Text | Value::MaybeJson => text(cell),
+        Value::Null => Ok(Key::Absent),
+        Value::Boolean(_) => Err(KeyError::Boolean),
+        Value::Number(number) if loses_digits(cell, number) => text(cell),
+        Value::Number(number) => Ok(Key::Number(number)),
+        Value::Date(instant) => Ok(Key::Date(instant)),
+    }
+}
+
+#[inline]
+fn text(cell: &[u8]) -> Result<Key, KeyError> {
+    // A byte that is not UTF-8 takes three as U+FFFD, so that only then the exact length has to be found.
+    if cell.len() * 3 > MAX_KEY_BYTES {
+        let length = String::from_utf8_lossy(cell).len();
+        if length > MAX_KEY_BYTES {
+            return Err(KeyError::TooLong(length));
+        }
+    }
+    Ok(Key::Text)
+}
+
+fn loses_digits(cell: &[u8], number: f64) -> bool {
+    let Ok(text) = std::str::from_utf8(cell) else { return false };
+    let digits = number::trim(text).trim_start_matches(['+', '-']).trim_start_matches('0');
+    if digits.len() <= 15 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let mut json = JsonBuffer::default();
+    json.number(number.abs());
+    json.as_bytes() != digits.as_bytes()
+}
+
+/// Write the key that `key` found in `source[range]`.
+#[inline]
+pub(crate) fn write(json: &mut JsonBuffer, key: Key, source: &[u8], range: std::ops::Range<usize>) {
+    match key {
+        Key::Absent => json.null(),
+        Key::Text => json.string_at(source, range),
+        Key::Digits => json.raw_at(source, range),
+        Key::Number(number) => json.number(number),
+        Key::Date(instant) => date::write(json, instant),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_numbers_and_texts() {
+        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
+        assert_eq!(untyped("1"), Ok(Key::Digits));
+        assert_eq!(untyped("1.0"), Ok(Key::Number(1.0)));
+        assert_eq!(untyped("007"), Ok(Key::Text));
+        assert_eq!(untyped("1e3"), Ok(Key::Text));
+        assert_eq!(untyped("[1]"), Ok(Key::Text));
+        assert_eq!(untyped("valueOf"), Ok(Key::Text));
+        assert_eq!(untyped(""), Ok(Key::Absent));
+        assert_eq!(untyped("null"), Ok(Key::Absent));
+        assert_eq!(untyped("undefined"), Ok(Key::Absent));
+        assert_eq!(untyped("true"), Err(KeyError::Boolean));
+        assert_eq!(untyped("2021-01-02T03:04:05Z"), Ok(Key::Date(1_609_556_645_000)));
+        assert_eq!(untyped(&"k".repeat(1978)), Ok(Key::Text));
+        assert_eq!(untyped(&"k".repeat(2100)), Err(KeyError::TooLong(2100)));
+    }
+
+    #[test]
+    fn big_integers_are_not_rounded_into_each_other() {
+        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
+        assert_eq!(untyped("9007199254740992"), Ok(Key::Number(9007199254740992.0)));
+        assert_eq!(untyped("9007199254740993"), Ok(Key::Text));
+    }
+
+    #[test]
+    fn text_columns_keep_their_text() {
+        assert_eq!(key(b"1", ColumnType::Id), Ok(Key::Text));
+        assert_eq!(key(b"true", ColumnType::String), Ok(Key::Text));
+        assert_eq!(key(b"", ColumnType::Id), Ok(Key::Absent));
+    }
+}

@@ -1,0 +1,140 @@
+//! What JavaScript takes for a number, and which texts can be copied because JavaScript would print them just so.
+
+/// Decimal digits that every double holds exactly and prints back unchanged.
+const SAFE_DIGITS: usize = 15;
+
+/// True if `text` is a decimal number in the very form in which JavaScript prints it, so that it can be copied: `0`,
+/// `-7`, `1.5`. False says nothing.
+#[inline]
+pub(crate) fn is_canonical(text: &[u8]) -> bool {
+    // 15 digits, a sign, a point.
+    if text.len() > SAFE_DIGITS + 2 {
+        return false;
+    }
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let mut point = None;
+    for (index, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' if point.is_none() => point = Some(index),
+            _ => return false,
+        }
+    }
+    match point {
+        None => match digits {
+            [b'0'] => text.len() == 1,
+            [b'1'..=b'9', ..] => digits.len() <= SAFE_DIGITS,
+            _ => false,
+        },
+        Some(point) => is_canonical_fraction(digits, point),
+    }
+}
+
+fn is_canonical_fraction(digits: &[u8], point: usize) -> bool {
+    let (whole, fraction) = match digits.split_at_checked(point) {
+        Some((whole, [b'.', fraction @ ..])) => (whole, fraction),
+        _ => return false,
+    };
+    if digits.len() > SAFE_DIGITS + 1 || matches!(fraction, [] | [.., b'0']) {
+        return false;
+    }
+    match whole {
+        // Below 0.000001 JavaScript prints an exponent.
+        [b'0'] => !fraction.starts_with(b"000000"),
+        [b'1'..=b'9', ..] => true,
+        _ => false,
+    }
+}
+
+/// `Number(text)` of JavaScript, where it is finite and the text not blank.
+pub(crate) fn to_number(text: &[u8]) -> Option<f64> {
+    let text = trim(std::str::from_utf8(text).ok()?);
+    let number = match text.as_bytes() {
+        [b'0', b'x' | b'X', digits @ ..] => radix(digits, 16)?,
+        [b'0', b'o' | b'O', digits @ ..] => radix(digits, 8)?,
+        [b'0', b'b' | b'B', digits @ ..] => radix(digits, 2)?,
+        bytes => {
+            // Rust would also take "inf" and "nan".
+            let decimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+            if !bytes.iter().all(decimal) {
+                return None;
+            }
+            text.parse().ok()?
+        }
+    };
+    number.is_finite().then_some(number)
+}
+
+/// Digits of another base. Rounds once for up to 128 bits; beyond that the last bit may differ from JavaScript.
+pub(crate) fn radix(digits: &[u8], base: u32) -> Option<f64> {
+    if digits.is_empty() {
+        return None;
+    }
+    let (mut exact, mut rough) = (Some(0u128), 0f64);
+    for byte in digits {
+        let digit = char::from(*byte).to_digit(base)?;
+        exact = exact.and_then(|value| value.checked_mul(base.into())?.checked_add(digit.into()));
+        rough = rough * f64::from(base) + f64::from(digit);
+    }
+    Some(exact.map_or(rough, |value| value as f64))
+}
+
+/// Without the white space that JavaScript skips around a number.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
+
+/// White space and line ends of JavaScript: not quite Unicode's.
+pub(crate) fn is_space(character: char) -> bool {
+    matches!(
+        character,
+        '\t'..='\r' | ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{2028}' | '\u{2029}'
+            | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{feff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_texts_are_those_that_print_back_unchanged() {
+        for text in ["0", "1", "-7", "12345", "999999999999999", "0.5", "-0.5", "1.25", "0.000001", "123.456"] {
+            assert!(is_canonical(text.as_bytes()), "{text}");
+        }
+        for text in ["", "-", "-0", "007", "00", "+1", "1.", ".5", "1.10", "0.0", "0.0000001", "1e5", "1.2.3", "1-1"] {
+            assert!(!is_canonical(text.as_bytes()), "{text}");
+        }
+        assert!(!is_canonical(b"9007199254740993"));
+    }
+
+    #[test]
+    fn numbers_are_javascripts() {
+        let cases = [
+            (" 5", Some(5.0)),
+            ("5 ", Some(5.0)),
+            ("\u{a0}5\u{feff}", Some(5.0)),
+            ("+1", Some(1.0)),
+            (".5", Some(0.5)),
+            ("5.", Some(5.0)),
+            ("0.1e5", Some(10000.0)),
+            ("0x1F", Some(31.0)),
+            ("0b101", Some(5.0)),
+            ("-0x1F", None),
+            ("", None),
+            (" ", None),
+            (".", None),
+            ("inf", None),
+            ("nan", None),
+            ("Infinity", None),
+            ("1e999", None),
+            ("1_000", None),
+            ("1 000", None),
+            ("\u{85}5", None),
+            ("٣", None),
+        ];
+        for (text, number) in cases {
+            assert_eq!(to_number(text.as_bytes()), number, "{text:?}");
+        }
+    }
+}

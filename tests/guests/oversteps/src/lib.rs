@@ -1,0 +1,45 @@
+//! Plans to insert into `gold.mine`, and then tries tables, actions, sources and files beyond that. Its
+//! message lists what came of each attempt.
+
+use guest::{Action, Description, Failure, Guest, Outcome, Plan, Refusal, TableUse, objects, records, told};
+
+struct Oversteps;
+
+const RECORD: &[u8] = b"{\"id\":1,\"by\":\"oversteps\"}\n";
+
+impl Guest for Oversteps {
+    fn describe() -> Description {
+        guest::description("oversteps", "overstep")
+    }
+
+    fn plan(_operation: String, _request: String) -> Result<Plan, Refusal> {
+        let mine = TableUse { table: guest::table("mine"), actions: vec![Action::Insert] };
+        Ok(Plan { tables: vec![mine], sources: Vec::new() })
+    }
+
+    fn run(_operation: String, _request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
+        let write = |table: &str, action| told(records::write(&guest::table(table), action, RECORD, None));
+        let attempts = [
+            ("other table", write("theirs", Action::Insert)),
+            ("absent table", write("absent", Action::Insert)),
+            ("other action", write("mine", Action::Upsert)),
+            ("describe", told(records::describe(&guest::table("theirs")).map(drop))),
+            ("declare", told(records::declare(&guest::table("theirs"), Action::Insert, &["a".to_owned()]))),
+            ("source", told(objects::open(0, 0).map(drop))),
+            ("file", outcome(std::fs::read("/etc/passwd"))),
+            ("directory", outcome(std::fs::read_dir("/"))),
+            ("create", outcome(std::fs::write("/tmp/jobhost-overstep", "x"))),
+            ("environment", std::env::vars().count().to_string()),
+            ("arguments", std::env::args().count().to_string()),
+            ("own table", write("mine", Action::Insert)),
+        ];
+        let attempts: Vec<String> = attempts.iter().map(|(what, came)| format!("{what}: {came}")).collect();
+        guest::done(attempts.join(", "))
+    }
+}
+
+fn outcome<T>(result: std::io::Result<T>) -> String {
+    result.map_or("failed", |_| "ok").to_owned()
+}
+
+guest::bindings::export!(Oversteps with_types_in guest::bindings);

@@ -1,0 +1,41 @@
+//! Where the built things are that the tests run: the program, the plugins it ships, the hostile guests.
+//!
+//! The tests build nothing themselves. What is missing fails the test with the command that makes it.
+
+use std::path::{Path, PathBuf};
+
+/// The program `jobhost`.
+pub fn program() -> PathBuf {
+    existing("JOBHOST_BIN", "target/release/jobhost", "cargo build --release --package jobhost")
+}
+
+/// The directory with the plugins that the project ships.
+pub fn plugins() -> PathBuf {
+    existing("JOBHOST_PLUGINS", "target/plugins", "cargo xtask plugins")
+}
+
+/// One of the special guests of `tests/guests`, by the name of its crate.
+pub fn guest(name: &str) -> PathBuf {
+    let directory = existing("JOBHOST_GUESTS", "target/guests", "cargo xtask plugins");
+    require(directory.join(format!("{name}.wasm")), "cargo xtask plugins")
+}
+
+/// A file of this package, such as a fixture.
+pub fn in_package(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn existing(variable: &str, default: &str, command: &str) -> PathBuf {
+    let path = match std::env::var_os(variable) {
+        Some(path) => PathBuf::from(path),
+        None => in_package("..").join(default),
+    };
+    require(path, command)
+}
+
+fn require(path: PathBuf, command: &str) -> PathBuf {
+    match path.canonicalize() {
+        Ok(path) => path,
+        Err(_) => panic!("{} does not exist: make it with `{command}`", path.display()),
+    }
+}

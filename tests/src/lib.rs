@@ -1,0 +1,31 @@
+//! Test support: starts `jobhost serve`, talks to it over HTTP as a client would, and waits for what it does.
+//!
+//! It knows the host only from outside: the command line, the `ready` line, the operations API and the files that it
+//! leaves behind. It must never link the host's code, so that a test here proves what a client will see.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the library of a test suite: failing loudly is its purpose"
+)]
+
+pub mod artifacts;
+pub mod client;
+pub mod compare;
+pub mod csv_text;
+pub mod host;
+pub mod jobs;
+pub mod options;
+pub mod recordings;
+pub mod scan;
+pub mod tables;
+pub mod verdicts;
+pub mod wait;
+pub mod web;
+
+pub use client::{Client, Login, Reply};
+pub use host::Host;
+pub use options::Options;
+pub use wait::eventually;
+pub use web::Web;

@@ -1,0 +1,51 @@
+//! Looking for a secret in the files that a host leaves behind.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{SeekFrom, seek};
+
+const CHUNK: usize = 1024 * 1024;
+
+/// The files below a directory that contain the bytes. Holes of sparse files are skipped, as a store may reserve more
+/// space than the disk has.
+pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        // A file may go while we look: the host is running.
+        let Ok(metadata) = path.symlink_metadata() else { continue };
+        if metadata.is_dir() {
+            found.extend(files_with(&path, needle));
+        } else if metadata.is_file() && File::open(&path).is_ok_and(|file| contains(file, needle)) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn contains(mut file: File, needle: &[u8]) -> bool {
+    let mut position = 0;
+    // ENXIO: there is no data after `position`.
+    while let Ok(start) = seek(&file, SeekFrom::Data(position)) {
+        let end = seek(&file, SeekFrom::Hole(start)).expect("the end of the data");
+        seek(&file, SeekFrom::Start(start)).expect("a seek");
+        let mut window: Vec<u8> = Vec::with_capacity(CHUNK + needle.len());
+        let mut left = end - start;
+        while left > 0 {
+            let kept = window.len().min(needle.len() - 1);
+            window.drain(..window.len() - kept);
+            let read = (&mut file).take(left.min(CHUNK as u64)).read_to_end(&mut window).expect("a read");
+            if window.windows(needle.len()).any(|bytes| bytes == needle) {
+                return true;
+            }
+            if read == 0 {
+                break;
+            }
+            left = left.saturating_sub(read as u64);
+        }
+        position = end;
+    }
+    false
+}

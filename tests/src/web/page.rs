@@ -1,0 +1,120 @@
+//! What the web server answers under one path.
+
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+
+use super::{Seen, flush};
+
+#[derive(Clone)]
+pub enum Body {
+    Whole(Arc<[u8]>),
+    /// The first part, and after the release of the server the second.
+    Held(Arc<[u8]>, Arc<[u8]>),
+    /// This again and again until the client goes away.
+    Endless(Arc<[u8]>),
+    /// The body says more bytes than it has.
+    CutOff(Arc<[u8]>),
+    /// A table with one row: the names of the request's headers.
+    HeaderNames,
+}
+
+#[derive(Clone)]
+pub struct Page {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Body,
+    /// Without this header the answer is 403.
+    required: Option<(String, String)>,
+}
+
+impl Page {
+    pub fn new(media_type: &str, body: impl AsRef<[u8]>) -> Self {
+        Page::status(200).body(Body::Whole(body.as_ref().into())).header("Content-Type", media_type)
+    }
+
+    pub fn csv(body: impl AsRef<[u8]>) -> Self {
+        Page::new("text/csv", body)
+    }
+
+    /// An answer without a body and without a media type.
+    pub fn status(status: u16) -> Self {
+        Page { status, headers: Vec::new(), body: Body::Whole(Arc::from([])), required: None }
+    }
+
+    pub fn redirect(target: &str) -> Self {
+        Page::status(302).header("Location", target)
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub fn require(mut self, name: &str, value: &str) -> Self {
+        self.required = Some((name.to_ascii_lowercase(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn for_request(mut self, seen: &Seen) -> Page {
+        if let Some((name, value)) = &self.required
+            && seen.header(name) != Some(value.as_str())
+        {
+            return Page::status(403);
+        }
+        if matches!(self.body, Body::HeaderNames) {
+            let names: Vec<&str> = seen.headers.iter().map(|(name, _)| name.as_str()).collect();
+            self.body = Body::Whole(format!("id,names\n1,{}\n", names.join(" ")).into_bytes().into());
+        }
+        self
+    }
+
+    pub(super) fn write(&self, stream: TcpStream, released: impl FnOnce()) -> std::io::Result<()> {
+        let length = match &self.body {
+            Body::Whole(bytes) => Some(bytes.len()),
+            Body::Held(first, second) => Some(first.len() + second.len()),
+            Body::CutOff(bytes) => Some(bytes.len() + 1000),
+            Body::Endless(_) | Body::HeaderNames => None,
+        };
+        flush(&stream, self.head(length).as_bytes())?;
+        match &self.body {
+            Body::Whole(bytes) | Body::CutOff(bytes) => flush(&stream, bytes)?,
+            Body::Held(first, second) => {
+                flush(&stream, first)?;
+                released();
+                flush(&stream, second)?;
+            }
+            Body::Endless(bytes) => loop {
+                flush(&stream, bytes)?;
+            },
+            Body::HeaderNames => {}
+        }
+        stream.shutdown(Shutdown::Both)
+    }
+
+    fn head(&self, length: Option<usize>) -> String {
+        let mut head = format!("HTTP/1.1 {} {}\r\nConnection: close\r\n", self.status, reason(self.status));
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if let Some(length) = length {
+            head.push_str(&format!("Content-Length: {length}\r\n"));
+        }
+        head + "\r\n"
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        302 => "Found",
+        403 => "Forbidden",
+        404 => "Not Found",
+        500 => "Internal Server Error",
+        _ => "Status",
+    }
+}

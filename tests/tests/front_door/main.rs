@@ -1,0 +1,25 @@
+//! The host as its clients see it: real processes, real plugins, HTTP.
+//!
+//! Each module proves one promise. A test here never looks inside the host; where it needs a file, a page or a plugin
+//! of a special kind, it makes one.
+
+mod alike;
+mod config;
+mod crash;
+mod csv_spectrum;
+mod envelope;
+mod files;
+mod first_start;
+mod guests;
+mod jobs;
+mod malformed;
+mod permissions;
+mod properties;
+mod queue;
+mod recordings;
+mod secrets;
+mod ssrf;
+mod tokens;
+mod typed;
+mod urls;
+mod users;

@@ -1,0 +1,196 @@
+//! The command line of `cargo xtask bench`. Must never start anything.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::dataset::Keys;
+use crate::failure::{Failure, Result};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Load,
+    Tiny,
+    Flat,
+    Parse,
+}
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub rows: u64,
+    pub flat_rows: u64,
+    pub keys: Vec<Keys>,
+    pub parts: Vec<Part>,
+    pub peers_only: bool,
+    pub ours_only: bool,
+    pub rounds: u32,
+    /// Tiny jobs, one at a time.
+    pub singles: u32,
+    pub clients: u32,
+    /// Tiny jobs that each of the clients submits.
+    pub jobs_per_client: u32,
+    pub queued: u32,
+    pub poll: Duration,
+    pub host: Option<PathBuf>,
+    /// Passed on to `jobhost serve` as `--set key=value`.
+    pub settings: Vec<String>,
+}
+
+pub const HELP: &str = "\
+cargo xtask bench [options]
+  --only PARTS       comma separated: load, tiny, flat, parse (default: load,tiny,parse)
+  --flat             adds the part `flat`: our load at --rows and at --flat-rows, for the memory
+  --rows N           rows of the generated CSV (1000000)
+  --flat-rows N      rows of the larger load of the part `flat` (5000000)
+  --keys KEYS        sequential, uuid or sequential,uuid (sequential)
+  --rounds N         times that every load is repeated, interleaved; medians count (3)
+  --peers-only       measures SQLite, DuckDB and PostgreSQL, not jobhost
+  --ours-only        measures jobhost, not the peers
+  --singles N        tiny jobs one at a time (500)
+  --clients N        clients at the same time (16)
+  --jobs-per-client N  tiny jobs of each of them (250)
+  --queued N         tiny jobs queued at once (20000)
+  --poll-ms N        pause of a polling client (5)
+  --host FILE        the program (target/release/jobhost)
+  --set KEY=VALUE    configuration for `jobhost serve`, repeatable
+";
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rows: 1_000_000,
+            flat_rows: 5_000_000,
+            keys: vec![Keys::Sequential],
+            parts: vec![Part::Load, Part::Tiny, Part::Parse],
+            peers_only: false,
+            ours_only: false,
+            rounds: 3,
+            singles: 500,
+            clients: 16,
+            jobs_per_client: 250,
+            queued: 20_000,
+            poll: Duration::from_millis(5),
+            host: None,
+            settings: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// `None` when only the help is asked for.
+    pub fn parse(args: &[String]) -> Result<Option<Self>> {
+        let mut o = Self::default();
+        let mut flat = false;
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            // `--rows=5` and `--rows 5` mean the same.
+            let (name, inline) = match arg.split_once('=') {
+                Some((n, v)) => (n, Some(v.to_owned())),
+                None => (arg.as_str(), None),
+            };
+            let mut value = || {
+                inline
+                    .clone()
+                    .or_else(|| args.next().cloned())
+                    .ok_or_else(|| Failure::new(format!("{name} needs a value; see `cargo xtask bench --help`")))
+            };
+            match name {
+                "--help" | "-h" => return Ok(None),
+                "--rows" => o.rows = positive(name, &value()?)?,
+                "--flat-rows" => o.flat_rows = positive(name, &value()?)?,
+                "--keys" => o.keys = list(&value()?, Keys::parse)?,
+                "--only" => o.parts = list(&value()?, part)?,
+                "--flat" => flat = true,
+                "--peers-only" => o.peers_only = true,
+                "--ours-only" => o.ours_only = true,
+                "--rounds" => o.rounds = positive(name, &value()?)?,
+                "--singles" => o.singles = positive(name, &value()?)?,
+                "--clients" => o.clients = positive(name, &value()?)?,
+                "--jobs-per-client" => o.jobs_per_client = positive(name, &value()?)?,
+                "--queued" => o.queued = positive(name, &value()?)?,
+                "--poll-ms" => o.poll = Duration::from_millis(positive(name, &value()?)?),
+                "--host" => o.host = Some(PathBuf::from(value()?)),
+                "--set" => o.settings.push(value()?),
+                _ => return Err(Failure::new(format!("unknown option {arg}\n{HELP}"))),
+            }
+        }
+        if flat && !o.parts.contains(&Part::Flat) {
+            o.parts.push(Part::Flat);
+        }
+        if o.peers_only && o.ours_only {
+            return Err(Failure::new("--peers-only and --ours-only leave nothing to measure"));
+        }
+        Ok(Some(o))
+    }
+
+    pub fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+}
+
+fn part(name: &str) -> Result<Part> {
+    match name {
+        "load" => Ok(Part::Load),
+        "tiny" => Ok(Part::Tiny),
+        "flat" => Ok(Part::Flat),
+        "parse" => Ok(Part::Parse),
+        other => Err(Failure::new(format!(
+            "--only takes load, tiny, flat or parse, not {other:?}"
+        ))),
+    }
+}
+
+fn list<T>(text: &str, one: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
+    text.split(',').map(|item| one(item.trim())).collect()
+}
+
+fn positive<T: FromStr + PartialOrd + Default>(name: &str, text: &str) -> Result<T> {
+    match text.replace('_', "").parse::<T>() {
+        Ok(n) if n > T::default() => Ok(n),
+        _ => Err(Failure::new(format!(
+            "{name} takes a whole number above 0, not {text:?}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Option<Options>> {
+        Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn both_spellings_of_a_value() {
+        let o = parse("--rows 50_000 --keys=uuid,sequential --only load --flat")
+            .unwrap()
+            .unwrap();
+        assert_eq!(o.rows, 50_000);
+        assert_eq!(o.keys, [Keys::Uuid, Keys::Sequential]);
+        assert_eq!(o.parts, [Part::Load, Part::Flat]);
+    }
+
+    #[test]
+    fn settings_keep_their_equals_sign() {
+        assert_eq!(
+            parse("--set jobs.workers=4").unwrap().unwrap().settings,
+            ["jobs.workers=4"]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (line, word) in [
+            ("--rows 0", "--rows"),
+            ("--rows", "--rows"),
+            ("--keys snowflake", "snowflake"),
+            ("--only all", "all"),
+            ("--fast", "--fast"),
+            ("--peers-only --ours-only", "nothing to measure"),
+        ] {
+            let e = parse(line).unwrap_err().to_string();
+            assert!(e.contains(word), "{line}: {e}");
+        }
+    }
+}

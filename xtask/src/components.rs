@@ -1,0 +1,200 @@
+//! Builds the plugin components and the hostile guests, and lays them where host and tests look for them.
+//! Touches a laid component only when its bytes changed, so that a running host reloads nothing for nothing.
+
+use crate::failure::{Doing, Failure, Result};
+use crate::toolchain::{TARGET, Toolchain};
+use crate::{process, repository};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A package that becomes a component.
+struct Component {
+    package: String,
+    /// Below `<target>/wasm32-wasip2/release`.
+    file: String,
+}
+
+/// The target folder of both wasm workspaces: what they share is compiled once.
+pub fn target() -> PathBuf {
+    repository::root().join("plugins").join("target")
+}
+
+/// The workspaces that are built for wasm, those that exist.
+pub fn workspaces() -> Vec<PathBuf> {
+    let folders = [
+        repository::root().join("plugins"),
+        repository::root().join("tests").join("guests"),
+    ];
+    folders
+        .into_iter()
+        .filter(|folder| folder.join("Cargo.toml").exists())
+        .collect()
+}
+
+/// Builds all components.
+pub fn build(toolchain: &Toolchain) -> Result<()> {
+    let plugins = repository::root().join("plugins");
+    for workspace in workspaces() {
+        let laid = if workspace == plugins {
+            repository::built_plugins()
+        } else {
+            repository::built_guests()
+        };
+        build_workspace(toolchain, &workspace, &laid)?;
+    }
+    Ok(())
+}
+
+fn build_workspace(toolchain: &Toolchain, workspace: &Path, laid: &Path) -> Result<()> {
+    let components = components(workspace)?;
+    if components.is_empty() {
+        return Err(
+            Failure::new(format!("{} has no component", workspace.display())).remedy(
+                "give a package crate-type = [\"cdylib\"], or `component = true` under [package.metadata.jobhost]",
+            ),
+        );
+    }
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(workspace).env("CARGO_TARGET_DIR", target());
+    cargo.args(["build", "--quiet", "--release", "--target", TARGET]);
+    for component in &components {
+        cargo.args(["--package", &component.package]);
+    }
+    toolchain.apply(&mut cargo);
+    process::run(&mut cargo)?;
+    fs::create_dir_all(laid).doing(|| format!("cannot make {}", laid.display()))?;
+    let mut names = BTreeSet::new();
+    for component in &components {
+        let name = format!("{}.wasm", component.package);
+        lay(
+            &target().join(TARGET).join("release").join(&component.file),
+            &laid.join(&name),
+        )?;
+        names.insert(name);
+    }
+    sweep(laid, &names)
+}
+
+/// The components of a workspace, as cargo knows them.
+fn components(workspace: &Path) -> Result<Vec<Component>> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(workspace)
+        .args(["metadata", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_str(&process::capture(&mut cargo)?)
+        .doing(|| format!("cargo metadata of {} is no JSON", workspace.display()))?;
+    let packages = metadata
+        .get("packages")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    Ok(packages.iter().filter_map(component).collect())
+}
+
+/// A package is a component when it says so, or when it says nothing and makes a cdylib.
+fn component(package: &Value) -> Option<Component> {
+    let says = package.pointer("/metadata/jobhost/component").and_then(Value::as_bool);
+    let has = |target: &Value, kind: &str| {
+        target
+            .get("crate_types")
+            .and_then(Value::as_array)
+            .is_some_and(|types| types.iter().any(|t| t == kind))
+    };
+    let targets = package.get("targets")?.as_array()?;
+    let target = match (says, targets.iter().find(|target| has(target, "cdylib"))) {
+        (Some(false), _) | (None, None) => return None,
+        (_, Some(library)) => library,
+        // A component may be a program, too.
+        (Some(true), None) => targets.iter().find(|target| {
+            has(target, "bin")
+                && target
+                    .get("kind")
+                    .is_some_and(|kind| kind == &serde_json::json!(["bin"]))
+        })?,
+    };
+    let package = package.get("name")?.as_str()?.to_owned();
+    let name = target.get("name")?.as_str()?;
+    let stem = if has(target, "cdylib") {
+        name.replace('-', "_")
+    } else {
+        name.to_owned()
+    };
+    Some(Component {
+        package,
+        file: format!("{stem}.wasm"),
+    })
+}
+
+/// Copies a component by rename, if it differs from the one that lies there.
+fn lay(built: &Path, laid: &Path) -> Result<()> {
+    let bytes = fs::read(built).doing(|| format!("cannot read the component {}", built.display()))?;
+    if fs::read(laid).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    let part = laid.with_extension("part");
+    fs::write(&part, &bytes)
+        .and_then(|()| fs::rename(&part, laid))
+        .doing(|| format!("cannot write {}", laid.display()))?;
+    println!(
+        "built {} ({} KiB)",
+        laid.strip_prefix(repository::root()).unwrap_or(laid).display(),
+        bytes.len() / 1024
+    );
+    Ok(())
+}
+
+/// Takes away components whose package is gone: the host would still serve them.
+fn sweep(laid: &Path, names: &BTreeSet<String>) -> Result<()> {
+    for entry in laid
+        .read_dir()
+        .doing(|| format!("cannot read {}", laid.display()))?
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".wasm") && !names.contains(&name) {
+            fs::remove_file(entry.path()).doing(|| format!("cannot remove {}", entry.path().display()))?;
+            println!("removed {}: no package makes it any more", entry.path().display());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_cdylib_is_a_component_unless_it_says_no() {
+        let mut package =
+            json!({"name": "csv-load", "targets": [{"name": "csv_load", "crate_types": ["cdylib", "rlib"]}]});
+        assert_eq!(component(&package).unwrap().file, "csv_load.wasm");
+        package["metadata"] = json!({"jobhost": {"component": false}});
+        assert!(component(&package).is_none());
+    }
+
+    #[test]
+    fn a_program_is_a_component_when_it_says_so() {
+        let mut package =
+            json!({"name": "loop", "targets": [{"name": "loop", "kind": ["bin"], "crate_types": ["bin"]}]});
+        assert!(component(&package).is_none());
+        package["metadata"] = json!({"jobhost": {"component": true}});
+        assert_eq!(component(&package).unwrap().file, "loop.wasm");
+    }
+
+    #[test]
+    fn an_unchanged_component_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (built, laid) = (folder.path().join("a"), folder.path().join("a.wasm"));
+        fs::write(&built, b"one").unwrap();
+        lay(&built, &laid).unwrap();
+        let before = fs::metadata(&laid).unwrap().modified().unwrap();
+        lay(&built, &laid).unwrap();
+        assert_eq!(fs::metadata(&laid).unwrap().modified().unwrap(), before);
+        sweep(folder.path(), &BTreeSet::new()).unwrap();
+        assert!(!laid.exists());
+    }
+}

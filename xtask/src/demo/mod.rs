@@ -1,0 +1,107 @@
+//! `cargo xtask demo`: from a fresh clone to a finished job that can be looked at, through the front door only.
+
+mod scene;
+
+use crate::failure::{Doing, Failure, Result};
+use crate::host::Host;
+use crate::{components, process, repository, toolchain};
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Harper's port, and so our default one.
+const PORT: u16 = 9925;
+
+/// Builds what is needed, then runs the demo; with `once` the host stops at the end.
+pub fn run(once: bool) -> Result<()> {
+    let toolchain = toolchain::ensure()?;
+    components::build(&toolchain)?;
+    build_host()?;
+    show(once)
+}
+
+/// Builds the host in the one profile that demo, tests and benchmarks share.
+pub fn build_host() -> Result<()> {
+    println!("building the host (the engine takes some minutes the first time)");
+    let mut cargo = Command::new("cargo");
+    process::run(
+        cargo
+            .current_dir(repository::root())
+            .args(["build", "--release", "--package", "jobhost"]),
+    )
+}
+
+/// The demo itself, when everything is built.
+pub fn show(once: bool) -> Result<()> {
+    let interrupted = interruptions()?;
+    let folder = tempfile::Builder::new().prefix("jobhost-demo-").tempdir();
+    let folder = folder.doing(|| "cannot make a folder for the demo's data".to_owned())?;
+    let settings = [
+        format!("server.listen=127.0.0.1:{}", free_port()),
+        format!("files.directories={}", repository::data_set().display()),
+    ];
+    let played = play(folder.path(), &settings, once, &interrupted);
+    if played.is_err() {
+        println!("the demo's data and log are kept in {}", folder.keep().display());
+    }
+    played
+}
+
+fn play(folder: &std::path::Path, settings: &[String], once: bool, interrupted: &AtomicBool) -> Result<()> {
+    let mut host = Host::start(folder, settings)?;
+    println!(
+        "the host listens on {}, its data is in {}",
+        host.url(),
+        folder.display()
+    );
+    let credentials = scene::play(&host)?;
+    if once {
+        host.stop()?;
+        println!("demo: the host stopped in order");
+        return Ok(());
+    }
+    println!("\nThe host keeps running until Ctrl-C. Try, in another terminal:\n");
+    println!(
+        "  curl {} -u {credentials} -H 'content-type: application/json' \\",
+        host.url()
+    );
+    println!("    -d '{{\"operation\":\"search_by_value\",\"database\":\"demo\",\"table\":\"airports\",\\");
+    println!(
+        "         \"search_attribute\":\"state\",\"search_value\":\"AK\",\"get_attributes\":[\"iata\",\"name\"],\"limit\":5}}'\n"
+    );
+    while !interrupted.load(Ordering::Relaxed) {
+        if host.has_ended() {
+            return Err(host.explain(Failure::new("the host ended by itself")));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    println!("\nstopping the host");
+    host.stop()
+}
+
+/// Set by Ctrl-C and by a polite kill.
+fn interruptions() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ] {
+        // A second one ends this program at once.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .doing(|| "cannot listen for Ctrl-C".to_owned())?;
+    }
+    Ok(flag)
+}
+
+/// The usual port, or any (0) when something listens there.
+fn free_port() -> u16 {
+    if TcpListener::bind(("127.0.0.1", PORT)).is_ok() {
+        return PORT;
+    }
+    println!("port {PORT} is taken, so the host takes a free one");
+    0
+}

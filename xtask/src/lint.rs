@@ -1,0 +1,95 @@
+//! Formatting, lints and dependency rules of all three workspaces. Changes nothing.
+
+use crate::failure::Result;
+use crate::{components, process, repository, tools};
+use std::process::Command;
+use std::time::Duration;
+
+/// Needs Rust 1.88, so the project's compiler builds it.
+const CARGO_DENY: &str = "0.20.2";
+/// Fetching the advisory database takes seconds where it can be fetched at all.
+const ADVISORIES: Duration = Duration::from_secs(180);
+
+pub fn formatting() -> Result<()> {
+    process::run(
+        Command::new("cargo")
+            .current_dir(repository::root())
+            .args(["fmt", "--all", "--check"]),
+    )?;
+    for workspace in components::workspaces() {
+        process::run(
+            Command::new("cargo")
+                .current_dir(workspace)
+                .args(["fmt", "--all", "--check"]),
+        )?;
+    }
+    Ok(())
+}
+
+/// The host side in the release profile: build scripts and macros are then shared with the build that follows.
+pub fn host() -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(repository::root())
+        .args(["clippy", "--quiet", "--release", "--workspace", "--exclude", "xtask"]);
+    process::run(cargo.args(["--all-targets", "--", "-D", "warnings"]))?;
+    // In the profile that it runs in.
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(repository::root())
+        .args(["clippy", "--quiet", "--package", "xtask"]);
+    process::run(cargo.args(["--all-targets", "--", "-D", "warnings"]))
+}
+
+/// The wasm side, compiled for this machine: the linter belongs to the current compiler, which may lack the target.
+pub fn guests() -> Result<()> {
+    for workspace in components::workspaces() {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(workspace)
+            .env("CARGO_TARGET_DIR", components::target());
+        process::run(cargo.args([
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))?;
+    }
+    Ok(())
+}
+
+/// Licences, sources and banned packages; known vulnerabilities where their database can be fetched.
+pub fn dependencies() -> Result<()> {
+    let deny = tools::cargo_program("cargo-deny", CARGO_DENY)?;
+    let config = repository::root().join("deny.toml");
+    let mut workspaces = vec![repository::root()];
+    workspaces.extend(components::workspaces());
+    let command = |workspace: &std::path::Path| {
+        let mut command = Command::new(&deny);
+        command.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
+        command.args(["--log-level", "error", "check", "--config"]).arg(&config);
+        command
+    };
+    for workspace in &workspaces {
+        process::run(command(workspace).args(["licenses", "bans", "sources"]))?;
+    }
+    for workspace in &workspaces {
+        match process::bounded(command(workspace).arg("advisories"), ADVISORIES) {
+            Ok(_) => println!("{}: no known vulnerability", workspace.display()),
+            Err(failure) if database_missing(&failure.to_string()) => {
+                println!("NOT CHECKED: known vulnerabilities. Their database could not be fetched. {failure}");
+                return Ok(());
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
+/// Whether cargo-deny failed for want of its database, not because of what is in it.
+fn database_missing(said: &str) -> bool {
+    said.contains("failed to fetch advisory database") || said.contains("was not done after")
+}

@@ -1,0 +1,78 @@
+//! `cargo xtask`: the one task runner of the repository. Each task sets up what it needs, from a fresh clone on.
+
+mod bench;
+mod client;
+mod components;
+mod demo;
+mod failure;
+mod host;
+mod links;
+mod lint;
+mod process;
+mod repository;
+mod test;
+mod toolchain;
+mod tools;
+
+use failure::{Failure, Result};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  demo [--once]   build everything, start a host, load a CSV file through HTTP; --once stops the host at the end
+  test            everything that CI runs
+  plugins         build the plugin components and the hostile guests into target/plugins and target/guests
+  bench [...]     measure loads and jobs against other databases; `cargo xtask bench --help` tells more
+  check           formatting, lints, licences and known vulnerabilities of dependencies, links of the documents
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match task(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nerror: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(arguments: &[String]) -> Result<()> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["demo"] => demo::run(false),
+        ["demo", "--once"] => demo::run(true),
+        ["test"] => test::run(),
+        ["plugins"] => components::build(&toolchain::ensure()?),
+        ["bench", options @ ..] => bench(options, arguments.get(1..).unwrap_or_default()),
+        ["check"] => check(),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        [] => Err(Failure::new("no task is named").detail(HELP)),
+        _ => Err(Failure::new(format!("there is no task `{}`", words.join(" "))).detail(HELP)),
+    }
+}
+
+/// Measures what this tree builds; help and measuring the others alone need no build.
+fn bench(options: &[&str], arguments: &[String]) -> Result<()> {
+    let needs_no_build = |option: &&str| ["--help", "-h", "--peers-only", "--host"].contains(option);
+    if !options.iter().any(needs_no_build) {
+        components::build(&toolchain::ensure()?)?;
+        demo::build_host()?;
+    }
+    bench::run(arguments)
+}
+
+fn check() -> Result<()> {
+    let mut steps = test::Steps::default();
+    steps.step("formatting", lint::formatting)?;
+    steps.step("links of the documents", links::check)?;
+    steps.step("licences and known vulnerabilities of dependencies", lint::dependencies)?;
+    steps.step("lints of plugins and guests", lint::guests)?;
+    steps.step("lints of the host", lint::host)?;
+    steps.summary();
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `cargo xtask test`: everything that CI runs, cheapest first. Each step says what it does and how long it took.
+//! The engine is compiled once: all that runs it is built in the release profile.
+
+use crate::failure::Result;
+use crate::{components, demo, links, lint, process, repository, toolchain};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+pub fn run() -> Result<()> {
+    let mut steps = Steps::default();
+    steps.step("formatting", lint::formatting)?;
+    steps.step("links of the documents", links::check)?;
+    steps.step("the task runner's own tests", || {
+        process::run(cargo().args(["test", "--quiet", "--package", "xtask"]))
+    })?;
+    let mut toolchain = None;
+    steps.step("a compiler for wasm", || {
+        toolchain = Some(toolchain::ensure()?);
+        Ok(())
+    })?;
+    if let Some(toolchain) = &toolchain {
+        steps.step("plugins and hostile guests", || components::build(toolchain))?;
+    }
+    steps.step("lints of plugins and guests", lint::guests)?;
+    steps.step("tests of plugins", guest_tests)?;
+    steps.step("lints of the host", lint::host)?;
+    steps.step("the host", build)?;
+    steps.step("the demo", || demo::show(true))?;
+    steps.step("tests of the host, through the front door", host_tests)?;
+    steps.summary();
+    Ok(())
+}
+
+/// The program and its tests in one go: the tests give some shared dependencies more features, and the program
+/// by itself would be compiled once more without them.
+fn build() -> Result<()> {
+    process::run(
+        cargo()
+            .args(["build", "--quiet", "--release"])
+            .args(SELECTED)
+            .args(["--bins", "--lib", "--tests"]),
+    )
+}
+
+fn host_tests() -> Result<()> {
+    let mut cargo = cargo();
+    cargo.args(["test", "--release"]).args(SELECTED).arg("--no-fail-fast");
+    cargo
+        .env("JOBHOST_BIN", repository::host_binary())
+        .env("JOBHOST_PLUGINS", repository::built_plugins());
+    process::run(cargo.env("JOBHOST_GUESTS", repository::built_guests()))
+}
+
+/// Natively: what a plugin computes does not depend on where it runs.
+fn guest_tests() -> Result<()> {
+    for workspace in components::workspaces() {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(workspace)
+            .env("CARGO_TARGET_DIR", components::target());
+        process::run(cargo.args(["test", "--workspace", "--no-fail-fast"]))?;
+    }
+    Ok(())
+}
+
+/// The host side without this task runner, which is built in another profile.
+const SELECTED: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
+fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(repository::root());
+    cargo
+}
+
+/// What was done, and how long each step took.
+#[derive(Default)]
+pub struct Steps {
+    done: Vec<(&'static str, Duration)>,
+}
+
+impl Steps {
+    pub fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        println!("\n=== {} {name}", self.done.len() + 1);
+        let started = Instant::now();
+        let result = work();
+        let took = started.elapsed();
+        println!(
+            "=== {name}: {} after {:.1} s",
+            if result.is_ok() { "done" } else { "FAILED" },
+            took.as_secs_f64()
+        );
+        self.done.push((name, took));
+        result
+    }
+
+    pub fn summary(&self) {
+        println!("\nall steps done:");
+        for (name, took) in &self.done {
+            println!("{:>8.1} s  {name}", took.as_secs_f64());
+        }
+        let total: Duration = self.done.iter().map(|(_, took)| *took).sum();
+        println!("{:>8.1} s  in all", total.as_secs_f64());
+    }
+}

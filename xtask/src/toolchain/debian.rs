@@ -1,0 +1,331 @@
+//! Makes a compiler for the target out of Debian's own packages, for machines whose rustup cannot download.
+//! All of it lies in the cache folder: the package lists are private too, so it needs no root and changes
+//! nothing that apt knows. It appears under its final name only when it is complete.
+
+use super::TARGET;
+use crate::failure::{Doing, Failure, Result};
+use crate::{process, repository};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const PREFIX: &str = "wasm-toolchain-";
+/// The linkers come from the rustup toolchain: Debian's compiler has none for this target.
+const LINKERS: [&str; 2] = ["rust-lld", "wasm-component-ld"];
+/// Compiler, standard library of this machine (for build scripts and macros), sources of the standard library.
+const COMPILER: &str = "rustc-web";
+const LIBRARY: &str = "libstd-rust-web-dev";
+const SOURCES: &str = "rust-web-src";
+const WASI_LIBC: &str = "wasi-libc";
+
+/// The compiler made by an earlier run, if there is one and it works.
+pub fn cached() -> Result<Option<PathBuf>> {
+    let Ok(entries) = repository::cache()?.read_dir() else {
+        return Ok(None);
+    };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    for folder in found.into_iter().rev() {
+        let rustc = folder.join("bin").join("rustc");
+        // rustup may have moved its toolchain since.
+        if rustc.exists() && link_linkers(&rustc).is_ok() && super::has_target(&rustc) {
+            return Ok(Some(rustc));
+        }
+    }
+    Ok(None)
+}
+
+/// The compiler, made now if need be.
+pub fn ensure() -> Result<PathBuf> {
+    if let Some(rustc) = cached()? {
+        return Ok(rustc);
+    }
+    needs("apt-get", "this way works on Debian 12 and its relatives only")?;
+    needs("dpkg-deb", "apt-get install dpkg")?;
+    linker_folder().and_then(|folder| linkers_in(&folder))?;
+    let cache = repository::cache()?;
+    fs::create_dir_all(&cache).doing(|| format!("cannot make {}", cache.display()))?;
+    // Removed by itself unless it is renamed at the end.
+    let work = tempfile::Builder::new().prefix(".wasm-toolchain-").tempdir_in(&cache);
+    let work = work.doing(|| format!("cannot make a folder in {}", cache.display()))?;
+    let started = Instant::now();
+    let version = download(work.path())?;
+    let rustc = unpack(work.path())?;
+    build_library(work.path(), &rustc)?;
+    for leftover in ["apt", "debs", "target", "root/usr/src", "root/usr/share"] {
+        remove(&work.path().join(leftover))?;
+    }
+    let folder = cache.join(format!("{PREFIX}{version}"));
+    remove(&folder)?;
+    let built = work.keep();
+    fs::rename(&built, &folder).doing(|| format!("cannot rename {} to {}", built.display(), folder.display()))?;
+    println!(
+        "{TARGET}: made {} in {} s",
+        folder.display(),
+        started.elapsed().as_secs()
+    );
+    cached()?.ok_or_else(|| Failure::new(format!("the compiler in {} does not work", folder.display())))
+}
+
+/// Downloads the packages and returns the compiler's version.
+fn download(work: &Path) -> Result<String> {
+    let debs = work.join("debs");
+    for folder in [
+        &debs,
+        &work.join("apt/lists/partial"),
+        &work.join("apt/cache/archives/partial"),
+    ] {
+        fs::create_dir_all(folder).doing(|| format!("cannot make {}", folder.display()))?;
+    }
+    println!("{TARGET}: reading Debian's package lists");
+    // A source that cannot be reached does not matter as long as the compiler is found.
+    let update = process::capture(apt("apt-get", work).args(["--quiet", "update"]));
+    let version = candidate(work, COMPILER)?;
+    let (needed, offered) = (env!("CARGO_PKG_RUST_VERSION"), version.as_deref().unwrap_or_default());
+    if minor(offered) < minor(needed) {
+        let said = update.map_or_else(|failure| failure.to_string(), |_| format!("the newest is {offered:?}"));
+        return Err(Failure::new(format!("apt has no {COMPILER} of version {needed} or newer")).detail(said).remedy(
+            "check that /etc/apt/sources.list(.d) names bookworm and bookworm-security and that `apt-get update` works",
+        ));
+    }
+    let mut packages: Vec<String> = [COMPILER, LIBRARY, SOURCES, WASI_LIBC].map(str::to_owned).to_vec();
+    // The library and LLVM that this compiler was linked with carry their version in their name.
+    let mut from = 0;
+    while let Some(package) = packages.get(from).cloned() {
+        for dependency in dependencies(work, &package)? {
+            let wanted = dependency.starts_with("libstd-rust-web-") || dependency.starts_with("libllvm");
+            if wanted && !packages.contains(&dependency) {
+                packages.push(dependency);
+            }
+        }
+        from += 1;
+    }
+    println!("{TARGET}: downloading {} (about 140 MB)", packages.join(", "));
+    process::capture(
+        apt("apt-get", work)
+            .current_dir(&debs)
+            .args(["--quiet", "download"])
+            .args(&packages),
+    )?;
+    let version = offered.split(['+', '-']).next().unwrap_or(offered);
+    Ok(version.to_owned())
+}
+
+/// Unpacks what is needed and returns the compiler.
+fn unpack(work: &Path) -> Result<PathBuf> {
+    let (root, debs) = (work.join("root"), work.join("debs"));
+    fs::create_dir_all(&root).doing(|| format!("cannot make {}", root.display()))?;
+    for deb in debs
+        .read_dir()
+        .doing(|| format!("cannot read {}", debs.display()))?
+        .flatten()
+    {
+        process::capture(Command::new("dpkg-deb").arg("-x").arg(deb.path()).arg(&root))?;
+        remove(&deb.path())?;
+    }
+    let rustc = work.join("bin").join("rustc");
+    // Finds its own place at each start, so that the folder can be renamed.
+    let script = "#!/bin/sh\nhere=$(dirname -- \"$(dirname -- \"$(readlink -f -- \"$0\")\")\")\n\
+        LD_LIBRARY_PATH=$(echo \"$here\"/root/usr/lib/*-linux-gnu) exec \"$here/root/usr/bin/rustc\" \"$@\"\n";
+    fs::create_dir_all(work.join("bin"))
+        .and_then(|()| fs::write(&rustc, script))
+        .and_then(|()| fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)))
+        .doing(|| format!("cannot write {}", rustc.display()))?;
+    link_linkers(&rustc)?;
+    Ok(rustc)
+}
+
+/// Builds the target's standard library from the sources of this very compiler, with their own lock file.
+fn build_library(work: &Path, rustc: &Path) -> Result<()> {
+    let library = sysroot(rustc)?.join("lib/rustlib").join(TARGET).join("lib");
+    let libc = work.join("root/usr/lib/wasm32-wasi");
+    let contained = library.join("self-contained");
+    fs::create_dir_all(&contained).doing(|| format!("cannot make {}", contained.display()))?;
+    for file in ["crt1-command.o", "crt1-reactor.o", "libc.a"] {
+        fs::copy(libc.join(file), contained.join(file)).doing(|| format!("cannot copy {file} of {WASI_LIBC}"))?;
+    }
+    let sources = work.join("root/usr/src");
+    let version = sources
+        .read_dir()
+        .doing(|| format!("cannot read {}", sources.display()))?
+        .flatten()
+        .next();
+    let sources = version.map(|folder| folder.path().join("library"));
+    let sources = sources.ok_or_else(|| Failure::new(format!("{SOURCES} holds no sources")))?;
+    println!("{TARGET}: building the standard library (a minute or two)");
+    let target = work.join("target");
+    let mut cargo = Command::new("cargo");
+    for variable in [
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+    ] {
+        cargo.env_remove(variable);
+    }
+    cargo
+        .current_dir(&sources)
+        .env("RUSTC", rustc)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env(
+            "RUSTFLAGS",
+            "-Cembed-bitcode=yes -Cforce-unwind-tables=no -Zforce-unstable-if-unmarked",
+        )
+        .env("__CARGO_DEFAULT_LIB_METADATA", "jobhost")
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--target",
+            TARGET,
+            "--features",
+            "compiler-builtins-mem",
+        ])
+        .args(["--manifest-path", "sysroot/Cargo.toml", "--target-dir"])
+        .arg(&target);
+    process::capture(&mut cargo)?;
+    let built = target.join(TARGET).join("release/deps");
+    for entry in built
+        .read_dir()
+        .doing(|| format!("cannot read {}", built.display()))?
+        .flatten()
+    {
+        if entry.path().extension().is_some_and(|extension| extension == "rlib") {
+            let to = library.join(entry.file_name());
+            fs::rename(entry.path(), &to).doing(|| format!("cannot move a library to {}", to.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Links rustup's linkers into the compiler's own folder of tools.
+fn link_linkers(rustc: &Path) -> Result<()> {
+    let from = linker_folder()?;
+    linkers_in(&from)?;
+    let host = from.iter().rev().nth(1).map(PathBuf::from).unwrap_or_default();
+    let to = sysroot(rustc)?.join("lib/rustlib").join(host).join("bin");
+    fs::create_dir_all(&to).doing(|| format!("cannot make {}", to.display()))?;
+    for linker in LINKERS {
+        let (link, original) = (to.join(linker), from.join(linker));
+        if fs::read_link(&link).is_ok_and(|present| present == original) {
+            continue;
+        }
+        remove(&link)?;
+        symlink(&original, &link).doing(|| format!("cannot link {}", link.display()))?;
+    }
+    Ok(())
+}
+
+/// `…/lib/rustlib/<host>/bin` of the current toolchain.
+fn linker_folder() -> Result<PathBuf> {
+    let rustc = PathBuf::from("rustc");
+    let version = process::capture(Command::new(&rustc).arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or_else(|| Failure::new("`rustc -vV` does not name its host"))?;
+    Ok(sysroot(&rustc)?.join("lib/rustlib").join(host).join("bin"))
+}
+
+fn linkers_in(folder: &Path) -> Result<()> {
+    match LINKERS.iter().find(|linker| !folder.join(linker).exists()) {
+        None => Ok(()),
+        Some(linker) => Err(Failure::new(format!(
+            "the current Rust toolchain has no {linker} in {}",
+            folder.display()
+        ))
+        .remedy("use a toolchain that rustup installed; distributions leave this linker out")),
+    }
+}
+
+fn sysroot(rustc: &Path) -> Result<PathBuf> {
+    let printed = process::capture(Command::new(rustc).args(["--print", "sysroot"]))?;
+    Ok(PathBuf::from(printed.trim()))
+}
+
+/// An apt program with lists and cache of its own.
+fn apt(program: &str, work: &Path) -> Command {
+    let mut command = Command::new(program);
+    let option = |name: &str, folder: &str| format!("{name}={}", work.join(folder).display());
+    command.env("LC_ALL", "C");
+    command.args([
+        "-o",
+        &option("Dir::State::Lists", "apt/lists"),
+        "-o",
+        &option("Dir::Cache", "apt/cache"),
+    ]);
+    command.args([
+        "-o",
+        "APT::Sandbox::User=root",
+        "-o",
+        "Acquire::Retries=3",
+        "-o",
+        "Acquire::http::Timeout=60",
+    ]);
+    command.args([
+        "-o",
+        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
+        "-o",
+        "Acquire::Languages=none",
+    ]);
+    command
+}
+
+fn candidate(work: &Path, package: &str) -> Result<Option<String>> {
+    let policy = process::capture(apt("apt-cache", work).args(["policy", package]))?;
+    let candidate = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+    Ok(candidate.filter(|version| *version != "(none)").map(str::to_owned))
+}
+
+fn dependencies(work: &Path, package: &str) -> Result<Vec<String>> {
+    let depends = process::capture(apt("apt-cache", work).args(["depends", package]))?;
+    Ok(depends
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// 96 of `1.96.0+dfsg1-1~deb12u2`; 0 where there is none.
+fn minor(version: &str) -> u32 {
+    version
+        .split(['.', '+', '-'])
+        .nth(1)
+        .and_then(|minor| minor.parse().ok())
+        .unwrap_or_default()
+}
+
+fn needs(program: &str, remedy: &str) -> Result<()> {
+    match Command::new(program).arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(format!("there is no {program} here"))
+            .because(error)
+            .remedy(remedy)),
+    }
+}
+
+/// Removes a file, link or folder; nothing there is fine.
+fn remove(path: &Path) -> Result<()> {
+    let removed = match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    };
+    removed.doing(|| format!("cannot remove {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_minor_version_is_read_from_debian_and_cargo_versions() {
+        assert_eq!(minor("1.96.0+dfsg1-1~deb12u2"), 96);
+        assert_eq!(minor("1.95"), 95);
+        assert_eq!(minor(""), 0);
+    }
+}

@@ -1,0 +1,52 @@
+//! Programs that a task needs and that a fresh machine lacks, fetched by package name through their ordinary
+//! clients into the cache folder, each in a folder named after its version. Never installs system-wide.
+
+use crate::failure::{Doing, Failure, Result};
+use crate::{process, repository};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A program from crates.io.
+pub fn cargo_program(package: &str, version: &str) -> Result<PathBuf> {
+    let folder = installed(&format!("{package}-{version}"), |folder| {
+        println!("installing {package} {version} (a few minutes, once)");
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args([
+                "install",
+                "--quiet",
+                "--locked",
+                package,
+                "--version",
+                version,
+                "--root",
+            ])
+            .arg(folder);
+        // Not below the repository: its cargo configuration and lock file are for its own programs.
+        process::run(cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR"))
+    })?;
+    Ok(folder.join("bin").join(package))
+}
+
+/// Makes a folder of tools once; it has its name only when it is complete.
+fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let tools = repository::cache()?.join("tools");
+    let folder = tools.join(name);
+    if folder.exists() {
+        return Ok(folder);
+    }
+    fs::create_dir_all(&tools).doing(|| format!("cannot make {}", tools.display()))?;
+    let work = tempfile::Builder::new().prefix(".part-").tempdir_in(&tools);
+    let work = work.doing(|| format!("cannot make a folder in {}", tools.display()))?;
+    install(work.path())?;
+    let built = work.keep();
+    match fs::rename(&built, &folder) {
+        Ok(()) => Ok(folder),
+        // Another run was quicker.
+        Err(_) if folder.exists() => fs::remove_dir_all(&built)
+            .map(|()| folder)
+            .doing(|| "cannot tidy up".to_owned()),
+        Err(error) => Err(Failure::new(format!("cannot make {}", folder.display())).because(error)),
+    }
+}
