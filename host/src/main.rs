@@ -1,1 +1,5 @@
-fn main() {}
+//! The program. All it does is in the library's `cli`.
+
+fn main() -> std::process::ExitCode {
+    jobhost::cli::run()
+}

@@ -3,10 +3,27 @@
 //! The tests build nothing themselves. What is missing fails the test with the command that makes it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The program `jobhost`.
 pub fn program() -> PathBuf {
-    existing("JOBHOST_BIN", "target/release/jobhost", "cargo build --release --package jobhost")
+    existing(
+        "JOBHOST_BIN",
+        "target/release/jobhost",
+        "cargo build --release --package jobhost",
+    )
+}
+
+/// A command that runs the program, with nothing in its environment that would configure it or lead it astray.
+pub fn command() -> Command {
+    let mut command = Command::new(program());
+    for (name, _) in std::env::vars_os() {
+        let upper = name.to_string_lossy().to_ascii_uppercase();
+        if upper.starts_with("JOBHOST_") || upper.ends_with("_PROXY") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The directory with the plugins that the project ships.

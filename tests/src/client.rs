@@ -14,7 +14,10 @@ const MAX_REPLY_BYTES: u64 = 256 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub enum Login {
     Nobody,
-    Basic { user: String, password: String },
+    Basic {
+        user: String,
+        password: String,
+    },
     Bearer(String),
     /// The value of the `Authorization` header as it stands.
     Header(String),
@@ -22,7 +25,10 @@ pub enum Login {
 
 impl Login {
     pub fn basic(user: &str, password: &str) -> Self {
-        Login::Basic { user: user.to_owned(), password: password.to_owned() }
+        Login::Basic {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }
     }
 
     fn header(&self) -> Option<String> {
@@ -84,7 +90,11 @@ impl Client {
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(120)))
             .build();
-        Client { agent: config.into(), url, admin }
+        Client {
+            agent: config.into(),
+            url,
+            admin,
+        }
     }
 
     pub fn url(&self) -> &str {
@@ -103,7 +113,13 @@ impl Client {
 
     #[track_caller]
     pub fn post_as(&self, login: &Login, body: &Value) -> Reply {
-        self.send(login, "POST", "/", Some("application/json"), body.to_string().as_bytes())
+        self.send(
+            login,
+            "POST",
+            "/",
+            Some("application/json"),
+            body.to_string().as_bytes(),
+        )
     }
 
     /// Any request at all.
@@ -132,7 +148,7 @@ impl Client {
         if let Some(media_type) = media_type {
             request = request.header("content-type", media_type);
         }
-        let response = if method == Method::GET && body.is_empty() {
+        let response = if [Method::GET, Method::DELETE].contains(&method) {
             self.agent.run(request.body(())?)?
         } else {
             self.agent.run(request.body(body)?)?
@@ -141,6 +157,11 @@ impl Client {
         let bytes = body.with_config().limit(MAX_REPLY_BYTES).read_to_vec()?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
-        Ok(Reply { status: parts.status.as_u16(), body, text, headers: parts.headers })
+        Ok(Reply {
+            status: parts.status.as_u16(),
+            body,
+            text,
+            headers: parts.headers,
+        })
     }
 }

@@ -57,16 +57,15 @@ fn at(path: &str, expected: &Value, actual: &Value, added: Added<'_>) -> Option<
         (Value::Object(expected), Value::Object(actual)) => return members(path, expected, actual, added),
         (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
             let mut pairs = expected.iter().zip(actual).enumerate();
-            return pairs.find_map(|(index, (expected, actual))| {
-                at(&format!("{path}[{index}]"), expected, actual, added)
-            });
+            return pairs
+                .find_map(|(index, (expected, actual))| at(&format!("{path}[{index}]"), expected, actual, added));
         }
         (Value::Number(expected), Value::Number(actual)) => expected.as_f64() == actual.as_f64(),
         // `<any>` in a verdict stands for a value that the verdict leaves open.
         (Value::String(open), _) if open == "<any>" => true,
         (expected, actual) => expected == actual,
     };
-    (!same).then(|| format!("{path}: expected {expected}, got {actual}"))
+    (!same).then(|| format!("{path}: expected {}, got {}", short(expected), short(actual)))
 }
 
 fn members(path: &str, expected: &Map<String, Value>, actual: &Map<String, Value>, added: Added<'_>) -> Option<String> {
@@ -82,8 +81,20 @@ fn members(path: &str, expected: &Map<String, Value>, actual: &Map<String, Value
         }
     }
     let Added::Only(added) = added else { return None };
-    let extra = actual.iter().find(|(name, _)| !expected.contains_key(*name) && !added.contains(name));
+    let extra = actual
+        .iter()
+        .find(|(name, _)| !expected.contains_key(*name) && !added.contains(name));
     extra.map(|(name, value)| format!("{path}.{name}: not expected, got {value}"))
+}
+
+/// The start of a value, and how many items it has if it is an array.
+fn short(value: &Value) -> String {
+    const CHARACTERS: usize = 1000;
+    let text: String = value.to_string().chars().take(CHARACTERS).collect();
+    match value.as_array() {
+        Some(items) => format!("{} items {text}", items.len()),
+        None => text,
+    }
 }
 
 fn is_token(text: &str) -> bool {
@@ -131,7 +142,14 @@ mod tests {
 
     #[test]
     fn numbers_compare_as_numbers_and_only_named_members_may_be_added() {
-        assert_eq!(difference(&json!({"a": 1}), &json!({"a": 1.0, "b": 2}), Added::Only(&["b".to_owned()])), None);
+        assert_eq!(
+            difference(
+                &json!({"a": 1}),
+                &json!({"a": 1.0, "b": 2}),
+                Added::Only(&["b".to_owned()])
+            ),
+            None
+        );
         assert_eq!(difference(&json!({"a": 1}), &json!({"a": 1, "b": 2}), Added::Any), None);
         assert!(difference(&json!({"a": 1}), &json!({"a": 1, "b": 2}), Added::Only(&[])).is_some());
         assert!(difference(&json!([1, 2]), &json!([2, 1]), Added::Only(&[])).is_some());

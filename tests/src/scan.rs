@@ -15,7 +15,9 @@ pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
     for entry in std::fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         // A file may go while we look: the host is running.
-        let Ok(metadata) = path.symlink_metadata() else { continue };
+        let Ok(metadata) = path.symlink_metadata() else {
+            continue;
+        };
         if metadata.is_dir() {
             found.extend(files_with(&path, needle));
         } else if metadata.is_file() && File::open(&path).is_ok_and(|file| contains(file, needle)) {
@@ -36,7 +38,10 @@ fn contains(mut file: File, needle: &[u8]) -> bool {
         while left > 0 {
             let kept = window.len().min(needle.len() - 1);
             window.drain(..window.len() - kept);
-            let read = (&mut file).take(left.min(CHUNK as u64)).read_to_end(&mut window).expect("a read");
+            let read = (&mut file)
+                .take(left.min(CHUNK as u64))
+                .read_to_end(&mut window)
+                .expect("a read");
             if window.windows(needle.len()).any(|bytes| bytes == needle) {
                 return true;
             }
@@ -48,4 +53,24 @@ fn contains(mut file: File, needle: &[u8]) -> bool {
         position = end;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_beyond_holes_and_across_chunks() {
+        use std::os::unix::fs::FileExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        let sub = directory.path().join("sub");
+        std::fs::create_dir(&sub).expect("a directory");
+        let file = File::create(sub.join("sparse")).expect("a file");
+        file.set_len(1 << 40).expect("a hole");
+        file.write_all_at(b"needle", (1 << 30) + CHUNK as u64 - 3)
+            .expect("a write");
+        std::fs::write(directory.path().join("other"), "hay").expect("a file");
+        assert_eq!(files_with(directory.path(), b"needle"), [sub.join("sparse")]);
+        assert!(files_with(directory.path(), b"pin").is_empty());
+    }
 }

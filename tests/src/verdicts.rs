@@ -122,17 +122,29 @@ impl Verdicts {
     }
 
     pub fn of(&self, case: &str) -> &Verdict {
-        self.verdicts.get(case).unwrap_or_else(|| panic!("verdicts.toml has no verdict on {case}"))
+        self.verdicts
+            .get(case)
+            .unwrap_or_else(|| panic!("verdicts.toml has no verdict on {case}"))
     }
 
     pub fn cases(&self) -> impl Iterator<Item = &str> {
-        let named = self.also.iter().map(|also| &also.case).chain(self.before.iter().map(|before| &before.case));
-        self.verdicts.keys().chain(named).chain(&self.without_waiting).map(String::as_str)
+        let named = self
+            .also
+            .iter()
+            .map(|also| &also.case)
+            .chain(self.before.iter().map(|before| &before.case));
+        self.verdicts
+            .keys()
+            .chain(named)
+            .chain(&self.without_waiting)
+            .map(String::as_str)
     }
 }
 
 /// JSON in a TOML string: TOML has no null.
 fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    serde_json::from_str(&text).map(Some).map_err(|error| serde::de::Error::custom(format!("{error} in {text}")))
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| serde::de::Error::custom(format!("{error} in {text}")))
 }

@@ -37,6 +37,10 @@ impl Host {
         for setting in own.iter().chain(settings) {
             command.args(["--set", setting]);
         }
+        // Settings of whoever runs this must not change what is shown.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("JOBHOST_")) {
+            command.env_remove(name);
+        }
         // A group of its own: Ctrl-C at the terminal reaches this program alone, which then stops the host in order.
         command
             .current_dir(folder)

@@ -70,7 +70,7 @@ pub fn dependencies() -> Result<()> {
     let command = |workspace: &std::path::Path| {
         let mut command = Command::new(&deny);
         command.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
-        command.args(["--log-level", "error", "check", "--config"]).arg(&config);
+        command.arg("--config").arg(&config).args(["--log-level", "error", "check"]);
         command
     };
     for workspace in &workspaces {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::permissions::Permissions;
 use crate::records::Timestamp;
+use crate::records::query::millis_to_json;
 use crate::records::table::{CREATED_TIME, UPDATED_TIME};
 
 /// The role of the first administrator.
@@ -40,8 +41,8 @@ impl Role {
             "role": self.name,
             "permission": self.permission,
             "id": self.id,
-            UPDATED_TIME: self.updated.as_millis_f64(),
-            CREATED_TIME: self.created.as_millis_f64(),
+            UPDATED_TIME: millis_to_json(self.updated),
+            CREATED_TIME: millis_to_json(self.created),
         })
     }
 }

@@ -13,7 +13,7 @@ use super::plan::{Plan, action_word};
 use crate::access::{Denial, Role};
 use crate::records::jobs::{Lease, Tally};
 use crate::records::{
-    Action, Applied, Batch, BatchError, BatchLimits, Store, StoreError, Table, TableName, TableWrite, WriteGroup,
+    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, Store, StoreError, Table, TableName, TableWrite, WriteGroup,
 };
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
@@ -39,7 +39,7 @@ pub struct Records {
     group_since: Option<Instant>,
     in_store: Option<JoinHandle<Result<Applied, StoreError>>>,
     tally: Tally,
-    permitted: HashMap<(TableName, Action), HashSet<String>>,
+    permitted: HashMap<(u32, Action), HashSet<String>>,
     denial: Arc<Mutex<Option<Denial>>>,
 }
 
@@ -106,7 +106,7 @@ impl Records {
                 format!("Invalid attribute name: '{name}'"),
             ));
         }
-        self.check_attributes(&known.name, action, names)
+        self.check_attributes(&known, action, names)
     }
 
     /// Takes a batch over. Returns when it is accepted, which is not yet durable.
@@ -128,7 +128,7 @@ impl Records {
         }
         let known = self.table(table)?;
         let batch = Batch::parse(text, &known, action, &self.limits)?;
-        self.check_attributes(table, action, batch.attributes())?;
+        self.check_attributes(&known, action, batch.attributes())?;
         if checkpoint.is_some() {
             self.group.checkpoint = checkpoint;
         }
@@ -208,11 +208,11 @@ impl Records {
     /// Checks only names that were not checked before: a batch costs a look into a set for each of its attributes.
     fn check_attributes(
         &mut self,
-        table: &TableName,
+        table: &Table,
         action: Action,
         names: &[String],
     ) -> Result<(), CapabilityError> {
-        let permitted = self.permitted.entry((table.clone(), action)).or_default();
+        let permitted = self.permitted.entry((table.id, action)).or_default();
         let new: Vec<&String> = names.iter().filter(|name| !permitted.contains(*name)).collect();
         if new.is_empty() {
             return Ok(());
@@ -234,7 +234,10 @@ fn is_impossible_name(name: &str) -> bool {
 
 impl From<BatchError> for CapabilityError {
     fn from(error: BatchError) -> Self {
-        let kind = if error.is_limit() { CapabilityErrorKind::Limit } else { CapabilityErrorKind::Invalid };
+        let kind = match error.kind {
+            BatchErrorKind::Limit => CapabilityErrorKind::Limit,
+            BatchErrorKind::Invalid => CapabilityErrorKind::Invalid,
+        };
         CapabilityError { kind, message: error.to_string() }
     }
 }

@@ -120,7 +120,7 @@ impl Jobs {
     async fn plan(&self, found: &PluginOperation, operation: &str, request: &str) -> Result<Plan, SubmitError> {
         let _turn =
             self.plans.acquire().await.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
-        let planned = found.plugin.component.plan(operation, request).await.map_err(|crash| {
+        let planned = found.plugin.component.plan(operation, request.to_owned()).await.map_err(|crash| {
             warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
             SubmitError::Unavailable(format!("The plugin {} could not plan this request: {crash}", found.plugin.label()))
         })?;
@@ -140,15 +140,7 @@ impl Jobs {
         let catalogue = self.parts.store.catalogue();
         let wanted: Vec<(TableName, Vec<Action>)> =
             plan.tables.iter().map(|used| (used.table.clone(), used.actions.clone())).collect();
-        // A super_user is told of a missing table as of a mistake, everybody else as of a denial: that is how clients know
-        // it from Harper.
-        user.role.check_tables(&catalogue, &wanted).or_else(|denial| {
-            if user.role.is_super_user() && denial.is_only_about_missing_items() {
-                Ok(())
-            } else {
-                Err(SubmitError::Denied(denial))
-            }
-        })?;
+        user.role.check_tables(&catalogue, &wanted).map_err(SubmitError::Denied)?;
         for (table, _) in &wanted {
             if !catalogue.has_database(&table.database) {
                 return Err(SubmitError::NotFound(format!("database '{}' does not exist", table.database)));

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::spool::Spool;
 use super::{JobParts, lifecycle};
+use crate::records::jobs::JobStatus;
 use crate::records::{StoreError, StoreErrorKind};
 
 /// The jobs to run, oldest first.
@@ -21,13 +22,17 @@ pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, Store
         let resumable =
             parts.plugins.operation(&row.operation).is_some_and(|found| found.operation.resumable);
         let attempt = row.attempt;
+        let waiting = row.status == JobStatus::Created;
         let changed = match lifecycle::recover(&row, resumable) {
             lifecycle::Recovery::Queue => lifecycle::requeue(row),
             lifecycle::Recovery::End(ending) => lifecycle::finish(row, ending, parts.clock.now()),
         };
         let Ok(changed) = changed else { continue };
         let ended = changed.status.is_final();
-        parts.store.update_job(changed, attempt).await?;
+        // A job that never began is as it should be: tens of thousands may wait, and a start should not write each anew.
+        if ended || !waiting {
+            parts.store.update_job(changed, attempt).await?;
+        }
         if ended {
             warn!(job = %id, attempt, "job was interrupted and cannot be resumed");
             if let Err(error) = spool.remove(id) {

@@ -7,10 +7,11 @@ pub mod batch;
 pub mod embedded;
 pub mod jobs;
 pub mod key;
+pub mod query;
 pub mod store;
 pub mod table;
 
-pub use batch::{Batch, BatchError, BatchLimits};
+pub use batch::{Batch, BatchError, BatchErrorKind, BatchLimits};
 pub use key::{Key, KeyError};
 pub use store::{
     Applied, CatalogueChange, RecordCursor, RecordPage, RecordView, ScanOrder, Store, StoreError, StoreErrorKind,

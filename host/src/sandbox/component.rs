@@ -88,11 +88,11 @@ impl GuestComponent {
     }
 
     /// What a request would touch, or the sentence that refuses it.
-    pub async fn plan(&self, operation: &str, request: &str) -> Result<Result<Plan, String>, Crash> {
+    pub async fn plan(&self, operation: &str, request: String) -> Result<Result<Plan, String>, Crash> {
         let (mut store, meter) = self.short_lived();
         let call = async {
             let guest = self.pre.instantiate_async(&mut store).await?;
-            guest.jobhost_plugin_job().call_plan(&mut store, operation, request).await
+            guest.jobhost_plugin_job().call_plan(&mut store, operation, &request).await
         };
         let planned = self.quick(call, meter).await?;
         Ok(planned.map(Into::into).map_err(|refusal| refusal.message))

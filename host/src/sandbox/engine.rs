@@ -33,9 +33,9 @@ fn config() -> Config {
     config.max_wasm_stack(WASM_STACK_BYTES);
     config.async_stack_size(ASYNC_STACK_BYTES);
     config.wasm_backtrace_max_frames(Some(BACKTRACE_FRAMES));
-    // Most advisories of the engine's last year lived in the asynchronous component ABI, and the contract has no use for
-    // it: its shapes are synchronous, and the host's side is asynchronous underneath.
-    config.wasm_component_model_async(false);
+    // Most advisories of the engine's last year lived in the asynchronous component ABI. The contract has no use for it
+    // (its shapes are synchronous, and the host's side is asynchronous underneath), so it is not even compiled in: the
+    // engine's feature `component-model-async` is off.
     config.concurrency_support(false);
     // Not used by any toolchain that makes components for us, so not offered to whoever looks for a hole.
     config.wasm_memory64(false);

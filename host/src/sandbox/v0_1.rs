@@ -269,8 +269,8 @@ impl From<exported::Operation> for Operation {
     }
 }
 
-impl From<exported::Plan> for Plan {
-    fn from(plan: exported::Plan) -> Self {
+impl From<exported::JobPlan> for Plan {
+    fn from(plan: exported::JobPlan) -> Self {
         let table_use = |used: exported::TableUse| TableUse {
             table: used.table.into(),
             actions: used.actions.into_iter().map(Into::into).collect(),

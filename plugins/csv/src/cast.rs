@@ -17,6 +17,8 @@ pub enum Value {
     /// A number that JSON writes as the cell does.
     Digits,
     Number(f64),
+    /// A date-time in UTC as `toISOString` writes it, but that it may lack the milliseconds.
+    PlainDate,
     /// An instant in milliseconds since the Unix epoch.
     Date(i64),
     /// Begins and ends like a JSON object or array, and may be one.
@@ -31,6 +33,8 @@ pub fn cast(cell: &[u8]) -> Value {
         b'0'..=b'9' | b'-' => {
             if number::is_canonical(cell) {
                 Value::Digits
+            } else if date::is_plain_utc(cell) {
+                Value::PlainDate
             } else {
                 number_or_date(cell)
             }
@@ -81,6 +85,7 @@ pub(crate) fn write(json: &mut JsonBuffer, source: &[u8], range: Range<usize>, p
         Value::Null => json.null(),
         Value::Boolean(value) => json.boolean(value),
         Value::Number(number) => json.number(number),
+        Value::PlainDate => date::write_plain_utc(json, source, range),
         Value::Date(instant) => date::write(json, instant),
         Value::MaybeJson => {
             if !json_cell::write(json, cell) {

@@ -1,10 +1,14 @@
 //! Date-times: which texts are one, and the instant they name, in milliseconds since the Unix epoch.
 
+use std::ops::Range;
+
 use jobhost_batch::JsonBuffer;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// What follows the seconds, and padding.
+const PLAIN_END: &[u8; 16] = b".000Z\"          ";
 /// The farthest instant a JavaScript date can hold.
 pub(crate) const MOST: i64 = 8_640_000_000_000_000;
 
@@ -40,17 +44,77 @@ pub(crate) fn lenient(text: &[u8]) -> Option<i64> {
     scanner.end(instant)
 }
 
+/// True for the two forms that need no arithmetic: `2021-01-02T03:04:05Z` and `2021-01-02T03:04:05.678Z`, naming a real
+/// date and time.
+#[inline]
+pub(crate) fn is_plain_utc(text: &[u8]) -> bool {
+    let Some((text, rest)) = text.split_first_chunk::<19>() else { return false };
+    match rest {
+        b"Z" => {}
+        [b'.', a, b, c, b'Z'] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {}
+        _ => return false,
+    }
+    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *text else {
+        return false;
+    };
+    // A byte that is no digit gives a number beyond any bound.
+    let pair = |tens: u8, ones: u8| match (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0')) {
+        (tens @ 0..=9, ones @ 0..=9) => tens * 10 + ones,
+        _ => u8::MAX,
+    };
+    let (century, year, month, date) = (pair(y1, y2), pair(y3, y4), pair(o1, o2), pair(d1, d2));
+    let (hour, minute, second) = (pair(h1, h2), pair(m1, m2), pair(s1, s2));
+    let in_range = century < 100 && year < 100 && hour < 24 && minute < 60 && second < 60 && date >= 1;
+    if !in_range {
+        return false;
+    }
+    let year = i64::from(century) * 100 + i64::from(year);
+    date <= 28 && (1..=12).contains(&month) || date <= last_date(year, month)
+}
+
+/// Write `text`, for which `is_plain_utc` is true, as `write` would write its instant.
+#[inline]
+pub(crate) fn write_plain_utc(json: &mut JsonBuffer, source: &[u8], range: Range<usize>) {
+    json.byte(b'"');
+    let has_fraction = range.len() > 20;
+    let end = if has_fraction { range.end } else { range.end - 1 };
+    json.raw_at(source, range.start..end);
+    if has_fraction {
+        json.byte(b'"');
+    } else {
+        json.raw_at(PLAIN_END, 0..6);
+    }
+}
+
 /// `2021-01-02T03:04:05.000Z`, as `Date.prototype.toISOString` writes it, as a JSON string.
 pub(crate) fn write(json: &mut JsonBuffer, instant: i64) {
     let (year, month, date) = civil(instant.div_euclid(DAY));
     let time = instant.rem_euclid(DAY);
-    let year = match year {
-        0..=9999 => format!("{year:04}"),
-        _ => format!("{year:+07}"),
-    };
-    let (hour, minute) = (time / HOUR, time / MINUTE % 60);
-    let (second, milli) = (time / 1000 % 60, time % 1000);
-    json.raw(format!("\"{year}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z\"").as_bytes());
+    json.byte(b'"');
+    if (0..=9999).contains(&year) {
+        write_digits(json, year, 1000);
+    } else {
+        json.byte(if year < 0 { b'-' } else { b'+' });
+        write_digits(json, year.abs(), 100_000);
+    }
+    let parts =
+        [(b'-', month), (b'-', date), (b'T', time / HOUR), (b':', time / MINUTE % 60), (b':', time / 1000 % 60)];
+    for (before, value) in parts {
+        json.byte(before);
+        write_digits(json, value, 10);
+    }
+    json.byte(b'.');
+    write_digits(json, time % 1000, 100);
+    json.raw(b"Z\"");
+}
+
+/// Write `value` with leading zeros; `unit` is the weight of the first digit.
+fn write_digits(json: &mut JsonBuffer, value: i64, unit: i64) {
+    let mut unit = unit;
+    while unit > 0 {
+        json.byte(b'0' + (value / unit % 10) as u8);
+        unit /= 10;
+    }
 }
 
 struct Scanner<'a> {
@@ -132,14 +196,20 @@ impl Scanner<'_> {
     }
 }
 
-fn day_number(year: i64, month: i64, date: i64) -> Option<i64> {
+/// The last date of a month, 0 if there is no such month.
+fn last_date(year: i64, month: u8) -> u8 {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 => 28 + i64::from(leap),
+    match month {
+        2 => 28 + u8::from(leap),
         4 | 6 | 9 | 11 => 30,
         1..=12 => 31,
-        _ => return None,
-    };
+        _ => 0,
+    }
+}
+
+/// Days since the epoch; `None` if there is no such day.
+fn day_number(year: i64, month: i64, date: i64) -> Option<i64> {
+    let last = i64::from(last_date(year, u8::try_from(month).ok()?));
     if !(1..=last).contains(&date) {
         return None;
     }
@@ -169,9 +239,15 @@ mod tests {
     use super::*;
 
     fn printed(text: &str) -> Option<String> {
-        let instant = with_zone(text.as_bytes())?;
+        let instant = with_zone(text.as_bytes());
         let mut json = JsonBuffer::default();
-        write(&mut json, instant);
+        instant.iter().for_each(|instant| write(&mut json, *instant));
+        if is_plain_utc(text.as_bytes()) {
+            let mut plain = JsonBuffer::default();
+            write_plain_utc(&mut plain, text.as_bytes(), 0..text.len());
+            assert_eq!(plain.as_bytes(), json.as_bytes(), "the short way gives the same");
+        }
+        instant?;
         Some(String::from_utf8(json.as_bytes().to_vec()).unwrap().trim_matches('"').to_owned())
     }
 

@@ -41,12 +41,12 @@ pub struct Dialect {
 impl Dialect {
     /// Guess from the first bytes of a text, without its byte order mark. `whole` says that there is no more of it.
     pub fn guess(sample: &[u8], whole: bool) -> Self {
-        let newline = guess_newline(sample);
+        let newline = guess_newline(sample, whole);
         Dialect { delimiter: guess_delimiter(sample, newline, whole), newline }
     }
 }
 
-fn guess_newline(sample: &[u8]) -> Newline {
+fn guess_newline(sample: &[u8], whole: bool) -> Newline {
     let (mut cr, mut crlf) = (0usize, 0usize);
     let mut quoted = false;
     let mut bytes = sample.iter().copied().peekable();
@@ -55,14 +55,10 @@ fn guess_newline(sample: &[u8]) -> Newline {
         match byte {
             QUOTE => quoted = !quoted,
             b'\r' if !quoted => {
-                cr += 1;
                 lf_first.get_or_insert(false);
                 // A CR at the very end of the sample may be half of a pair: it does not vote.
-                match bytes.peek() {
-                    Some(b'\n') => crlf += 1,
-                    Some(_) => {}
-                    None => crlf += usize::from(cr > 1),
-                }
+                cr += usize::from(whole || bytes.peek().is_some());
+                crlf += usize::from(bytes.peek() == Some(&b'\n'));
             }
             b'\n' if !quoted => {
                 lf_first.get_or_insert(true);

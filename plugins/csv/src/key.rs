@@ -29,6 +29,7 @@ pub(crate) enum Key {
     Text,
     Digits,
     Number(f64),
+    PlainDate,
     Date(i64),
 }
 
@@ -49,6 +50,7 @@ pub(crate) fn key(cell: &[u8], column: ColumnType) -> Result<Key, KeyError> {
         Value::Boolean(_) => Err(KeyError::Boolean),
         Value::Number(number) if loses_digits(cell, number) => text(cell),
         Value::Number(number) => Ok(Key::Number(number)),
+        Value::PlainDate => Ok(Key::PlainDate),
         Value::Date(instant) => Ok(Key::Date(instant)),
     }
 }
@@ -84,6 +86,7 @@ pub(crate) fn write(json: &mut JsonBuffer, key: Key, source: &[u8], range: std::
         Key::Text => json.string_at(source, range),
         Key::Digits => json.raw_at(source, range),
         Key::Number(number) => json.number(number),
+        Key::PlainDate => date::write_plain_utc(json, source, range),
         Key::Date(instant) => date::write(json, instant),
     }
 }
@@ -105,7 +108,7 @@ mod tests {
         assert_eq!(untyped("null"), Ok(Key::Absent));
         assert_eq!(untyped("undefined"), Ok(Key::Absent));
         assert_eq!(untyped("true"), Err(KeyError::Boolean));
-        assert_eq!(untyped("2021-01-02T03:04:05Z"), Ok(Key::Date(1_609_556_645_000)));
+        assert_eq!(untyped("2021-01-02T03:04:05Z"), Ok(Key::PlainDate));
         assert_eq!(untyped(&"k".repeat(1978)), Ok(Key::Text));
         assert_eq!(untyped(&"k".repeat(2100)), Err(KeyError::TooLong(2100)));
     }

@@ -22,7 +22,10 @@ pub struct Seen {
 
 impl Seen {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -57,7 +60,10 @@ impl Web {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
-        let web = Web { address, shared: Arc::clone(&shared) };
+        let web = Web {
+            address,
+            shared: Arc::clone(&shared),
+        };
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
@@ -123,15 +129,22 @@ pub const OK_CSV: &str = "id,name,n\n1,a,10\n2,b,20\n3,c,30\n";
 
 fn answer(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let Some(first) = lines.next().transpose()? else { return Ok(()) };
+    let Some(first) = lines.next().transpose()? else {
+        return Ok(());
+    };
     let path = first.split_whitespace().nth(1).unwrap_or_default().to_owned();
     let mut headers = Vec::new();
     for line in lines {
         let line = line?;
-        let Some((name, value)) = line.split_once(':') else { break };
+        let Some((name, value)) = line.split_once(':') else {
+            break;
+        };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let seen = Seen { path: path.clone(), headers };
+    let seen = Seen {
+        path: path.clone(),
+        headers,
+    };
     let page = {
         let mut state = shared.state();
         state.seen.push(seen.clone());
@@ -149,4 +162,39 @@ fn answer(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 fn flush(mut stream: &TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     stream.write_all(bytes)?;
     stream.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Client, Login};
+
+    #[test]
+    fn pages_are_served_and_requests_remembered() {
+        let web = Web::start();
+        web.page("/names", Page::csv("").body(Body::HeaderNames));
+        web.page("/private", Page::csv("x").require("X-Key", "1"));
+        let client = Client::new(web.url(""), Login::Nobody);
+        let get = |path| client.send(&Login::Nobody, "GET", path, None, b"");
+        assert_eq!((get("/ok.csv").status, get("/ok.csv").text.as_str()), (200, OK_CSV));
+        assert_eq!((get("/nothing").status, get("/private").status), (404, 403));
+        assert!(get("/names").text.contains("host"));
+        assert_eq!(web.seen().len(), 5);
+    }
+
+    #[test]
+    fn a_held_body_goes_on_when_it_is_released() {
+        let web = Web::start();
+        web.page(
+            "/held",
+            Page::csv("").body(Body::Held(b"a".as_slice().into(), b"b".as_slice().into())),
+        );
+        let client = Client::new(web.url(""), Login::Nobody);
+        std::thread::scope(|scope| {
+            let reply = scope.spawn(|| client.send(&Login::Nobody, "GET", "/held", None, b""));
+            web.await_requests("/held", 1);
+            web.release();
+            assert_eq!(reply.join().expect("a reply").text, "ab");
+        });
+    }
 }

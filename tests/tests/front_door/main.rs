@@ -2,6 +2,13 @@
 //!
 //! Each module proves one promise. A test here never looks inside the host; where it needs a file, a page or a plugin
 //! of a special kind, it makes one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly: that is what they are for"
+)]
 
 mod alike;
 mod config;

@@ -24,7 +24,10 @@ fn every_recording_is_answered_as_its_verdict_says() {
     let verdicts = Verdicts::read();
     let recordings = Recording::all();
     for case in verdicts.cases() {
-        assert!(recordings.iter().any(|recording| recording.case == case), "a verdict on {case}, which does not exist");
+        assert!(
+            recordings.iter().any(|recording| recording.case == case),
+            "a verdict on {case}, which does not exist"
+        );
     }
     let mut session = Session::start();
     let (mut same, mut better, mut not_yet, mut wrong) = (0, 0, 0, Vec::new());
@@ -41,12 +44,16 @@ fn every_recording_is_answered_as_its_verdict_says() {
             }
             Verdict::Better(expected) => {
                 better += 1;
-                let unchanged = from_recording.is_none().then(|| "is the same as recorded, not better".to_owned());
+                let unchanged = from_recording
+                    .is_none()
+                    .then(|| "is the same as recorded, not better".to_owned());
                 unchanged.or_else(|| as_promised(recording, expected, &outcome))
             }
             Verdict::NotYet(_) => {
                 not_yet += 1;
-                from_recording.is_none().then(|| "is the same as recorded already".to_owned())
+                from_recording
+                    .is_none()
+                    .then(|| "is the same as recorded already".to_owned())
             }
         };
         wrong.extend(complaint.map(|complaint| format!("{}: {complaint}", recording.case)));
@@ -56,17 +63,30 @@ fn every_recording_is_answered_as_its_verdict_says() {
         }
     }
     println!("recordings: same {same}, better {better}, not yet {not_yet}");
-    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), recordings.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        recordings.len(),
+        wrong.join("\n")
+    );
 }
 
 /// What differs from the recording.
 fn as_recorded(recording: &Recording, outcome: &Outcome, additions: &[String]) -> Option<String> {
     if outcome.status != recording.status {
-        return Some(format!("status {} instead of {}: {}", outcome.status, recording.status, outcome.body));
+        return Some(format!(
+            "status {} instead of {}: {}",
+            outcome.status, recording.status, outcome.body
+        ));
     }
     // The answer to `get_job` and to the search for jobs consists of job rows.
     let operation = recording.request["operation"].as_str().unwrap_or_default();
-    let added = if ["get_job", "search_jobs_by_start_date"].contains(&operation) { additions } else { &[] };
+    let added = if ["get_job", "search_jobs_by_start_date"].contains(&operation) {
+        additions
+    } else {
+        &[]
+    };
     let body = difference(&normalise(&recording.response()), &outcome.body, Added::Only(added));
     body.or_else(|| {
         let (expected, job) = (recording.job.as_ref()?, outcome.job.as_ref()?);
@@ -78,7 +98,10 @@ fn as_recorded(recording: &Recording, outcome: &Outcome, additions: &[String]) -
 fn as_promised(recording: &Recording, better: &Better, outcome: &Outcome) -> Option<String> {
     let status = better.status.unwrap_or(recording.status);
     if outcome.status != status {
-        return Some(format!("status {} instead of {status}: {}", outcome.status, outcome.body));
+        return Some(format!(
+            "status {} instead of {status}: {}",
+            outcome.status, outcome.body
+        ));
     }
     if let Some(body) = &better.body
         && let Some(difference) = difference(body, &outcome.body, Added::Only(&[]))
@@ -111,7 +134,9 @@ impl Session {
     fn start() -> Self {
         let web = web();
         let fixtures = artifacts::in_package("recordings/fixtures");
-        let options = Options::new().set("urls.allow", "127.0.0.0/8").set("urls.timeout_seconds", 20);
+        let options = Options::new()
+            .set("urls.allow", "127.0.0.0/8")
+            .set("urls.timeout_seconds", 20);
         let host = Host::start(options);
         for entry in std::fs::read_dir(fixtures).expect("fixtures") {
             let path = entry.expect("an entry").path();
@@ -130,7 +155,13 @@ impl Session {
         let tokens = host.post(&tokens).ok();
         let bearer = tokens["operation_token"].as_str().expect("a token").to_owned();
         let places = Places::new(&host.files(), &exports, &web.address());
-        Session { host, places, bearer, ids: HashMap::new(), _web: web }
+        Session {
+            host,
+            places,
+            bearer,
+            ids: HashMap::new(),
+            _web: web,
+        }
     }
 
     /// Make state for a case. A job is awaited; success is required, as the case would be about something else.
@@ -156,7 +187,11 @@ impl Session {
         }
         let job = job.filter(|_| wait).map(|id| json!([self.host.job(&id)]));
         let known = |value: &Value| normalise(&self.places.blank(value));
-        Outcome { status: reply.status, body: known(&reply.body), job: job.as_ref().map(known) }
+        Outcome {
+            status: reply.status,
+            body: known(&reply.body),
+            job: job.as_ref().map(known),
+        }
     }
 
     fn ask_also(&self, recording: &Recording, also: &Also) -> Option<String> {
@@ -182,7 +217,10 @@ fn web() -> Web {
     web.page("/empty", Page::csv(""));
     web.page("/redirect", Page::redirect("/ok.csv"));
     web.page("/500", Page::status(500));
-    web.page("/gzip", Page::csv(encode("gzip", csv.as_bytes())).header("Content-Encoding", "gzip"));
+    web.page(
+        "/gzip",
+        Page::csv(encode("gzip", csv.as_bytes())).header("Content-Encoding", "gzip"),
+    );
     web.page("/auth", Page::csv(csv).require("X-Test", "1"));
     web.page("/hdrs", Page::csv("").body(Body::HeaderNames));
     web

@@ -15,6 +15,7 @@ use super::http::Connection;
 use crate::failure::{Doing, Failure, Result};
 use crate::process;
 
+const LOG: &str = "stderr.log";
 const USER: &str = "HDB_ADMIN";
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -42,7 +43,7 @@ impl Host {
             fs::remove_dir_all(dir).doing(|| format!("cannot empty {}", dir.display()))?;
         }
         fs::create_dir_all(dir).doing(|| format!("cannot make {}", dir.display()))?;
-        let log = dir.join("stderr.log");
+        let log = dir.join(LOG);
         let log_file = File::create(&log).doing(|| format!("cannot make {}", log.display()))?;
         let password = password();
         let mut command = Command::new(&setup.program);
@@ -61,6 +62,7 @@ impl Host {
         let child = command
             .env("JOBHOST_ADMIN_PASSWORD", &password)
             .env("JOBHOST_ADMIN_USERNAME", USER)
+            .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log_file)
@@ -110,6 +112,10 @@ impl Host {
 
     pub fn data_dir(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.dir.join(LOG)
     }
 
     pub fn connect(&self) -> Result<Client> {

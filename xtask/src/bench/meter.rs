@@ -184,7 +184,12 @@ pub fn median(rounds: &[Usage]) -> Usage {
 
 fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    // The same one twice where their number is odd.
+    let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
+    values
+        .get(low)
+        .zip(values.get(high))
+        .map_or(0.0, |(low, high)| f64::midpoint(*low, *high))
 }
 
 /// The value that `share` (0 to 1) of the values do not exceed.
@@ -221,5 +226,7 @@ mod tests {
         assert_eq!(percentile(&mut v, 0.99), 99.0);
         assert_eq!(percentile(&mut [], 0.5), 0.0);
         assert_eq!(middle(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(middle(vec![4.0, 1.0]), 2.5);
+        assert_eq!(middle(Vec::new()), 0.0);
     }
 }

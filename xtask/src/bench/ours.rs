@@ -12,7 +12,7 @@ use super::dataset::{Dataset, Keys};
 use super::host::{Client, Host, Setup, expect_loaded};
 use super::meter::{self, Usage};
 use super::peers::{Loader, disk_bytes};
-use crate::failure::{Failure, Result};
+use crate::failure::{Doing, Failure, Result};
 
 const POLL: Duration = Duration::from_millis(10);
 const WITHIN: Duration = Duration::from_secs(1800);
@@ -22,6 +22,8 @@ pub struct Ours {
     dir: PathBuf,
     /// The job row of the last load.
     pub row: Value,
+    /// What the host logged meanwhile.
+    pub log: String,
 }
 
 impl Ours {
@@ -60,7 +62,9 @@ impl Loader for Ours {
         check_records(&mut client, data)?;
         self.row = row;
         let bytes = disk_bytes(&host.data_dir());
+        let log = host.log();
         host.stop()?;
+        self.log = fs::read_to_string(&log).doing(|| format!("cannot read {}", log.display()))?;
         fs::remove_dir_all(&self.dir).ok();
         Ok((usage, bytes))
     }

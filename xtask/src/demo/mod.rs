@@ -62,14 +62,9 @@ fn play(folder: &std::path::Path, settings: &[String], once: bool, interrupted: 
         println!("demo: the host stopped in order");
         return Ok(());
     }
-    println!("\nThe host keeps running until Ctrl-C. Try, in another terminal:\n");
     println!(
-        "  curl {} -u {credentials} -H 'content-type: application/json' \\",
-        host.url()
-    );
-    println!("    -d '{{\"operation\":\"search_by_value\",\"database\":\"demo\",\"table\":\"airports\",\\");
-    println!(
-        "         \"search_attribute\":\"state\",\"search_value\":\"AK\",\"get_attributes\":[\"iata\",\"name\"],\"limit\":5}}'\n"
+        "\nThe host keeps running until Ctrl-C. Try, in another terminal:\n\n{}\n",
+        curl(host.url(), &credentials)
     );
     while !interrupted.load(Ordering::Relaxed) {
         if host.has_ended() {
@@ -81,6 +76,14 @@ fn play(folder: &std::path::Path, settings: &[String], once: bool, interrupted: 
     host.stop()
 }
 
+fn curl(url: &str, credentials: &str) -> String {
+    let request = serde_json::json!({
+        "operation": "search_by_value", "database": "demo", "table": "airports",
+        "search_attribute": "state", "search_value": "AK", "get_attributes": ["iata", "name"], "limit": 5,
+    });
+    format!("curl {url} -u {credentials} -H 'content-type: application/json' \\\n  -d '{request}'")
+}
+
 /// Set by Ctrl-C and by a polite kill.
 fn interruptions() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
@@ -89,10 +92,9 @@ fn interruptions() -> Result<Arc<AtomicBool>> {
         signal_hook::consts::SIGTERM,
         signal_hook::consts::SIGHUP,
     ] {
-        // A second one ends this program at once.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-            .doing(|| "cannot listen for Ctrl-C".to_owned())?;
+        // It is heeded when the scene is over, which takes a bounded time: an impatient second one must not end this
+        // program and leave the host behind.
+        signal_hook::flag::register(signal, Arc::clone(&flag)).doing(|| "cannot listen for Ctrl-C".to_owned())?;
     }
     Ok(flag)
 }

@@ -9,9 +9,12 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const PREFIX: &str = "wasm-toolchain-";
+const UNFINISHED: &str = ".wasm-toolchain-";
+/// No run takes this long: an unfinished folder of this age belongs to a run that was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// The linkers come from the rustup toolchain: Debian's compiler has none for this target.
 const LINKERS: [&str; 2] = ["rust-lld", "wasm-component-ld"];
 /// Compiler, standard library of this machine (for build scripts and macros), sources of the standard library.
@@ -46,13 +49,16 @@ pub fn ensure() -> Result<PathBuf> {
     if let Some(rustc) = cached()? {
         return Ok(rustc);
     }
-    needs("apt-get", "this way works on Debian 12 and its relatives only")?;
-    needs("dpkg-deb", "apt-get install dpkg")?;
+    for program in ["apt-get", "apt-cache", "dpkg-deb"] {
+        let started = Command::new(program).arg("--version").output();
+        started.doing(|| format!("there is no {program} here, as Debian 12 and its relatives have it"))?;
+    }
     linker_folder().and_then(|folder| linkers_in(&folder))?;
     let cache = repository::cache()?;
     fs::create_dir_all(&cache).doing(|| format!("cannot make {}", cache.display()))?;
+    remove_abandoned(&cache)?;
     // Removed by itself unless it is renamed at the end.
-    let work = tempfile::Builder::new().prefix(".wasm-toolchain-").tempdir_in(&cache);
+    let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&cache);
     let work = work.doing(|| format!("cannot make a folder in {}", cache.display()))?;
     let started = Instant::now();
     let version = download(work.path())?;
@@ -71,6 +77,24 @@ pub fn ensure() -> Result<PathBuf> {
         started.elapsed().as_secs()
     );
     cached()?.ok_or_else(|| Failure::new(format!("the compiler in {} does not work", folder.display())))
+}
+
+fn remove_abandoned(cache: &Path) -> Result<()> {
+    for entry in cache
+        .read_dir()
+        .doing(|| format!("cannot read {}", cache.display()))?
+        .flatten()
+    {
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map(|time| time.elapsed());
+        let old = matches!(age, Ok(Ok(age)) if age > ABANDONED);
+        if old && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Downloads the packages and returns the compiler's version.
@@ -297,15 +321,6 @@ fn minor(version: &str) -> u32 {
         .nth(1)
         .and_then(|minor| minor.parse().ok())
         .unwrap_or_default()
-}
-
-fn needs(program: &str, remedy: &str) -> Result<()> {
-    match Command::new(program).arg("--version").output() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::new(format!("there is no {program} here"))
-            .because(error)
-            .remedy(remedy)),
-    }
 }
 
 /// Removes a file, link or folder; nothing there is fine.

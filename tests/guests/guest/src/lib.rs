@@ -13,7 +13,7 @@ pub mod bindings {
 }
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Description, Failure, FailureKind, Guest, Operation, Outcome, Plan, Refusal, Source, TableUse,
+    Access, Description, Failure, FailureKind, Guest, JobPlan, Operation, Outcome, Refusal, Source, TableUse,
 };
 pub use bindings::jobhost::plugin::types::{Action, Error, ErrorKind, TableName};
 pub use bindings::jobhost::plugin::{log, objects, progress, records, rejects};
@@ -38,18 +38,27 @@ pub fn description(plugin: &str, operation: &str) -> Description {
 }
 
 /// A plan that touches nothing.
-pub fn nothing() -> Plan {
-    Plan { tables: Vec::new(), sources: Vec::new() }
+pub fn nothing() -> JobPlan {
+    JobPlan {
+        tables: Vec::new(),
+        sources: Vec::new(),
+    }
 }
 
 /// The table that the guests which write are given.
 pub fn table(name: &str) -> TableName {
-    TableName { database: "gold".to_owned(), table: name.to_owned() }
+    TableName {
+        database: "gold".to_owned(),
+        table: name.to_owned(),
+    }
 }
 
 /// An outcome with this text as its message.
 pub fn done(message: impl Into<String>) -> Result<Outcome, Failure> {
-    Ok(Outcome { message: Some(message.into()), result: None })
+    Ok(Outcome {
+        message: Some(message.into()),
+        result: None,
+    })
 }
 
 /// `field=value` for a request whose field is text, without a JSON parser.

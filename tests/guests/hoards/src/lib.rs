@@ -1,6 +1,6 @@
 //! Allocates and keeps everything, until somebody stops it.
 
-use guest::{Description, Failure, Guest, Outcome, Plan, Refusal};
+use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 
 struct Hoards;
 
@@ -9,7 +9,7 @@ impl Guest for Hoards {
         guest::description("hoards", "hoard")
     }
 
-    fn plan(_operation: String, _request: String) -> Result<Plan, Refusal> {
+    fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
         Ok(guest::nothing())
     }
 

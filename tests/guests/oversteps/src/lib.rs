@@ -1,7 +1,7 @@
 //! Plans to insert into `gold.mine`, and then tries tables, actions, sources and files beyond that. Its
 //! message lists what came of each attempt.
 
-use guest::{Action, Description, Failure, Guest, Outcome, Plan, Refusal, TableUse, objects, records, told};
+use guest::{Action, Description, Failure, Guest, JobPlan, Outcome, Refusal, TableUse, objects, records, told};
 
 struct Oversteps;
 
@@ -12,9 +12,15 @@ impl Guest for Oversteps {
         guest::description("oversteps", "overstep")
     }
 
-    fn plan(_operation: String, _request: String) -> Result<Plan, Refusal> {
-        let mine = TableUse { table: guest::table("mine"), actions: vec![Action::Insert] };
-        Ok(Plan { tables: vec![mine], sources: Vec::new() })
+    fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
+        let mine = TableUse {
+            table: guest::table("mine"),
+            actions: vec![Action::Insert],
+        };
+        Ok(JobPlan {
+            tables: vec![mine],
+            sources: Vec::new(),
+        })
     }
 
     fn run(_operation: String, _request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -24,7 +30,14 @@ impl Guest for Oversteps {
             ("absent table", write("absent", Action::Insert)),
             ("other action", write("mine", Action::Upsert)),
             ("describe", told(records::describe(&guest::table("theirs")).map(drop))),
-            ("declare", told(records::declare(&guest::table("theirs"), Action::Insert, &["a".to_owned()]))),
+            (
+                "declare",
+                told(records::declare(
+                    &guest::table("theirs"),
+                    Action::Insert,
+                    &["a".to_owned()],
+                )),
+            ),
             ("source", told(objects::open(0, 0).map(drop))),
             ("file", outcome(std::fs::read("/etc/passwd"))),
             ("directory", outcome(std::fs::read_dir("/"))),

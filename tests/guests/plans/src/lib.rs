@@ -1,6 +1,6 @@
 //! Computes for ever in `plan`, while a client waits for the reply.
 
-use guest::{Description, Failure, Guest, Outcome, Plan, Refusal};
+use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 
 struct Plans;
 
@@ -9,7 +9,7 @@ impl Guest for Plans {
         guest::description("plans", "plan_forever")
     }
 
-    fn plan(_operation: String, _request: String) -> Result<Plan, Refusal> {
+    fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
         let mut number = 1u64;
         while std::hint::black_box(number) != 0 {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1) | 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guest::{Description, Failure, Guest, Outcome, Plan, Refusal};
+use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 
 struct Sleeps;
 
@@ -11,7 +11,7 @@ impl Guest for Sleeps {
         guest::description("sleeps", "sleep")
     }
 
-    fn plan(_operation: String, _request: String) -> Result<Plan, Refusal> {
+    fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
         Ok(guest::nothing())
     }
 

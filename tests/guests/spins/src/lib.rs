@@ -1,6 +1,6 @@
 //! Computes for ever in `run` without ever calling the host.
 
-use guest::{Description, Failure, Guest, Outcome, Plan, Refusal};
+use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 
 struct Spins;
 
@@ -9,7 +9,7 @@ impl Guest for Spins {
         guest::description("spins", "spin")
     }
 
-    fn plan(_operation: String, _request: String) -> Result<Plan, Refusal> {
+    fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
         Ok(guest::nothing())
     }
 

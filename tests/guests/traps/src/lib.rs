@@ -1,6 +1,6 @@
 //! Panics in the middle of a job.
 
-use guest::{Description, Failure, Guest, Outcome, Plan, Refusal};
+use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 
 struct Traps;
 
@@ -9,7 +9,7 @@ impl Guest for Traps {
         guest::description("traps", "trap")
     }
 
-    fn plan(_operation: String, _request: String) -> Result<Plan, Refusal> {
+    fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
         Ok(guest::nothing())
     }
 

@@ -1,0 +1,271 @@
+//! Loads records into the embedded store as a job does (batches, checked, in groups with a checkpoint), and tells what it
+//! cost: `cargo run --release -p jobhost --example store_load -- [rows] [sequential|uuid|both] [group MiB] [directory]`.
+//!
+//! Making the records is measured by itself first and taken off.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
+use jobhost::records::jobs::{JobRow, JobStatus, Lease, Tally};
+use jobhost::records::{
+    Action, Batch, BatchLimits, CatalogueChange, ScanOrder, Store, SystemClock, TableName, TableWrite, Timestamp, WriteGroup,
+};
+use uuid::Uuid;
+
+type Failure = Box<dyn std::error::Error>;
+
+const BATCH_BYTES: usize = 256 << 10;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Keys {
+    Sequential,
+    Uuid,
+}
+
+/// Records as the CSV plugin makes them of the benchmark's 97-byte rows.
+struct Records {
+    keys: Keys,
+    next: u64,
+    rows: u64,
+    random: u64,
+}
+
+impl Records {
+    fn new(keys: Keys, rows: u64) -> Self {
+        Records { keys, next: 0, rows, random: 0x9e37_79b9_7f4a_7c15 }
+    }
+
+    fn batch(&mut self) -> Option<String> {
+        const CITIES: [&str; 5] = ["Lisbon", "Oslo", "San Francisco", "Nairobi", "Kyoto"];
+        if self.next == self.rows {
+            return None;
+        }
+        let mut text = String::with_capacity(BATCH_BYTES + 256);
+        while self.next < self.rows && text.len() < BATCH_BYTES {
+            let n = self.next;
+            self.next += 1;
+            let _infallible = match self.keys {
+                Keys::Sequential => write!(text, "{{\"id\":{n}"),
+                Keys::Uuid => {
+                    let mut word = || {
+                        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        let mixed = (self.random ^ self.random >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                        mixed ^ mixed >> 29
+                    };
+                    write!(text, "{{\"id\":\"{}\"", Uuid::from_u64_pair(word(), word()).hyphenated())
+                }
+            };
+            let city = CITIES.get(n as usize % CITIES.len()).copied().unwrap_or_default();
+            let _infallible = writeln!(
+                text,
+                ",\"name\":\"Person {n}\",\"email\":\"person{n}@example.com\",\"city\":\"{city}\",\"age\":{},\"score\":{}.{:02},\"active\":{},\"created\":\"2021-03-{:02}T05:06:07.000Z\"}}",
+                18 + n % 70, n % 1000, n % 97, n.is_multiple_of(2), 1 + n % 28,
+            );
+        }
+        Some(text)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+}
+
+/// User and system time of this process, all threads.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0)
+}
+
+fn measure<T>(work: impl FnOnce() -> T) -> (T, Cost) {
+    let (start, before) = (Instant::now(), cpu());
+    let result = work();
+    (result, Cost { wall: start.elapsed(), cpu: cpu().saturating_sub(before) })
+}
+
+fn report(what: &str, rows: u64, cost: Cost, made: Cost) {
+    let per_second = |duration: Duration| rows as f64 / duration.as_secs_f64().max(0.001);
+    let cpu = cost.cpu.saturating_sub(made.cpu);
+    println!(
+        "{what:28} {:6.2} s wall {:9.0} rows/s   {:6.2} s CPU {:9.0} rows/CPU-s",
+        cost.wall.as_secs_f64(),
+        per_second(cost.wall),
+        cpu.as_secs_f64(),
+        per_second(cpu),
+    );
+}
+
+/// Watches the two parts of the resident set while something runs.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+    anonymous: Arc<AtomicU64>,
+    file: Arc<AtomicU64>,
+    all: Arc<AtomicU64>,
+}
+
+impl Watch {
+    fn start() -> Self {
+        let (stop, anonymous, file, all) = <(Arc<AtomicBool>, Arc<AtomicU64>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
+        let thread = {
+            let (stop, anonymous, file, all) = (Arc::clone(&stop), Arc::clone(&anonymous), Arc::clone(&file), Arc::clone(&all));
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    anonymous.fetch_max(status("RssAnon"), Ordering::Relaxed);
+                    file.fetch_max(status("RssFile"), Ordering::Relaxed);
+                    all.fetch_max(status("VmRSS"), Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            })
+        };
+        Watch { stop, thread, anonymous, file, all }
+    }
+
+    fn report(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _watched = self.thread.join();
+        println!(
+            "{:28} RSS {} MB, of it at most {} MB own and {} MB file pages; VmHWM {} MB",
+            "  peak",
+            self.all.load(Ordering::Relaxed) / 1024,
+            self.anonymous.load(Ordering::Relaxed) / 1024,
+            self.file.load(Ordering::Relaxed) / 1024,
+            status("VmHWM") / 1024
+        );
+    }
+}
+
+fn job(id: Uuid) -> JobRow {
+    JobRow {
+        id,
+        operation: "csv_file_load".into(),
+        user: "bench".into(),
+        status: JobStatus::InProgress,
+        created: Timestamp(1),
+        started: Some(Timestamp(1)),
+        ended: None,
+        message: None,
+        result: None,
+        error: None,
+        progress: None,
+        tally: Tally::default(),
+        rejected: 0,
+        rejects: Vec::new(),
+        attempt: 1,
+        plugin: "bench@0".into(),
+        plugin_digest: String::new(),
+    }
+}
+
+async fn load(store: &Arc<EmbeddedStore>, name: &TableName, action: Action, mut records: Records, group_bytes: usize) -> Result<Tally, Failure> {
+    let id = Uuid::new_v4();
+    store.create_job(job(id), Vec::new()).await?;
+    let lease = Some(Lease { job: id, attempt: 1 });
+    let mut group = WriteGroup { lease, ..WriteGroup::default() };
+    let mut bytes = 0;
+    let mut committing = None;
+    let mut tally = Tally::default();
+    loop {
+        let batch = records.batch();
+        let end = batch.is_none();
+        if let Some(text) = batch {
+            let catalogue = store.catalogue();
+            let table = catalogue.table(name).ok_or("no table")?;
+            let batch = Batch::parse(text, table, action, &BatchLimits::default())?;
+            bytes += batch.text_bytes();
+            group.writes.push(TableWrite { table: name.clone(), action, batch });
+        }
+        if bytes >= group_bytes || end {
+            let full = std::mem::replace(&mut group, WriteGroup { lease, ..WriteGroup::default() });
+            bytes = 0;
+            let full = WriteGroup { checkpoint: Some(records.next.to_string().into_bytes()), ..full };
+            if let Some(task) = committing.take() {
+                tally = finish(task).await?.unwrap_or(tally);
+            }
+            let store = Arc::clone(store);
+            committing = Some(tokio::spawn(async move { store.apply(full).await }));
+        }
+        if end {
+            if let Some(task) = committing.take() {
+                tally = finish(task).await?.unwrap_or(tally);
+            }
+            return Ok(tally);
+        }
+    }
+}
+
+type Commit = tokio::task::JoinHandle<Result<jobhost::records::Applied, jobhost::records::StoreError>>;
+
+async fn finish(task: Commit) -> Result<Option<Tally>, Failure> {
+    Ok(task.await??.job_tally)
+}
+
+fn run(keys: Keys, rows: u64, group_bytes: usize, dir: &Path) -> Result<(), Failure> {
+    println!("{rows} rows, {} keys, groups of {} MiB", if keys == Keys::Uuid { "UUID" } else { "sequential" }, group_bytes >> 20);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (bytes, made) = measure(|| {
+        let mut records = Records::new(keys, rows);
+        std::iter::from_fn(|| records.batch()).map(|text| text.len()).sum::<usize>()
+    });
+    println!("{:28} {} bytes a record", "  text", bytes as u64 / rows.max(1));
+    let name = TableName::new("data", "people");
+    let watch = Watch::start();
+    let store = Arc::new(EmbeddedStore::open(dir, EmbeddedOptions::default(), Arc::new(SystemClock))?);
+    runtime.block_on(store.change_catalogue(CatalogueChange::CreateTable {
+        name: name.clone(),
+        primary_key: "id".into(),
+        schema_defined: false,
+        attributes: Vec::new(),
+    }))?;
+    for (what, action) in [("load (insert)", Action::Insert), ("load again (all skipped)", Action::Insert), ("upsert all", Action::Upsert)] {
+        let (tally, cost) = measure(|| runtime.block_on(load(&store, &name, action, Records::new(keys, rows), group_bytes)));
+        let tally = tally?;
+        report(what, rows, cost, made);
+        println!("{:28} {} written, {} skipped; file {} MB", "", tally.written, tally.skipped, runtime.block_on(store.size())? >> 20);
+    }
+    for (what, order) in [("scan in order of arrival", ScanOrder::Arrival), ("scan in order of keys", ScanOrder::Key)] {
+        let (seen, cost) = measure(|| {
+            runtime.block_on(async {
+                let mut cursor = store.scan(&name, order).await?;
+                let mut seen = 0;
+                while let Some(page) = cursor.next().await? {
+                    seen += page.len() as u64;
+                }
+                Ok::<_, Failure>(seen)
+            })
+        });
+        report(what, seen?, cost, Cost { wall: Duration::ZERO, cpu: Duration::ZERO });
+    }
+    watch.report();
+    drop(store);
+    std::fs::remove_dir_all(dir)?;
+    Ok(())
+}
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let rows = arguments.next().map_or(Ok(1_000_000), |rows| rows.parse())?;
+    let keys = arguments.next().unwrap_or_else(|| "both".into());
+    let group_bytes = arguments.next().map_or(Ok(16), |group| group.parse::<usize>())? << 20;
+    let dir = arguments.next().map_or_else(|| std::env::temp_dir().join("jobhost-store-load"), PathBuf::from);
+    if keys != "uuid" {
+        run(Keys::Sequential, rows, group_bytes, &dir)?;
+    }
+    if keys != "sequential" {
+        run(Keys::Uuid, rows, group_bytes, &dir)?;
+    }
+    Ok(())
+}

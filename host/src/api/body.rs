@@ -1,0 +1,102 @@
+//! Reading the body of a request: its declared type, and its bytes in bounds of size and time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+use super::error::ApiError;
+
+/// A larger body is read only for somebody who has proved who they are.
+pub(super) const UNAUTHENTICATED_BYTES: usize = 1 << 20;
+/// A client that sends nothing for so long is given up.
+const IDLE: Duration = Duration::from_secs(60);
+/// Memory taken at once on the word of a `Content-Length`.
+const MOST_RESERVED: usize = 64 << 20;
+
+/// Accepts JSON only. A body of plain text is taken for a string, as Harper does, in which there is no operation.
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
+        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
+        return Err(unsupported(format!("Unsupported Content-Encoding: {encoding}")));
+    }
+    let declared: Vec<_> =
+        headers.get_all(header::CONTENT_TYPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let declared = declared.join(", ");
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else if essence.eq_ignore_ascii_case("text/plain") {
+        Err(ApiError::bad_body("Request body must include an 'operation' property."))
+    } else if declared.is_empty() {
+        Err(unsupported("Unsupported Media Type: undefined".to_owned()))
+    } else {
+        Err(unsupported(format!("Unsupported Media Type: {declared}")))
+    }
+}
+
+fn unsupported(sentence: String) -> ApiError {
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence)
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("Request body is larger than the limit of {limit} bytes (server.max_body_bytes)"),
+    )
+}
+
+/// A body that is being read.
+pub(super) struct Reader {
+    body: Body,
+    declared: usize,
+    limit: usize,
+    buffer: BytesMut,
+    done: bool,
+}
+
+impl Reader {
+    pub fn new(headers: &HeaderMap, body: Body, limit: usize) -> Result<Self, ApiError> {
+        let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let declared: usize = declared.unwrap_or(0);
+        if declared > limit {
+            return Err(too_large(limit));
+        }
+        Ok(Reader { body, declared, limit, buffer: BytesMut::new(), done: false })
+    }
+
+    /// Reads until the end or until there are `most` bytes, whichever comes first. True at the end.
+    pub async fn read(&mut self, most: usize) -> Result<bool, ApiError> {
+        if !self.done && self.declared > self.buffer.len() {
+            let wanted = self.declared.min(most).min(MOST_RESERVED);
+            self.buffer.reserve(wanted.saturating_sub(self.buffer.len()));
+        }
+        while !self.done && self.buffer.len() < most {
+            let frame = tokio::time::timeout(IDLE, self.body.frame()).await.map_err(|_| {
+                let sentence = format!("Nothing of the request body came for {} seconds", IDLE.as_secs());
+                ApiError::new(StatusCode::REQUEST_TIMEOUT, sentence)
+            })?;
+            match frame {
+                None => self.done = true,
+                Some(Err(_)) => return Err(ApiError::bad_request("The request body ended before it was complete")),
+                Some(Ok(frame)) => {
+                    // Trailers carry nothing of interest here.
+                    let Ok(data) = frame.into_data() else { continue };
+                    if self.buffer.len().saturating_add(data.len()) > self.limit {
+                        return Err(too_large(self.limit));
+                    }
+                    self.buffer.extend_from_slice(&data);
+                }
+            }
+        }
+        Ok(self.done)
+    }
+
+    pub fn into_bytes(self) -> Bytes {
+        self.buffer.freeze()
+    }
+}

@@ -1,0 +1,90 @@
+//! The operations that the host itself brings: name, who may call, what runs.
+
+use axum::http::HeaderMap;
+use futures::future::BoxFuture;
+
+use super::dispatch::Call;
+use super::envelope::Envelope;
+use super::error::ApiError;
+use super::reply::Reply;
+use super::{ApiState, describe, jobs, roles, search, structure, tokens, users, write};
+
+/// Who may call an operation at all. What they may touch is checked by the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// Every user.
+    Anyone,
+    /// Users whose role gives them a right to what the request names.
+    ByRole,
+    SuperUser,
+}
+
+type Run = for<'a> fn(&'a Call<'a>) -> BoxFuture<'a, Result<Reply, ApiError>>;
+
+pub(super) struct Operation {
+    /// The name and its synonyms.
+    names: &'static [&'static str],
+    pub permission: Permission,
+    pub run: Run,
+}
+
+const fn operation(names: &'static [&'static str], permission: Permission, run: Run) -> Operation {
+    Operation { names, permission, run }
+}
+
+use Permission::{Anyone, ByRole, SuperUser};
+
+static OPERATIONS: &[Operation] = &[
+    operation(&["create_database", "create_schema"], ByRole, |call| Box::pin(structure::create_database(call))),
+    operation(&["drop_database", "drop_schema"], ByRole, |call| Box::pin(structure::drop_database(call))),
+    operation(&["create_table"], ByRole, |call| Box::pin(structure::create_table(call))),
+    operation(&["drop_table"], ByRole, |call| Box::pin(structure::drop_table(call))),
+    operation(&["create_attribute"], ByRole, |call| Box::pin(structure::create_attribute(call))),
+    operation(&["drop_attribute"], ByRole, |call| Box::pin(structure::drop_attribute(call))),
+    operation(&["describe_all"], Anyone, |call| Box::pin(describe::all(call))),
+    operation(&["describe_database", "describe_schema"], ByRole, |call| Box::pin(describe::database(call))),
+    operation(&["describe_table"], ByRole, |call| Box::pin(describe::table(call))),
+    operation(&["insert"], ByRole, |call| Box::pin(write::insert(call))),
+    operation(&["update"], ByRole, |call| Box::pin(write::update(call))),
+    operation(&["upsert"], ByRole, |call| Box::pin(write::upsert(call))),
+    operation(&["delete"], ByRole, |call| Box::pin(write::delete(call))),
+    operation(&["search_by_id", "search_by_hash"], ByRole, |call| Box::pin(search::by_id(call))),
+    operation(&["search_by_value"], ByRole, |call| Box::pin(search::by_value(call))),
+    operation(&["search_by_conditions"], ByRole, |call| Box::pin(search::by_conditions(call))),
+    operation(&["add_user"], SuperUser, |call| Box::pin(users::add(call))),
+    operation(&["alter_user"], SuperUser, |call| Box::pin(users::alter(call))),
+    operation(&["drop_user"], SuperUser, |call| Box::pin(users::drop(call))),
+    operation(&["list_users"], SuperUser, |call| Box::pin(users::list(call))),
+    operation(&["user_info"], Anyone, |call| Box::pin(users::info(call))),
+    operation(&["add_role"], SuperUser, |call| Box::pin(roles::add(call))),
+    operation(&["alter_role"], SuperUser, |call| Box::pin(roles::alter(call))),
+    operation(&["drop_role"], SuperUser, |call| Box::pin(roles::drop(call))),
+    operation(&["list_roles"], SuperUser, |call| Box::pin(roles::list(call))),
+    operation(&["get_job"], Anyone, |call| Box::pin(jobs::get_job(call))),
+    operation(&["search_jobs_by_start_date"], SuperUser, |call| Box::pin(jobs::search_by_start_date(call))),
+];
+
+const CREATE_TOKENS: &str = "create_authentication_tokens";
+const REFRESH_TOKEN: &str = "refresh_operation_token";
+
+pub(super) fn named(name: &str) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|operation| operation.names.contains(&name))
+}
+
+/// True for names that no plugin can bring.
+pub fn is_builtin(name: &str) -> bool {
+    name == CREATE_TOKENS || name == REFRESH_TOKEN || named(name).is_some()
+}
+
+/// The two operations by which a client gets in; they look at the credentials themselves.
+pub(super) async fn run_unauthenticated(
+    state: &ApiState,
+    envelope: &Envelope,
+    headers: &HeaderMap,
+) -> Option<Result<Reply, ApiError>> {
+    match envelope.operation() {
+        CREATE_TOKENS => Some(tokens::create(state, envelope, headers).await),
+        REFRESH_TOKEN => Some(tokens::refresh(state, envelope, headers)),
+        _ => None,
+    }
+}

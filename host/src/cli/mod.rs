@@ -1,0 +1,71 @@
+//! The command line.
+
+mod logs;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError, Sources, Values};
+
+/// A host for long-running data jobs in which every job type is a sandboxed WebAssembly component.
+#[derive(Parser)]
+#[command(name = "jobhost", version)]
+struct Command {
+    #[command(subcommand)]
+    subcommand: Subcommands,
+}
+
+#[derive(Subcommand)]
+enum Subcommands {
+    /// Run the host until SIGTERM or SIGINT.
+    Serve(Settings),
+    /// Print the effective configuration, with the reason for each default.
+    Config(Settings),
+}
+
+#[derive(Args)]
+struct Settings {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE", env = "JOBHOST_CONFIG")]
+    config: Option<PathBuf>,
+    /// Set one key, for example --set server.listen=127.0.0.1:0; wins over file and environment. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Settings {
+    fn values(self) -> Result<Values, ConfigError> {
+        config::gather(&Sources { file: self.config, environment: std::env::vars().collect(), flags: self.set })
+    }
+}
+
+pub fn run() -> ExitCode {
+    let result = match Command::parse().subcommand {
+        Subcommands::Serve(settings) => serve(settings),
+        Subcommands::Config(settings) => print_config(settings),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("jobhost: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_config(settings: Settings) -> Result<(), String> {
+    let values = settings.values().map_err(|error| error.to_string())?;
+    Config::from_values(&values).map_err(|error| error.to_string())?;
+    print!("{}", config::show(&values));
+    Ok(())
+}
+
+fn serve(settings: Settings) -> Result<(), String> {
+    let values = settings.values().map_err(|error| error.to_string())?;
+    let config = Config::from_values(&values).map_err(|error| error.to_string())?;
+    logs::start(&config)?;
+    serve::serve(&config).map_err(|error| error.to_string())
+}

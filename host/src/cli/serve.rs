@@ -1,0 +1,201 @@
+//! Putting the host together and taking it down again: the only place that knows every part.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
+use crate::api::{self, ApiState};
+use crate::config::Config;
+use crate::jobs::{JobLimits, JobParts, Jobs, Sealer};
+use crate::objects::{AddressGuard, Directories, DownloadLimits, Downloader};
+use crate::plugins::{Catalogue, discover};
+use crate::records::embedded::{EmbeddedOptions, EmbeddedStore};
+use crate::records::{BatchLimits, Clock, Store, StoreError, SystemClock};
+use crate::sandbox::{SandboxLimits, engine};
+
+/// After SIGTERM, requests that are being answered have so long; then the host stops all the same.
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("{what} {path}: {source}")]
+    Path { what: &'static str, path: String, source: io::Error },
+    #[error("server.listen = {address}: it cannot be listened on: {source}; choose another address or stop what uses it")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("{what}: {source}")]
+    Part { what: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+fn part<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl Fn(E) -> ServeError {
+    move |source| ServeError::Part { what, source: Box::new(source) }
+}
+
+/// Runs the host until it is told to stop.
+pub fn serve(config: &Config) -> Result<(), ServeError> {
+    let runtime_failed = part("the runtime could not be started");
+    // Guests compute on threads of their own, so that requests are answered in their usual time meanwhile.
+    let for_jobs = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers)
+        .thread_name("job")
+        .enable_all()
+        .build()
+        .map_err(&runtime_failed)?;
+    let for_requests = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("request")
+        .enable_all()
+        .build()
+        .map_err(&runtime_failed)?;
+    let served = for_requests.block_on(serve_on(config, for_jobs.handle()));
+    for_jobs.shutdown_timeout(Duration::from_secs(5));
+    for_requests.shutdown_timeout(Duration::from_secs(5));
+    served
+}
+
+async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<(), ServeError> {
+    make_private_directory(&config.data_dir)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
+    let access = open_access(config, Arc::clone(&store), Arc::clone(&clock)).await?;
+    let limits = SandboxLimits {
+        memory_bytes: config.sandbox_memory_bytes,
+        wall: config.sandbox_wall,
+        cpu: config.sandbox_cpu,
+        plan: config.sandbox_plan,
+    };
+    let engine = engine::start().map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
+    let plugins = Arc::new(Catalogue::default());
+    discover::load_folder(&config.plugins_dir, &engine, Arc::new(limits), api::is_builtin, &plugins).await;
+
+    let guard = AddressGuard::new(config.allowed_addresses.clone());
+    let downloads = DownloadLimits {
+        max_bytes: config.url_max_bytes,
+        timeout: config.url_timeout,
+        max_redirects: config.url_max_redirects,
+    };
+    let parts = JobParts {
+        store: Arc::clone(&store),
+        access: Arc::clone(&access),
+        plugins,
+        directories: Directories::open(&config.file_directories).map_err(part("the configuration"))?,
+        downloader: Downloader::new(guard, downloads),
+        sealer: Sealer::open(&config.data_dir.join("sealing-key")).map_err(part("the sealing key"))?,
+        clock: Arc::clone(&clock),
+        spool_dir: config.data_dir.join("spool"),
+        batch_limits: BatchLimits::default(),
+    };
+    let job_limits = JobLimits { workers: config.workers, max_queued: config.max_queued };
+    let jobs = Jobs::start(parts, job_limits, for_jobs).await.map_err(part("jobs could not be recovered"))?;
+
+    let state = ApiState { store, access, jobs: Arc::clone(&jobs), clock, max_body_bytes: config.max_body_bytes };
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| ServeError::Listen { address: config.listen, source })?;
+    let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            warn!(%error, "TCP_NODELAY could not be set");
+        }
+    });
+    announce(address)?;
+    info!(%address, workers = config.workers, "ready");
+
+    let stop = tokio_util::sync::CancellationToken::new();
+    let stopping = stop.clone();
+    let server = axum::serve(listener, api::router(Arc::new(state)))
+        .with_graceful_shutdown(async move { stopping.cancelled().await });
+    let server = tokio::spawn(async move { server.await });
+    wait_for_signal().await?;
+    info!("stopping");
+    stop.cancel();
+    if tokio::time::timeout(DRAIN_TIME, server).await.is_err() {
+        warn!("some requests were not answered within {DRAIN_TIME:?}");
+    }
+    jobs.stop().await;
+    info!("stopped");
+    Ok(())
+}
+
+fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
+    let options = EmbeddedOptions { max_bytes: config.max_store_bytes, ..EmbeddedOptions::default() };
+    Ok(Arc::new(EmbeddedStore::open(&config.data_dir.join("store"), options, clock)?))
+}
+
+async fn open_access(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Access>, ServeError> {
+    let key = SigningKey::from_file(&config.data_dir.join("token-key")).map_err(part("the token key"))?;
+    let options = AccessOptions {
+        operation_token_seconds: config.operation_token_seconds,
+        refresh_token_seconds: config.refresh_token_seconds,
+        ..AccessOptions::default()
+    };
+    let first_admin = || first_admin(config);
+    let access = Access::open(store, clock, &key, options, first_admin).await.map_err(part("users cannot be read"))?;
+    Ok(Arc::new(access))
+}
+
+/// The administrator of the first start. A password that nobody chose goes to a file that only the owner can read.
+fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
+    let username = config.admin_username.clone();
+    if let Some(password) = &config.admin_password {
+        return Ok(FirstAdmin { username, password: password.0.clone() });
+    }
+    let password = random_password();
+    let path = config.data_dir.join("admin-password");
+    write_private(&path, &password).map_err(|error| {
+        let message = format!("the administrator's password cannot be written to {}: {error}", path.display());
+        AccessError::new(AccessErrorKind::Unavailable, message)
+    })?;
+    eprintln!("jobhost: made the administrator '{username}'; the password is in {}", path.display());
+    Ok(FirstAdmin { username, password })
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+fn make_private_directory(path: &PathBuf) -> Result<(), ServeError> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| ServeError::Path {
+        what: "data.dir cannot be made:",
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// The one line on stdout, for whoever started the host and waits for it.
+fn announce(address: SocketAddr) -> Result<(), ServeError> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "ready http://{address}")
+        .and_then(|()| stdout.flush())
+        .map_err(part("the ready line could not be printed"))
+}
+
+async fn wait_for_signal() -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(part("SIGTERM cannot be awaited"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(part("SIGINT cannot be awaited"))?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

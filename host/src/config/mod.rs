@@ -1,0 +1,222 @@
+//! One typed configuration. It is parsed here, once; everything else gets parsed values.
+
+pub mod settings;
+mod show;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use show::show;
+pub use values::{ConfigError, Sources, Values, gather};
+
+use values::Value;
+use crate::objects::AllowedAddress;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The first administrator's password; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// What `settings::SETTINGS` documents, key by key.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub max_body_bytes: usize,
+    pub data_dir: PathBuf,
+    pub max_store_bytes: usize,
+    pub admin_username: String,
+    pub admin_password: Option<Password>,
+    pub operation_token_seconds: u64,
+    pub refresh_token_seconds: u64,
+    pub workers: usize,
+    pub max_queued: usize,
+    pub plugins_dir: PathBuf,
+    pub file_directories: Vec<PathBuf>,
+    pub allowed_addresses: Vec<AllowedAddress>,
+    pub url_max_bytes: u64,
+    pub url_timeout: Duration,
+    pub url_max_redirects: usize,
+    pub sandbox_memory_bytes: usize,
+    pub sandbox_wall: Duration,
+    pub sandbox_cpu: Duration,
+    pub sandbox_plan: Duration,
+    pub log_level: String,
+    pub log_format: LogFormat,
+}
+
+impl Config {
+    pub fn from_values(values: &Values) -> Result<Self, ConfigError> {
+        let read = Reader { values };
+        Ok(Config {
+            listen: read.parsed("server.listen", "an address and port like 127.0.0.1:9925")?,
+            max_body_bytes: read.size("server.max_body_bytes")?,
+            data_dir: PathBuf::from(read.filled("data.dir")?),
+            max_store_bytes: read.size("data.max_bytes")?,
+            admin_username: read.filled("admin.username")?,
+            admin_password: Some(read.text("admin.password")).filter(|text| !text.is_empty()).map(Password),
+            operation_token_seconds: read.positive("tokens.operation_lifetime_seconds")?,
+            refresh_token_seconds: read.positive("tokens.refresh_lifetime_seconds")?,
+            workers: match read.number("jobs.workers") {
+                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                number => usize::try_from(number).unwrap_or(usize::MAX).min(MAX_WORKERS),
+            },
+            max_queued: read.size("jobs.max_queued")?.min(MAX_QUEUED),
+            plugins_dir: PathBuf::from(read.filled("plugins.dir")?),
+            file_directories: read.list("files.directories").into_iter().map(PathBuf::from).collect(),
+            allowed_addresses: read.addresses("urls.allow")?,
+            url_max_bytes: read.positive("urls.max_bytes")?,
+            url_timeout: Duration::from_secs(read.positive("urls.timeout_seconds")?),
+            url_max_redirects: usize::try_from(read.number("urls.max_redirects")).unwrap_or(usize::MAX),
+            sandbox_memory_bytes: read.size("sandbox.memory_bytes")?,
+            sandbox_wall: Duration::from_secs(read.positive("sandbox.wall_seconds")?),
+            sandbox_cpu: Duration::from_secs(read.positive("sandbox.cpu_seconds")?),
+            sandbox_plan: Duration::from_millis(read.positive("sandbox.plan_milliseconds")?),
+            log_level: read.filled("log.level")?,
+            log_format: match read.text("log.format").as_str() {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                other => return Err(read.wrong("log.format", other, "text or json")),
+            },
+        })
+    }
+}
+
+/// More would only wait for each other.
+const MAX_WORKERS: usize = 1024;
+/// The queue keeps an entry of memory for each.
+const MAX_QUEUED: usize = 10_000_000;
+
+struct Reader<'v> {
+    values: &'v Values,
+}
+
+impl Reader<'_> {
+    fn text(&self, key: &str) -> String {
+        match self.values.get(key).map(|given| &given.value) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => String::new(),
+        }
+    }
+
+    fn filled(&self, key: &str) -> Result<String, ConfigError> {
+        let text = self.text(key);
+        if text.trim().is_empty() { Err(self.wrong(key, &text, "not empty")) } else { Ok(text) }
+    }
+
+    fn number(&self, key: &str) -> u64 {
+        match self.values.get(key).map(|given| &given.value) {
+            Some(Value::Number(number)) => *number,
+            _ => 0,
+        }
+    }
+
+    fn positive(&self, key: &str) -> Result<u64, ConfigError> {
+        match self.number(key) {
+            0 => Err(self.wrong(key, "0", "at least 1")),
+            number => Ok(number),
+        }
+    }
+
+    fn size(&self, key: &str) -> Result<usize, ConfigError> {
+        let number = self.positive(key)?;
+        usize::try_from(number).map_err(|_| self.wrong(key, &number.to_string(), "a size that this machine can address"))
+    }
+
+    fn list(&self, key: &str) -> Vec<String> {
+        match self.values.get(key).map(|given| &given.value) {
+            Some(Value::List(list)) => list.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, key: &str, must: &str) -> Result<T, ConfigError> {
+        let text = self.text(key);
+        text.parse().map_err(|_| self.wrong(key, &text, must))
+    }
+
+    fn addresses(&self, key: &str) -> Result<Vec<AllowedAddress>, ConfigError> {
+        let must = "an address, a block like 10.0.0.0/8 or a host name, each with an optional :port";
+        self.list(key).iter().map(|entry| entry.parse().map_err(|_| self.wrong(key, entry, must))).collect()
+    }
+
+    fn wrong(&self, key: &str, value: &str, must: &str) -> ConfigError {
+        ConfigError::Value {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            origin: self.values.get(key).map(|given| given.origin.clone()).unwrap_or_default(),
+            must: must.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(flags: &[&str], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let sources = Sources {
+            file: None,
+            environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+        };
+        Config::from_values(&gather(&sources)?)
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = config(&[], &[]).unwrap();
+        assert_eq!(config.listen.port(), 9925);
+        assert!(config.admin_password.is_none());
+        assert!(config.workers >= 1);
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_it_over_defaults() {
+        let environment = [("JOBHOST_JOBS_WORKERS", "3"), ("JOBHOST_FILES_DIRECTORIES", "/a, /b")];
+        let from_environment = config(&[], &environment).unwrap();
+        assert_eq!(from_environment.workers, 3);
+        assert_eq!(from_environment.file_directories, [PathBuf::from("/a"), PathBuf::from("/b")]);
+        assert_eq!(config(&["jobs.workers=5"], &environment).unwrap().workers, 5);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_key_and_value() {
+        for (flag, part) in [
+            ("server.listen=nowhere", "server.listen"),
+            ("jobs.workers=-1", "not negative"),
+            ("log.format=xml", "text or json"),
+            ("urls.allow=a b", "urls.allow"),
+            ("nosuch.key=1", "nosuch.key"),
+            ("data.dir=", "not empty"),
+            ("jobs.workers", "section.key=value"),
+        ] {
+            let message = config(&[flag], &[]).unwrap_err().to_string();
+            assert!(message.contains(part), "{flag}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_again_and_hides_secrets() {
+        let sources = Sources { flags: vec!["admin.password=hunter2".to_owned()], ..Sources::default() };
+        let shown = show(&gather(&sources).unwrap());
+        assert!(!shown.contains("hunter2"));
+        let document: toml::Table = toml::from_str(&shown).unwrap();
+        for setting in settings::SETTINGS {
+            let section = document.get(setting.section()).and_then(toml::Value::as_table).unwrap();
+            assert!(section.contains_key(setting.name()) || setting.kind == settings::Kind::Secret, "{}", setting.key);
+        }
+    }
+}

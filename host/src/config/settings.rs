@@ -1,0 +1,130 @@
+//! Every key of the configuration: what kind of value it takes, its default, and why that is the default. Documentation,
+//! `jobhost config` and the parser all read this one table.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// Text that is never shown.
+    Secret,
+    Number,
+    /// Strings; in the environment and in flags separated by commas.
+    List,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// `section.name`.
+    pub key: &'static str,
+    pub kind: Kind,
+    /// As it would stand in an environment variable; empty for "not set" or an empty list.
+    pub default: &'static str,
+    /// What it means, and why the default is what it is.
+    pub reason: &'static str,
+}
+
+const fn setting(key: &'static str, kind: Kind, default: &'static str, reason: &'static str) -> Setting {
+    Setting { key, kind, default, reason }
+}
+
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "server.listen",
+        Kind::Text,
+        "127.0.0.1:9925",
+        "Address and port of the Operations API. Harper's port, so that clients need no change; loopback, because the \
+         API speaks plain HTTP: put a TLS proxy in front before it listens elsewhere. Port 0 takes a free one.",
+    ),
+    setting(
+        "server.max_body_bytes",
+        Kind::Number,
+        "1073741824",
+        "Largest request body. 1 GiB, as Harper allows; a csv_data_load carries its data in the body.",
+    ),
+    setting("data.dir", Kind::Text, "./jobhost-data", "Where the store, the keys and the spool of jobs lie. One host owns it at a time."),
+    setting(
+        "data.max_bytes",
+        Kind::Number,
+        "1099511627776",
+        "How large the embedded store may grow. Only address space is reserved (1 TiB), the file grows with the data; when \
+         it is full, writes fail with a clear error and nothing is lost.",
+    ),
+    setting("admin.username", Kind::Text, "HDB_ADMIN", "Name of the administrator that the first start creates. Harper's usual name."),
+    setting(
+        "admin.password",
+        Kind::Secret,
+        "",
+        "Password of that administrator. There is no default: if it is not set, the first start makes a random one and \
+         writes it to <data.dir>/admin-password (mode 0600). Without effect once a user exists.",
+    ),
+    setting("tokens.operation_lifetime_seconds", Kind::Number, "86400", "Life of an operation token: 1 day, as Harper's."),
+    setting("tokens.refresh_lifetime_seconds", Kind::Number, "2592000", "Life of a refresh token: 30 days, as Harper's."),
+    setting(
+        "jobs.workers",
+        Kind::Number,
+        "0",
+        "Jobs that run at once; the others wait. 0 means one for each processor core, because a job computes most of its \
+         time.",
+    ),
+    setting(
+        "jobs.max_queued",
+        Kind::Number,
+        "100000",
+        "Jobs that may wait. Past it a request is answered with 429 and Retry-After, and nothing is stored. A waiting job \
+         costs some hundred bytes of memory.",
+    ),
+    setting("plugins.dir", Kind::Text, "./plugins", "The folder whose .wasm files are the plugins."),
+    setting(
+        "files.directories",
+        Kind::List,
+        "",
+        "Directories whose files csv_file_load may read. Empty: none, because every user who may load a table could \
+         otherwise read every file that the host can.",
+    ),
+    setting(
+        "urls.allow",
+        Kind::List,
+        "",
+        "Addresses that jobs may connect to although they are private, loopback or link-local: host:port, address, or \
+         block such as 10.0.0.0/8. Empty: only public addresses, so that a job cannot reach what is behind the firewall.",
+    ),
+    setting("urls.max_bytes", Kind::Number, "10737418240", "Largest body of a URL, after decompression: 10 GiB. It is spooled to disk."),
+    setting("urls.timeout_seconds", Kind::Number, "3600", "Time for one download: 1 hour."),
+    setting("urls.max_redirects", Kind::Number, "5", "Redirects that are followed; each hop is checked as the first one is."),
+    setting(
+        "sandbox.memory_bytes",
+        Kind::Number,
+        "134217728",
+        "Memory of one plugin instance: 128 MiB. Input is streamed, so a plugin needs no more for larger input; languages \
+         that carry an interpreter fit in.",
+    ),
+    setting("sandbox.wall_seconds", Kind::Number, "86400", "Time one attempt may take: 1 day."),
+    setting("sandbox.cpu_seconds", Kind::Number, "21600", "Processor time one attempt may take: 6 hours."),
+    setting(
+        "sandbox.plan_milliseconds",
+        Kind::Number,
+        "1000",
+        "Time for a plugin to describe itself or to plan a request. It takes well under a millisecond; a second leaves room \
+         on a busy machine.",
+    ),
+    setting("log.level", Kind::Text, "info", "error, warn, info, debug or trace, or a filter such as info,jobhost::jobs=debug."),
+    setting("log.format", Kind::Text, "text", "text for people, json for machines. Logs go to stderr."),
+];
+
+impl Setting {
+    /// The environment variable of the key.
+    pub fn variable(&self) -> String {
+        format!("JOBHOST_{}", self.key.replace('.', "_").to_ascii_uppercase())
+    }
+
+    pub fn section(&self) -> &'static str {
+        self.key.split_once('.').map_or(self.key, |(section, _)| section)
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.key.split_once('.').map_or(self.key, |(_, name)| name)
+    }
+}
+
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}

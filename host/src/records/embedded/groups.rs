@@ -1,0 +1,117 @@
+//! Applying a write group: everything that can be refused is looked at before the first change.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::jobs;
+use super::records::{self, Incoming};
+use super::transaction::{Transaction, no_such_table};
+use crate::records::jobs::Tally;
+use crate::records::key::Key;
+use crate::records::store::{Applied, StoreError, StoreErrorKind, TableWrite, WriteGroup};
+use crate::records::table::{Attribute, MAX_ATTRIBUTES, Table};
+
+/// From here on a set of names is built rather than looking through the list for each.
+const MANY_COMPARISONS: usize = 4096;
+
+pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
+    let job = group.lease.map(|lease| jobs::leased(tx, lease)).transpose()?;
+    if job.is_none() && group.checkpoint.is_some() {
+        return Err(StoreError::new(StoreErrorKind::Invalid, "a checkpoint belongs to a job; the group carries no lease"));
+    }
+    let extended = check(tx, &group.writes)?;
+    for table in extended {
+        tx.put_table(table)?;
+    }
+
+    let mut applied = Applied::default();
+    let mut rest = group.writes.as_slice();
+    while let Some(first) = rest.first() {
+        let same = |write: &TableWrite| write.table == first.table && write.action == first.action;
+        let length = rest.iter().position(|write| !same(write)).unwrap_or(rest.len());
+        let (run, beyond) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        let tally = write_run(tx, run, job.is_none().then_some(&mut applied))?;
+        add(&mut applied.tally, tally);
+        rest = beyond;
+    }
+    if let Some(mut job) = job {
+        add(&mut job.row.tally, applied.tally);
+        applied.job_tally = Some(job.row.tally);
+        if !group.writes.is_empty() {
+            jobs::put(tx, &job)?;
+        }
+        if let Some(checkpoint) = &group.checkpoint {
+            jobs::put_checkpoint(tx, job.row.id, checkpoint)?;
+        }
+    }
+    Ok(applied)
+}
+
+fn add(total: &mut Tally, more: Tally) {
+    total.received += more.received;
+    total.written += more.written;
+    total.skipped += more.skipped;
+}
+
+fn write_run(tx: &mut Transaction<'_>, run: &[TableWrite], keys: Option<&mut Applied>) -> Result<Tally, StoreError> {
+    let Some(first) = run.first() else { return Ok(Tally::default()) };
+    let table = tx.table(&first.table)?.id;
+    let mut incoming: Vec<Incoming<'_>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
+    for write in run {
+        incoming.extend(write.batch.encoded());
+    }
+    let Some(applied) = keys else {
+        return records::write(tx, table, first.action, &incoming, |_| {});
+    };
+    let mut written = Vec::with_capacity(incoming.len());
+    let tally = records::write(tx, table, first.action, &incoming, |fate| written.push(fate))?;
+    for ((encoded, _), written) in incoming.iter().zip(written) {
+        let key = Key::decode(encoded).map_err(|error| {
+            StoreError::caused_by(StoreErrorKind::Invalid, "a batch holds a key that cannot be read", error)
+        })?;
+        if written { applied.written.push(key) } else { applied.skipped.push(key) }
+    }
+    Ok(tally)
+}
+
+/// The tables that the group extends by new attributes, or why it cannot be applied.
+fn check(tx: &Transaction<'_>, writes: &[TableWrite]) -> Result<Vec<Table>, StoreError> {
+    let mut extended: Vec<Table> = Vec::new();
+    for write in writes {
+        let table: Arc<Table> = tx.table(&write.table)?;
+        // Checked against a table that was dropped since, and perhaps created anew with another primary key.
+        if write.batch.table_id() != table.id {
+            return Err(no_such_table(&write.table));
+        }
+        let known = extended.iter().position(|other| other.id == table.id);
+        let current = known.and_then(|place| extended.get(place)).unwrap_or(&table);
+        let new = new_attributes(current, write.batch.attributes());
+        if new.is_empty() {
+            continue;
+        }
+        if current.attributes.len() + new.len() > MAX_ATTRIBUTES {
+            let message = format!("table '{}' would have more than the limit of {MAX_ATTRIBUTES} attributes", write.table);
+            return Err(StoreError::new(StoreErrorKind::Invalid, message));
+        }
+        let place = match known {
+            Some(place) => place,
+            None => {
+                extended.push(Table::clone(&table));
+                extended.len() - 1
+            }
+        };
+        if let Some(table) = extended.get_mut(place) {
+            let indexed = !table.schema_defined;
+            table.attributes.extend(new.into_iter().map(|name| Attribute { name, attribute_type: None, indexed }));
+        }
+    }
+    Ok(extended)
+}
+
+fn new_attributes(table: &Table, names: &[String]) -> Vec<String> {
+    if names.len() * table.attributes.len() < MANY_COMPARISONS {
+        return names.iter().filter(|name| table.attribute(name).is_none()).cloned().collect();
+    }
+    let known: HashSet<&str> = table.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+    names.iter().filter(|name| !known.contains(name.as_str())).cloned().collect()
+}

@@ -1,0 +1,145 @@
+//! Rows of jobs, their payloads and checkpoints, and two indexes: by start time, and of the jobs that are not final.
+
+use std::ops::Bound;
+
+use heed::RoTxn;
+use uuid::Uuid;
+
+use super::environment::{Databases, damaged, engine};
+use super::keyspace::started_key;
+use super::tables::{counter, json};
+use super::transaction::Transaction;
+use crate::records::jobs::{JobRow, Lease, StartRange};
+use crate::records::store::{StoreError, StoreErrorKind};
+
+const NEXT_JOB: &[u8] = b"next job";
+
+/// A row as it is stored.
+pub(super) struct StoredJob {
+    /// Jobs are numbered as they are created.
+    pub number: u64,
+    pub row: JobRow,
+}
+
+pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<StoredJob>, StoreError> {
+    let Some(stored) = dbs.jobs.get(txn, id.as_bytes()).map_err(engine)? else { return Ok(None) };
+    let read = || {
+        let (number, row) = stored.split_first_chunk::<8>()?;
+        Some(StoredJob { number: u64::from_be_bytes(*number), row: serde_json::from_slice(row).ok()? })
+    };
+    read().map(Some).ok_or_else(|| damaged("the row of a job"))
+}
+
+/// Store a row; the indexes are the caller's business.
+pub(super) fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
+    let mut value = job.number.to_be_bytes().to_vec();
+    value.extend_from_slice(&json(&job.row)?);
+    let jobs = tx.dbs.jobs;
+    jobs.put(tx.change(), job.row.id.as_bytes(), &value).map_err(engine)
+}
+
+pub(super) fn put_checkpoint(tx: &mut Transaction<'_>, id: Uuid, checkpoint: &[u8]) -> Result<(), StoreError> {
+    let checkpoints = tx.dbs.checkpoints;
+    checkpoints.put(tx.change(), id.as_bytes(), checkpoint).map_err(engine)
+}
+
+/// The job, if the lease is the current one.
+pub(super) fn leased(tx: &Transaction<'_>, lease: Lease) -> Result<StoredJob, StoreError> {
+    guarded(tx, lease.job, lease.attempt)
+}
+
+fn guarded(tx: &Transaction<'_>, id: Uuid, attempt: u32) -> Result<StoredJob, StoreError> {
+    let job = get(&tx.dbs, tx.read(), id)?
+        .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("job {id} does not exist")))?;
+    if job.row.status.is_final() {
+        return Err(StoreError::new(StoreErrorKind::LeaseLost, format!("job {id} has ended and cannot change any more")));
+    }
+    if job.row.attempt != attempt {
+        let message = format!("attempt {attempt} of job {id} has been replaced by attempt {}", job.row.attempt);
+        return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
+    }
+    Ok(job)
+}
+
+pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> Result<(), StoreError> {
+    let dbs = tx.dbs;
+    if dbs.jobs.get(tx.read(), row.id.as_bytes()).map_err(engine)?.is_some() {
+        return Err(StoreError::new(StoreErrorKind::AlreadyExists, format!("job {} exists already", row.id)));
+    }
+    let number = counter(&dbs, tx.change(), NEXT_JOB)?;
+    let job = StoredJob { number, row: row.clone() };
+    put(tx, &job)?;
+    index(tx, &job)?;
+    if row.status.is_final() {
+        return Ok(());
+    }
+    dbs.payloads.put(tx.change(), row.id.as_bytes(), payload).map_err(engine)
+}
+
+pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
+    let old = guarded(tx, row.id, expected_attempt)?;
+    let job = StoredJob { number: old.number, row: JobRow { tally: old.row.tally, ..row.clone() } };
+    let dbs = tx.dbs;
+    if let Some(started) = old.row.started
+        && job.row.started != Some(started)
+    {
+        dbs.started.delete(tx.change(), &started_key(started, row.id)).map_err(engine)?;
+    }
+    put(tx, &job)?;
+    index(tx, &job)?;
+    if job.row.status.is_final() {
+        dbs.unfinished.delete(tx.change(), &job.number.to_be_bytes()).map_err(engine)?;
+        dbs.payloads.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
+        dbs.checkpoints.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
+    }
+    Ok(job.row)
+}
+
+fn index(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
+    let dbs = tx.dbs;
+    if let Some(started) = job.row.started {
+        dbs.started.put(tx.change(), &started_key(started, job.row.id), &[]).map_err(engine)?;
+    }
+    if !job.row.status.is_final() {
+        dbs.unfinished.put(tx.change(), &job.number.to_be_bytes(), job.row.id.as_bytes()).map_err(engine)?;
+    }
+    Ok(())
+}
+
+pub(super) type Payload = (Vec<u8>, Option<Vec<u8>>);
+
+pub(super) fn payload(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<Payload>, StoreError> {
+    let Some(payload) = dbs.payloads.get(txn, id.as_bytes()).map_err(engine)? else { return Ok(None) };
+    let checkpoint = dbs.checkpoints.get(txn, id.as_bytes()).map_err(engine)?;
+    Ok(Some((payload.to_vec(), checkpoint.map(<[u8]>::to_vec))))
+}
+
+pub(super) fn started_between(
+    dbs: &Databases,
+    txn: &RoTxn<'_>,
+    range: StartRange,
+    limit: usize,
+) -> Result<Vec<JobRow>, StoreError> {
+    let mut rows = Vec::new();
+    if range.after >= range.before {
+        return Ok(rows);
+    }
+    let from = started_key(range.after, Uuid::max());
+    let to = started_key(range.before, Uuid::nil());
+    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Excluded(&from), Bound::Excluded(&to));
+    for entry in dbs.started.range(txn, &bounds).map_err(engine)?.take(limit) {
+        let (key, _) = entry.map_err(engine)?;
+        let id = key.get(8..).and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(|| damaged("the index of jobs"))?;
+        rows.extend(get(dbs, txn, id)?.map(|job| job.row));
+    }
+    Ok(rows)
+}
+
+pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Uuid>, StoreError> {
+    let mut ids = Vec::new();
+    for entry in dbs.unfinished.iter(txn).map_err(engine)? {
+        let (_, id) = entry.map_err(engine)?;
+        ids.push(Uuid::from_slice(id).map_err(|_| damaged("the index of unfinished jobs"))?);
+    }
+    Ok(ids)
+}

@@ -1,0 +1,78 @@
+//! Searching records: typed conditions, projection, sorting, in bounded memory.
+//!
+//! Works on the JSON texts of records. Nothing here builds a tree of a record, reprints a number, or knows who asks:
+//! permissions are the caller's business.
+
+mod fields;
+mod filter;
+mod parse;
+mod projection;
+mod search;
+mod sort;
+mod value;
+
+pub use filter::{Condition, Filter, Test};
+pub use parse::{MAX_CONDITIONS, MAX_CONDITION_DEPTH};
+pub use projection::{millis_to_json, selectable_attributes, write_millis};
+pub use search::{Search, SearchLimits, Separator};
+pub use sort::Sort;
+pub use value::{Number, Scalar};
+
+use super::key::Key;
+use super::store::StoreError;
+use super::table::Table;
+
+/// Why a search cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The request is wrong; the sentence is for the client.
+    #[error("{0}")]
+    Invalid(String),
+    /// The result would take more memory than a search may; the sentence says what to do.
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// What to look for and how to show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    pub filter: Filter,
+    /// Look only at these keys, and in this order; `None` looks at the whole table in order of key.
+    pub keys: Option<Vec<Key>>,
+    /// What each row shows, in this order; `None` shows everything.
+    pub attributes: Option<Vec<String>>,
+    pub sort: Option<Sort>,
+    pub limit: Option<u64>,
+    pub offset: u64,
+}
+
+impl Query {
+    pub fn everything() -> Self {
+        Query { filter: Filter::everything(), keys: None, attributes: None, sort: None, limit: None, offset: 0 }
+    }
+
+    /// Refuses attributes that the table does not have, all of them in one sentence, as Harper words it.
+    pub fn check_attributes(&self, table: &Table) -> Result<(), QueryError> {
+        let mut named: Vec<&str> = self.attributes.iter().flatten().map(String::as_str).collect();
+        self.filter.each_attribute(&mut |attribute| named.push(attribute));
+        named.extend(self.sort.iter().map(|sort| sort.attribute.as_str()));
+        let mut unknown: Vec<&str> = Vec::new();
+        for name in named {
+            if !table.has_attribute(name) && !unknown.contains(&name) {
+                unknown.push(name);
+            }
+        }
+        match unknown.split_last() {
+            None => Ok(()),
+            Some((only, [])) => Err(QueryError::Invalid(format!("unknown attribute '{only}'"))),
+            Some((last, others)) => {
+                Err(QueryError::Invalid(format!("unknown attribute '{} and {last}'", others.join(", "))))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! What the plugin says of itself.
+
+use jobhost_plugin::{Access, Description, Operation};
+use serde_json::{Value, json};
+
+pub(crate) fn description() -> Description {
+    let data = json!({ "type": "string", "description": "The CSV text itself, header first." });
+    let file = json!({ "type": "string", "description": "Path of a file that the server may read." });
+    let url = json!({
+        "type": "string",
+        "format": "uri",
+        "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://",
+        "description": "Where to fetch the CSV from, by GET."
+    });
+    let headers = json!({
+        "type": "object",
+        "additionalProperties": { "type": "string" },
+        "description": "Headers to send with the request; they are treated as secrets."
+    });
+    Description {
+        name: "csv-load".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        summary: "Loads CSV from the request, a file or a URL into a table".to_owned(),
+        operations: vec![
+            Operation {
+                inline_source: Some("/data".to_owned()),
+                ..operation("csv_data_load", "Load CSV text that the request carries", &[("data", data, true)])
+            },
+            operation("csv_file_load", "Load a CSV file of the server", &[("file_path", file, true)]),
+            Operation {
+                secrets: vec!["/passthrough_headers/*".to_owned()],
+                ..operation(
+                    "csv_url_load",
+                    "Load CSV from a URL",
+                    &[("csv_url", url, true), ("passthrough_headers", headers, false)],
+                )
+            },
+        ],
+    }
+}
+
+fn operation(name: &str, summary: &str, fields: &[(&str, Value, bool)]) -> Operation {
+    Operation {
+        name: name.to_owned(),
+        aliases: Vec::new(),
+        summary: summary.to_owned(),
+        request_schema: schema(name, fields).to_string(),
+        secrets: Vec::new(),
+        inline_source: None,
+        access: Access::TablePermission,
+        resumable: true,
+    }
+}
+
+fn schema(operation: &str, fields: &[(&str, Value, bool)]) -> Value {
+    let name = json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 250,
+        "pattern": "^[ -.0-_a-~]*$"
+    });
+    let mut properties = json!({
+        "operation": { "const": operation },
+        "database": name,
+        "schema": name,
+        "table": name,
+        "action": {
+            "enum": ["insert", "update", "upsert", null],
+            "default": "insert",
+            "description": "insert passes over rows whose key exists, update those whose key does not; upsert takes both."
+        }
+    });
+    let mut required = vec!["operation", "table"];
+    for (field, schema, is_required) in fields {
+        if let Some(properties) = properties.as_object_mut() {
+            properties.insert((*field).to_owned(), schema.clone());
+        }
+        if *is_required {
+            required.push(field);
+        }
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": required
+    })
+}

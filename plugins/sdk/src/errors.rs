@@ -1,0 +1,58 @@
+//! From errors of capability calls to failures of a job, so that `?` does what is right.
+
+use std::fmt::Display;
+
+use crate::{Error, ErrorKind, Failure, FailureKind, Outcome, Refusal};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            ErrorKind::Denied => FailureKind::Denied,
+            ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Limit => FailureKind::InvalidInput,
+            ErrorKind::Unavailable => FailureKind::Unavailable,
+            ErrorKind::Interrupted => FailureKind::Interrupted,
+        };
+        let retryable = matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Interrupted);
+        Failure { kind, message: error.message, retryable }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::invalid_input(refusal.message)
+    }
+}
+
+impl Failure {
+    /// The input is not what it should be.
+    pub fn invalid_input(message: impl Display) -> Self {
+        Failure { kind: FailureKind::InvalidInput, message: message.to_string(), retryable: false }
+    }
+
+    /// A mistake of the plugin.
+    pub fn internal(message: impl Display) -> Self {
+        Failure { kind: FailureKind::Internal, message: message.to_string(), retryable: false }
+    }
+
+    /// The job was cancelled or the host is stopping.
+    pub fn interrupted() -> Self {
+        Failure {
+            kind: FailureKind::Interrupted,
+            message: "The job was interrupted.".to_owned(),
+            retryable: true,
+        }
+    }
+}
+
+impl Refusal {
+    pub fn new(message: impl Into<String>) -> Self {
+        Refusal { message: message.into() }
+    }
+}
+
+impl Outcome {
+    /// Success, in one sentence.
+    pub fn message(message: impl Into<String>) -> Self {
+        Outcome { message: Some(message.into()), result: None }
+    }
+}

@@ -1,0 +1,116 @@
+//! A request as the plugin sees it: a JSON object whose fields are asked for one by one. Unknown fields are ignored, as
+//! everywhere in the Operations API, and a field that is null is as good as absent.
+
+use serde_json::{Map, Value};
+
+use crate::{Refusal, TableName};
+
+/// The database of requests that name none.
+const DEFAULT_DATABASE: &str = "data";
+const MAX_NAME_CHARACTERS: usize = 250;
+
+/// The fields of a request.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    fields: Map<String, Value>,
+}
+
+impl Request {
+    pub fn parse(json: &str) -> Result<Self, Refusal> {
+        match serde_json::from_str(json) {
+            Ok(Value::Object(fields)) => Ok(Request { fields }),
+            Ok(_) => Err(Refusal::new("The request must be a JSON object")),
+            Err(error) => Err(Refusal::new(format!("The request is not JSON: {error}"))),
+        }
+    }
+
+    /// A field that is there and not null.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    /// True if the request names the field, be it with null.
+    pub fn names(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// A field that is a string.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.get(field).and_then(Value::as_str)
+    }
+
+    /// The database: `database` wins over its synonym `schema`; without either it is `data`.
+    pub fn database(&self) -> &str {
+        let given = self.get("database").or_else(|| self.get("schema"));
+        given.and_then(Value::as_str).unwrap_or(DEFAULT_DATABASE)
+    }
+
+    /// The table, once `table` and the database have been checked.
+    pub fn table_name(&self) -> TableName {
+        TableName {
+            database: self.database().to_owned(),
+            table: self.text("table").unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// What is wrong with the name of a database or table, in the words that follow its label: `Table cannot exceed …`.
+pub fn check_name(name: &Value) -> Vec<&'static str> {
+    let Value::String(name) = name else {
+        return vec!["names cannot include backticks or forward slashes", "has an incorrect length"];
+    };
+    let mut problems = Vec::new();
+    if !name.chars().all(|character| matches!(character, ' '..='~') && !matches!(character, '/' | '`')) {
+        problems.push("names cannot include backticks or forward slashes");
+    }
+    match name.encode_utf16().count() {
+        0 => problems.push("is too short (minimum is 1 characters)"),
+        length if length > MAX_NAME_CHARACTERS => problems.push("cannot exceed 250 characters"),
+        _ => {}
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(value: Value) -> Request {
+        Request::parse(&value.to_string()).unwrap()
+    }
+
+    #[test]
+    fn database_wins_over_schema_and_data_is_the_default() {
+        assert_eq!(request(json!({})).database(), "data");
+        assert_eq!(request(json!({"schema": "s"})).database(), "s");
+        assert_eq!(request(json!({"schema": "s", "database": "d"})).database(), "d");
+        assert_eq!(request(json!({"schema": "s", "database": null})).database(), "s");
+    }
+
+    #[test]
+    fn a_request_is_an_object() {
+        assert_eq!(Request::parse("[1]").unwrap_err().message, "The request must be a JSON object");
+        assert!(Request::parse("{").unwrap_err().message.starts_with("The request is not JSON"));
+    }
+
+    #[test]
+    fn null_is_absent_but_named() {
+        let request = request(json!({"data": null}));
+        assert!(request.get("data").is_none());
+        assert!(request.names("data"));
+    }
+
+    #[test]
+    fn names_are_printable_ascii_without_slash_and_backtick() {
+        let slashes = "names cannot include backticks or forward slashes";
+        assert!(check_name(&json!("a b-c.d|e~")).is_empty());
+        assert_eq!(check_name(&json!("a/b")), [slashes]);
+        assert_eq!(check_name(&json!("a`b")), [slashes]);
+        assert_eq!(check_name(&json!("é")), [slashes]);
+        assert_eq!(check_name(&json!("x".repeat(251))), ["cannot exceed 250 characters"]);
+        assert_eq!(check_name(&json!("")), ["is too short (minimum is 1 characters)"]);
+        assert_eq!(check_name(&json!(5)), [slashes, "has an incorrect length"]);
+    }
+}

@@ -1,0 +1,118 @@
+//! What clients are told about jobs, in the shape that the API promises.
+
+use jobhost_tests::{Host, Options};
+use serde_json::{Value, json};
+
+/// The members of a row that clients of the Jobs API read.
+const MEMBERS: [&str; 13] = [
+    "__createdtime__",
+    "__updatedtime__",
+    "created_datetime",
+    "end_datetime",
+    "id",
+    "job_body",
+    "message",
+    "start_datetime",
+    "status",
+    "type",
+    "user",
+    "start_datetime_converted",
+    "end_datetime_converted",
+];
+
+#[track_caller]
+fn assert_shape(row: &Value) {
+    for member in MEMBERS {
+        assert!(row.get(member).is_some(), "no {member} in {row:#}");
+    }
+    assert_eq!(row["job_body"], Value::Null);
+    let at = |member: &str| {
+        row[member]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{member} is no whole number in {row:#}"))
+    };
+    assert!(
+        at("created_datetime") <= at("start_datetime") && at("start_datetime") <= at("end_datetime"),
+        "{row:#}"
+    );
+    for member in ["start_datetime_converted", "end_datetime_converted"] {
+        let text = row[member].as_str().expect("a date");
+        assert!(
+            text.len() == 24 && text.ends_with('Z') && text.as_bytes()[10] == b'T',
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn rows_have_the_promised_members() {
+    let host = Host::start(Options::new());
+    host.create_table("t");
+    let load = |data: &str| json!({"operation": "csv_data_load", "schema": "gold", "table": "t", "data": data});
+    let good = host.run(&load("id,a\n1,x\n"));
+    let bad = host.run(&load("id,a\n2,\"x\n"));
+    assert_shape(&good);
+    assert_shape(&bad);
+    assert_eq!(
+        (&good["type"], &good["user"], &good["status"]),
+        (&json!("csv_data_load"), &json!("HDB_ADMIN"), &json!("COMPLETE"))
+    );
+    assert!(bad["error"].is_object(), "{bad:#}");
+
+    let search = |from: &str, to: &str| {
+        host.post(&json!({"operation": "search_jobs_by_start_date", "from_date": from, "to_date": to}))
+            .ok()
+    };
+    let found = search("2020-01-01", "2099-01-01T00:00:00.000Z");
+    let ids: Vec<&Value> = found.as_array().expect("rows").iter().map(|row| &row["id"]).collect();
+    assert_eq!(ids, [&good["id"], &bad["id"]], "in the order of their start");
+    found.as_array().expect("rows").iter().for_each(assert_shape);
+    assert_eq!(search("2099-01-01", "2020-01-01"), json!([]));
+    // Both ends are excluded.
+    let start = good["start_datetime_converted"].as_str().expect("a date");
+    let from_start = search(start, "2099-01-01");
+    let rows = from_start.as_array().expect("rows");
+    assert!(rows.iter().all(|row| row["id"] != good["id"]), "{from_start:#}");
+}
+
+#[test]
+fn a_finished_row_never_changes() {
+    let mut host = Host::start(Options::new());
+    host.create_table("t");
+    let row = host.run(&json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": "id\n1\n"}));
+    let id = row["id"].as_str().expect("an id").to_owned();
+    host.kill();
+    host.restart();
+    assert_eq!(host.job_now(&id), row);
+    assert!(host.stop().success());
+    host.restart();
+    assert_eq!(host.job_now(&id), row);
+}
+
+#[test]
+fn an_empty_input_is_told() {
+    let host = Host::start(Options::new());
+    host.create_table("t");
+    for data in ["", "   ", "\n\n", "id,a\n", "\u{feff}"] {
+        let request = json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": data});
+        assert_eq!(host.run_ok(&request), "No records parsed from csv file.", "{data:?}");
+    }
+    let path = host.file("empty.csv", "");
+    let request = json!({"operation": "csv_file_load", "database": "gold", "table": "t", "file_path": path});
+    assert_eq!(host.run_ok(&request), "successfully loaded 0 of 0 records");
+}
+
+#[test]
+fn a_payload_is_spooled_and_gone_after_the_job() {
+    let mut host = Host::start(Options::new());
+    host.create_table("t");
+    let words = format!("words-{}", uuid::Uuid::new_v4());
+    // The table gets other words than the request has: the cell does not survive the action.
+    let data = format!("id,a\n1,{words}\n");
+    let request =
+        json!({"operation": "csv_data_load", "database": "gold", "table": "t", "action": "update", "data": data});
+    assert_eq!(host.run_ok(&request), "successfully loaded 0 of 1 records");
+    assert!(host.stop().success());
+    let left: Vec<_> = jobhost_tests::scan::files_with(&host.data(), words.as_bytes());
+    assert!(left.is_empty(), "the payload of a finished job lies in {left:?}");
+}
