@@ -105,6 +105,11 @@ impl Envelope {
 
     /// All members as values. The body's memory is released when this returns.
     pub fn into_map(self) -> Result<Map<String, Value>, ApiError> {
+        self.to_map()
+    }
+
+    /// All members as values.
+    pub fn to_map(&self) -> Result<Map<String, Value>, ApiError> {
         let mut map = Map::new();
         for member in &self.members {
             let value: Value = self.value(&member.name)?.unwrap_or_default();

@@ -9,6 +9,7 @@ mod describe;
 mod dispatch;
 mod envelope;
 mod error;
+mod iso_date;
 mod jobs;
 mod names;
 mod operations;
@@ -79,5 +80,3 @@ fn signed(mut response: Response) -> Response {
     response
 }
 
-#[cfg(test)]
-mod tests;

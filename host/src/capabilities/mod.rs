@@ -2,6 +2,7 @@
 //! the rights of the user who started it. Nothing here knows how a component is run, and no allocation is sized by a
 //! number that a guest gave.
 
+mod cpu;
 pub mod error;
 pub mod job_log;
 pub mod objects;
@@ -12,6 +13,7 @@ pub mod rejects;
 
 use std::sync::Arc;
 
+pub use cpu::CpuMeter;
 pub use error::{CapabilityError, CapabilityErrorKind};
 pub use job_log::{JobLog, LogLevel};
 pub use objects::Objects;

@@ -83,10 +83,8 @@ mod tests {
     #[test]
     fn a_planned_upsert_includes_insert_and_update() {
         let table = TableName::new("data", "dog");
-        let plan = Plan {
-            tables: vec![TableUse { table: table.clone(), actions: vec![Action::Upsert] }],
-            sources: vec![],
-        };
+        let plan =
+            Plan { tables: vec![TableUse { table: table.clone(), actions: vec![Action::Upsert] }], sources: vec![] };
         assert!(plan.allows(&table, Action::Insert) && plan.allows(&table, Action::Update));
         assert!(!plan.allows(&TableName::new("data", "cat"), Action::Insert));
     }
@@ -94,10 +92,8 @@ mod tests {
     #[test]
     fn a_planned_insert_is_nothing_more() {
         let table = TableName::new("data", "dog");
-        let plan = Plan {
-            tables: vec![TableUse { table: table.clone(), actions: vec![Action::Insert] }],
-            sources: vec![],
-        };
+        let plan =
+            Plan { tables: vec![TableUse { table: table.clone(), actions: vec![Action::Insert] }], sources: vec![] };
         assert!(!plan.allows(&table, Action::Upsert) && !plan.allows(&table, Action::Update));
     }
 }

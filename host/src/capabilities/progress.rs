@@ -1,7 +1,7 @@
 //! How far a job is. The guest reports as often as it likes; the host keeps the latest and stores it now and then.
 
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::records::jobs;
 

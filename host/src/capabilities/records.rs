@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use super::cpu::CpuMeter;
 use super::error::{CapabilityError, CapabilityErrorKind};
 use super::plan::{Plan, action_word};
 use crate::access::{Denial, Role};
 use crate::records::jobs::{Lease, Tally};
 use crate::records::{
-    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, Store, StoreError, Table, TableName, TableWrite, WriteGroup,
+    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, Store, StoreError, Table, TableName, TableWrite,
+    WriteGroup,
 };
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
@@ -41,6 +43,7 @@ pub struct Records {
     tally: Tally,
     permitted: HashMap<(u32, Action), HashSet<String>>,
     denial: Arc<Mutex<Option<Denial>>>,
+    checking: Arc<CpuMeter>,
 }
 
 impl Records {
@@ -67,12 +70,18 @@ impl Records {
             tally,
             permitted: HashMap::new(),
             denial: Arc::default(),
+            checking: Arc::default(),
         }
     }
 
     /// Where the last permission denial is kept: its structured form becomes the job's message.
     pub fn denial(&self) -> Arc<Mutex<Option<Denial>>> {
         Arc::clone(&self.denial)
+    }
+
+    /// The time that checking batches takes, which is the host's and not the guest's.
+    pub fn checking(&self) -> Arc<CpuMeter> {
+        Arc::clone(&self.checking)
     }
 
     pub fn describe(&self, table: &TableName) -> Result<Arc<Table>, CapabilityError> {
@@ -127,7 +136,7 @@ impl Records {
             ));
         }
         let known = self.table(table)?;
-        let batch = Batch::parse(text, &known, action, &self.limits)?;
+        let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits))?;
         self.check_attributes(&known, action, batch.attributes())?;
         if checkpoint.is_some() {
             self.group.checkpoint = checkpoint;
@@ -174,7 +183,9 @@ impl Records {
     }
 
     async fn await_store(&mut self) -> Result<(), CapabilityError> {
-        let Some(task) = self.in_store.take() else { return Ok(()) };
+        let Some(task) = self.in_store.take() else {
+            return Ok(());
+        };
         let applied = task.await.map_err(|error| {
             CapabilityError::new(CapabilityErrorKind::Unavailable, format!("the store's task ended: {error}"))
         })??;
@@ -206,12 +217,7 @@ impl Records {
     }
 
     /// Checks only names that were not checked before: a batch costs a look into a set for each of its attributes.
-    fn check_attributes(
-        &mut self,
-        table: &Table,
-        action: Action,
-        names: &[String],
-    ) -> Result<(), CapabilityError> {
+    fn check_attributes(&mut self, table: &Table, action: Action, names: &[String]) -> Result<(), CapabilityError> {
         let permitted = self.permitted.entry((table.id, action)).or_default();
         let new: Vec<&String> = names.iter().filter(|name| !permitted.contains(*name)).collect();
         if new.is_empty() {

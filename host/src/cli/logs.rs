@@ -5,9 +5,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogFormat};
 
 pub fn start(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log_level).map_err(|error| {
-        format!("log.level = {:?}, but it must be a level or a filter: {error}", config.log_level)
-    })?;
+    let filter = EnvFilter::try_new(&config.log_level)
+        .map_err(|error| format!("log.level = {:?}, but it must be a level or a filter: {error}", config.log_level))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match config.log_format {
         LogFormat::Text => logs.with_ansi(false).try_init(),

@@ -30,7 +30,9 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 pub enum ServeError {
     #[error("{what} {path}: {source}")]
     Path { what: &'static str, path: String, source: io::Error },
-    #[error("server.listen = {address}: it cannot be listened on: {source}; choose another address or stop what uses it")]
+    #[error(
+        "server.listen = {address}: it cannot be listened on: {source}; choose another address or stop what uses it"
+    )]
     Listen { address: SocketAddr, source: io::Error },
     #[error("{what}: {source}")]
     Part { what: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
@@ -130,11 +132,7 @@ fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, 
     Ok(Arc::new(EmbeddedStore::open(&config.data_dir.join("store"), options, clock)?))
 }
 
-async fn open_access(
-    config: &Config,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-) -> Result<Arc<Access>, ServeError> {
+async fn open_access(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Access>, ServeError> {
     let key = SigningKey::from_file(&config.data_dir.join("token-key")).map_err(part("the token key"))?;
     let options = AccessOptions {
         operation_token_seconds: config.operation_token_seconds,

@@ -11,8 +11,8 @@ use std::time::Duration;
 pub use show::show;
 pub use values::{ConfigError, Sources, Values, gather};
 
-use values::Value;
 use crate::objects::AllowedAddress;
+use values::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -36,7 +36,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub max_body_bytes: usize,
     pub data_dir: PathBuf,
-    pub max_store_bytes: usize,
+    pub max_store_bytes: u64,
     pub admin_username: String,
     pub admin_password: Option<Password>,
     pub operation_token_seconds: u64,
@@ -64,7 +64,7 @@ impl Config {
             listen: read.parsed("server.listen", "an address and port like 127.0.0.1:9925")?,
             max_body_bytes: read.size("server.max_body_bytes")?,
             data_dir: PathBuf::from(read.filled("data.dir")?),
-            max_store_bytes: read.size("data.max_bytes")?,
+            max_store_bytes: read.positive("data.max_bytes")?,
             admin_username: read.filled("admin.username")?,
             admin_password: Some(read.text("admin.password")).filter(|text| !text.is_empty()).map(Password),
             operation_token_seconds: read.positive("tokens.operation_lifetime_seconds")?,
@@ -132,7 +132,8 @@ impl Reader<'_> {
 
     fn size(&self, key: &str) -> Result<usize, ConfigError> {
         let number = self.positive(key)?;
-        usize::try_from(number).map_err(|_| self.wrong(key, &number.to_string(), "a size that this machine can address"))
+        usize::try_from(number)
+            .map_err(|_| self.wrong(key, &number.to_string(), "a size that this machine can address"))
     }
 
     fn list(&self, key: &str) -> Vec<String> {

@@ -40,7 +40,12 @@ pub const SETTINGS: &[Setting] = &[
         "1073741824",
         "Largest request body. 1 GiB, as Harper allows; a csv_data_load carries its data in the body.",
     ),
-    setting("data.dir", Kind::Text, "./jobhost-data", "Where the store, the keys and the spool of jobs lie. One host owns it at a time."),
+    setting(
+        "data.dir",
+        Kind::Text,
+        "./jobhost-data",
+        "Where the store, the keys and the spool of jobs lie. One host owns it at a time.",
+    ),
     setting(
         "data.max_bytes",
         Kind::Number,
@@ -48,7 +53,12 @@ pub const SETTINGS: &[Setting] = &[
         "How large the embedded store may grow. Only address space is reserved (1 TiB), the file grows with the data; when \
          it is full, writes fail with a clear error and nothing is lost.",
     ),
-    setting("admin.username", Kind::Text, "HDB_ADMIN", "Name of the administrator that the first start creates. Harper's usual name."),
+    setting(
+        "admin.username",
+        Kind::Text,
+        "HDB_ADMIN",
+        "Name of the administrator that the first start creates. Harper's usual name.",
+    ),
     setting(
         "admin.password",
         Kind::Secret,
@@ -56,8 +66,18 @@ pub const SETTINGS: &[Setting] = &[
         "Password of that administrator. There is no default: if it is not set, the first start makes a random one and \
          writes it to <data.dir>/admin-password (mode 0600). Without effect once a user exists.",
     ),
-    setting("tokens.operation_lifetime_seconds", Kind::Number, "86400", "Life of an operation token: 1 day, as Harper's."),
-    setting("tokens.refresh_lifetime_seconds", Kind::Number, "2592000", "Life of a refresh token: 30 days, as Harper's."),
+    setting(
+        "tokens.operation_lifetime_seconds",
+        Kind::Number,
+        "86400",
+        "Life of an operation token: 1 day, as Harper's.",
+    ),
+    setting(
+        "tokens.refresh_lifetime_seconds",
+        Kind::Number,
+        "2592000",
+        "Life of a refresh token: 30 days, as Harper's.",
+    ),
     setting(
         "jobs.workers",
         Kind::Number,
@@ -87,9 +107,19 @@ pub const SETTINGS: &[Setting] = &[
         "Addresses that jobs may connect to although they are private, loopback or link-local: host:port, address, or \
          block such as 10.0.0.0/8. Empty: only public addresses, so that a job cannot reach what is behind the firewall.",
     ),
-    setting("urls.max_bytes", Kind::Number, "10737418240", "Largest body of a URL, after decompression: 10 GiB. It is spooled to disk."),
+    setting(
+        "urls.max_bytes",
+        Kind::Number,
+        "10737418240",
+        "Largest body of a URL, after decompression: 10 GiB. It is spooled to disk.",
+    ),
     setting("urls.timeout_seconds", Kind::Number, "3600", "Time for one download: 1 hour."),
-    setting("urls.max_redirects", Kind::Number, "5", "Redirects that are followed; each hop is checked as the first one is."),
+    setting(
+        "urls.max_redirects",
+        Kind::Number,
+        "5",
+        "Redirects that are followed; each hop is checked as the first one is.",
+    ),
     setting(
         "sandbox.memory_bytes",
         Kind::Number,
@@ -106,7 +136,12 @@ pub const SETTINGS: &[Setting] = &[
         "Time for a plugin to describe itself or to plan a request. It takes well under a millisecond; a second leaves room \
          on a busy machine.",
     ),
-    setting("log.level", Kind::Text, "info", "error, warn, info, debug or trace, or a filter such as info,jobhost::jobs=debug."),
+    setting(
+        "log.level",
+        Kind::Text,
+        "info",
+        "error, warn, info, debug or trace, or a filter such as info,jobhost::jobs=debug.",
+    ),
     setting("log.format", Kind::Text, "text", "text for people, json for machines. Logs go to stderr."),
 ];
 

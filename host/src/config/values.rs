@@ -88,8 +88,7 @@ fn from_text(setting: &Setting, text: &str, origin: &str) -> Result<Value, Confi
 
 fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
     let origin = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::File { path: origin.clone(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: origin.clone(), source })?;
     let document: toml::Table = toml::from_str(&text)
         .map_err(|source| ConfigError::Syntax { path: origin.clone(), source: Box::new(source) })?;
     for (section, members) in document {
@@ -125,7 +124,9 @@ fn from_toml(setting: &Setting, member: toml::Value, origin: &str) -> Result<Val
         (Kind::List, toml::Value::Array(entries)) => {
             let mut list = Vec::new();
             for entry in entries {
-                let toml::Value::String(text) = entry else { return Err(wrong(&entry, "a list of strings")) };
+                let toml::Value::String(text) = entry else {
+                    return Err(wrong(&entry, "a list of strings"));
+                };
                 list.push(text);
             }
             Ok(Value::List(list))

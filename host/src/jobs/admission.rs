@@ -42,7 +42,9 @@ pub enum SubmitError {
     /// The operator's configuration does not allow it; the sentence says what would.
     #[error("{0}")]
     NotGranted(String),
-    #[error("The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds.")]
+    #[error(
+        "The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds."
+    )]
     QueueFull { max_queued: usize, retry_after_seconds: u64 },
     #[error("{0}")]
     Unavailable(String),
@@ -56,12 +58,7 @@ impl From<StoreError> for SubmitError {
 
 impl Jobs {
     /// Accepts a request for a job operation. When this returns an id, the job is durable.
-    pub async fn submit(
-        &self,
-        user: &User,
-        operation: &str,
-        request: Map<String, Value>,
-    ) -> Result<Uuid, SubmitError> {
+    pub async fn submit(&self, user: &User, operation: &str, request: Map<String, Value>) -> Result<Uuid, SubmitError> {
         let Some(found) = self.parts.plugins.operation(operation) else {
             return Err(SubmitError::Refused(format!("Operation '{operation}' not found")));
         };
@@ -88,9 +85,9 @@ impl Jobs {
 
         let sealed = match secrets.is_empty() {
             true => None,
-            false => Some(
-                self.parts.sealer.seal(&secrets).map_err(|error| SubmitError::Unavailable(error.to_string()))?,
-            ),
+            false => {
+                Some(self.parts.sealer.seal(&secrets).map_err(|error| SubmitError::Unavailable(error.to_string()))?)
+            }
         };
         let id = Uuid::new_v4();
         let stored = self.store_new(id, user, &found, operation, text, plan, inline, sealed).await;
@@ -122,7 +119,10 @@ impl Jobs {
             self.plans.acquire().await.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
         let planned = found.plugin.component.plan(operation, request.to_owned()).await.map_err(|crash| {
             warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
-            SubmitError::Unavailable(format!("The plugin {} could not plan this request: {crash}", found.plugin.label()))
+            SubmitError::Unavailable(format!(
+                "The plugin {} could not plan this request: {crash}",
+                found.plugin.label()
+            ))
         })?;
         let plan = planned.map_err(SubmitError::Refused)?;
         if plan.tables.len() > MAX_TABLES || plan.sources.len() > MAX_SOURCES {
@@ -221,12 +221,10 @@ impl Jobs {
 /// Takes the inline source out of the request. A value that is not a string stays, for `plan` to refuse.
 fn take_inline(request: &mut Value, pointer: &str) -> Option<String> {
     match request.pointer_mut(pointer) {
-        Some(field @ Value::String(_)) => {
-            match std::mem::replace(field, Value::String(INLINE_HANDLE.to_owned())) {
-                Value::String(text) => Some(text),
-                _ => None,
-            }
-        }
+        Some(field @ Value::String(_)) => match std::mem::replace(field, Value::String(INLINE_HANDLE.to_owned())) {
+            Value::String(text) => Some(text),
+            _ => None,
+        },
         _ => None,
     }
 }

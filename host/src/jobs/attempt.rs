@@ -20,8 +20,8 @@ use crate::objects::staged::Origin;
 use crate::objects::{Download, ObjectError, StagedSource};
 use crate::plugins::PluginOperation;
 use crate::records::StoreError;
-use crate::records::jobs::{JobRow, Lease};
-use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd, RunRequest};
+use crate::records::jobs::{JobRow, Lease, Usage};
+use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd, RunRequest, RunUsage};
 
 /// How often a running job's progress is stored.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -56,7 +56,9 @@ pub async fn run_attempt(
     };
     let payload: Payload = match serde_json::from_slice(&payload) {
         Ok(payload) => payload,
-        Err(error) => return Ok(failed(row, format!("The job's payload cannot be read: {error}"), "payload_missing")),
+        Err(error) => {
+            return Ok(failed(row, format!("The job's payload cannot be read: {error}"), "payload_missing"));
+        }
     };
     row.plugin = operation.plugin.label();
     row.plugin_digest = operation.plugin.digest.clone();
@@ -83,18 +85,15 @@ pub async fn run_attempt(
         rejects: Arc::clone(&rejects),
         log: Arc::clone(&log),
     };
-    let request = RunRequest {
-        operation: row.operation.clone(),
-        request: payload.request,
-        resume: checkpoint,
-        capabilities,
-    };
+    let request =
+        RunRequest { operation: row.operation.clone(), request: payload.request, resume: checkpoint, capabilities };
 
     let run = operation.plugin.component.run(request);
     tokio::pin!(run);
-    let mut store_progress = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+    let mut store_progress =
+        tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
     store_progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (end, _usage) = loop {
+    let (end, usage) = loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => {
@@ -112,12 +111,22 @@ pub async fn run_attempt(
         }
     };
     row.progress = progress.latest();
+    row.usage = added(row.usage, usage);
     let (rejected, kept) = rejects.summary();
     row.rejected = rejected;
     row.rejects = kept;
     let denial = denial.lock().unwrap_or_else(PoisonError::into_inner).take();
     let ending = ending(end, denial, &log);
     Ok(AttemptEnd::Ended(Box::new(row), ending))
+}
+
+fn added(so_far: Usage, run: RunUsage) -> Usage {
+    let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    Usage {
+        cpu_microseconds: so_far.cpu_microseconds.saturating_add(microseconds(run.cpu)),
+        checking_microseconds: so_far.checking_microseconds.saturating_add(microseconds(run.checking)),
+        memory_peak_bytes: so_far.memory_peak_bytes.max(run.memory_peak as u64),
+    }
 }
 
 fn ending(end: RunEnd, denial: Option<Denial>, log: &JobLog) -> Ending {
@@ -207,7 +216,9 @@ async fn stage(
 }
 
 fn headers(parts: &JobParts, payload: &Payload, pointer: Option<&str>) -> Result<http::HeaderMap, ObjectError> {
-    let Some(pointer) = pointer else { return Ok(http::HeaderMap::new()) };
+    let Some(pointer) = pointer else {
+        return Ok(http::HeaderMap::new());
+    };
     let invalid = |message: String| ObjectError::new(crate::objects::ObjectErrorKind::Invalid, message);
     let request: Value = serde_json::from_str(&payload.request)
         .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;

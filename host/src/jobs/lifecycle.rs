@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::records::Timestamp;
-use crate::records::jobs::{JobRow, JobStatus, Tally};
+use crate::records::jobs::{JobRow, JobStatus, Tally, Usage};
 
 /// Attempts after which a job that keeps being cut short is given up, so that one that brings the host down cannot do so
 /// for ever.
@@ -33,14 +33,7 @@ pub enum Ending {
 }
 
 /// A new job, queued.
-pub fn create(
-    id: Uuid,
-    operation: &str,
-    user: &str,
-    plugin: String,
-    plugin_digest: String,
-    now: Timestamp,
-) -> JobRow {
+pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_digest: String, now: Timestamp) -> JobRow {
     JobRow {
         id,
         operation: operation.to_owned(),
@@ -60,6 +53,7 @@ pub fn create(
         attempt: 0,
         plugin,
         plugin_digest,
+        usage: Usage::default(),
     }
 }
 

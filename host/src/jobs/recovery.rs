@@ -18,9 +18,10 @@ pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, Store
     })?;
     let mut queued = Vec::new();
     for id in unfinished {
-        let Some(row) = parts.store.job(id).await? else { continue };
-        let resumable =
-            parts.plugins.operation(&row.operation).is_some_and(|found| found.operation.resumable);
+        let Some(row) = parts.store.job(id).await? else {
+            continue;
+        };
+        let resumable = parts.plugins.operation(&row.operation).is_some_and(|found| found.operation.resumable);
         let attempt = row.attempt;
         let waiting = row.status == JobStatus::Created;
         let changed = match lifecycle::recover(&row, resumable) {

@@ -101,8 +101,7 @@ impl Sealer {
     pub fn seal(&self, secrets: &Secrets) -> Result<String, SealerError> {
         let plain = serde_json::to_vec(secrets).map_err(|_| SealerError::Sealing)?;
         let nonce: [u8; NONCE_BYTES] = rand::random();
-        let sealed =
-            self.cipher.encrypt(&XNonce::from(nonce), plain.as_slice()).map_err(|_| SealerError::Sealing)?;
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), plain.as_slice()).map_err(|_| SealerError::Sealing)?;
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&sealed);
         Ok(STANDARD.encode(bytes))
@@ -111,8 +110,7 @@ impl Sealer {
     pub fn open_sealed(&self, sealed: &str) -> Result<Secrets, SealerError> {
         let bytes = STANDARD.decode(sealed).map_err(|_| SealerError::Unsealing)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealerError::Unsealing)?;
-        let plain =
-            self.cipher.decrypt(&XNonce::from(*nonce), sealed).map_err(|_| SealerError::Unsealing)?;
+        let plain = self.cipher.decrypt(&XNonce::from(*nonce), sealed).map_err(|_| SealerError::Unsealing)?;
         serde_json::from_slice(&plain).map_err(|_| SealerError::Unsealing)
     }
 }

@@ -72,10 +72,14 @@ impl Worker {
     }
 
     async fn carry(&self, job: QueuedJob) -> Result<(), StoreError> {
-        let Some(row) = self.parts.store.job(job.id).await? else { return Ok(()) };
+        let Some(row) = self.parts.store.job(job.id).await? else {
+            return Ok(());
+        };
         let operation = job.operation.or_else(|| self.parts.plugins.operation(&row.operation));
         let before = row.attempt;
-        let Ok(row) = lifecycle::begin(row, self.parts.clock.now()) else { return Ok(()) };
+        let Ok(row) = lifecycle::begin(row, self.parts.clock.now()) else {
+            return Ok(());
+        };
         let row = self.parts.store.update_job(row, before).await?;
         info!(job = %row.id, operation = %row.operation, attempt = row.attempt, "attempt begins");
         match run_attempt(&self.parts, &self.spool, row, operation, &self.stop).await? {
@@ -93,7 +97,9 @@ impl Worker {
 
     async fn end(&self, row: JobRow, ending: Ending) -> Result<(), StoreError> {
         let attempt = row.attempt;
-        let Ok(row) = lifecycle::finish(row, ending, self.parts.clock.now()) else { return Ok(()) };
+        let Ok(row) = lifecycle::finish(row, ending, self.parts.clock.now()) else {
+            return Ok(());
+        };
         let row = self.parts.store.update_job(row, attempt).await?;
         info!(job = %row.id, operation = %row.operation, status = ?row.status, attempt, "job ended");
         let (spool, id) = (self.spool.clone(), row.id);

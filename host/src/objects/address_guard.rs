@@ -20,7 +20,9 @@ enum AllowedHost {
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("urls.allow has {entry:?}, which is neither an address, a block like 10.0.0.0/8, nor a host name, each with an optional :port")]
+#[error(
+    "urls.allow has {entry:?}, which is neither an address, a block like 10.0.0.0/8, nor a host name, each with an optional :port"
+)]
 pub struct AllowedAddressError {
     entry: String,
 }
@@ -179,10 +181,30 @@ mod tests {
     fn private_and_special_addresses_are_refused_in_every_spelling() {
         let guard = guard(&[]);
         for address in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1",
-            "192.0.0.8", "198.18.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1", "fc00::1",
-            "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1",
-            "2001:db8::1", "::127.0.0.1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "ff02::1",
+            "2001:db8::1",
+            "::127.0.0.1",
         ] {
             assert!(!guard.permits("host", address.parse().unwrap(), 80), "{address}");
         }

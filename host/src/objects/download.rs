@@ -162,7 +162,11 @@ impl Downloader {
 
     async fn write_body(&self, url: &Url, response: reqwest::Response, to: &Path) -> Result<u64, ObjectError> {
         let disk = |error: std::io::Error| {
-            ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the download cannot be stored: {error}"), error)
+            ObjectError::caused_by(
+                ObjectErrorKind::Unavailable,
+                format!("the download cannot be stored: {error}"),
+                error,
+            )
         };
         let mut response = response;
         let mut file = tokio::fs::File::create(to).await.map_err(disk)?;
@@ -172,7 +176,11 @@ impl Downloader {
             if size > self.limits.max_bytes {
                 return Err(ObjectError::new(
                     ObjectErrorKind::Limit,
-                    format!("{FAILED}: {}, it is larger than {} bytes (urls.max_bytes)", shown(url), self.limits.max_bytes),
+                    format!(
+                        "{FAILED}: {}, it is larger than {} bytes (urls.max_bytes)",
+                        shown(url),
+                        self.limits.max_bytes
+                    ),
                 ));
             }
             file.write_all(&chunk).await.map_err(disk)?;
@@ -248,9 +256,7 @@ fn check_media_type(url: &Url, accepted: &[String], found: Option<&str>) -> Resu
 pub fn headers_from(object: &serde_json::Map<String, serde_json::Value>) -> Result<HeaderMap, ObjectError> {
     let mut headers = HeaderMap::new();
     for (name, value) in object {
-        let invalid = |what: &str| {
-            ObjectError::new(ObjectErrorKind::Invalid, format!("header '{name}' {what}"))
-        };
+        let invalid = |what: &str| ObjectError::new(ObjectErrorKind::Invalid, format!("header '{name}' {what}"));
         let text = match value {
             serde_json::Value::String(text) => text.clone(),
             serde_json::Value::Number(number) => number.to_string(),
@@ -258,8 +264,7 @@ pub fn headers_from(object: &serde_json::Map<String, serde_json::Value>) -> Resu
             _ => return Err(invalid("must have a string as its value")),
         };
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("is not a header name"))?;
-        let mut value =
-            HeaderValue::from_str(&text).map_err(|_| invalid("has a value that a header cannot carry"))?;
+        let mut value = HeaderValue::from_str(&text).map_err(|_| invalid("has a value that a header cannot carry"))?;
         value.set_sensitive(true);
         headers.insert(header, value);
     }

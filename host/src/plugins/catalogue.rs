@@ -74,8 +74,7 @@ impl Catalogue {
                 continue;
             }
             for operation in &plugin.description.operations {
-                let entry =
-                    Arc::new(PluginOperation { plugin: Arc::clone(&plugin), operation: operation.clone() });
+                let entry = Arc::new(PluginOperation { plugin: Arc::clone(&plugin), operation: operation.clone() });
                 for name in operation_names(operation) {
                     operations.insert(name.to_owned(), Arc::clone(&entry));
                 }

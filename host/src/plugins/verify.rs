@@ -17,7 +17,10 @@ pub struct Unfit(String);
 pub fn verify(description: &Description, builtin: impl Fn(&str) -> bool) -> Result<(), Unfit> {
     let unfit = |text: String| Err(Unfit(text));
     if !is_name(&description.name, '-') {
-        return unfit(format!("name = {:?}; it must be lower-kebab-case, 1 to {MAX_NAME_BYTES} characters", description.name));
+        return unfit(format!(
+            "name = {:?}; it must be lower-kebab-case, 1 to {MAX_NAME_BYTES} characters",
+            description.name
+        ));
     }
     if !is_version(&description.version) {
         return unfit(format!("version = {:?}; it must be a semantic version like 1.0.0", description.version));

@@ -85,10 +85,18 @@ impl Batch {
     /// Check newline-delimited JSON objects for `table`. Blank lines are skipped. Where a name stands twice in a record,
     /// the last value counts. An absent or null key is generated for `Insert` and `Upsert`: an integer, or a UUID where the
     /// table declares its key a string.
-    pub fn parse(text: impl Into<Bytes>, table: &Table, action: Action, limits: &BatchLimits) -> Result<Batch, BatchError> {
+    pub fn parse(
+        text: impl Into<Bytes>,
+        table: &Table,
+        action: Action,
+        limits: &BatchLimits,
+    ) -> Result<Batch, BatchError> {
         let text: Bytes = text.into();
         if text.len() > limits.bytes.min(u32::MAX as usize / 4) {
-            return Err(limit(0, format!("a batch of {} bytes is larger than the limit of {} bytes", text.len(), limits.bytes)));
+            return Err(limit(
+                0,
+                format!("a batch of {} bytes is larger than the limit of {} bytes", text.len(), limits.bytes),
+            ));
         }
         if let Err(error) = std::str::from_utf8(&text) {
             let before = text.get(..error.valid_up_to()).unwrap_or_default();
@@ -130,7 +138,10 @@ impl Batch {
 
     /// Bytes of memory that the batch keeps occupied.
     pub fn memory_bytes(&self) -> usize {
-        self.text.len() + self.rewritten.capacity() + self.keys.capacity() + self.records.capacity() * size_of::<Record>()
+        self.text.len()
+            + self.rewritten.capacity()
+            + self.keys.capacity()
+            + self.records.capacity() * size_of::<Record>()
     }
 
     /// The names of all attributes in the batch, in the order in which they appeared, without the system's.
@@ -358,7 +369,10 @@ impl Parser<'_> {
             let start: String = name.chars().take(40).collect();
             return Err(limit(
                 record,
-                format!("the attribute name that begins '{start}' has {} bytes, more than the limit of {most} bytes", name.len()),
+                format!(
+                    "the attribute name that begins '{start}' has {} bytes, more than the limit of {most} bytes",
+                    name.len()
+                ),
             ));
         }
         if self.names.len() > MAX_ATTRIBUTES {
@@ -463,7 +477,10 @@ impl Parser<'_> {
         let record = self.number as usize;
         if malformed.why == scan::TOO_DEEP {
             let most = self.limits.depth;
-            return limit(record, format!("record {record} of the batch is nested deeper than the limit of {most} levels"));
+            return limit(
+                record,
+                format!("record {record} of the batch is nested deeper than the limit of {most} levels"),
+            );
         }
         let column = malformed.at.saturating_sub(start) + 1;
         invalid(record, format!("record {record} of the batch is not valid JSON: {} at byte {column}", malformed.why))

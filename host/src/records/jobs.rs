@@ -60,6 +60,20 @@ pub struct JobRow {
     /// Which plugin runs it: `name@version`, and the sha256 of the component.
     pub plugin: String,
     pub plugin_digest: String,
+    /// What the attempts took, summed up.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// What the attempts of a job took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time of the guests, host calls that run on their threads included.
+    pub cpu_microseconds: u64,
+    /// The part of it that the host spent on checking batches.
+    pub checking_microseconds: u64,
+    /// The most memory one guest had.
+    pub memory_peak_bytes: u64,
 }
 
 /// How far a job is.

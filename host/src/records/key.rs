@@ -113,11 +113,7 @@ impl std::fmt::Display for Key {
 fn number_to_json(number: f64) -> Value {
     // 2^53: from here on a double no longer tells neighbours apart, and digits would pretend it did.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT {
-        Value::from(number as i64)
-    } else {
-        Value::from(number)
-    }
+    if number.fract() == 0.0 && number.abs() <= EXACT { Value::from(number as i64) } else { Value::from(number) }
 }
 
 /// `number` is finite.
@@ -181,9 +177,25 @@ mod tests {
     #[test]
     fn binary_forms_compare_as_keys_do() {
         let ascending = [
-            json!(-1.0e300), json!(-2), json!(-1.5), json!(0), json!(5e-324), json!(1), json!(1.5), json!(10),
-            json!(9007199254740993u64), json!(1e300), json!(""), json!("\u{0}"), json!("01"), json!("a"), json!("aa"),
-            json!("b"), json!("zzzz"), json!("é"), json!("0f000000-0000-0000-0000-000000000000"),
+            json!(-1.0e300),
+            json!(-2),
+            json!(-1.5),
+            json!(0),
+            json!(5e-324),
+            json!(1),
+            json!(1.5),
+            json!(10),
+            json!(9007199254740993u64),
+            json!(1e300),
+            json!(""),
+            json!("\u{0}"),
+            json!("01"),
+            json!("a"),
+            json!("aa"),
+            json!("b"),
+            json!("zzzz"),
+            json!("é"),
+            json!("0f000000-0000-0000-0000-000000000000"),
             json!("f0000000-0000-0000-0000-00000000000a"),
         ];
         let forms: Vec<_> = ascending.iter().cloned().map(encoded).collect();
@@ -200,7 +212,11 @@ mod tests {
     #[test]
     fn only_canonical_lower_case_uuids_are_packed() {
         assert_eq!(encoded(json!("6fa459ea-ee8a-3ca4-894e-db77e160355e")).len(), 17);
-        for other in ["6FA459EA-ee8a-3ca4-894e-db77e160355e", "6fa459ea-ee8a-3ca4-894e_db77e160355e", "6fa459eaxee8a-3ca4-894e-db77e160355e"] {
+        for other in [
+            "6FA459EA-ee8a-3ca4-894e-db77e160355e",
+            "6fa459ea-ee8a-3ca4-894e_db77e160355e",
+            "6fa459eaxee8a-3ca4-894e-db77e160355e",
+        ] {
             assert_eq!(encoded(json!(other)).len(), 37, "{other}");
         }
     }

@@ -11,9 +11,9 @@ use super::contract::{Description, Failure, FailureKind, Outcome};
 use super::failure::{Crash, CrashKind, LimitHit};
 use super::guest::{self, Guest};
 use super::limits::SandboxLimits;
-use super::metered::{CpuMeter, Metered};
+use super::metered::Metered;
 use super::v0_1::{self, JobTypePre};
-use crate::capabilities::{Capabilities, JobLog, Plan};
+use crate::capabilities::{Capabilities, CpuMeter, JobLog, Plan};
 
 const CPU_KEY: &str = "sandbox.cpu_seconds";
 const WALL_KEY: &str = "sandbox.wall_seconds";
@@ -46,13 +46,19 @@ pub enum RunEnd {
 pub struct RunUsage {
     /// The guest's processor time, with the host calls that ran on its thread.
     pub cpu: Duration,
+    /// The part of it that went into checking batches.
+    pub checking: Duration,
     pub memory_peak: usize,
 }
 
 /// A guest that returns without a last flush is done all the same: what it handed over is made durable for it.
 async fn flushed(ended: RunEnd, capabilities: Option<Capabilities>) -> RunEnd {
-    let RunEnd::Returned(Ok(outcome)) = ended else { return ended };
-    let Some(mut capabilities) = capabilities else { return RunEnd::Returned(Ok(outcome)) };
+    let RunEnd::Returned(Ok(outcome)) = ended else {
+        return ended;
+    };
+    let Some(mut capabilities) = capabilities else {
+        return RunEnd::Returned(Ok(outcome));
+    };
     match capabilities.records.flush().await {
         Ok(_) => RunEnd::Returned(Ok(outcome)),
         Err(error) => {
@@ -101,6 +107,7 @@ impl GuestComponent {
     /// Do the work. Dropping the future ends the guest.
     pub async fn run(&self, run: RunRequest) -> (RunEnd, RunUsage) {
         let log = Arc::clone(&run.capabilities.log);
+        let checking = run.capabilities.records.checking();
         let mut store = guest::store(&self.engine, self.limits.memory_bytes, log, Some(run.capabilities));
         let meter = Arc::new(CpuMeter::default());
         let call = async {
@@ -115,7 +122,8 @@ impl GuestComponent {
             Ok(Err(limit)) => RunEnd::Crashed(limit.into()),
             Err(_) => RunEnd::Crashed(LimitHit::Wall { limit: self.limits.wall, key: WALL_KEY }.into()),
         };
-        let usage = RunUsage { cpu: meter.used(), memory_peak: store.data().limiter.memory_peak };
+        let usage =
+            RunUsage { cpu: meter.used(), checking: checking.used(), memory_peak: store.data().limiter.memory_peak };
         (flushed(ended, store.into_data().capabilities).await, usage)
     }
 

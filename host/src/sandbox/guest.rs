@@ -33,7 +33,12 @@ impl WasiView for Guest {
 }
 
 /// A fresh store for one call.
-pub fn store(engine: &Engine, memory_bytes: usize, log: Arc<JobLog>, capabilities: Option<Capabilities>) -> Store<Guest> {
+pub fn store(
+    engine: &Engine,
+    memory_bytes: usize,
+    log: Arc<JobLog>,
+    capabilities: Option<Capabilities>,
+) -> Store<Guest> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(LogStream::new(Arc::clone(&log), LogLevel::Info))
         .stderr(LogStream::new(Arc::clone(&log), LogLevel::Error))
@@ -44,8 +49,7 @@ pub fn store(engine: &Engine, memory_bytes: usize, log: Arc<JobLog>, capabilitie
         .allow_ip_name_lookup(false);
     let mut table = ResourceTable::new();
     table.set_max_capacity(MAX_HANDLES);
-    let guest =
-        Guest { wasi: wasi.build(), table, limiter: Limiter::new(memory_bytes), log, capabilities };
+    let guest = Guest { wasi: wasi.build(), table, limiter: Limiter::new(memory_bytes), log, capabilities };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     store.set_hostcall_fuel(MAX_CALL_BYTES);

@@ -39,12 +39,7 @@ impl Limiter {
 }
 
 impl wasmtime::ResourceLimiter for Limiter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let asked = self.memory_used.saturating_sub(current).saturating_add(desired);
         if asked > self.memory_limit {
             return Err(LimitHit::Memory { asked, limit: self.memory_limit }.into());

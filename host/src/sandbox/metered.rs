@@ -4,25 +4,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 use super::failure::LimitHit;
-
-/// Time used so far, readable while the guest runs.
-#[derive(Debug, Default)]
-pub struct CpuMeter {
-    nanoseconds: AtomicU64,
-}
-
-impl CpuMeter {
-    pub fn used(&self) -> Duration {
-        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
-    }
-}
+use crate::capabilities::CpuMeter;
 
 pub struct Metered<F> {
     future: Pin<Box<F>>,
@@ -41,26 +27,13 @@ impl<F: Future> Future for Metered<F> {
     type Output = Result<F::Output, LimitHit>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let before = thread_time();
-        let polled = self.future.as_mut().poll(context);
-        let spent = thread_time().saturating_sub(before);
-        let spent = u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX);
-        self.meter.nanoseconds.fetch_add(spent, Ordering::Relaxed);
-        match polled {
+        let meter = Arc::clone(&self.meter);
+        match meter.measure(|| self.future.as_mut().poll(context)) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => {
-                let used = self.meter.used();
-                if used > self.limit {
-                    return Poll::Ready(Err(LimitHit::Cpu { used, limit: self.limit, key: self.key }));
-                }
-                Poll::Pending
+            Poll::Pending if meter.used() > self.limit => {
+                Poll::Ready(Err(LimitHit::Cpu { used: meter.used(), limit: self.limit, key: self.key }))
             }
+            Poll::Pending => Poll::Pending,
         }
     }
-}
-
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }

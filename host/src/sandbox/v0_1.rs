@@ -27,9 +27,9 @@ mod bindings {
     });
 }
 
-pub use bindings::{JobType, JobTypePre};
 use bindings::exports::jobhost::plugin::job as exported;
 use bindings::jobhost::plugin::{log, objects, progress, records, rejects, types};
+pub use bindings::{JobType, JobTypePre};
 
 /// Links the capabilities of this version.
 pub fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {

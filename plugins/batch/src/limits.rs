@@ -10,6 +10,9 @@ pub const FLUSH_RECORDS: usize = 8_192;
 /// The largest record the contract allows.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 
+/// Room for the first records.
+const FIRST_BYTES: usize = 16 * 1024;
+
 /// Records collected for one call of `records.write`.
 #[derive(Debug)]
 pub struct Batch {
@@ -25,7 +28,8 @@ impl Default for Batch {
 
 impl Batch {
     pub fn new() -> Self {
-        Batch { buffer: JsonBuffer::with_capacity(FLUSH_BYTES + FLUSH_BYTES / 4), records: 0 }
+        // Small jobs are many: the buffer grows to its full size only for those that fill it.
+        Batch { buffer: JsonBuffer::with_capacity(FIRST_BYTES), records: 0 }
     }
 
     /// Append one record: `write` puts exactly one JSON object, without line ends, into the buffer. If it fails,

@@ -9,7 +9,8 @@ mod request;
 use jobhost_csv::EncodeOptions;
 use jobhost_csv::load::{LoadError, load};
 use jobhost_plugin::{
-    Description, Error, Failure, FailureKind, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, TableUse, UrlSource,
+    Description, Error, Failure, FailureKind, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, TableUse,
+    UrlSource,
 };
 
 use crate::host::GuestHost;

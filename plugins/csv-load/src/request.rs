@@ -6,8 +6,7 @@ use serde_json::Value;
 
 const MAX_NAME_CHARACTERS: usize = 250;
 const KEY_REQUIRED: &str = "a valid hash attribute must be provided with update record";
-const KEY_REQUIRED_DATA: &str =
-    "a valid hash attribute must be provided with update record, check log for more info";
+const KEY_REQUIRED_DATA: &str = "a valid hash attribute must be provided with update record, check log for more info";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -154,9 +153,7 @@ fn check_url_load(request: &Request) -> Vec<String> {
         true => check_text("csv_url", request.get("csv_url")).or_else(|| check_url(request.text("csv_url")?)),
         false => Some("'csv_url' is required".to_owned()),
     });
-    if request.names("passthrough_headers")
-        && !request.get("passthrough_headers").is_some_and(Value::is_object)
-    {
+    if request.names("passthrough_headers") && !request.get("passthrough_headers").is_some_and(Value::is_object) {
         problems.push("'passthrough_headers' must be of type object".to_owned());
     }
     problems
@@ -182,11 +179,16 @@ fn check_url(url: &str) -> Option<String> {
         return Some("'csv_url' must be a valid url".to_owned());
     }
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
-        return Some(format!("'csv_url' must be a valid url: it begins with {scheme}: and can only be http: or https:"));
+        return Some(format!(
+            "'csv_url' must be a valid url: it begins with {scheme}: and can only be http: or https:"
+        ));
     }
     let host = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default();
-    let name = host.strip_prefix('[').map_or_else(|| host.split(':').next().unwrap_or_default(), |name| name);
+    let name = match host.strip_prefix('[') {
+        Some(address) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    };
     name.is_empty().then(|| "'csv_url' must be a valid url".to_owned())
 }
 

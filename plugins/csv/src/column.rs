@@ -103,7 +103,9 @@ impl ColumnType {
             _ if cell.strip_prefix(b"-").unwrap_or(cell).iter().all(u8::is_ascii_digit) => number::to_number(cell),
             _ => None,
         };
-        let Some(number) = number else { return Err(self.mismatch(attribute, cell)) };
+        let Some(number) = number else {
+            return Err(self.mismatch(attribute, cell));
+        };
         if number < least as f64 || number > most as f64 {
             let value = shown(cell);
             return Err(CellError::Range { attribute: attribute.to_owned(), value, least, most });

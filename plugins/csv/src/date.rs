@@ -48,7 +48,9 @@ pub(crate) fn lenient(text: &[u8]) -> Option<i64> {
 /// date and time.
 #[inline]
 pub(crate) fn is_plain_utc(text: &[u8]) -> bool {
-    let Some((text, rest)) = text.split_first_chunk::<19>() else { return false };
+    let Some((text, rest)) = text.split_first_chunk::<19>() else {
+        return false;
+    };
     match rest {
         b"Z" => {}
         [b'.', a, b, c, b'Z'] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() => {}
@@ -125,9 +127,7 @@ impl Scanner<'_> {
     fn digits(&mut self, count: usize) -> Option<i64> {
         let (digits, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
-        digits.iter().try_fold(0, |value, byte| {
-            byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
-        })
+        digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
     }
 
     fn accept(&mut self, byte: u8) -> bool {
@@ -294,7 +294,9 @@ mod tests {
     #[test]
     fn a_date_column_takes_more_forms() {
         let day = with_zone(b"2021-01-02T00:00Z");
-        for text in ["2021-01-02", "2021-01-02T00:00", "2021-01-02 00:00:00.000", "2021-01-02T02:00+0200", "2021-01-02Z"] {
+        for text in
+            ["2021-01-02", "2021-01-02T00:00", "2021-01-02 00:00:00.000", "2021-01-02T02:00+0200", "2021-01-02Z"]
+        {
             assert_eq!(lenient(text.as_bytes()), day, "{text}");
         }
         assert_eq!(lenient(b"2021"), with_zone(b"2021-01-01T00:00Z"));

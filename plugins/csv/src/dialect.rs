@@ -99,21 +99,23 @@ fn average(counts: &[usize]) -> Option<f64> {
 /// to complain about.
 fn cell_counts(sample: &[u8], delimiter: u8, newline: Newline, whole: bool) -> Vec<usize> {
     let mut counts = Vec::with_capacity(PREVIEW_RECORDS);
-    let (mut cells, mut cell_bytes, mut quoted, mut records) = (1usize, 0usize, false, 0usize);
+    let (mut cells, mut cell_bytes, mut records) = (1usize, 0usize, 0usize);
+    // Whether the cell began with a quote, and whether we are between its quotes.
+    let (mut in_quotes, mut quoted) = (false, false);
     for &byte in sample {
         if byte == QUOTE && (quoted || cell_bytes == 0) {
-            quoted = !quoted;
-        } else if quoted {
+            (quoted, in_quotes) = (true, !in_quotes);
+        } else if in_quotes {
         } else if byte == delimiter {
             cells += 1;
-            cell_bytes = 0;
+            (cell_bytes, quoted) = (0, false);
             continue;
         } else if byte == newline.last_byte() {
             if cells > 1 || cell_bytes > 0 {
                 counts.push(cells);
             }
             records += 1;
-            (cells, cell_bytes) = (1, 0);
+            (cells, cell_bytes, quoted) = (1, 0, false);
             if records == PREVIEW_RECORDS {
                 return counts;
             }

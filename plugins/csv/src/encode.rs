@@ -210,12 +210,7 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
 
 /// Write the primary key; false if the cell holds none.
 #[inline]
-fn write_key(
-    json: &mut JsonBuffer,
-    column: &Column,
-    source: &[u8],
-    range: Range<usize>,
-) -> Result<bool, Problem> {
+fn write_key(json: &mut JsonBuffer, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
     let cell = source.get(range.clone()).unwrap_or_default();
     if !column.kind.can_fail() {
         let found = key::key(cell, column.kind)?;

@@ -12,7 +12,9 @@ pub(crate) fn looks_like_json(cell: &[u8]) -> bool {
 
 /// Write the cell if it is JSON that a record can hold; else write nothing and say so.
 pub(crate) fn write(json: &mut JsonBuffer, cell: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(cell) else { return false };
+    let Ok(text) = std::str::from_utf8(cell) else {
+        return false;
+    };
     if depth(text) > MAX_DEPTH || serde_json::from_str::<serde_json::Value>(text).is_err() {
         return false;
     }

@@ -68,7 +68,9 @@ fn text(cell: &[u8]) -> Result<Key, KeyError> {
 }
 
 fn loses_digits(cell: &[u8], number: f64) -> bool {
-    let Ok(text) = std::str::from_utf8(cell) else { return false };
+    let Ok(text) = std::str::from_utf8(cell) else {
+        return false;
+    };
     let digits = number::trim(text).trim_start_matches(['+', '-']).trim_start_matches('0');
     if digits.len() <= 15 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;

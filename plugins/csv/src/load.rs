@@ -128,7 +128,9 @@ fn validate<H: Host>(
 ) -> Result<Option<(RecordEncoder, Checkpoint)>, LoadError<H::Error>> {
     let mut records = Records::open(host, Reader::new(), 0)?;
     host.progress(0, records.size());
-    let Some(header) = read_header(host, &mut records)? else { return Ok(None) };
+    let Some(header) = read_header(host, &mut records)? else {
+        return Ok(None);
+    };
     let (offset, line) = (records.reader.offset(), records.reader.line());
     if !records.advance(host)? {
         return Ok(None);
@@ -171,11 +173,7 @@ fn reopen<H: Host>(
 }
 
 /// Pass 2: write every record from a position on.
-fn write<H: Host>(
-    host: &mut H,
-    encoder: &mut RecordEncoder,
-    mut state: Checkpoint,
-) -> Result<(), LoadError<H::Error>> {
+fn write<H: Host>(host: &mut H, encoder: &mut RecordEncoder, mut state: Checkpoint) -> Result<(), LoadError<H::Error>> {
     let reader = Reader::resume(state.dialect, state.offset, state.line);
     let mut records = Records::open(host, reader, state.offset)?;
     if records.etag() != state.etag {
@@ -203,10 +201,7 @@ fn write<H: Host>(
     Ok(())
 }
 
-fn read_header<H: Host>(
-    host: &mut H,
-    records: &mut Records<H>,
-) -> Result<Option<Header>, LoadError<H::Error>> {
+fn read_header<H: Host>(host: &mut H, records: &mut Records<H>) -> Result<Option<Header>, LoadError<H::Error>> {
     if !records.advance(host)? {
         return Ok(None);
     }
@@ -246,6 +241,3 @@ fn reject(record: &Record<'_>, column: Option<String>, kind: &'static str, reaso
     }
     Reject { line: record.line(), byte_offset: record.offset(), column, kind, raw, reason }
 }
-
-#[cfg(test)]
-mod tests;

@@ -362,6 +362,3 @@ enum Quoted {
     /// Not yet. Where it opened, if it is still open.
     Incomplete(Option<(u64, usize)>),
 }
-
-#[cfg(test)]
-mod tests;

@@ -31,8 +31,7 @@ impl Needles {
         let mut mask = 0u64;
         let lanes: [i8x16; BLOCK / LANE] = bytemuck::cast(*block);
         for (index, bytes) in lanes.into_iter().enumerate() {
-            let found =
-                bytes.cmp_eq(self.delimiter) | bytes.cmp_eq(self.newline) | bytes.cmp_eq(self.quote);
+            let found = bytes.cmp_eq(self.delimiter) | bytes.cmp_eq(self.newline) | bytes.cmp_eq(self.quote);
             mask |= u64::from(found.move_mask() as u32 & 0xffff) << (index * LANE);
         }
         mask

@@ -36,11 +36,7 @@ impl Failure {
 
     /// The job was cancelled or the host is stopping.
     pub fn interrupted() -> Self {
-        Failure {
-            kind: FailureKind::Interrupted,
-            message: "The job was interrupted.".to_owned(),
-            retryable: true,
-        }
+        Failure { kind: FailureKind::Interrupted, message: "The job was interrupted.".to_owned(), retryable: true }
     }
 }
 

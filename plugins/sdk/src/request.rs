@@ -47,10 +47,7 @@ impl Request {
 
     /// The table, once `table` and the database have been checked.
     pub fn table_name(&self) -> TableName {
-        TableName {
-            database: self.database().to_owned(),
-            table: self.text("table").unwrap_or_default().to_owned(),
-        }
+        TableName { database: self.database().to_owned(), table: self.text("table").unwrap_or_default().to_owned() }
     }
 }
 

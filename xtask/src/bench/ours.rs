@@ -32,6 +32,7 @@ impl Ours {
             setup: bench.setup.clone(),
             dir: bench.scratch().join("jobhost"),
             row: Value::Null,
+            log: String::new(),
         }
     }
 }

@@ -92,7 +92,8 @@ impl<'a> Unique<'a> {
             self.members.iter().position(|(there, _)| *there == name)
         } else {
             if self.places.is_empty() {
-                self.places = self.members.iter().enumerate().map(|(place, (name, _))| (name.to_vec(), place)).collect();
+                self.places =
+                    self.members.iter().enumerate().map(|(place, (name, _))| (name.to_vec(), place)).collect();
             }
             self.places.get(name.as_ref()).copied()
         };
@@ -196,7 +197,10 @@ mod tests {
 
     #[test]
     fn merging_keeps_order_and_digits() {
-        assert_eq!(merged(r#"{"id":1,"a":1.10,"b":2}"#, r#"{ "id" : 1, "b": 3.00, "c":{"x": 1} }"#), r#"{"id":1,"a":1.10,"b":3.00,"c":{"x": 1}}"#);
+        assert_eq!(
+            merged(r#"{"id":1,"a":1.10,"b":2}"#, r#"{ "id" : 1, "b": 3.00, "c":{"x": 1} }"#),
+            r#"{"id":1,"a":1.10,"b":3.00,"c":{"x": 1}}"#
+        );
         assert_eq!(merged("{}", r#"{"a":1}"#), r#"{"a":1}"#);
         assert_eq!(merged(r#"{"a":1}"#, "{}"), r#"{"a":1}"#);
         assert_eq!(merged("{}", "{}"), "{}");

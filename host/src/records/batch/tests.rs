@@ -34,8 +34,14 @@ fn keys(batch: &Batch) -> Vec<Value> {
 
 #[test]
 fn records_that_need_no_change_are_slices_of_what_came_in() {
-    let batch = parse("{\"id\":1,\"a\":\"x\"}\n\n  \r\n {\"id\" : \"two\", \"b\": [1, {\"c\":null}] } \r\n{\"a\":2.50,\"id\":-3}").unwrap();
-    assert_eq!(texts(&batch), ["{\"id\":1,\"a\":\"x\"}", "{\"id\" : \"two\", \"b\": [1, {\"c\":null}] }", "{\"a\":2.50,\"id\":-3}"]);
+    let batch = parse(
+        "{\"id\":1,\"a\":\"x\"}\n\n  \r\n {\"id\" : \"two\", \"b\": [1, {\"c\":null}] } \r\n{\"a\":2.50,\"id\":-3}",
+    )
+    .unwrap();
+    assert_eq!(
+        texts(&batch),
+        ["{\"id\":1,\"a\":\"x\"}", "{\"id\" : \"two\", \"b\": [1, {\"c\":null}] }", "{\"a\":2.50,\"id\":-3}"]
+    );
     assert_eq!(keys(&batch), [json!(1), json!("two"), json!(-3)]);
     assert_eq!(batch.attributes(), ["id", "a", "b"]);
     assert_eq!(batch.len(), 3);
@@ -53,7 +59,8 @@ fn an_empty_batch_is_one() {
 
 #[test]
 fn system_attributes_are_dropped() {
-    let batch = parse("{\"__createdtime__\":1,\"id\":1,\"__updatedtime__\":2}\n{\"id\":2,\"\\u005f_createdtime__\":3}").unwrap();
+    let batch = parse("{\"__createdtime__\":1,\"id\":1,\"__updatedtime__\":2}\n{\"id\":2,\"\\u005f_createdtime__\":3}")
+        .unwrap();
     assert_eq!(texts(&batch), ["{\"id\":1}", "{\"id\":2}"]);
     assert_eq!(batch.attributes(), ["id"]);
 }
@@ -90,7 +97,8 @@ fn a_key_declared_a_string_is_generated_as_one() {
 #[test]
 fn generated_numbers_never_repeat() {
     let mut numbers: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..10_000).map(|_| next_number()).collect::<Vec<_>>())).collect();
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| (0..10_000).map(|_| next_number()).collect::<Vec<_>>())).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     numbers.sort_unstable();
@@ -100,7 +108,10 @@ fn generated_numbers_never_repeat() {
 #[test]
 fn an_update_needs_its_key() {
     let error = Batch::parse("{\"a\":1}", &table(&[]), Action::Update, &BatchLimits::default()).unwrap_err();
-    assert_eq!(error.to_string(), "a valid hash attribute must be provided with update record, check log for more info");
+    assert_eq!(
+        error.to_string(),
+        "a valid hash attribute must be provided with update record, check log for more info"
+    );
 }
 
 #[test]
@@ -109,7 +120,15 @@ fn keys_of_all_shapes() {
         "{\"id\":1.0}\n{\"id\":1e2}\n{\"id\":12345678901234567890}\n{\"id\":\"a\\u00e9\\n\"}\n{\"id\":\"\"}\n{\"id\":-0}\n{\"id\":\"6fa459ea-ee8a-3ca4-894e-db77e160355e\"}",
     )
     .unwrap();
-    let expected = [json!(1), json!(100), json!(12345678901234567890u64 as f64), json!("aé\n"), json!(""), json!(0), json!("6fa459ea-ee8a-3ca4-894e-db77e160355e")];
+    let expected = [
+        json!(1),
+        json!(100),
+        json!(12345678901234567890u64 as f64),
+        json!("aé\n"),
+        json!(""),
+        json!(0),
+        json!("6fa459ea-ee8a-3ca4-894e-db77e160355e"),
+    ];
     assert_eq!(keys(&batch), expected);
     for (text, sentence) in [
         ("{\"id\":true}", "Invalid primary key type: boolean".to_owned()),
@@ -141,13 +160,17 @@ fn what_is_not_a_record_is_refused_and_placed() {
         ("{\"id\":1} {\"id\":2}", "record 1 of the batch is not valid JSON: expected the end of the line at byte 10"),
         ("{\"id\":1,}", "record 1 of the batch is not valid JSON: expected a member name in quotes at byte 9"),
         ("{\"id\":1\n}", "record 1 of the batch is not valid JSON: expected `,` or `}` at byte 8"),
-        ("\n{\"id\":1,\"a\":\"x\ny\"}", "record 1 of the batch is not valid JSON: a control character in a string at byte 15"),
+        (
+            "\n{\"id\":1,\"a\":\"x\ny\"}",
+            "record 1 of the batch is not valid JSON: a control character in a string at byte 15",
+        ),
         ("x", "record 1 of the batch is not valid JSON: expected a value at byte 1"),
         ("{\"id\":1e999}", "record 1 of the batch is not valid JSON: a number is out of range at byte 7"),
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), sentence);
     }
-    let error = Batch::parse(b"{\"id\":1}\n{\"id\":\"\xff\"}".to_vec(), &table(&[]), Action::Insert, &BatchLimits::default());
+    let error =
+        Batch::parse(b"{\"id\":1}\n{\"id\":\"\xff\"}".to_vec(), &table(&[]), Action::Insert, &BatchLimits::default());
     assert_eq!(error.unwrap_err().to_string(), "line 2 of the batch is not UTF-8");
 }
 
@@ -162,7 +185,10 @@ fn limits_hold() {
     assert_eq!(kind(&format!("{{\"id\":\"{}\"}}", "x".repeat(52))), BatchErrorKind::Limit);
     assert!(parse(&format!("{{\"id\":\"{}\"}}", "x".repeat(51))).is_ok());
     assert!(parse("{\"a\":[[1]]}").is_ok());
-    assert_eq!(parse("{\"a\":[[[1]]]}").unwrap_err().to_string(), "record 1 of the batch is nested deeper than the limit of 3 levels");
+    assert_eq!(
+        parse("{\"a\":[[[1]]]}").unwrap_err().to_string(),
+        "record 1 of the batch is nested deeper than the limit of 3 levels"
+    );
     assert_eq!(kind(&format!("{{\"{}\":1}}", "n".repeat(21))), BatchErrorKind::Limit);
     let wide: Vec<_> = (0..=MAX_ATTRIBUTES).map(|number| format!("\"a{number}\":1")).collect();
     assert_eq!(super::tests::parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::Limit);
@@ -172,13 +198,36 @@ fn limits_hold() {
 fn declared_types_are_checked() {
     use AttributeType as Type;
     let all = [
-        ("id", Type::Int), ("i", Type::Int), ("l", Type::Long), ("f", Type::Float), ("b", Type::Boolean), ("s", Type::String),
-        ("d", Type::Date), ("n", Type::BigInt), ("x", Type::ID), ("any", Type::Any),
+        ("id", Type::Int),
+        ("i", Type::Int),
+        ("l", Type::Long),
+        ("f", Type::Float),
+        ("b", Type::Boolean),
+        ("s", Type::String),
+        ("d", Type::Date),
+        ("n", Type::BigInt),
+        ("x", Type::ID),
+        ("any", Type::Any),
     ];
     for fine in [
-        "\"i\":1", "\"i\":-2147483648", "\"i\":1.0", "\"l\":9007199254740992", "\"f\":1", "\"f\":1.5e3", "\"b\":true", "\"b\":false",
-        "\"s\":\"\"", "\"d\":\"2021-01-02T03:04:05.000Z\"", "\"d\":\"2021-01-02\"", "\"d\":1", "\"n\":12345678901234567890",
-        "\"n\":\"123\"", "\"x\":\"a\"", "\"x\":[\"a\"]", "\"any\":[1]", "\"i\":null,\"l\":null,\"f\":null,\"b\":null,\"s\":null,\"d\":null,\"n\":null",
+        "\"i\":1",
+        "\"i\":-2147483648",
+        "\"i\":1.0",
+        "\"l\":9007199254740992",
+        "\"f\":1",
+        "\"f\":1.5e3",
+        "\"b\":true",
+        "\"b\":false",
+        "\"s\":\"\"",
+        "\"d\":\"2021-01-02T03:04:05.000Z\"",
+        "\"d\":\"2021-01-02\"",
+        "\"d\":1",
+        "\"n\":12345678901234567890",
+        "\"n\":\"123\"",
+        "\"x\":\"a\"",
+        "\"x\":[\"a\"]",
+        "\"any\":[1]",
+        "\"i\":null,\"l\":null,\"f\":null,\"b\":null,\"s\":null,\"d\":null,\"n\":null",
         "\"other\":{}",
     ] {
         assert!(parse_typed(&format!("{{\"id\":1,{fine}}}"), &all).is_ok(), "{fine}");
@@ -198,16 +247,31 @@ fn declared_types_are_checked() {
     ] {
         assert_eq!(parse_typed(&format!("{{\"id\":1,{bad}}}"), &all).unwrap_err().to_string(), sentence);
     }
-    assert_eq!(parse_typed("{\"id\":\"x\"}", &all).unwrap_err().to_string(), "Invalid value for attribute id: \"x\", expecting Int");
-    assert_eq!(parse_typed("{\"id\":1.5}", &all).unwrap_err().to_string(), "Invalid value for attribute id: 1.5, expecting Int");
-    assert_eq!(parse_typed("{\"id\":1}", &[("id", Type::String)]).unwrap_err().to_string(), "Value 1 in property id must be a string");
+    assert_eq!(
+        parse_typed("{\"id\":\"x\"}", &all).unwrap_err().to_string(),
+        "Invalid value for attribute id: \"x\", expecting Int"
+    );
+    assert_eq!(
+        parse_typed("{\"id\":1.5}", &all).unwrap_err().to_string(),
+        "Invalid value for attribute id: 1.5, expecting Int"
+    );
+    assert_eq!(
+        parse_typed("{\"id\":1}", &[("id", Type::String)]).unwrap_err().to_string(),
+        "Value 1 in property id must be a string"
+    );
 }
 
 #[test]
 fn records_of_changing_shape_are_read_like_serde_json_reads_them() {
     let shapes = [
-        "{\"id\":1,\"a\":1,\"b\":2}", "{\"a\":1,\"id\":2,\"b\":2}", "{\"id\":3}", "{\"id\":4,\"b\":1,\"a\":2}", "{\"id\":5,\"ab\":1,\"a\":2,\"c\":3,\"d\":4}",
-        "{ \"id\" : 6 , \"a\" : 1 }", "{\"id\":7,\"\\u0061\":1,\"b\":2}", "{\"id\":8,\"a\":1,\"b\":2}",
+        "{\"id\":1,\"a\":1,\"b\":2}",
+        "{\"a\":1,\"id\":2,\"b\":2}",
+        "{\"id\":3}",
+        "{\"id\":4,\"b\":1,\"a\":2}",
+        "{\"id\":5,\"ab\":1,\"a\":2,\"c\":3,\"d\":4}",
+        "{ \"id\" : 6 , \"a\" : 1 }",
+        "{\"id\":7,\"\\u0061\":1,\"b\":2}",
+        "{\"id\":8,\"a\":1,\"b\":2}",
     ];
     for rotation in 0..shapes.len() {
         let mut rotated = shapes.to_vec();

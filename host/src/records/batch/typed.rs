@@ -24,7 +24,8 @@ pub(super) fn check(declared: AttributeType, name: &str, kind: Kind, value: &[u8
         }
         (Type::BigInt, Kind::Number { .. }) => is_whole(value),
         (Type::BigInt, Kind::String { .. }) => {
-            let digits = value.trim_ascii().strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or_default();
+            let digits =
+                value.trim_ascii().strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or_default();
             let digits = digits.strip_prefix(b"-").unwrap_or(digits);
             !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
         }
@@ -84,5 +85,9 @@ fn is_date(text: &str) -> bool {
 /// The start of a value for a sentence.
 fn shown(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
-    if text.len() <= QUOTED_BYTES { text.into_owned() } else { format!("{}…", text.chars().take(QUOTED_BYTES).collect::<String>()) }
+    if text.len() <= QUOTED_BYTES {
+        text.into_owned()
+    } else {
+        format!("{}…", text.chars().take(QUOTED_BYTES).collect::<String>())
+    }
 }

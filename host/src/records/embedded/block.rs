@@ -64,7 +64,15 @@ impl<'a> Block<'a> {
         let ends = take(4)?;
         let steps = if flags & HAS_STEPS != 0 { Some(take(4)?) } else { None };
         let updated = if flags & HAS_UPDATED != 0 { Some(take(8)?) } else { None };
-        Some(Block { first, count, created: Timestamp(u64::from_le_bytes(created.try_into().ok()?)), ends, steps, updated, texts: rest })
+        Some(Block {
+            first,
+            count,
+            created: Timestamp(u64::from_le_bytes(created.try_into().ok()?)),
+            ends,
+            steps,
+            updated,
+            texts: rest,
+        })
     }
 
     fn u32_at(list: &[u8], index: usize) -> Option<u32> {
@@ -147,7 +155,9 @@ impl BlockBuilder {
     pub fn has_room(&self, number: u64, created: Timestamp, text_bytes: usize) -> bool {
         const MOST_RECORDS: usize = u16::MAX as usize;
         let count = self.ends.len() / 4;
-        let taken = HEADER_BYTES + self.ends.len() + self.texts.len()
+        let taken = HEADER_BYTES
+            + self.ends.len()
+            + self.texts.len()
             + if self.has_steps || number != self.next { self.steps.len() + 4 } else { 0 }
             + if self.has_updated { self.updated.len() + 8 } else { 0 };
         count == 0
@@ -207,7 +217,10 @@ mod tests {
     fn build(created: u64, entries: &[(u64, u64, &str)]) -> (u64, Vec<u8>) {
         let mut builder = BlockBuilder::default();
         for (number, updated, text) in entries {
-            builder.push(Entry { number: *number, updated: Timestamp(*updated), text: text.as_bytes() }, Timestamp(created));
+            builder.push(
+                Entry { number: *number, updated: Timestamp(*updated), text: text.as_bytes() },
+                Timestamp(created),
+            );
         }
         let (first, value) = builder.finish();
         (first, value.to_vec())
@@ -228,7 +241,11 @@ mod tests {
             let read: Vec<_> = block.iter().map(|entry| entry.unwrap()).collect();
             let written: Vec<_> = entries
                 .iter()
-                .map(|(number, updated, text)| Entry { number: *number, updated: Timestamp(*updated), text: text.as_bytes() })
+                .map(|(number, updated, text)| Entry {
+                    number: *number,
+                    updated: Timestamp(*updated),
+                    text: text.as_bytes(),
+                })
                 .collect();
             assert_eq!(read, written);
             for entry in written {
@@ -247,7 +264,10 @@ mod tests {
         builder.finish();
         builder.push(Entry { number: 20, updated: Timestamp(7), text: b"y" }, Timestamp(7));
         let (first, value) = builder.finish();
-        assert_eq!((first, value), { let (first, value) = build(7, &[(20, 7, "y")]); (first, &value.clone()[..]) });
+        assert_eq!((first, value), {
+            let (first, value) = build(7, &[(20, 7, "y")]);
+            (first, &value.clone()[..])
+        });
     }
 
     #[test]

@@ -30,7 +30,10 @@ fn check_name(what: &str, name: &str) -> Result<(), StoreError> {
         return Err(StoreError::new(StoreErrorKind::Invalid, message));
     }
     if what == "database" && name == SYSTEM_DATABASE {
-        return Err(StoreError::new(StoreErrorKind::Invalid, format!("the '{SYSTEM_DATABASE}' database belongs to the host")));
+        return Err(StoreError::new(
+            StoreErrorKind::Invalid,
+            format!("the '{SYSTEM_DATABASE}' database belongs to the host"),
+        ));
     }
     Ok(())
 }
@@ -130,7 +133,10 @@ fn drop_attribute(tx: &mut Transaction<'_>, name: &TableName, attribute: &str) -
         return Err(StoreError::new(StoreErrorKind::Invalid, message));
     }
     if table.attribute(attribute).is_none() {
-        return Err(StoreError::new(StoreErrorKind::NotFound, format!("attribute '{attribute}' does not exist in {name}")));
+        return Err(StoreError::new(
+            StoreErrorKind::NotFound,
+            format!("attribute '{attribute}' does not exist in {name}"),
+        ));
     }
     table.attributes.retain(|other| other.name != attribute);
     let end = tx.counters(table.id)?.next_number;

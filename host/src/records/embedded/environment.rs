@@ -20,6 +20,11 @@ const LOCK_FILE: &str = "lock";
 const DATA_FILE: &str = "data.mdb";
 /// Written once. A store of another layout is refused, never guessed at.
 const LAYOUT: &[u8] = b"jobhost embedded store, layout 1";
+/// What a read at a random place maps, roughly: the kernel maps neighbours that are in memory as well.
+pub(super) const RANDOM_READ_BYTES: usize = 16 << 10;
+/// By how much more than the bound a scan in order of random keys may keep mapped: it comes back to every page many times,
+/// and mapping it anew each time would cost more than all else.
+const SCATTERED_FACTOR: u64 = 8;
 /// How much may be touched between two looks at what is mapped; a look costs a few microseconds.
 const LOOK_EVERY_BYTES: u64 = 4 << 20;
 
@@ -81,7 +86,11 @@ impl Environment {
                 heed::Error::EnvAlreadyOpened => "; this process has it open already",
                 _ => "",
             };
-            StoreError::caused_by(StoreErrorKind::Unavailable, format!("cannot open the store in {}{hint}", dir.display()), error)
+            StoreError::caused_by(
+                StoreErrorKind::Unavailable,
+                format!("cannot open the store in {}{hint}", dir.display()),
+                error,
+            )
         })?;
         let dbs = databases(&env).map_err(engine)?;
         check_layout(&env, &dbs, dir)?;
@@ -113,20 +122,29 @@ impl Environment {
 
     /// Bytes on disk.
     pub fn size(&self) -> Result<u64, StoreError> {
-        std::fs::metadata(&self.data_file)
-            .map(|metadata| metadata.len())
-            .map_err(|error| StoreError::caused_by(StoreErrorKind::Unavailable, "cannot tell the size of the store", error))
+        std::fs::metadata(&self.data_file).map(|metadata| metadata.len()).map_err(|error| {
+            StoreError::caused_by(StoreErrorKind::Unavailable, "cannot tell the size of the store", error)
+        })
     }
 
     /// Say that about so many bytes of the map were read. Now and then, if more is mapped than was allowed, unmaps it all.
     pub fn touched(&self, bytes: usize) {
+        self.look(bytes, self.mapped_bytes);
+    }
+
+    /// The same for readers that come back to pages in no order.
+    pub fn touched_scattered(&self, bytes: usize) {
+        self.look(bytes, self.mapped_bytes.saturating_mul(SCATTERED_FACTOR));
+    }
+
+    fn look(&self, bytes: usize, bound: u64) {
         let Some(map) = &self.map else { return };
         let bytes = bytes as u64;
         if self.touched.fetch_add(bytes, Ordering::Relaxed) + bytes < LOOK_EVERY_BYTES {
             return;
         }
         self.touched.store(0, Ordering::Relaxed);
-        if file_pages_bytes().is_some_and(|now| now > map.before_open.saturating_add(self.mapped_bytes)) {
+        if file_pages_bytes().is_some_and(|now| now > map.before_open.saturating_add(bound)) {
             map.release();
         }
     }
@@ -135,7 +153,11 @@ impl Environment {
 fn create_private(dir: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
-        StoreError::caused_by(StoreErrorKind::Unavailable, format!("cannot create the data directory {}", dir.display()), error)
+        StoreError::caused_by(
+            StoreErrorKind::Unavailable,
+            format!("cannot create the data directory {}", dir.display()),
+            error,
+        )
     })
 }
 
@@ -143,7 +165,11 @@ fn create_private(dir: &Path) -> Result<(), StoreError> {
 fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK_FILE);
     let failed = |error| {
-        StoreError::caused_by(StoreErrorKind::Unavailable, format!("cannot lock the data directory: {}", path.display()), error)
+        StoreError::caused_by(
+            StoreErrorKind::Unavailable,
+            format!("cannot lock the data directory: {}", path.display()),
+            error,
+        )
     };
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
@@ -158,7 +184,10 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
             };
             return Err(StoreError::new(
                 StoreErrorKind::Unavailable,
-                format!("the data directory {} is in use by {holder}; stop it or choose another data.dir", dir.display()),
+                format!(
+                    "the data directory {} is in use by {holder}; stop it or choose another data.dir",
+                    dir.display()
+                ),
             ));
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -171,7 +200,16 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 
 fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     const NAMES: [&str; 11] = [
-        "meta", "catalogue", "tables", "heap", "primary", "documents", "jobs", "payloads", "checkpoints", "started",
+        "meta",
+        "catalogue",
+        "tables",
+        "heap",
+        "primary",
+        "documents",
+        "jobs",
+        "payloads",
+        "checkpoints",
+        "started",
         "unfinished",
     ];
     let txn = env.write_txn()?;
@@ -225,7 +263,9 @@ pub(super) fn engine(error: heed::Error) -> StoreError {
                 error,
             );
         }
-        heed::Error::Io(io) => matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge),
+        heed::Error::Io(io) => {
+            matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+        }
         _ => false,
     };
     if full {

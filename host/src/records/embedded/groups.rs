@@ -17,7 +17,10 @@ const MANY_COMPARISONS: usize = 4096;
 pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
     let job = group.lease.map(|lease| jobs::leased(tx, lease)).transpose()?;
     if job.is_none() && group.checkpoint.is_some() {
-        return Err(StoreError::new(StoreErrorKind::Invalid, "a checkpoint belongs to a job; the group carries no lease"));
+        return Err(StoreError::new(
+            StoreErrorKind::Invalid,
+            "a checkpoint belongs to a job; the group carries no lease",
+        ));
     }
     let extended = check(tx, &group.writes)?;
     for table in extended {
@@ -90,7 +93,8 @@ fn check(tx: &Transaction<'_>, writes: &[TableWrite]) -> Result<Vec<Table>, Stor
             continue;
         }
         if current.attributes.len() + new.len() > MAX_ATTRIBUTES {
-            let message = format!("table '{}' would have more than the limit of {MAX_ATTRIBUTES} attributes", write.table);
+            let message =
+                format!("table '{}' would have more than the limit of {MAX_ATTRIBUTES} attributes", write.table);
             return Err(StoreError::new(StoreErrorKind::Invalid, message));
         }
         let place = match known {

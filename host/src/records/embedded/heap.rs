@@ -4,14 +4,14 @@
 use heed::{RoTxn, RwTxn};
 
 use super::block::{Block, BlockBuilder, Entry};
-use super::environment::{Database, damaged, engine};
+use super::environment::{Environment, RANDOM_READ_BYTES, damaged, engine};
 use super::keyspace::{heap_key, heap_number};
 use crate::records::Timestamp;
 use crate::records::store::StoreError;
 
 #[derive(Clone, Copy)]
-pub(super) struct Heap {
-    pub db: Database,
+pub(super) struct Heap<'e> {
+    pub environment: &'e Environment,
     pub table: u32,
 }
 
@@ -40,7 +40,7 @@ impl Usage {
     }
 }
 
-impl Heap {
+impl Heap<'_> {
     /// Add records. Numbers ascend and are greater than any in the heap; `created` is not before that of any in it.
     pub fn append<'r>(
         &self,
@@ -63,12 +63,13 @@ impl Heap {
         let (first, value) = builder.finish();
         let key = heap_key(self.table, first);
         usage.add(&key, value.len());
-        self.db.put(txn, &key, value).map_err(engine)
+        self.environment.dbs.heap.put(txn, &key, value).map_err(engine)
     }
 
     /// The block that holds the record of this number, if there is such a record.
     fn block_of<'t>(&self, txn: &'t RoTxn<'_>, number: u64) -> Result<Option<(u64, &'t [u8])>, StoreError> {
-        let found = self.db.get_lower_than_or_equal_to(txn, &heap_key(self.table, number)).map_err(engine)?;
+        let found =
+            self.environment.dbs.heap.get_lower_than_or_equal_to(txn, &heap_key(self.table, number)).map_err(engine)?;
         Ok(found.and_then(|(key, value)| Some((heap_number(self.table, key)?, value))))
     }
 
@@ -93,6 +94,7 @@ impl Heap {
             let (first, value) = self.block_of(txn, number)?.ok_or_else(missing)?;
             old.clear();
             old.extend_from_slice(value);
+            self.environment.touched(RANDOM_READ_BYTES);
             let block = Block::decode(first, &old)?;
             let mut first_kept = None;
             let mut changed = false;
@@ -134,10 +136,9 @@ impl Heap {
             let key = heap_key(self.table, first);
             usage.remove(&key, old.len());
             if first_kept != Some(first) {
-                self.db.delete(txn, &key).map_err(engine)?;
+                self.environment.dbs.heap.delete(txn, &key).map_err(engine)?;
             }
         }
         Ok(())
     }
 }
-

@@ -52,7 +52,10 @@ fn guarded(tx: &Transaction<'_>, id: Uuid, attempt: u32) -> Result<StoredJob, St
     let job = get(&tx.dbs, tx.read(), id)?
         .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("job {id} does not exist")))?;
     if job.row.status.is_final() {
-        return Err(StoreError::new(StoreErrorKind::LeaseLost, format!("job {id} has ended and cannot change any more")));
+        return Err(StoreError::new(
+            StoreErrorKind::LeaseLost,
+            format!("job {id} has ended and cannot change any more"),
+        ));
     }
     if job.row.attempt != attempt {
         let message = format!("attempt {attempt} of job {id} has been replaced by attempt {}", job.row.attempt);

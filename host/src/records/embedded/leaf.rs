@@ -257,7 +257,11 @@ impl LeafBuilder {
     }
 
     /// Give the leaves, in order: each one's first key and its value. Nothing is given if there are no pairs.
-    pub fn finish(&mut self, fill: Fill, mut emit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub fn finish(
+        &mut self,
+        fill: Fill,
+        mut emit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let room = MOST_BYTES - HEADER_BYTES;
         let total = self.pairs.len();
         // The longest pair must still fit behind an even share, or the last leaf would overflow.
@@ -351,7 +355,9 @@ mod tests {
                     new.insert(key.clone(), 999_999);
                 }
                 let mut builder = LeafBuilder::default();
-                builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| panic!()).unwrap();
+                builder
+                    .merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| panic!())
+                    .unwrap();
                 let leaves = finish(&mut builder, Fill::Full);
                 assert_eq!(leaves.len(), 1);
                 let leaf = Leaf::decode(&leaves[0].1).unwrap();
@@ -389,7 +395,9 @@ mod tests {
     fn the_longest_keys_fit() {
         let mut builder = LeafBuilder::default();
         for count in 1..20u8 {
-            let all: Vec<_> = (0..count).map(|number| (vec![number; if number == 5 { 1978 } else { 1979 }], u64::from(number))).collect();
+            let all: Vec<_> = (0..count)
+                .map(|number| (vec![number; if number == 5 { 1978 } else { 1979 }], u64::from(number)))
+                .collect();
             builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
             for fill in [Fill::Full, Fill::Even] {
                 assert_eq!(read(&finish(&mut builder, fill)), all);

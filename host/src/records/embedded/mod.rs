@@ -65,7 +65,10 @@ impl Shared {
         *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = catalogue;
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Environment, &Snapshot<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Environment, &Snapshot<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let snapshot = self.environment.read()?;
         read(&self.environment, &snapshot)
     }
@@ -77,18 +80,15 @@ impl EmbeddedStore {
         let environment = Environment::open(dir, &options)?;
         let (catalogue, reclaims) = {
             let snapshot = environment.read()?;
-            (
-                tables::read_catalogue(&environment.dbs, &snapshot)?,
-                reclaim::unfinished(&environment.dbs, &snapshot)?,
-            )
+            (tables::read_catalogue(&environment.dbs, &snapshot)?, reclaim::unfinished(&environment.dbs, &snapshot)?)
         };
         let shared = Arc::new(Shared { environment, catalogue: RwLock::new(Arc::new(catalogue)), clock, options });
         let (queue, messages) = mpsc::channel(QUEUE_REQUESTS);
-        let writer = Writer { shared: Arc::clone(&shared), messages, reclaims: reclaims.into(), waiting: HashMap::new() };
-        let writer = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || writer.run())
-            .map_err(|error| StoreError::caused_by(StoreErrorKind::Unavailable, "cannot start the store's writer", error))?;
+        let writer =
+            Writer { shared: Arc::clone(&shared), messages, reclaims: reclaims.into(), waiting: HashMap::new() };
+        let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run()).map_err(
+            |error| StoreError::caused_by(StoreErrorKind::Unavailable, "cannot start the store's writer", error),
+        )?;
         let room = Arc::new(Semaphore::new(options.queue_bytes));
         Ok(EmbeddedStore { shared, queue: Some(queue), room, writer: Some(writer) })
     }

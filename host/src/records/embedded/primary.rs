@@ -7,15 +7,15 @@ use std::ops::Bound;
 
 use heed::{RoTxn, RwTxn};
 
-use super::environment::{Database, engine};
+use super::environment::{Environment, RANDOM_READ_BYTES, engine};
 use super::heap::Usage;
 use super::keyspace::{TABLE_BYTES, primary_key, table_of, table_prefix};
 use super::leaf::{Fill, Leaf, LeafBuilder};
 use crate::records::store::StoreError;
 
 #[derive(Clone, Copy)]
-pub(super) struct Primary {
-    pub db: Database,
+pub(super) struct Primary<'e> {
+    pub environment: &'e Environment,
     pub table: u32,
 }
 
@@ -26,16 +26,16 @@ pub(super) struct Proposal<'k> {
     pub number: u64,
 }
 
-impl Primary {
+impl Primary<'_> {
     /// The leaf that a key belongs to: its own key and its value.
     fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<(&'t [u8], &'t [u8])>, StoreError> {
-        let found = self.db.get_lower_than_or_equal_to(txn, key).map_err(engine)?;
+        let found = self.environment.dbs.primary.get_lower_than_or_equal_to(txn, key).map_err(engine)?;
         Ok(found.filter(|(key, _)| table_of(key) == Some(self.table)))
     }
 
     /// The key of the next leaf, without the table's prefix.
     fn fence<'t>(&self, txn: &'t RoTxn<'_>, leaf_key: &[u8]) -> Result<Option<&'t [u8]>, StoreError> {
-        let next = self.db.get_greater_than(txn, leaf_key).map_err(engine)?;
+        let next = self.environment.dbs.primary.get_greater_than(txn, leaf_key).map_err(engine)?;
         Ok(next.filter(|(key, _)| table_of(key) == Some(self.table)).and_then(|(key, _)| key.get(TABLE_BYTES..)))
     }
 
@@ -47,7 +47,12 @@ impl Primary {
     }
 
     /// Numbers of keys that ascend.
-    pub fn numbers<'k>(&self, txn: &RoTxn<'_>, keys: impl Iterator<Item = &'k [u8]>, mut found: impl FnMut(usize, u64)) -> Result<(), StoreError> {
+    pub fn numbers<'k>(
+        &self,
+        txn: &RoTxn<'_>,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<(), StoreError> {
         let mut at: Option<(Leaf<'_>, Option<&[u8]>)> = None;
         for (index, key) in keys.enumerate() {
             let leaf = match at {
@@ -55,6 +60,7 @@ impl Primary {
                 _ => {
                     let Some((leaf_key, value)) = self.leaf_of(txn, &primary_key(self.table, key))? else { continue };
                     let leaf = Leaf::decode(value)?;
+                    self.environment.touched(RANDOM_READ_BYTES);
                     at = Some((leaf, self.fence(txn, leaf_key)?));
                     leaf
                 }
@@ -76,14 +82,20 @@ impl Primary {
     ) -> Result<(), StoreError> {
         let mut builder = LeafBuilder::default();
         let mut old = Vec::new();
-        self.by_leaf(txn, keys, |keys| keys.key, &mut old, |txn, leaf_key, old, offset, keys| {
-            let leaf = if old.is_empty() { Leaf::EMPTY } else { Leaf::decode(old)? };
-            let pairs = keys.iter().map(|proposal| (proposal.key, proposal.number));
-            match builder.merge(&leaf, pairs, |index, number| found(offset + index, number))? {
-                Some(fill) => self.replace(txn, leaf_key, old.len(), &mut builder, fill, usage),
-                None => Ok(()),
-            }
-        })
+        self.by_leaf(
+            txn,
+            keys,
+            |keys| keys.key,
+            &mut old,
+            |txn, leaf_key, old, offset, keys| {
+                let leaf = if old.is_empty() { Leaf::EMPTY } else { Leaf::decode(old)? };
+                let pairs = keys.iter().map(|proposal| (proposal.key, proposal.number));
+                match builder.merge(&leaf, pairs, |index, number| found(offset + index, number))? {
+                    Some(fill) => self.replace(txn, leaf_key, old.len(), &mut builder, fill, usage),
+                    None => Ok(()),
+                }
+            },
+        )
     }
 
     /// Take keys out. They ascend, each once. `found` is told the index of each that was there, and its number.
@@ -96,16 +108,22 @@ impl Primary {
     ) -> Result<(), StoreError> {
         let mut builder = LeafBuilder::default();
         let mut old = Vec::new();
-        self.by_leaf(txn, keys, |key| key, &mut old, |txn, leaf_key, old, offset, keys| {
-            if old.is_empty() {
-                return Ok(());
-            }
-            let leaf = Leaf::decode(old)?;
-            if builder.remove(&leaf, keys.iter().copied(), |index, number| found(offset + index, number))? {
-                self.replace(txn, leaf_key, old.len(), &mut builder, Fill::Even, usage)?;
-            }
-            Ok(())
-        })
+        self.by_leaf(
+            txn,
+            keys,
+            |key| key,
+            &mut old,
+            |txn, leaf_key, old, offset, keys| {
+                if old.is_empty() {
+                    return Ok(());
+                }
+                let leaf = Leaf::decode(old)?;
+                if builder.remove(&leaf, keys.iter().copied(), |index, number| found(offset + index, number))? {
+                    self.replace(txn, leaf_key, old.len(), &mut builder, Fill::Even, usage)?;
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Part the keys by the leaves they belong to: `visit` gets a leaf's own key, a copy of its value (empty if there is no
@@ -127,6 +145,7 @@ impl Primary {
                 Some((key, value)) => {
                     leaf_key.extend_from_slice(key);
                     old.extend_from_slice(value);
+                    self.environment.touched(RANDOM_READ_BYTES);
                 }
                 None => leaf_key.extend_from_slice(&table_prefix(self.table)),
             }
@@ -164,10 +183,10 @@ impl Primary {
             }
             first = false;
             usage.add(&key, value.len());
-            self.db.put(txn, &key, value).map_err(engine)
+            self.environment.dbs.primary.put(txn, &key, value).map_err(engine)
         })?;
         if first {
-            self.db.delete(txn, leaf_key).map_err(engine)?;
+            self.environment.dbs.primary.delete(txn, leaf_key).map_err(engine)?;
         }
         Ok(())
     }
@@ -187,7 +206,7 @@ impl Primary {
             None => table_prefix(table).to_vec(),
         };
         let range: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Unbounded);
-        let leaves = self.db.range(txn, &range).map_err(engine)?;
+        let leaves = self.environment.dbs.primary.range(txn, &range).map_err(engine)?;
         Ok(leaves
             .take_while(move |leaf| leaf.as_ref().map_or(true, |(key, _)| table_of(key) == Some(table)))
             .map(|leaf| leaf.map_err(engine).and_then(|(_, value)| Leaf::decode(value))))

@@ -70,15 +70,8 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim) -> Result<Option<Re
             let freed = free(tx, dbs.heap, *table)? + free(tx, dbs.primary, *table)?;
             (freed > 0).then(|| work.clone())
         }
-        Reclaim::Attribute { id, table, attribute, next, end } => {
-            strip(tx, *table, attribute, *next, *end)?.map(|next| Reclaim::Attribute {
-                id: *id,
-                table: *table,
-                attribute: attribute.clone(),
-                next,
-                end: *end,
-            })
-        }
+        Reclaim::Attribute { id, table, attribute, next, end } => strip(tx, *table, attribute, *next, *end)?
+            .map(|next| Reclaim::Attribute { id: *id, table: *table, attribute: attribute.clone(), next, end: *end }),
     };
     match &left {
         None => dbs.meta.delete(tx.change(), &key(work.id())).map(|_| ()).map_err(engine)?,
@@ -101,15 +94,21 @@ fn free(tx: &mut Transaction<'_>, db: Database, table: u32) -> Result<usize, Sto
 }
 
 /// Take an attribute out of the records of some blocks; gives the number to go on with.
-fn strip(tx: &mut Transaction<'_>, table: u32, attribute: &str, from: u64, end: u64) -> Result<Option<u64>, StoreError> {
-    let heap = Heap { db: tx.dbs.heap, table };
+fn strip(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    attribute: &str,
+    from: u64,
+    end: u64,
+) -> Result<Option<u64>, StoreError> {
+    let heap = Heap { environment: tx.environment, table };
     let start = heap_key(table, from);
     let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Unbounded);
     let mut next = None;
     let mut numbers = Vec::new();
     let name = members::quoted(attribute);
     let finder = memchr::memmem::Finder::new(&name);
-    for (index, entry) in heap.db.range(tx.read(), &bounds).map_err(engine)?.enumerate() {
+    for (index, entry) in tx.dbs.heap.range(tx.read(), &bounds).map_err(engine)?.enumerate() {
         let (key, value) = entry.map_err(engine)?;
         if table_of(key) != Some(table) {
             break;

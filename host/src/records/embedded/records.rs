@@ -97,10 +97,13 @@ pub(super) fn write(
     let mut counters = tx.counters(table)?;
     let base = counters.next_number;
     if base.saturating_add(records.len() as u64) > MAX_NUMBER {
-        return Err(StoreError::new(StoreErrorKind::Full, "the table has counted as many records as it can; copy it into a new one"));
+        return Err(StoreError::new(
+            StoreErrorKind::Full,
+            "the table has counted as many records as it can; copy it into a new one",
+        ));
     }
-    let heap = Heap { db: tx.dbs.heap, table };
-    let primary = Primary { db: tx.dbs.primary, table };
+    let heap = Heap { environment: tx.environment, table };
+    let primary = Primary { environment: tx.environment, table };
     let now = tx.now.max(Timestamp(counters.newest));
     let sorted = Sorted::new(records);
     let mut usage = Usage::default();
@@ -193,7 +196,8 @@ fn fold(records: &[Incoming<'_>], indexes: &[u32], text: &mut Vec<u8>) -> Result
         members::merge(text, text_of(records, *index), &mut merged).map_err(|_| damaged("the text of a record"))?;
         if merged.len() > MAX_RECORD_BYTES {
             let bytes = merged.len();
-            let message = format!("a record would grow to {bytes} bytes, more than the limit of {MAX_RECORD_BYTES} bytes");
+            let message =
+                format!("a record would grow to {bytes} bytes, more than the limit of {MAX_RECORD_BYTES} bytes");
             return Err(StoreError::new(StoreErrorKind::Invalid, message));
         }
         std::mem::swap(text, &mut merged);
@@ -209,13 +213,14 @@ pub(super) fn delete(tx: &mut Transaction<'_>, name: &TableName, keys: &[Key]) -
     let key = |index: usize| encoded.get(index).map_or(&[][..], Vec::as_slice);
     order.sort_by(|a, b| key(*a).cmp(key(*b)));
     order.dedup_by(|a, b| key(*a) == key(*b));
-    let sorted: Vec<&[u8]> = order.iter().map(|index| key(*index)).filter(|key| key.len() <= MAX_ENCODED_BYTES).collect();
+    let sorted: Vec<&[u8]> =
+        order.iter().map(|index| key(*index)).filter(|key| key.len() <= MAX_ENCODED_BYTES).collect();
     order.retain(|index| key(*index).len() <= MAX_ENCODED_BYTES);
 
     let mut usage = Usage::default();
     let mut there = vec![false; keys.len()];
     let mut numbers = Vec::new();
-    Primary { db: tx.dbs.primary, table }.remove(tx.change(), &sorted, &mut usage, |rank, number| {
+    Primary { environment: tx.environment, table }.remove(tx.change(), &sorted, &mut usage, |rank, number| {
         numbers.push(number);
         if let Some(place) = order.get(rank).and_then(|index| there.get_mut(*index)) {
             *place = true;
@@ -225,7 +230,7 @@ pub(super) fn delete(tx: &mut Transaction<'_>, name: &TableName, keys: &[Key]) -
         return Ok(there);
     }
     numbers.sort_unstable();
-    let heap = Heap { db: tx.dbs.heap, table };
+    let heap = Heap { environment: tx.environment, table };
     heap.edit(tx.change(), &numbers, &mut usage, |_, _, _| Ok(Edit::Delete))?;
     let mut counters = tx.counters(table)?;
     counters.records = counters.records.saturating_sub(numbers.len() as u64);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::Shared;
 use super::block::Block;
-use super::environment::{Snapshot, damaged, engine};
+use super::environment::{RANDOM_READ_BYTES, Snapshot, damaged, engine};
 use super::heap::Heap;
 use super::keyspace::{heap_key, heap_number};
 use super::primary::Primary;
@@ -17,9 +17,6 @@ use crate::records::store::{RecordCursor, RecordPage, ScanOrder, StoreError, Sto
 const PAGE_BYTES: usize = 256 << 10;
 /// Records of a page, so that tiny ones do not make it large.
 const PAGE_RECORDS: usize = 16 << 10;
-
-/// What one read at a new place maps: the kernel maps the neighbours as well.
-const FAULT_BYTES: usize = 64 << 10;
 
 pub(super) struct Scan {
     /// Away while a page is read; gone for good when the end was reached or reading was given up half way.
@@ -55,7 +52,6 @@ impl RecordCursor for Scan {
         let Some(mut state) = self.state.take() else { return Ok(None) };
         let read = move || {
             let page = state.page()?;
-            state.shared.environment.touched(page.text.len());
             Ok((state, page))
         };
         let (state, page) = tokio::task::spawn_blocking(read)
@@ -76,62 +72,66 @@ fn is_full(page: &RecordPage) -> bool {
 impl State {
     fn page(&mut self) -> Result<RecordPage, StoreError> {
         let mut page = RecordPage::default();
-        let heap = self.heap();
+        let environment = &self.shared.environment;
+        let heap = Heap { environment, table: self.table };
+        let primary = Primary { environment, table: self.table };
         match &mut self.position {
-            Position::Arrival(next) => arrival(&self.snapshot, heap, next, &mut page)?,
-            Position::Key(_) => self.by_key(&mut page)?,
+            Position::Arrival(next) => {
+                arrival(&self.snapshot, heap, next, &mut page)?;
+                environment.touched(page.text.len());
+            }
+            Position::Key(after) => by_key(&self.snapshot, primary, heap, after, &mut page)?,
         }
         Ok(page)
     }
-
-    fn heap(&self) -> Heap {
-        Heap { db: self.shared.environment.dbs.heap, table: self.table }
-    }
-
-    fn by_key(&mut self, page: &mut RecordPage) -> Result<(), StoreError> {
-        let heap = self.heap();
-        let primary = Primary { db: self.shared.environment.dbs.primary, table: self.table };
-        let Position::Key(after) = &mut self.position else { return Ok(()) };
-        // Keys that ascend with arrival find their record in the block of the one before.
-        let mut block: Option<Block<'_>> = None;
-        let mut last: Option<&[u8]> = None;
-        for leaf in primary.leaves_after(&self.snapshot, after.as_deref())? {
-            for pair in leaf?.pairs() {
-                let (key, number) = pair?;
-                if last.is_none() && after.as_deref().is_some_and(|after| key <= after) {
-                    continue;
-                }
-                let missing = || damaged("a record that the index knows");
-                let there = block.map(|block| block.find(number)).transpose()?.flatten();
-                let (entry, created) = match (there, block) {
-                    (Some(entry), Some(block)) => (entry, block.created),
-                    _ => {
-                        let found = heap.block(&self.snapshot, number)?.ok_or_else(missing)?;
-                        self.shared.environment.touched(FAULT_BYTES);
-                        block = Some(found);
-                        (found.find(number)?.ok_or_else(missing)?, found.created)
-                    }
-                };
-                page.push(entry.text, created, entry.updated);
-                last = Some(key);
-                if is_full(page) {
-                    *after = last.map(<[u8]>::to_vec);
-                    return Ok(());
-                }
-            }
-        }
-        // At the end the next page must be empty, also when nothing more came.
-        if let Some(last) = last {
-            *after = Some(last.to_vec());
-        }
-        Ok(())
-    }
 }
 
-fn arrival(snapshot: &Snapshot<'_>, heap: Heap, next: &mut u64, page: &mut RecordPage) -> Result<(), StoreError> {
+fn by_key(
+    snapshot: &Snapshot<'_>,
+    primary: Primary<'_>,
+    heap: Heap<'_>,
+    after: &mut Option<Vec<u8>>,
+    page: &mut RecordPage,
+) -> Result<(), StoreError> {
+    // Keys that ascend with arrival find their record in the block of the one before.
+    let mut block: Option<Block<'_>> = None;
+    let mut last: Option<&[u8]> = None;
+    for leaf in primary.leaves_after(snapshot, after.as_deref())? {
+        for pair in leaf?.pairs() {
+            let (key, number) = pair?;
+            if last.is_none() && after.as_deref().is_some_and(|after| key <= after) {
+                continue;
+            }
+            let missing = || damaged("a record that the index knows");
+            let there = block.map(|block| block.find(number)).transpose()?.flatten();
+            let (entry, created) = match (there, block) {
+                (Some(entry), Some(block)) => (entry, block.created),
+                _ => {
+                    let found = heap.block(snapshot, number)?.ok_or_else(missing)?;
+                    heap.environment.touched_scattered(RANDOM_READ_BYTES);
+                    block = Some(found);
+                    (found.find(number)?.ok_or_else(missing)?, found.created)
+                }
+            };
+            page.push(entry.text, created, entry.updated);
+            last = Some(key);
+            if is_full(page) {
+                *after = last.map(<[u8]>::to_vec);
+                return Ok(());
+            }
+        }
+    }
+    // At the end the next page must be empty, also when nothing more came.
+    if let Some(last) = last {
+        *after = Some(last.to_vec());
+    }
+    Ok(())
+}
+
+fn arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64, page: &mut RecordPage) -> Result<(), StoreError> {
     let (start, end) = (heap_key(heap.table, *next), heap_key(heap.table, u64::MAX));
     let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
-    for entry in heap.db.range(snapshot, &bounds).map_err(engine)? {
+    for entry in heap.environment.dbs.heap.range(snapshot, &bounds).map_err(engine)? {
         let (key, value) = entry.map_err(engine)?;
         let first = heap_number(heap.table, key).ok_or_else(|| damaged("the key of a block"))?;
         let block = Block::decode(first, value)?;

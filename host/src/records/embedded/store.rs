@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::environment::{Environment, RANDOM_READ_BYTES, Snapshot, damaged};
 use super::heap::Heap;
 use super::primary::Primary;
 use super::scan::Scan;
@@ -96,22 +97,10 @@ impl Store for EmbeddedStore {
     async fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError> {
         let id = self.table_id(table)?;
         if keys.len() <= FEW_RECORDS {
-            return self.shared.read(|environment, snapshot| {
-                fetch(Heap { db: environment.dbs.heap, table: id }, Primary { db: environment.dbs.primary, table: id }, snapshot, keys)
-            });
+            return self.shared.read(|environment, snapshot| fetch(environment, id, snapshot, keys));
         }
         let keys = keys.to_vec();
-        self.read_aside(move |environment, snapshot| {
-            let page = fetch(
-                Heap { db: environment.dbs.heap, table: id },
-                Primary { db: environment.dbs.primary, table: id },
-                snapshot,
-                &keys,
-            );
-            environment.touched(keys.len() * 64 << 10);
-            page
-        })
-        .await
+        self.read_aside(move |environment, snapshot| fetch(environment, id, snapshot, &keys)).await
     }
 
     async fn scan(&self, table: &TableName, order: ScanOrder) -> Result<Box<dyn RecordCursor>, StoreError> {
@@ -137,7 +126,8 @@ impl Store for EmbeddedStore {
     }
 
     async fn jobs_started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError> {
-        self.read_aside(move |environment, snapshot| jobs::started_between(&environment.dbs, snapshot, range, limit)).await
+        self.read_aside(move |environment, snapshot| jobs::started_between(&environment.dbs, snapshot, range, limit))
+            .await
     }
 
     async fn unfinished_jobs(&self) -> Result<Vec<Uuid>, StoreError> {
@@ -146,11 +136,13 @@ impl Store for EmbeddedStore {
 }
 
 fn fetch(
-    heap: Heap,
-    primary: Primary,
-    snapshot: &super::Snapshot<'_>,
+    environment: &Environment,
+    table: u32,
+    snapshot: &Snapshot<'_>,
     keys: &[Key],
 ) -> Result<RecordPage, StoreError> {
+    let heap = Heap { environment, table };
+    let primary = Primary { environment, table };
     let mut page = RecordPage::default();
     let mut encoded = Vec::new();
     for key in keys {
@@ -160,7 +152,8 @@ fn fetch(
             continue;
         }
         let Some(number) = primary.number(snapshot, &encoded)? else { continue };
-        let missing = || super::environment::damaged("a record that the index knows");
+        let missing = || damaged("a record that the index knows");
+        environment.touched(2 * RANDOM_READ_BYTES);
         let block = heap.block(snapshot, number)?.ok_or_else(missing)?;
         let entry = block.find(number)?.ok_or_else(missing)?;
         page.push(entry.text, block.created, entry.updated);

@@ -15,6 +15,7 @@ use crate::records::table::{Catalogue, Table, TableName};
 
 pub(super) struct Transaction<'e> {
     txn: RwTxn<'e>,
+    pub environment: &'e Environment,
     pub dbs: Databases,
     pub now: Timestamp,
     catalogue: Arc<Catalogue>,
@@ -29,6 +30,7 @@ impl<'e> Transaction<'e> {
     pub fn begin(environment: &'e Environment, catalogue: Arc<Catalogue>, now: Timestamp) -> Result<Self, StoreError> {
         Ok(Transaction {
             txn: environment.write()?,
+            environment,
             dbs: environment.dbs,
             now,
             catalogue,

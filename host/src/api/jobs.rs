@@ -1,0 +1,123 @@
+//! `get_job` and `search_jobs_by_start_date`: the rows of jobs in the shape of the Jobs page, with our additions.
+
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::dispatch::Call;
+use super::error::ApiError;
+use super::iso_date;
+use super::reply::Reply;
+use crate::records::Timestamp;
+use crate::records::jobs::{JobRow, JobStatus, StartRange, Tally, Usage};
+use crate::records::query::millis_to_json;
+use crate::records::table::{CREATED_TIME, UPDATED_TIME};
+
+/// Rows that one search gives. More are refused, because a result that ends without a word misleads.
+const MAX_ROWS: usize = 50_000;
+
+/// An array of one row, or of none if there is no such job or it is somebody else's: whoever may not see a job cannot
+/// learn that it exists. A super_user sees all.
+pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let id = match call.envelope.value::<Value>("id")? {
+        None => return Err(ApiError::bad_request("'id' is required")),
+        Some(Value::String(id)) if !id.is_empty() => id,
+        // No job has a number for its id.
+        Some(Value::Number(_)) => return Ok(Reply::Json(b"[]".to_vec())),
+        Some(_) => return Err(ApiError::bad_request("Invalid job ID specified.")),
+    };
+    let Ok(id) = Uuid::parse_str(&id) else { return Ok(Reply::Json(b"[]".to_vec())) };
+    let row = call.state.jobs.job(id).await?;
+    let row = row.filter(|row| call.user.role.is_super_user() || row.user == call.user.username);
+    let rows: Vec<Value> = row.iter().map(|row| Value::Object(render(row))).collect();
+    Reply::json(&rows)
+}
+
+pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let after = moment(call, "from_date", "'from' date, must be in ISO-8601 format (YYYY-MM-DD).")?;
+    let before = moment(call, "to_date", "'to' date, must be in ISO-8601 format (YYYY-MM-DD)")?;
+    if after >= before {
+        return Ok(Reply::Json(b"[]".to_vec()));
+    }
+    let rows = call.state.jobs.started_between(StartRange { after, before }, MAX_ROWS + 1).await?;
+    if rows.len() > MAX_ROWS {
+        return Err(ApiError::bad_request(format!(
+            "More than {MAX_ROWS} jobs started in this range. Bring 'from_date' and 'to_date' closer together."
+        )));
+    }
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            let mut members = render(row);
+            // Here what is not known yet is null; `get_job` leaves it out.
+            for name in ["end_datetime", "message"] {
+                members.entry(name).or_insert(Value::Null);
+            }
+            Value::Object(members)
+        })
+        .collect();
+    Reply::json(&rows)
+}
+
+fn moment(call: &Call<'_>, member: &str, refused: &str) -> Result<Timestamp, ApiError> {
+    let value = call.envelope.value::<Value>(member)?;
+    value.as_ref().and_then(Value::as_str).and_then(iso_date::parse).ok_or_else(|| {
+        ApiError::bad_request(format!("There was an error searching jobs by date: Error: Invalid {refused}"))
+    })
+}
+
+fn render(row: &JobRow) -> Map<String, Value> {
+    let mut members = Map::new();
+    let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    let updated = row.ended.or(row.started).unwrap_or(row.created);
+    put("id", json!(row.id));
+    put("status", json!(row.status));
+    if let Some(message) = &row.message {
+        put("message", message.clone());
+    }
+    if let Some(ended) = row.ended {
+        put("end_datetime", ended.as_millis().into());
+    }
+    put("type", json!(row.operation));
+    // A queued job has not started.
+    put("start_datetime", row.started.map_or(Value::Null, |started| started.as_millis().into()));
+    put("created_datetime", row.created.as_millis().into());
+    put("user", json!(row.user));
+    put("job_body", Value::Null);
+    put(CREATED_TIME, millis_to_json(row.created));
+    put(UPDATED_TIME, millis_to_json(updated));
+    if let Some(started) = row.started {
+        put("start_datetime_converted", converted(started));
+    }
+    if let Some(ended) = row.ended {
+        put("end_datetime_converted", converted(ended));
+    }
+    if let Some(result) = &row.result {
+        put("result", result.clone());
+    }
+    if let Some(error) = &row.error {
+        put("error", error.clone());
+    }
+    if let Some(progress) = &row.progress {
+        put("progress", json!(progress));
+    }
+    let Tally { received, written, skipped } = row.tally;
+    if row.tally != Tally::default() || row.rejected > 0 || row.status == JobStatus::Complete {
+        put("tally", json!({ "received": received, "written": written, "skipped": skipped, "rejected": row.rejected }));
+    }
+    if !row.rejects.is_empty() {
+        put("rejects", json!(row.rejects));
+    }
+    put("attempt", row.attempt.into());
+    if row.usage != Usage::default() {
+        put("usage", json!(row.usage));
+    }
+    put("plugin", json!(row.plugin));
+    members
+}
+
+/// `YYYY-MM-DDTHH:mm:ss.SSSZ`.
+fn converted(time: Timestamp) -> Value {
+    let moment = i64::try_from(time.as_millis()).ok().and_then(DateTime::from_timestamp_millis);
+    moment.map_or(Value::Null, |moment| moment.to_rfc3339_opts(SecondsFormat::Millis, true).into())
+}

@@ -1,0 +1,193 @@
+//! `insert`, `update`, `upsert` and `delete`.
+
+use serde::de::{SeqAccess, Visitor};
+use serde::Deserializer;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::dispatch::{Call, blocking_if};
+use super::error::ApiError;
+use super::names::{self, Problems};
+use super::reply::Reply;
+use super::structure::{existing_table, missing_table};
+use crate::access::Right;
+use crate::records::{Action, Batch, BatchLimits, Key, TableName, TableWrite, WriteGroup};
+
+/// Keys that one `delete` may name.
+const MAX_KEYS: usize = 1_000_000;
+
+pub(super) async fn insert(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (total, written, skipped) = write(call, Action::Insert).await?;
+    Reply::json(&json!({
+        "message": format!("inserted {} of {total} records", written.len()),
+        "inserted_hashes": written,
+        "skipped_hashes": skipped,
+    }))
+}
+
+pub(super) async fn update(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (total, written, skipped) = write(call, Action::Update).await?;
+    Reply::json(&json!({
+        "message": format!("updated {} of {total} records", written.len()),
+        "update_hashes": written,
+        "skipped_hashes": skipped,
+    }))
+}
+
+pub(super) async fn upsert(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let (total, written, _) = write(call, Action::Upsert).await?;
+    Reply::json(&json!({
+        "message": format!("upserted {} of {total} records", written.len()),
+        "upserted_hashes": written,
+    }))
+}
+
+/// Gives the number of records received, and the keys written and skipped.
+async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
+    let mut problems = Problems::default();
+    let name = names::table_name(call.envelope, &mut problems)?;
+    let catalogue = call.state.store.catalogue();
+    if let Some(name) = &name {
+        call.user.role.check_tables(&catalogue, &[(name.clone(), vec![action])])?;
+    }
+    let records = match call.envelope.text("records") {
+        None => {
+            problems.add("'records' is required");
+            None
+        }
+        Some(text) => problems.take(record_lines(text)),
+    };
+    let (Some(name), Some(lines)) = (name, records) else { return Err(problems.into_error()) };
+    let table = catalogue.table(&name).cloned();
+    let table = table.ok_or_else(|| ApiError::bad_request(missing_table(&catalogue, &name)))?;
+
+    let limits = BatchLimits { bytes: usize::MAX, records: usize::MAX, ..BatchLimits::default() };
+    let known = std::sync::Arc::clone(&table);
+    let batch = blocking_if(lines.len(), move || Batch::parse(lines, &known, action, &limits)).await??;
+    call.user.role.check_attributes(&table, action, batch.attributes().iter().map(String::as_str))?;
+    let total = batch.len();
+    if total == 0 {
+        return Ok((0, Vec::new(), Vec::new()));
+    }
+    let writes = vec![TableWrite { table: name, action, batch }];
+    let applied = call.state.store.apply(WriteGroup { writes, ..WriteGroup::default() }).await?;
+    let json = |keys: Vec<Key>| keys.iter().map(Key::to_json).collect();
+    Ok((total, json(applied.written), json(applied.skipped)))
+}
+
+/// The records of a request, one a line, each with the text it came with.
+fn record_lines(records: &str) -> Result<Vec<u8>, String> {
+    if !records.starts_with('[') {
+        return Err("'records' must be an array".to_owned());
+    }
+    let mut lines = Vec::with_capacity(records.len());
+    let visited = serde_json::Deserializer::from_str(records).deserialize_seq(Lines { out: &mut lines });
+    visited.map_err(|error| format!("'records' cannot be read: {error}"))?.map(|()| lines)
+}
+
+struct Lines<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl<'t> Visitor<'t> for Lines<'_> {
+    /// The inner error is about an item that is no record.
+    type Value = Result<(), String>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'t>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut wrong = None;
+        let mut number = 0_usize;
+        while let Some(item) = seq.next_element::<&'t RawValue>()? {
+            let text = item.get();
+            if wrong.is_none() && !text.starts_with('{') {
+                wrong = Some(format!("'records[{number}]' must be of type object"));
+            }
+            let start = self.out.len();
+            self.out.extend_from_slice(text.as_bytes());
+            // A line break can only stand between tokens, where a blank means the same.
+            for byte in self.out.iter_mut().skip(start) {
+                if matches!(*byte, b'\n' | b'\r') {
+                    *byte = b' ';
+                }
+            }
+            self.out.push(b'\n');
+            number += 1;
+        }
+        Ok(wrong.map_or(Ok(()), Err))
+    }
+}
+
+pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let mut problems = Problems::default();
+    let name = names::table_name(call.envelope, &mut problems)?;
+    if let Some(name) = &name {
+        call.user.role.check_table(&call.state.store.catalogue(), name, Right::Delete)?;
+    }
+    let keys = keys(call, &mut problems)?;
+    let (Some(name), Some(keys)) = (name, keys) else { return Err(problems.into_error()) };
+    existing_table(call, &name)?;
+    let (deleted, skipped) = delete_keys(call, &name, keys).await?;
+    let total = deleted.len() + skipped.len();
+    let records = if total == 1 { "record" } else { "records" };
+    Reply::json(&json!({
+        "message": format!("{} of {total} {records} successfully deleted", deleted.len()),
+        "deleted_hashes": deleted,
+        "skipped_hashes": skipped,
+    }))
+}
+
+async fn delete_keys(
+    call: &Call<'_>,
+    table: &TableName,
+    keys: Vec<(Key, Value)>,
+) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
+    let (keys, shown): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
+    let found = if keys.is_empty() { Vec::new() } else { call.state.store.delete(table, keys).await? };
+    let (mut deleted, mut skipped) = (Vec::new(), Vec::new());
+    for (key, found) in shown.into_iter().zip(found) {
+        if found { deleted.push(key) } else { skipped.push(key) }
+    }
+    Ok((deleted, skipped))
+}
+
+/// `ids`, or its synonym `hash_values`, each as a key and as it was sent.
+pub(super) fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
+    let items = match call.envelope.first_of(&["ids", "hash_values"])? {
+        // Harper's sentences name the older synonym, whichever was sent.
+        None | Some((_, Value::Null)) => {
+            problems.add("'hash_values' is required");
+            return Ok(None);
+        }
+        Some((_, Value::Array(items))) if items.len() > MAX_KEYS => {
+            problems.add(format!("'hash_values' must contain at most {MAX_KEYS} items"));
+            return Ok(None);
+        }
+        Some((_, Value::Array(items))) => items,
+        Some(_) => {
+            problems.add("'hash_values' must be an array");
+            return Ok(None);
+        }
+    };
+    let mut keys = Vec::with_capacity(items.len());
+    for item in items {
+        match Key::from_json(&item) {
+            Ok(Some(key)) => keys.push((key, item)),
+            Ok(None) => {
+                problems.add("'hash_values' must be strings or numbers");
+                return Ok(None);
+            }
+            Err(error) => {
+                let sentence = match item {
+                    Value::Bool(_) | Value::Array(_) | Value::Object(_) => "'hash_values' must be strings or numbers".to_owned(),
+                    _ => error.to_string(),
+                };
+                problems.add(sentence);
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(keys))
+}
