@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use jobhost::records::jobs::{JobRow, JobStatus, Lease, Tally};
+use jobhost::records::jobs::{JobRow, Lease, Tally};
 use jobhost::records::{
-    Action, Batch, BatchLimits, CatalogueChange, ScanOrder, Store, SystemClock, TableName, TableWrite, Timestamp, WriteGroup,
+    Action, Batch, BatchLimits, CatalogueChange, ScanOrder, Store, SystemClock, TableName, TableWrite, WriteGroup,
 };
 use uuid::Uuid;
 
@@ -52,7 +52,8 @@ impl Records {
                 Keys::Sequential => write!(text, "{{\"id\":{n}"),
                 Keys::Uuid => {
                     let mut word = || {
-                        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        self.random =
+                            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                         let mixed = (self.random ^ self.random >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
                         mixed ^ mixed >> 29
                     };
@@ -63,7 +64,11 @@ impl Records {
             let _infallible = writeln!(
                 text,
                 ",\"name\":\"Person {n}\",\"email\":\"person{n}@example.com\",\"city\":\"{city}\",\"age\":{},\"score\":{}.{:02},\"active\":{},\"created\":\"2021-03-{:02}T05:06:07.000Z\"}}",
-                18 + n % 70, n % 1000, n % 97, n.is_multiple_of(2), 1 + n % 28,
+                18 + n % 70,
+                n % 1000,
+                n % 97,
+                n.is_multiple_of(2),
+                1 + n % 28,
             );
         }
         Some(text)
@@ -119,9 +124,11 @@ struct Watch {
 
 impl Watch {
     fn start() -> Self {
-        let (stop, anonymous, file, all) = <(Arc<AtomicBool>, Arc<AtomicU64>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
+        let (stop, anonymous, file, all) =
+            <(Arc<AtomicBool>, Arc<AtomicU64>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
         let thread = {
-            let (stop, anonymous, file, all) = (Arc::clone(&stop), Arc::clone(&anonymous), Arc::clone(&file), Arc::clone(&all));
+            let (stop, anonymous, file, all) =
+                (Arc::clone(&stop), Arc::clone(&anonymous), Arc::clone(&file), Arc::clone(&all));
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     anonymous.fetch_max(status("RssAnon"), Ordering::Relaxed);
@@ -148,31 +155,22 @@ impl Watch {
     }
 }
 
-fn job(id: Uuid) -> JobRow {
-    JobRow {
-        id,
-        operation: "csv_file_load".into(),
-        user: "bench".into(),
-        status: JobStatus::InProgress,
-        created: Timestamp(1),
-        started: Some(Timestamp(1)),
-        ended: None,
-        message: None,
-        result: None,
-        error: None,
-        progress: None,
-        tally: Tally::default(),
-        rejected: 0,
-        rejects: Vec::new(),
-        attempt: 1,
-        plugin: "bench@0".into(),
-        plugin_digest: String::new(),
-    }
+fn job(id: Uuid) -> Result<JobRow, Failure> {
+    Ok(serde_json::from_value(serde_json::json!({
+        "id": id, "type": "csv_file_load", "user": "bench", "status": "IN_PROGRESS", "created": 1, "started": 1,
+        "tally": Tally::default(), "rejected": 0, "attempt": 1, "plugin": "bench@0", "plugin_digest": "",
+    }))?)
 }
 
-async fn load(store: &Arc<EmbeddedStore>, name: &TableName, action: Action, mut records: Records, group_bytes: usize) -> Result<Tally, Failure> {
+async fn load(
+    store: &Arc<EmbeddedStore>,
+    name: &TableName,
+    action: Action,
+    mut records: Records,
+    group_bytes: usize,
+) -> Result<Tally, Failure> {
     let id = Uuid::new_v4();
-    store.create_job(job(id), Vec::new()).await?;
+    store.create_job(job(id)?, Vec::new()).await?;
     let lease = Some(Lease { job: id, attempt: 1 });
     let mut group = WriteGroup { lease, ..WriteGroup::default() };
     let mut bytes = 0;
@@ -214,7 +212,11 @@ async fn finish(task: Commit) -> Result<Option<Tally>, Failure> {
 }
 
 fn run(keys: Keys, rows: u64, group_bytes: usize, dir: &Path) -> Result<(), Failure> {
-    println!("{rows} rows, {} keys, groups of {} MiB", if keys == Keys::Uuid { "UUID" } else { "sequential" }, group_bytes >> 20);
+    println!(
+        "{rows} rows, {} keys, groups of {} MiB",
+        if keys == Keys::Uuid { "UUID" } else { "sequential" },
+        group_bytes >> 20
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (bytes, made) = measure(|| {
         let mut records = Records::new(keys, rows);
@@ -230,11 +232,22 @@ fn run(keys: Keys, rows: u64, group_bytes: usize, dir: &Path) -> Result<(), Fail
         schema_defined: false,
         attributes: Vec::new(),
     }))?;
-    for (what, action) in [("load (insert)", Action::Insert), ("load again (all skipped)", Action::Insert), ("upsert all", Action::Upsert)] {
-        let (tally, cost) = measure(|| runtime.block_on(load(&store, &name, action, Records::new(keys, rows), group_bytes)));
+    for (what, action) in [
+        ("load (insert)", Action::Insert),
+        ("load again (all skipped)", Action::Insert),
+        ("upsert all", Action::Upsert),
+    ] {
+        let (tally, cost) =
+            measure(|| runtime.block_on(load(&store, &name, action, Records::new(keys, rows), group_bytes)));
         let tally = tally?;
         report(what, rows, cost, made);
-        println!("{:28} {} written, {} skipped; file {} MB", "", tally.written, tally.skipped, runtime.block_on(store.size())? >> 20);
+        println!(
+            "{:28} {} written, {} skipped; file {} MB",
+            "",
+            tally.written,
+            tally.skipped,
+            runtime.block_on(store.size())? >> 20
+        );
     }
     for (what, order) in [("scan in order of arrival", ScanOrder::Arrival), ("scan in order of keys", ScanOrder::Key)] {
         let (seen, cost) = measure(|| {

@@ -7,11 +7,7 @@ use std::process::Command;
 
 /// The program `jobhost`.
 pub fn program() -> PathBuf {
-    existing(
-        "JOBHOST_BIN",
-        "target/release/jobhost",
-        "cargo build --release --package jobhost",
-    )
+    existing("JOBHOST_BIN", "target/release/jobhost", "cargo build --release --package jobhost")
 }
 
 /// A command that runs the program, with nothing in its environment that would configure it or lead it astray.

@@ -25,10 +25,7 @@ pub enum Login {
 
 impl Login {
     pub fn basic(user: &str, password: &str) -> Self {
-        Login::Basic {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        }
+        Login::Basic { user: user.to_owned(), password: password.to_owned() }
     }
 
     fn header(&self) -> Option<String> {
@@ -90,11 +87,7 @@ impl Client {
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(120)))
             .build();
-        Client {
-            agent: config.into(),
-            url,
-            admin,
-        }
+        Client { agent: config.into(), url, admin }
     }
 
     pub fn url(&self) -> &str {
@@ -113,13 +106,7 @@ impl Client {
 
     #[track_caller]
     pub fn post_as(&self, login: &Login, body: &Value) -> Reply {
-        self.send(
-            login,
-            "POST",
-            "/",
-            Some("application/json"),
-            body.to_string().as_bytes(),
-        )
+        self.send(login, "POST", "/", Some("application/json"), body.to_string().as_bytes())
     }
 
     /// Any request at all.
@@ -157,11 +144,6 @@ impl Client {
         let bytes = body.with_config().limit(MAX_REPLY_BYTES).read_to_vec()?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
-        Ok(Reply {
-            status: parts.status.as_u16(),
-            body,
-            text,
-            headers: parts.headers,
-        })
+        Ok(Reply { status: parts.status.as_u16(), body, text, headers: parts.headers })
     }
 }

@@ -4,14 +4,8 @@
 use serde_json::{Map, Value, json};
 
 /// Members whose value is a moment.
-const TIMES: [&str; 6] = [
-    "__createdtime__",
-    "__updatedtime__",
-    "created_datetime",
-    "start_datetime",
-    "end_datetime",
-    "last_updated_record",
-];
+const TIMES: [&str; 6] =
+    ["__createdtime__", "__updatedtime__", "created_datetime", "start_datetime", "end_datetime", "last_updated_record"];
 /// Members whose value depends on how a store keeps its data.
 const SIZES: [&str; 3] = ["db_size", "table_size", "db_audit_size"];
 /// Keys that a server makes up are above all that anybody counts up to.
@@ -81,9 +75,7 @@ fn members(path: &str, expected: &Map<String, Value>, actual: &Map<String, Value
         }
     }
     let Added::Only(added) = added else { return None };
-    let extra = actual
-        .iter()
-        .find(|(name, _)| !expected.contains_key(*name) && !added.contains(name));
+    let extra = actual.iter().find(|(name, _)| !expected.contains_key(*name) && !added.contains(name));
     extra.map(|(name, value)| format!("{path}.{name}: not expected, got {value}"))
 }
 
@@ -142,14 +134,7 @@ mod tests {
 
     #[test]
     fn numbers_compare_as_numbers_and_only_named_members_may_be_added() {
-        assert_eq!(
-            difference(
-                &json!({"a": 1}),
-                &json!({"a": 1.0, "b": 2}),
-                Added::Only(&["b".to_owned()])
-            ),
-            None
-        );
+        assert_eq!(difference(&json!({"a": 1}), &json!({"a": 1.0, "b": 2}), Added::Only(&["b".to_owned()])), None);
         assert_eq!(difference(&json!({"a": 1}), &json!({"a": 1, "b": 2}), Added::Any), None);
         assert!(difference(&json!({"a": 1}), &json!({"a": 1, "b": 2}), Added::Only(&[])).is_some());
         assert!(difference(&json!([1, 2]), &json!([2, 1]), Added::Only(&[])).is_some());

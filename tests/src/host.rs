@@ -37,19 +37,11 @@ impl Host {
     /// Start a host on a fresh data directory and wait until it accepts connections.
     #[track_caller]
     pub fn start(options: Options) -> Self {
-        let home = tempfile::Builder::new()
-            .prefix("jobhost-test-")
-            .tempdir()
-            .expect("a temporary directory");
+        let home = tempfile::Builder::new().prefix("jobhost-test-").tempdir().expect("a temporary directory");
         std::fs::create_dir(home.path().join("files")).expect("files");
         publish(&home.path().join("plugins"), &options.guests);
         let client = Client::new(String::new(), Login::Nobody);
-        let mut host = Host {
-            options,
-            home,
-            child: None,
-            client,
-        };
+        let mut host = Host { options, home, child: None, client };
         host.launch();
         host
     }
@@ -81,9 +73,7 @@ impl Host {
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         let mut child = self.child.take().expect("a running host");
-        eventually("the host to stop after SIGTERM", || {
-            child.try_wait().expect("the exit status")
-        })
+        eventually("the host to stop after SIGTERM", || child.try_wait().expect("the exit status"))
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -92,9 +82,7 @@ impl Host {
     }
 
     pub fn is_running(&mut self) -> bool {
-        self.child
-            .as_mut()
-            .is_some_and(|child| child.try_wait().expect("the exit status").is_none())
+        self.child.as_mut().is_some_and(|child| child.try_wait().expect("the exit status").is_none())
     }
 
     pub fn data(&self) -> PathBuf {
@@ -127,11 +115,7 @@ impl Host {
         let child = self.child.as_ref().expect("a running host");
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("/proc");
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
-        let kibibytes: u64 = line
-            .split_whitespace()
-            .nth(1)
-            .and_then(|word| word.parse().ok())
-            .expect("a number");
+        let kibibytes: u64 = line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number");
         kibibytes * 1024
     }
 
@@ -175,17 +159,9 @@ impl Host {
 
     #[track_caller]
     fn launch(&mut self) {
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .expect("stderr.log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("stderr.log");
         let mut command = Host::command(&self.options, self.home.path());
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("jobhost starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("jobhost starts");
         let lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
         self.child = Some(child);
         let (send, receive) = mpsc::channel();
@@ -197,15 +173,9 @@ impl Host {
         let url = match receive.recv_timeout(DEADLINE) {
             Ok(line) => match line.strip_prefix("ready ") {
                 Some(url) => url.trim().to_owned(),
-                None => panic!(
-                    "the first line of stdout is not `ready URL` but: {line}\n{}",
-                    self.tail()
-                ),
+                None => panic!("the first line of stdout is not `ready URL` but: {line}\n{}", self.tail()),
             },
-            Err(error) => panic!(
-                "the host did not become ready ({error}); its log ends with\n{}",
-                self.tail()
-            ),
+            Err(error) => panic!("the host did not become ready ({error}); its log ends with\n{}", self.tail()),
         };
         let admin = match &self.options.password {
             Some(password) => Login::basic(ADMIN, password),

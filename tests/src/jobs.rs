@@ -33,9 +33,7 @@ impl Client {
     /// The row of a job once it has ended.
     #[track_caller]
     pub fn job(&self, id: &str) -> Value {
-        self.job_when(id, "its end", |row| {
-            matches!(row["status"].as_str(), Some("COMPLETE" | "ERROR"))
-        })
+        self.job_when(id, "its end", |row| matches!(row["status"].as_str(), Some("COMPLETE" | "ERROR")))
     }
 
     /// The row of a job as soon as it is as wanted.
@@ -65,10 +63,7 @@ impl Client {
     pub fn run_ok(&self, request: &Value) -> String {
         let row = self.run(request);
         assert_eq!(row["status"], "COMPLETE", "{row:#}");
-        row["message"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no message in {row:#}"))
-            .to_owned()
+        row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}")).to_owned()
     }
 
     /// Run a job that must fail, and give its message.
@@ -76,10 +71,7 @@ impl Client {
     pub fn run_error(&self, request: &Value) -> String {
         let row = self.run(request);
         assert_eq!(row["status"], "ERROR", "{row:#}");
-        row["message"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no message in {row:#}"))
-            .to_owned()
+        row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}")).to_owned()
     }
 
     /// What a client is told about a request that must not succeed, be it at once or by the job: status and sentence.
@@ -90,18 +82,9 @@ impl Client {
             let status = reply.status;
             return (status, reply.refused(status));
         }
-        let id = reply.body["job_id"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no job_id in {}", reply.text))
-            .to_owned();
+        let id = reply.body["job_id"].as_str().unwrap_or_else(|| panic!("no job_id in {}", reply.text)).to_owned();
         let row = self.job(&id);
         assert_eq!(row["status"], "ERROR", "{row:#}");
-        (
-            200,
-            row["message"]
-                .as_str()
-                .unwrap_or_else(|| panic!("no message in {row:#}"))
-                .to_owned(),
-        )
+        (200, row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}")).to_owned())
     }
 }

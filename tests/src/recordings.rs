@@ -28,10 +28,8 @@ impl Recording {
     /// All recordings in the order in which they were made.
     pub fn all() -> Vec<Recording> {
         let directory = in_package("recordings/cases");
-        let mut paths: Vec<_> = std::fs::read_dir(directory)
-            .expect("recordings")
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
+        let mut paths: Vec<_> =
+            std::fs::read_dir(directory).expect("recordings").map(|entry| entry.expect("an entry").path()).collect();
         paths.sort();
         paths.iter().map(|path| read(path)).collect()
     }
@@ -44,13 +42,7 @@ impl Recording {
             Some(raw) => raw.to_owned(),
             None => request.to_string(),
         };
-        client.send(
-            &login,
-            &self.method,
-            &self.path,
-            self.content_type.as_deref(),
-            body.as_bytes(),
-        )
+        client.send(&login, &self.method, &self.path, self.content_type.as_deref(), body.as_bytes())
     }
 
     fn login(&self, bearer: &str) -> Login {
@@ -92,25 +84,17 @@ impl Places {
             ("$EXPORTS", exports.display().to_string()),
             ("127.0.0.1:8099", web.to_owned()),
         ];
-        Places {
-            pairs: pairs.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-        }
+        Places { pairs: pairs.map(|(name, value)| (name.to_owned(), value)).to_vec() }
     }
 
     /// Put the places of this machine into a request.
     pub fn fill(&self, value: &Value) -> Value {
-        replace(
-            value,
-            self.pairs.iter().map(|(name, here)| (name.as_str(), here.as_str())),
-        )
+        replace(value, self.pairs.iter().map(|(name, here)| (name.as_str(), here.as_str())))
     }
 
     /// Put the placeholders back into an answer.
     pub fn blank(&self, value: &Value) -> Value {
-        replace(
-            value,
-            self.pairs.iter().map(|(name, here)| (here.as_str(), name.as_str())),
-        )
+        replace(value, self.pairs.iter().map(|(name, here)| (here.as_str(), name.as_str())))
     }
 }
 
@@ -121,9 +105,7 @@ fn replace<'a>(value: &Value, pairs: impl Iterator<Item = (&'a str, &'a str)> + 
         }
         Value::Array(items) => items.iter().map(|item| replace(item, pairs.clone())).collect(),
         Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, item)| (name.clone(), replace(item, pairs.clone())));
+            let members = members.iter().map(|(name, item)| (name.clone(), replace(item, pairs.clone())));
             Value::Object(members.collect())
         }
         other => other.clone(),

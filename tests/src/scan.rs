@@ -38,10 +38,7 @@ fn contains(mut file: File, needle: &[u8]) -> bool {
         while left > 0 {
             let kept = window.len().min(needle.len() - 1);
             window.drain(..window.len() - kept);
-            let read = (&mut file)
-                .take(left.min(CHUNK as u64))
-                .read_to_end(&mut window)
-                .expect("a read");
+            let read = (&mut file).take(left.min(CHUNK as u64)).read_to_end(&mut window).expect("a read");
             if window.windows(needle.len()).any(|bytes| bytes == needle) {
                 return true;
             }
@@ -67,8 +64,7 @@ mod tests {
         std::fs::create_dir(&sub).expect("a directory");
         let file = File::create(sub.join("sparse")).expect("a file");
         file.set_len(1 << 40).expect("a hole");
-        file.write_all_at(b"needle", (1 << 30) + CHUNK as u64 - 3)
-            .expect("a write");
+        file.write_all_at(b"needle", (1 << 30) + CHUNK as u64 - 3).expect("a write");
         std::fs::write(directory.path().join("other"), "hay").expect("a file");
         assert_eq!(files_with(directory.path(), b"needle"), [sub.join("sparse")]);
         assert!(files_with(directory.path(), b"pin").is_empty());

@@ -19,11 +19,7 @@ impl Client {
     #[track_caller]
     pub fn create_typed_table(&self, table: &str, attributes: &[(&str, &str)]) {
         let mut list = vec![json!({"name": "id", "type": "ID", "is_primary_key": true})];
-        list.extend(
-            attributes
-                .iter()
-                .map(|(name, kind)| json!({"name": name, "type": kind})),
-        );
+        list.extend(attributes.iter().map(|(name, kind)| json!({"name": name, "type": kind})));
         let request = json!({
             "operation": "create_table", "database": DATABASE, "table": table, "primary_key": "id", "attributes": list,
         });
@@ -43,9 +39,7 @@ impl Client {
             "operation": "search_by_value", "database": DATABASE, "table": table,
             "attribute": "id", "value": "*", "get_attributes": ["*"],
         });
-        let Value::Array(mut rows) = self.post(&request).ok() else {
-            panic!("rows of {table} are not an array")
-        };
+        let Value::Array(mut rows) = self.post(&request).ok() else { panic!("rows of {table} are not an array") };
         for row in &mut rows {
             let row = row.as_object_mut().expect("a row is an object");
             row.remove("__createdtime__");
@@ -59,8 +53,6 @@ impl Client {
     pub fn count(&self, table: &str) -> u64 {
         let request = json!({"operation": "describe_table", "database": DATABASE, "table": table});
         let description = self.post(&request).ok();
-        description["record_count"]
-            .as_u64()
-            .unwrap_or_else(|| panic!("no record_count in {description}"))
+        description["record_count"].as_u64().unwrap_or_else(|| panic!("no record_count in {description}"))
     }
 }

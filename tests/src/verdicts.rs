@@ -72,20 +72,30 @@ struct NotYet {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Table {
     job_additions: Vec<String>,
-    without_waiting: Vec<String>,
+    awaited_before: BTreeMap<String, String>,
+    stands_for: BTreeMap<String, String>,
+    verdicts: Lists,
+    also: Vec<Also>,
+    before: Vec<Before>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Lists {
     same: Vec<String>,
     better: Vec<Better>,
     not_yet: Vec<NotYet>,
-    also: Vec<Also>,
-    before: Vec<Before>,
 }
 
 #[derive(Debug)]
 pub struct Verdicts {
     /// Members that this project adds to the rows of jobs.
     pub job_additions: Vec<String>,
-    /// Cases whose job is not awaited, because the next ones look at it while it runs.
-    pub without_waiting: Vec<String>,
+    /// Cases whose job is not awaited at once, because the next ones look at it while it runs, and the case before
+    /// which it is.
+    pub awaited_before: BTreeMap<String, String>,
+    /// Identifiers of jobs whose start is not recorded, and the case whose job stands for each.
+    pub stands_for: BTreeMap<String, String>,
     pub also: Vec<Also>,
     pub before: Vec<Before>,
     verdicts: BTreeMap<String, Verdict>,
@@ -101,20 +111,21 @@ impl Verdicts {
             let before = verdicts.insert(case.clone(), verdict);
             assert!(before.is_none(), "verdicts.toml has two verdicts on {case}");
         };
-        for case in table.same {
+        for case in table.verdicts.same {
             enter(case, Verdict::Same);
         }
-        for better in table.better {
+        for better in table.verdicts.better {
             enter(better.case.clone(), Verdict::Better(Box::new(better)));
         }
-        for NotYet { why, cases } in table.not_yet {
+        for NotYet { why, cases } in table.verdicts.not_yet {
             for case in cases {
                 enter(case, Verdict::NotYet(why.clone()));
             }
         }
         Verdicts {
             job_additions: table.job_additions,
-            without_waiting: table.without_waiting,
+            awaited_before: table.awaited_before,
+            stands_for: table.stands_for,
             also: table.also,
             before: table.before,
             verdicts,
@@ -122,21 +133,16 @@ impl Verdicts {
     }
 
     pub fn of(&self, case: &str) -> &Verdict {
-        self.verdicts
-            .get(case)
-            .unwrap_or_else(|| panic!("verdicts.toml has no verdict on {case}"))
+        self.verdicts.get(case).unwrap_or_else(|| panic!("verdicts.toml has no verdict on {case}"))
     }
 
     pub fn cases(&self) -> impl Iterator<Item = &str> {
-        let named = self
-            .also
-            .iter()
-            .map(|also| &also.case)
-            .chain(self.before.iter().map(|before| &before.case));
+        let named = self.also.iter().map(|also| &also.case).chain(self.before.iter().map(|before| &before.case));
         self.verdicts
             .keys()
             .chain(named)
-            .chain(&self.without_waiting)
+            .chain(self.awaited_before.keys())
+            .chain(self.awaited_before.values())
             .map(String::as_str)
     }
 }
@@ -144,7 +150,5 @@ impl Verdicts {
 /// JSON in a TOML string: TOML has no null.
 fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|error| serde::de::Error::custom(format!("{error} in {text}")))
+    serde_json::from_str(&text).map(Some).map_err(|error| serde::de::Error::custom(format!("{error} in {text}")))
 }

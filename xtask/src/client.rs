@@ -20,10 +20,7 @@ impl Client {
     /// `url` is the host's, as its ready line says it.
     pub fn new(url: &str, username: &str, password: &str) -> Self {
         // Loopback only: a proxy of the environment must not see it. An error's body is wanted as it is.
-        let agent = ureq::Agent::config_builder()
-            .proxy(None)
-            .http_status_as_error(false)
-            .timeout_global(Some(LIMIT));
+        let agent = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).timeout_global(Some(LIMIT));
         let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
         Self {
             agent: agent.build().new_agent(),
@@ -38,20 +35,14 @@ impl Client {
         if status == 200 {
             return Ok(reply);
         }
-        Err(Failure::new(format!(
-            "{} was answered {status}: {reply}",
-            name(request)
-        )))
+        Err(Failure::new(format!("{} was answered {status}: {reply}", name(request))))
     }
 
     /// Sends one operation and returns status and body.
     pub fn exchange(&self, request: &Value) -> Result<(u16, Value)> {
         let sending = || format!("cannot send {} to {}", name(request), self.url);
         let post = self.agent.post(&self.url).header("authorization", &self.authorization);
-        let mut response = post
-            .content_type("application/json")
-            .send(request.to_string())
-            .doing(sending)?;
+        let mut response = post.content_type("application/json").send(request.to_string()).doing(sending)?;
         let text = response.body_mut().read_to_string().doing(sending)?;
         let reply = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok((response.status().as_u16(), reply))
@@ -59,8 +50,5 @@ impl Client {
 }
 
 fn name(request: &Value) -> &str {
-    request
-        .get("operation")
-        .and_then(Value::as_str)
-        .unwrap_or("a request without operation")
+    request.get("operation").and_then(Value::as_str).unwrap_or("a request without operation")
 }

@@ -24,25 +24,15 @@ pub fn target() -> PathBuf {
 
 /// The workspaces that are built for wasm, those that exist.
 pub fn workspaces() -> Vec<PathBuf> {
-    let folders = [
-        repository::root().join("plugins"),
-        repository::root().join("tests").join("guests"),
-    ];
-    folders
-        .into_iter()
-        .filter(|folder| folder.join("Cargo.toml").exists())
-        .collect()
+    let folders = [repository::root().join("plugins"), repository::root().join("tests").join("guests")];
+    folders.into_iter().filter(|folder| folder.join("Cargo.toml").exists()).collect()
 }
 
 /// Builds all components.
 pub fn build(toolchain: &Toolchain) -> Result<()> {
     let plugins = repository::root().join("plugins");
     for workspace in workspaces() {
-        let laid = if workspace == plugins {
-            repository::built_plugins()
-        } else {
-            repository::built_guests()
-        };
+        let laid = if workspace == plugins { repository::built_plugins() } else { repository::built_guests() };
         build_workspace(toolchain, &workspace, &laid)?;
     }
     Ok(())
@@ -51,11 +41,9 @@ pub fn build(toolchain: &Toolchain) -> Result<()> {
 fn build_workspace(toolchain: &Toolchain, workspace: &Path, laid: &Path) -> Result<()> {
     let components = components(workspace)?;
     if components.is_empty() {
-        return Err(
-            Failure::new(format!("{} has no component", workspace.display())).remedy(
-                "give a package crate-type = [\"cdylib\"], or `component = true` under [package.metadata.jobhost]",
-            ),
-        );
+        return Err(Failure::new(format!("{} has no component", workspace.display())).remedy(
+            "give a package crate-type = [\"cdylib\"], or `component = true` under [package.metadata.jobhost]",
+        ));
     }
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace).env("CARGO_TARGET_DIR", target());
@@ -69,10 +57,7 @@ fn build_workspace(toolchain: &Toolchain, workspace: &Path, laid: &Path) -> Resu
     let mut names = BTreeSet::new();
     for component in &components {
         let name = format!("{}.wasm", component.package);
-        lay(
-            &target().join(TARGET).join("release").join(&component.file),
-            &laid.join(&name),
-        )?;
+        lay(&target().join(TARGET).join("release").join(&component.file), &laid.join(&name))?;
         names.insert(name);
     }
     sweep(laid, &names)
@@ -81,16 +66,10 @@ fn build_workspace(toolchain: &Toolchain, workspace: &Path, laid: &Path) -> Resu
 /// The components of a workspace, as cargo knows them.
 fn components(workspace: &Path) -> Result<Vec<Component>> {
     let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(workspace)
-        .args(["metadata", "--no-deps", "--format-version", "1"]);
+    cargo.current_dir(workspace).args(["metadata", "--no-deps", "--format-version", "1"]);
     let metadata: Value = serde_json::from_str(&process::capture(&mut cargo)?)
         .doing(|| format!("cargo metadata of {} is no JSON", workspace.display()))?;
-    let packages = metadata
-        .get("packages")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let packages = metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default();
     Ok(packages.iter().filter_map(component).collect())
 }
 
@@ -98,10 +77,7 @@ fn components(workspace: &Path) -> Result<Vec<Component>> {
 fn component(package: &Value) -> Option<Component> {
     let says = package.pointer("/metadata/jobhost/component").and_then(Value::as_bool);
     let has = |target: &Value, kind: &str| {
-        target
-            .get("crate_types")
-            .and_then(Value::as_array)
-            .is_some_and(|types| types.iter().any(|t| t == kind))
+        target.get("crate_types").and_then(Value::as_array).is_some_and(|types| types.iter().any(|t| t == kind))
     };
     let targets = package.get("targets")?.as_array()?;
     let target = match (says, targets.iter().find(|target| has(target, "cdylib"))) {
@@ -109,23 +85,13 @@ fn component(package: &Value) -> Option<Component> {
         (_, Some(library)) => library,
         // A component may be a program, too.
         (Some(true), None) => targets.iter().find(|target| {
-            has(target, "bin")
-                && target
-                    .get("kind")
-                    .is_some_and(|kind| kind == &serde_json::json!(["bin"]))
+            has(target, "bin") && target.get("kind").is_some_and(|kind| kind == &serde_json::json!(["bin"]))
         })?,
     };
     let package = package.get("name")?.as_str()?.to_owned();
     let name = target.get("name")?.as_str()?;
-    let stem = if has(target, "cdylib") {
-        name.replace('-', "_")
-    } else {
-        name.to_owned()
-    };
-    Some(Component {
-        package,
-        file: format!("{stem}.wasm"),
-    })
+    let stem = if has(target, "cdylib") { name.replace('-', "_") } else { name.to_owned() };
+    Some(Component { package, file: format!("{stem}.wasm") })
 }
 
 /// Copies a component by rename, if it differs from the one that lies there.
@@ -138,21 +104,13 @@ fn lay(built: &Path, laid: &Path) -> Result<()> {
     fs::write(&part, &bytes)
         .and_then(|()| fs::rename(&part, laid))
         .doing(|| format!("cannot write {}", laid.display()))?;
-    println!(
-        "built {} ({} KiB)",
-        laid.strip_prefix(repository::root()).unwrap_or(laid).display(),
-        bytes.len() / 1024
-    );
+    println!("built {} ({} KiB)", laid.strip_prefix(repository::root()).unwrap_or(laid).display(), bytes.len() / 1024);
     Ok(())
 }
 
 /// Takes away components whose package is gone: the host would still serve them.
 fn sweep(laid: &Path, names: &BTreeSet<String>) -> Result<()> {
-    for entry in laid
-        .read_dir()
-        .doing(|| format!("cannot read {}", laid.display()))?
-        .flatten()
-    {
+    for entry in laid.read_dir().doing(|| format!("cannot read {}", laid.display()))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".wasm") && !names.contains(&name) {
             fs::remove_file(entry.path()).doing(|| format!("cannot remove {}", entry.path().display()))?;

@@ -17,12 +17,7 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
     pub fn new(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: sentence.into(),
-            detail: None,
-            remedy: None,
-            source: None,
-        }
+        Self { sentence: sentence.into(), detail: None, remedy: None, source: None }
     }
 
     /// Text that helps to see why, such as the last lines of a log.
@@ -85,13 +80,7 @@ mod tests {
     #[test]
     fn says_sentence_cause_detail_and_remedy_in_this_order() {
         let error = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
-        let failure = Failure::new("cannot read a.csv")
-            .because(error)
-            .detail("tail\n")
-            .remedy("make it");
-        assert_eq!(
-            failure.to_string(),
-            "cannot read a.csv: no such file\ntail\nWhat to do: make it"
-        );
+        let failure = Failure::new("cannot read a.csv").because(error).detail("tail\n").remedy("make it");
+        assert_eq!(failure.to_string(), "cannot read a.csv: no such file\ntail\nWhat to do: make it");
     }
 }

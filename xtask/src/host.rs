@@ -42,24 +42,13 @@ impl Host {
             command.env_remove(name);
         }
         // A group of its own: Ctrl-C at the terminal reaches this program alone, which then stops the host in order.
-        command
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .process_group(0);
+        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
         let mut child = command.spawn().map_err(|error| {
             let sentence = format!("cannot start {}", binary.display());
-            Failure::new(sentence)
-                .because(error)
-                .remedy("build it: cargo build --release --package jobhost")
+            Failure::new(sentence).because(error).remedy("build it: cargo build --release --package jobhost")
         })?;
         let ready = ready_line(&mut child);
-        let mut host = Self {
-            child,
-            url: String::new(),
-            folder: folder.to_path_buf(),
-        };
+        let mut host = Self { child, url: String::new(), folder: folder.to_path_buf() };
         match ready.recv_timeout(READY) {
             Ok(url) => host.url = url,
             Err(mpsc::RecvTimeoutError::Timeout) => {
@@ -100,10 +89,7 @@ impl Host {
         let path = self.folder.join("host.log");
         let log = fs::read(&path).unwrap_or_default();
         let log = process::tail(&String::from_utf8_lossy(&log));
-        failure.detail(format!(
-            "--- the host's log ends with ({}) ---\n{log}\n---",
-            path.display()
-        ))
+        failure.detail(format!("--- the host's log ends with ({}) ---\n{log}\n---", path.display()))
     }
 
     /// Whether it has ended by itself.

@@ -26,18 +26,12 @@ pub fn check() -> Result<()> {
         println!("the links of {} documents lead somewhere", documents.len());
         return Ok(());
     }
-    Err(Failure::new("some links lead nowhere")
-        .detail(broken.join("\n"))
-        .remedy("mend the link or what it names"))
+    Err(Failure::new("some links lead nowhere").detail(broken.join("\n")).remedy("mend the link or what it names"))
 }
 
 fn documents(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in folder
-        .read_dir()
-        .doing(|| format!("cannot read {}", folder.display()))?
-        .flatten()
-    {
+    for entry in folder.read_dir().doing(|| format!("cannot read {}", folder.display()))?.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             if !SKIPPED.iter().any(|skipped| name == *skipped) {
@@ -86,11 +80,7 @@ fn problem(document: &Path, link: &str) -> Option<String> {
         return None;
     }
     let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-    let path = if file.is_empty() {
-        document.to_path_buf()
-    } else {
-        document.parent()?.join(file)
-    };
+    let path = if file.is_empty() { document.to_path_buf() } else { document.parent()?.join(file) };
     if !path.exists() {
         return Some("there is no such file".to_owned());
     }
@@ -105,10 +95,7 @@ fn problem(document: &Path, link: &str) -> Option<String> {
 /// A heading's anchor as forges make it.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
-    text.chars()
-        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
-        .map(|c| if c == ' ' { '-' } else { c })
-        .collect()
+    text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -118,10 +105,7 @@ mod tests {
     #[test]
     fn finds_links_outside_code_only() {
         let text = "a [b](c.md) and [d](e.md#f \"title\")\n```\n[g](h.md)\n```\n`[i](j.md)` [k](l.md)\n";
-        let found: Vec<String> = links(text)
-            .into_iter()
-            .map(|(line, link)| format!("{line}:{link}"))
-            .collect();
+        let found: Vec<String> = links(text).into_iter().map(|(line, link)| format!("{line}:{link}")).collect();
         assert_eq!(found, ["1:c.md", "1:e.md#f", "5:l.md"]);
     }
 

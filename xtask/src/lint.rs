@@ -11,17 +11,9 @@ const CARGO_DENY: &str = "0.20.2";
 const ADVISORIES: Duration = Duration::from_secs(180);
 
 pub fn formatting() -> Result<()> {
-    process::run(
-        Command::new("cargo")
-            .current_dir(repository::root())
-            .args(["fmt", "--all", "--check"]),
-    )?;
+    process::run(Command::new("cargo").current_dir(repository::root()).args(["fmt", "--all", "--check"]))?;
     for workspace in components::workspaces() {
-        process::run(
-            Command::new("cargo")
-                .current_dir(workspace)
-                .args(["fmt", "--all", "--check"]),
-        )?;
+        process::run(Command::new("cargo").current_dir(workspace).args(["fmt", "--all", "--check"]))?;
     }
     Ok(())
 }
@@ -29,15 +21,11 @@ pub fn formatting() -> Result<()> {
 /// The host side in the release profile: build scripts and macros are then shared with the build that follows.
 pub fn host() -> Result<()> {
     let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(repository::root())
-        .args(["clippy", "--quiet", "--release", "--workspace", "--exclude", "xtask"]);
+    cargo.current_dir(repository::root()).args(["clippy", "--quiet", "--release", "--workspace", "--exclude", "xtask"]);
     process::run(cargo.args(["--all-targets", "--", "-D", "warnings"]))?;
     // In the profile that it runs in.
     let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(repository::root())
-        .args(["clippy", "--quiet", "--package", "xtask"]);
+    cargo.current_dir(repository::root()).args(["clippy", "--quiet", "--package", "xtask"]);
     process::run(cargo.args(["--all-targets", "--", "-D", "warnings"]))
 }
 
@@ -45,18 +33,8 @@ pub fn host() -> Result<()> {
 pub fn guests() -> Result<()> {
     for workspace in components::workspaces() {
         let mut cargo = Command::new("cargo");
-        cargo
-            .current_dir(workspace)
-            .env("CARGO_TARGET_DIR", components::target());
-        process::run(cargo.args([
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]))?;
+        cargo.current_dir(workspace).env("CARGO_TARGET_DIR", components::target());
+        process::run(cargo.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     }
     Ok(())
 }

@@ -19,15 +19,8 @@ pub fn shown(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     for argument in command.get_args() {
         let text = argument.to_string_lossy();
-        let plain = !text.is_empty()
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
-        words.push(if plain {
-            text.into_owned()
-        } else {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        });
+        let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
+        words.push(if plain { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) });
     }
     words.join(" ")
 }
@@ -41,23 +34,13 @@ pub fn tail(text: &str) -> String {
 
 /// Runs a program whose output goes straight to the terminal.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .doing(|| format!("cannot start `{}`", shown(command)))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(ended(command, status))
-    }
+    let status = command.stdin(Stdio::null()).status().doing(|| format!("cannot start `{}`", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(ended(command, status)) }
 }
 
 /// Runs a program and returns what it wrote to standard output.
 pub fn capture(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .doing(|| format!("cannot start `{}`", shown(command)))?;
+    let output = command.stdin(Stdio::null()).output().doing(|| format!("cannot start `{}`", shown(command)))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -70,12 +53,7 @@ pub fn capture(command: &mut Command) -> Result<String> {
 pub fn bounded(command: &mut Command, limit: Duration) -> Result<String> {
     let mut log = tempfile::tempfile().doing(|| "cannot make a temporary file".to_owned())?;
     let writer = |log: &File| log.try_clone().doing(|| "cannot share a temporary file".to_owned());
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(writer(&log)?)
-        .stderr(writer(&log)?)
-        .process_group(0)
-        .spawn();
+    let child = command.stdin(Stdio::null()).stdout(writer(&log)?).stderr(writer(&log)?).process_group(0).spawn();
     let mut child = child.doing(|| format!("cannot start `{}`", shown(command)))?;
     let ended_in_time = wait(&mut child, limit);
     if !matches!(ended_in_time, Ok(Some(_))) {
@@ -83,16 +61,15 @@ pub fn bounded(command: &mut Command, limit: Duration) -> Result<String> {
         child.wait().doing(|| format!("cannot wait for `{}`", shown(command)))?;
     }
     let mut said = Vec::new();
-    log.rewind()
-        .and_then(|()| log.read_to_end(&mut said))
-        .doing(|| "cannot read a temporary file".to_owned())?;
+    log.rewind().and_then(|()| log.read_to_end(&mut said)).doing(|| "cannot read a temporary file".to_owned())?;
     let said = String::from_utf8_lossy(&said).into_owned();
     match ended_in_time? {
         Some(status) if status.success() => Ok(said),
         Some(status) => Err(ended(command, status).detail(tail(&said))),
-        None => Err(
-            Failure::new(format!("`{}` was not done after {} s", shown(command), limit.as_secs())).detail(tail(&said)),
-        ),
+        None => {
+            Err(Failure::new(format!("`{}` was not done after {} s", shown(command), limit.as_secs()))
+                .detail(tail(&said)))
+        }
     }
 }
 
@@ -144,9 +121,7 @@ mod tests {
     fn a_program_that_hangs_is_ended_with_its_children() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo started; sleep 600 & wait"]);
-        let failure = bounded(&mut command, Duration::from_millis(300))
-            .unwrap_err()
-            .to_string();
+        let failure = bounded(&mut command, Duration::from_millis(300)).unwrap_err().to_string();
         assert!(failure.contains("was not done after"), "{failure}");
     }
 
@@ -155,10 +130,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo the reason >&2; exit 3"]);
         let failure = capture(&mut command).unwrap_err().to_string();
-        assert!(
-            failure.contains("exit status: 3") && failure.contains("the reason"),
-            "{failure}"
-        );
+        assert!(failure.contains("exit status: 3") && failure.contains("the reason"), "{failure}");
     }
 
     #[test]

@@ -34,20 +34,13 @@ pub fn run() -> Result<()> {
 /// The program and its tests in one go: the tests give some shared dependencies more features, and the program
 /// by itself would be compiled once more without them.
 fn build() -> Result<()> {
-    process::run(
-        cargo()
-            .args(["build", "--quiet", "--release"])
-            .args(SELECTED)
-            .args(["--bins", "--lib", "--tests"]),
-    )
+    process::run(cargo().args(["build", "--quiet", "--release"]).args(SELECTED).args(["--bins", "--lib", "--tests"]))
 }
 
 fn host_tests() -> Result<()> {
     let mut cargo = cargo();
     cargo.args(["test", "--release"]).args(SELECTED).arg("--no-fail-fast");
-    cargo
-        .env("JOBHOST_BIN", repository::host_binary())
-        .env("JOBHOST_PLUGINS", repository::built_plugins());
+    cargo.env("JOBHOST_BIN", repository::host_binary()).env("JOBHOST_PLUGINS", repository::built_plugins());
     process::run(cargo.env("JOBHOST_GUESTS", repository::built_guests()))
 }
 
@@ -55,9 +48,7 @@ fn host_tests() -> Result<()> {
 fn guest_tests() -> Result<()> {
     for workspace in components::workspaces() {
         let mut cargo = Command::new("cargo");
-        cargo
-            .current_dir(workspace)
-            .env("CARGO_TARGET_DIR", components::target());
+        cargo.current_dir(workspace).env("CARGO_TARGET_DIR", components::target());
         process::run(cargo.args(["test", "--workspace", "--no-fail-fast"]))?;
     }
     Ok(())
@@ -84,11 +75,7 @@ impl Steps {
         let started = Instant::now();
         let result = work();
         let took = started.elapsed();
-        println!(
-            "=== {name}: {} after {:.1} s",
-            if result.is_ok() { "done" } else { "FAILED" },
-            took.as_secs_f64()
-        );
+        println!("=== {name}: {} after {:.1} s", if result.is_ok() { "done" } else { "FAILED" }, took.as_secs_f64());
         self.done.push((name, took));
         result
     }

@@ -12,17 +12,7 @@ pub fn cargo_program(package: &str, version: &str) -> Result<PathBuf> {
     let folder = installed(&format!("{package}-{version}"), |folder| {
         println!("installing {package} {version} (a few minutes, once)");
         let mut cargo = Command::new("cargo");
-        cargo
-            .args([
-                "install",
-                "--quiet",
-                "--locked",
-                package,
-                "--version",
-                version,
-                "--root",
-            ])
-            .arg(folder);
+        cargo.args(["install", "--quiet", "--locked", package, "--version", version, "--root"]).arg(folder);
         // Not below the repository: its cargo configuration and lock file are for its own programs.
         process::run(cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR"))
     })?;
@@ -44,9 +34,7 @@ fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<Pa
     match fs::rename(&built, &folder) {
         Ok(()) => Ok(folder),
         // Another run was quicker.
-        Err(_) if folder.exists() => fs::remove_dir_all(&built)
-            .map(|()| folder)
-            .doing(|| "cannot tidy up".to_owned()),
+        Err(_) if folder.exists() => fs::remove_dir_all(&built).map(|()| folder).doing(|| "cannot tidy up".to_owned()),
         Err(error) => Err(Failure::new(format!("cannot make {}", folder.display())).because(error)),
     }
 }

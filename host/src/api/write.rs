@@ -15,6 +15,7 @@ use crate::records::{Action, Batch, BatchLimits, Key, TableName, TableWrite, Wri
 
 /// Keys that one `delete` may name.
 const MAX_KEYS: usize = 1_000_000;
+const LOST_KEY: &str = "Invalid hash value: 'null' is not a valid hash attribute value, check log for more info";
 
 pub(super) async fn insert(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (total, written, skipped) = write(call, Action::Insert).await?;
@@ -61,10 +62,15 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     let table = catalogue.table(&name).cloned();
     let table = table.ok_or_else(|| ApiError::bad_request(missing_table(&catalogue, &name)))?;
 
+    // A client written in JavaScript that lost a key sends this; Harper refuses it, and so do we.
+    let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
     let limits = BatchLimits { bytes: usize::MAX, records: usize::MAX, ..BatchLimits::default() };
     let known = std::sync::Arc::clone(&table);
     let batch = blocking_if(lines.len(), move || Batch::parse(lines, &known, action, &limits)).await??;
     call.user.role.check_attributes(&table, action, batch.attributes().iter().map(String::as_str))?;
+    if may_have_lost_a_key && batch.iter().any(|(key, _)| matches!(key, Key::String(text) if *text == *"null")) {
+        return Err(ApiError::bad_request(LOST_KEY));
+    }
     let total = batch.len();
     if total == 0 {
         return Ok((0, Vec::new(), Vec::new()));

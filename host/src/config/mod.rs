@@ -210,6 +210,13 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_shows_the_defaults() {
+        let page = include_str!("../../../docs/configuration.md");
+        let shown = show(&gather(&Sources::default()).unwrap());
+        assert!(page.contains(&shown), "docs/configuration.md must contain what `jobhost config` prints");
+    }
+
+    #[test]
     fn what_is_shown_can_be_read_again_and_hides_secrets() {
         let sources = Sources { flags: vec!["admin.password=hunter2".to_owned()], ..Sources::default() };
         let shown = show(&gather(&sources).unwrap());

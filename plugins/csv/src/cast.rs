@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use jobhost_batch::JsonBuffer;
+use jobhost_batch::{BLOCK, Block, JsonWriter};
 
 use crate::{date, json_cell, number};
 
@@ -74,14 +74,56 @@ fn number_or_date(cell: &[u8]) -> Value {
     date::with_zone(cell).map_or(Value::Text, Value::Date)
 }
 
-/// Write the value of the cell `source[range]` as JSON.
-#[inline]
-pub(crate) fn write(json: &mut JsonBuffer, source: &[u8], range: Range<usize>, parse_json: bool) {
+/// How the first byte of a cell decides where to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Nothing but text begins so.
+    Text,
+    /// A digit or a minus sign.
+    Digit,
+    Other,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Text; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'0'..=b'9' | b'-' => Class::Digit,
+            b'+' | b'.' | b'\t'..=b'\r' | b' ' | 0xc2 | 0xe1..=0xe3 | 0xef => Class::Other,
+            b't' | b'f' | b'T' | b'F' | b'n' | b'N' | b'u' | b'{' | b'[' => Class::Other,
+            _ => Class::Text,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// Write the value of the cell `source[range]` as JSON. What most cells are, short texts and plain numbers, is told from
+/// one block, without a loop; everything else goes the general way.
+#[inline(always)]
+pub(crate) fn write(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>, parse_json: bool) {
+    let length = range.len();
+    let block = Block::at(source, range.start);
+    let class = match length {
+        0 => Class::Text,
+        _ => CLASSES.get(usize::from(block.first())).copied().unwrap_or(Class::Other),
+    };
+    match class {
+        Class::Text if length > BLOCK || !json.short_string(block, length) => json.string(source, range),
+        Class::Text => {}
+        Class::Digit if length <= BLOCK && number::is_canonical_block(block, length) => json.block(block, length),
+        Class::Digit | Class::Other => write_other(json, source, range, parse_json),
+    }
+}
+
+#[inline(never)]
+fn write_other(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>, parse_json: bool) {
     let cell = source.get(range.clone()).unwrap_or_default();
     let value = if parse_json { cast_with_json(cell) } else { cast(cell) };
     match value {
-        Value::Text => json.string_at(source, range),
-        Value::Digits => json.raw_at(source, range),
+        Value::Text => json.string(source, range),
+        Value::Digits => json.raw(source, range),
         Value::Null => json.null(),
         Value::Boolean(value) => json.boolean(value),
         Value::Number(number) => json.number(number),
@@ -89,7 +131,7 @@ pub(crate) fn write(json: &mut JsonBuffer, source: &[u8], range: Range<usize>, p
         Value::Date(instant) => date::write(json, instant),
         Value::MaybeJson => {
             if !json_cell::write(json, cell) {
-                json.string_at(source, range);
+                json.string(source, range);
             }
         }
     }

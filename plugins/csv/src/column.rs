@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jobhost_batch::JsonBuffer;
+use jobhost_batch::JsonWriter;
 
 use crate::error::CellError;
 use crate::{cast, date, number};
@@ -48,10 +48,10 @@ impl ColumnType {
     }
 
     /// Write the cell `source[range]` of the column `attribute` as JSON. `parse_json` concerns `Any` alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(
         self,
-        json: &mut JsonBuffer,
+        json: &mut JsonWriter<'_>,
         attribute: &str,
         source: &[u8],
         range: Range<usize>,
@@ -61,11 +61,21 @@ impl ColumnType {
             cast::write(json, source, range, parse_json);
             return Ok(());
         }
+        self.write_typed(json, attribute, source, range)
+    }
+
+    fn write_typed(
+        self,
+        json: &mut JsonWriter<'_>,
+        attribute: &str,
+        source: &[u8],
+        range: Range<usize>,
+    ) -> Result<(), CellError> {
         let cell = source.get(range.clone()).unwrap_or_default();
         match self {
-            ColumnType::String => json.string_at(source, range),
+            ColumnType::String => json.string(source, range),
             _ if cell.is_empty() => json.null(),
-            ColumnType::Id => json.string_at(source, range),
+            ColumnType::Id => json.string(source, range),
             ColumnType::Boolean if cell.eq_ignore_ascii_case(b"true") => json.boolean(true),
             ColumnType::Boolean if cell.eq_ignore_ascii_case(b"false") => json.boolean(false),
             ColumnType::Boolean => {
@@ -75,7 +85,7 @@ impl ColumnType {
             ColumnType::Int => self.write_integer(json, attribute, cell, INT)?,
             ColumnType::Long => self.write_integer(json, attribute, cell, LONG)?,
             ColumnType::BigInt => match big_integer(cell) {
-                Some(digits) => json.raw(digits.as_bytes()),
+                Some(digits) => json.raw(digits.as_bytes(), 0..digits.len()),
                 None => return Err(self.mismatch(attribute, cell)),
             },
             ColumnType::Date => match instant(cell) {
@@ -83,7 +93,7 @@ impl ColumnType {
                 None => return Err(self.mismatch(attribute, cell)),
             },
             ColumnType::Float | ColumnType::Any => match number::to_number(cell) {
-                _ if number::is_canonical(cell) => json.raw(cell),
+                _ if number::is_canonical(cell) => json.raw(cell, 0..cell.len()),
                 Some(number) => json.number(number),
                 None => return Err(self.mismatch(attribute, cell)),
             },
@@ -93,7 +103,7 @@ impl ColumnType {
 
     fn write_integer(
         self,
-        json: &mut JsonBuffer,
+        json: &mut JsonWriter<'_>,
         attribute: &str,
         cell: &[u8],
         (least, most): (i64, i64),
@@ -151,14 +161,17 @@ fn instant(cell: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use jobhost_batch::JsonBuffer;
+
     use super::*;
 
     fn written(column: ColumnType, cell: &str) -> Result<String, String> {
-        let mut json = JsonBuffer::default();
-        column
-            .write(&mut json, "x", cell.as_bytes(), 0..cell.len(), false)
-            .map(|()| String::from_utf8(json.as_bytes().to_vec()).unwrap())
-            .map_err(|error| error.to_string())
+        let mut buffer = JsonBuffer::default();
+        let mut writer = buffer.room(cell.len() * 6 + 32);
+        column.write(&mut writer, "x", cell.as_bytes(), 0..cell.len(), false).map_err(|error| error.to_string())?;
+        let count = writer.position();
+        assert!(buffer.commit(count));
+        Ok(String::from_utf8(buffer.as_bytes().to_vec()).unwrap())
     }
 
     #[test]

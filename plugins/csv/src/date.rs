@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jobhost_batch::JsonBuffer;
+use jobhost_batch::{Block, JsonWriter};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -74,22 +74,22 @@ pub(crate) fn is_plain_utc(text: &[u8]) -> bool {
     date <= 28 && (1..=12).contains(&month) || date <= last_date(year, month)
 }
 
-/// Write `text`, for which `is_plain_utc` is true, as `write` would write its instant.
-#[inline]
-pub(crate) fn write_plain_utc(json: &mut JsonBuffer, source: &[u8], range: Range<usize>) {
+/// Write `source[range]`, for which `is_plain_utc` is true, as `write` would write its instant.
+#[inline(always)]
+pub(crate) fn write_plain_utc(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>) {
     json.byte(b'"');
     let has_fraction = range.len() > 20;
     let end = if has_fraction { range.end } else { range.end - 1 };
-    json.raw_at(source, range.start..end);
+    json.raw(source, range.start..end);
     if has_fraction {
         json.byte(b'"');
     } else {
-        json.raw_at(PLAIN_END, 0..6);
+        json.block(Block::at(PLAIN_END, 0), 6);
     }
 }
 
 /// `2021-01-02T03:04:05.000Z`, as `Date.prototype.toISOString` writes it, as a JSON string.
-pub(crate) fn write(json: &mut JsonBuffer, instant: i64) {
+pub(crate) fn write(json: &mut JsonWriter<'_>, instant: i64) {
     let (year, month, date) = civil(instant.div_euclid(DAY));
     let time = instant.rem_euclid(DAY);
     json.byte(b'"');
@@ -107,11 +107,11 @@ pub(crate) fn write(json: &mut JsonBuffer, instant: i64) {
     }
     json.byte(b'.');
     write_digits(json, time % 1000, 100);
-    json.raw(b"Z\"");
+    json.text(b"Z\"");
 }
 
 /// Write `value` with leading zeros; `unit` is the weight of the first digit.
-fn write_digits(json: &mut JsonBuffer, value: i64, unit: i64) {
+fn write_digits(json: &mut JsonWriter<'_>, value: i64, unit: i64) {
     let mut unit = unit;
     while unit > 0 {
         json.byte(b'0' + (value / unit % 10) as u8);
@@ -236,19 +236,27 @@ fn civil(day: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use jobhost_batch::JsonBuffer;
+
     use super::*;
+
+    fn written(write: impl FnOnce(&mut JsonWriter<'_>)) -> String {
+        let mut buffer = JsonBuffer::default();
+        let mut writer = buffer.room(40);
+        write(&mut writer);
+        let count = writer.position();
+        assert!(buffer.commit(count));
+        String::from_utf8(buffer.as_bytes().to_vec()).unwrap().trim_matches('"').to_owned()
+    }
 
     fn printed(text: &str) -> Option<String> {
         let instant = with_zone(text.as_bytes());
-        let mut json = JsonBuffer::default();
-        instant.iter().for_each(|instant| write(&mut json, *instant));
+        let date = instant.map(|instant| written(|json| write(json, instant)));
         if is_plain_utc(text.as_bytes()) {
-            let mut plain = JsonBuffer::default();
-            write_plain_utc(&mut plain, text.as_bytes(), 0..text.len());
-            assert_eq!(plain.as_bytes(), json.as_bytes(), "the short way gives the same");
+            let plain = written(|json| write_plain_utc(json, text.as_bytes(), 0..text.len()));
+            assert_eq!(Some(&plain), date.as_ref(), "the short way gives the same");
         }
-        instant?;
-        Some(String::from_utf8(json.as_bytes().to_vec()).unwrap().trim_matches('"').to_owned())
+        date
     }
 
     #[test]

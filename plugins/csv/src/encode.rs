@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jobhost_batch::{JsonBuffer, MAX_RECORD_BYTES};
+use jobhost_batch::{JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, MAX_RECORD_BYTES};
 
 use crate::column::ColumnType;
 use crate::error::Problem;
@@ -12,8 +12,6 @@ use crate::record::{Cell, Record, unescape_into};
 
 /// Attributes that belong to the host: what a file says of them is left out.
 const SYSTEM_ATTRIBUTES: [&str; 2] = ["__createdtime__", "__updatedtime__"];
-/// The most bytes of JSON that one byte of CSV can become: `\u0001`.
-const MOST_GROWTH: usize = 6;
 /// Bytes that blocks may read beyond a cell.
 const PADDING: [u8; 16] = [0; 16];
 
@@ -122,8 +120,7 @@ impl RecordEncoder {
     /// Would `encode` succeed? Where nothing but the key can be wrong, this looks at nothing but the key.
     #[inline]
     pub fn check(&mut self, record: &Record<'_>) -> Result<(), Problem> {
-        let most = record.raw().len() * MOST_GROWTH + self.prefixes.len();
-        if self.can_fail || most > MAX_RECORD_BYTES {
+        if self.can_fail || self.most_bytes(record) > MAX_RECORD_BYTES {
             let mut trial = std::mem::take(&mut self.trial);
             trial.clear();
             let outcome = self.encode(record, &mut trial);
@@ -156,41 +153,50 @@ impl RecordEncoder {
     /// Append the record as a JSON object. Cells beyond the header are left out; columns without a cell are absent.
     #[inline]
     pub fn encode(&mut self, record: &Record<'_>, json: &mut JsonBuffer) -> Result<(), Problem> {
-        let start = json.len();
-        let mut has_key = false;
-        for (column, cell) in self.columns.iter().zip(record.cells()) {
-            if column.role == Role::System {
-                continue;
-            }
-            let before = json.len();
-            json.raw_at(&self.prefixes, column.prefix.clone());
-            let (source, range) = source_of(cell, &mut self.unescaped);
-            let written = match column.role {
-                Role::Key => write_key(json, column, source, range)?,
-                _ => {
-                    column.kind.write(json, &column.name, source, range, self.options.parse_json)?;
-                    true
-                }
-            };
-            if written {
-                has_key |= column.role == Role::Key;
-            } else {
-                json.truncate(before);
-            }
-        }
+        let mut writer = json.room(self.most_bytes(record));
+        let has_key = self.encode_cells(record, &mut writer)?;
+        let size = writer.position();
         self.require(has_key)?;
-        if json.len() == start {
-            json.byte(b'{');
-        } else {
-            json.replace(start, b'{');
-        }
-        json.byte(b'}');
-        let size = json.len() - start;
-        if size > MAX_RECORD_BYTES {
+        if size > MAX_RECORD_BYTES || !json.commit(size) {
             let (line, offset) = (record.line(), record.offset());
             return Err(Problem::RecordTooLarge { line, offset, size, limit: MAX_RECORD_BYTES });
         }
         Ok(())
+    }
+
+    /// The most bytes that the record can become.
+    #[inline]
+    fn most_bytes(&self, record: &Record<'_>) -> usize {
+        record.raw().len() * MAX_GROWTH + self.prefixes.len() + self.columns.len() * MAX_NUMBER_BYTES + 2
+    }
+
+    /// Write the object; true if it has a key.
+    #[inline]
+    fn encode_cells(&mut self, record: &Record<'_>, json: &mut JsonWriter<'_>) -> Result<bool, Problem> {
+        let mut has_key = false;
+        for (column, cell) in self.columns.iter().zip(record.cells()) {
+            let before = json.position();
+            if column.role == Role::System {
+                continue;
+            }
+            json.raw(&self.prefixes, column.prefix.clone());
+            let (source, range) = source_of(cell, &mut self.unescaped);
+            if column.role == Role::Key {
+                has_key = write_key(json, column, source, range)?;
+                if !has_key {
+                    json.rewind(before);
+                }
+            } else {
+                column.kind.write(json, &column.name, source, range, self.options.parse_json)?;
+            }
+        }
+        if json.position() == 0 {
+            json.byte(b'{');
+        } else {
+            json.replace(0, b'{');
+        }
+        json.byte(b'}');
+        Ok(has_key)
     }
 }
 
@@ -210,16 +216,16 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
 
 /// Write the primary key; false if the cell holds none.
 #[inline]
-fn write_key(json: &mut JsonBuffer, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
+fn write_key(json: &mut JsonWriter<'_>, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
     let cell = source.get(range.clone()).unwrap_or_default();
     if !column.kind.can_fail() {
         let found = key::key(cell, column.kind)?;
         key::write(json, found, source, range);
         return Ok(found != Key::Absent);
     }
-    let before = json.len();
+    let before = json.position();
     column.kind.write(json, &column.name, source, range, false)?;
-    let is_null = json.as_bytes().get(before..) == Some(b"null");
+    let is_null = json.since(before) == b"null";
     if column.kind == ColumnType::Boolean && !is_null {
         return Err(KeyError::Boolean.into());
     }

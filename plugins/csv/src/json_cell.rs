@@ -1,7 +1,7 @@
 //! Cells that look like a JSON object or array. If they are one they are taken over as they stand, without the white
 //! space between tokens: a record is one line, and numbers keep their digits.
 
-use jobhost_batch::JsonBuffer;
+use jobhost_batch::JsonWriter;
 
 /// Levels a cell may nest: the contract allows 32 a record, which is itself one.
 const MAX_DEPTH: usize = 31;
@@ -11,7 +11,7 @@ pub(crate) fn looks_like_json(cell: &[u8]) -> bool {
 }
 
 /// Write the cell if it is JSON that a record can hold; else write nothing and say so.
-pub(crate) fn write(json: &mut JsonBuffer, cell: &[u8]) -> bool {
+pub(crate) fn write(json: &mut JsonWriter<'_>, cell: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(cell) else {
         return false;
     };
@@ -26,11 +26,11 @@ pub(crate) fn write(json: &mut JsonBuffer, cell: &[u8]) -> bool {
         } else if byte == b'"' {
             quoted = true;
         } else if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-            json.raw_at(cell, from..position);
+            json.raw(cell, from..position);
             from = position + 1;
         }
     }
-    json.raw_at(cell, from..cell.len());
+    json.raw(cell, from..cell.len());
     true
 }
 
@@ -56,11 +56,17 @@ fn depth(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use jobhost_batch::JsonBuffer;
+
     use super::*;
 
     fn written(cell: &str) -> Option<String> {
-        let mut json = JsonBuffer::default();
-        write(&mut json, cell.as_bytes()).then(|| String::from_utf8(json.as_bytes().to_vec()).unwrap())
+        let mut buffer = JsonBuffer::default();
+        let mut writer = buffer.room(cell.len());
+        let is_json = write(&mut writer, cell.as_bytes());
+        let count = writer.position();
+        assert!(buffer.commit(count));
+        is_json.then(|| String::from_utf8(buffer.as_bytes().to_vec()).unwrap())
     }
 
     #[test]

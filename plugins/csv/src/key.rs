@@ -1,6 +1,6 @@
 //! Primary keys: which cells can be one.
 
-use jobhost_batch::JsonBuffer;
+use jobhost_batch::{JsonBuffer, JsonWriter};
 
 use crate::cast::{Value, cast};
 use crate::column::ColumnType;
@@ -82,11 +82,11 @@ fn loses_digits(cell: &[u8], number: f64) -> bool {
 
 /// Write the key that `key` found in `source[range]`.
 #[inline]
-pub(crate) fn write(json: &mut JsonBuffer, key: Key, source: &[u8], range: std::ops::Range<usize>) {
+pub(crate) fn write(json: &mut JsonWriter<'_>, key: Key, source: &[u8], range: std::ops::Range<usize>) {
     match key {
         Key::Absent => json.null(),
-        Key::Text => json.string_at(source, range),
-        Key::Digits => json.raw_at(source, range),
+        Key::Text => json.string(source, range),
+        Key::Digits => json.raw(source, range),
         Key::Number(number) => json.number(number),
         Key::PlainDate => date::write_plain_utc(json, source, range),
         Key::Date(instant) => date::write(json, instant),

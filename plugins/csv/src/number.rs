@@ -1,5 +1,7 @@
 //! What JavaScript takes for a number, and which texts can be copied because JavaScript would print them just so.
 
+use jobhost_batch::Block;
+
 /// Decimal digits that every double holds exactly and prints back unchanged.
 const SAFE_DIGITS: usize = 15;
 
@@ -28,6 +30,26 @@ pub(crate) fn is_canonical(text: &[u8]) -> bool {
         },
         Some(point) => is_canonical_fraction(digits, point),
     }
+}
+
+/// `is_canonical` for a text of at most a block, without a loop. It may say no to some that are.
+#[inline(always)]
+pub(crate) fn is_canonical_block(block: Block, length: usize) -> bool {
+    let negative = usize::from(block.first() == b'-');
+    let count = length - negative;
+    let digits = block.digits(length) >> negative;
+    // What is no digit: nothing, or one point.
+    let others = !digits & ((1u32 << count) - 1);
+    let first = block.byte(negative);
+    if others == 0 {
+        return count <= SAFE_DIGITS && (first != b'0' || length == 1) && count > 0;
+    }
+    let point = others.trailing_zeros() as usize;
+    let is_decimal = others & (others - 1) == 0 && block.byte(negative + point) == b'.';
+    // A zero before the point must be alone; then few zeros may follow it. At the end there must be none.
+    let whole = if first == b'0' { point == 1 && count <= 7 } else { point > 0 };
+    let last = block.byte(length - 1);
+    is_decimal && whole && point + 1 < count && last != b'0' && count <= SAFE_DIGITS + 1
 }
 
 fn is_canonical_fraction(digits: &[u8], point: usize) -> bool {
@@ -95,6 +117,9 @@ pub(crate) fn is_space(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jobhost_batch::JsonBuffer;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -106,6 +131,28 @@ mod tests {
             assert!(!is_canonical(text.as_bytes()), "{text}");
         }
         assert!(!is_canonical(b"9007199254740993"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_two_ways_to_tell_agree(text in "-?[0-9.e]{1,14}|-?0?\\.?0{0,7}[0-9]{0,6}") {
+            prop_assume!(!text.is_empty() && text.len() <= 16);
+            let block = Block::at(text.as_bytes(), 0);
+            if is_canonical_block(block, text.len()) {
+                prop_assert!(is_canonical(text.as_bytes()), "{}", text);
+            } else if is_canonical(text.as_bytes()) {
+                // Only small fractions are left to the slow way.
+                prop_assert!(text.trim_start_matches('-').starts_with("0."), "{}", text);
+            }
+        }
+
+        #[test]
+        fn canonical_texts_print_back_unchanged(text in "-?(0|[1-9][0-9]{0,7})(\\.[0-9]{1,7})?") {
+            let mut json = JsonBuffer::default();
+            json.number(text.parse().unwrap());
+            let unchanged = json.as_bytes() == text.as_bytes();
+            prop_assert_eq!(is_canonical(text.as_bytes()), unchanged);
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ macro_rules! export {
 
             // Natively, for tests, there is no component; its symbols would upset the linker.
             #[cfg(target_family = "wasm")]
-            $crate::bindings::export!(Component with_types_in $crate::bindings);
+    $crate::bindings::export!(Component with_types_in $crate::bindings);
         };
     };
 }

@@ -22,9 +22,7 @@ pub fn encode(encoding: &str, body: &[u8]) -> Vec<u8> {
         }
         "br" => {
             let mut encoded = Vec::new();
-            brotli::CompressorWriter::new(&mut encoded, 4096, 5, 22)
-                .write_all(body)
-                .expect("memory");
+            brotli::CompressorWriter::new(&mut encoded, 4096, 5, 22).write_all(body).expect("memory");
             encoded
         }
         "zstd" => zstd::encode_all(body, 3).expect("memory"),

@@ -22,10 +22,7 @@ pub struct Seen {
 
 impl Seen {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -60,10 +57,7 @@ impl Web {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
-        let web = Web {
-            address,
-            shared: Arc::clone(&shared),
-        };
+        let web = Web { address, shared: Arc::clone(&shared) };
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
@@ -141,10 +135,7 @@ fn answer(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let seen = Seen {
-        path: path.clone(),
-        headers,
-    };
+    let seen = Seen { path: path.clone(), headers };
     let page = {
         let mut state = shared.state();
         state.seen.push(seen.clone());
@@ -185,10 +176,7 @@ mod tests {
     #[test]
     fn a_held_body_goes_on_when_it_is_released() {
         let web = Web::start();
-        web.page(
-            "/held",
-            Page::csv("").body(Body::Held(b"a".as_slice().into(), b"b".as_slice().into())),
-        );
+        web.page("/held", Page::csv("").body(Body::Held(b"a".as_slice().into(), b"b".as_slice().into())));
         let client = Client::new(web.url(""), Login::Nobody);
         std::thread::scope(|scope| {
             let reply = scope.spawn(|| client.send(&Login::Nobody, "GET", "/held", None, b""));

@@ -29,9 +29,7 @@ pub struct Page {
 
 impl Page {
     pub fn new(media_type: &str, body: impl AsRef<[u8]>) -> Self {
-        Page::status(200)
-            .body(Body::Whole(body.as_ref().into()))
-            .header("Content-Type", media_type)
+        Page::status(200).body(Body::Whole(body.as_ref().into())).header("Content-Type", media_type)
     }
 
     pub fn csv(body: impl AsRef<[u8]>) -> Self {
@@ -40,12 +38,7 @@ impl Page {
 
     /// An answer without a body and without a media type.
     pub fn status(status: u16) -> Self {
-        Page {
-            status,
-            headers: Vec::new(),
-            body: Body::Whole(Arc::from([])),
-            required: None,
-        }
+        Page { status, headers: Vec::new(), body: Body::Whole(Arc::from([])), required: None }
     }
 
     pub fn redirect(target: &str) -> Self {
@@ -104,11 +97,7 @@ impl Page {
     }
 
     fn head(&self, length: Option<usize>) -> String {
-        let mut head = format!(
-            "HTTP/1.1 {} {}\r\nConnection: close\r\n",
-            self.status,
-            reason(self.status)
-        );
+        let mut head = format!("HTTP/1.1 {} {}\r\nConnection: close\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -32,19 +32,14 @@ const KEYS: [&str; 22] = [
 fn config(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let directory = tempfile::tempdir().expect("a directory");
     let mut command = artifacts::command();
-    command
-        .arg("config")
-        .args(arguments)
-        .current_dir(&directory)
-        .envs(environment.iter().copied());
+    command.arg("config").args(arguments).current_dir(&directory).envs(environment.iter().copied());
     command.output().expect("jobhost runs")
 }
 
 fn shown(output: Output) -> toml::Table {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.parse()
-        .unwrap_or_else(|error| panic!("`jobhost config` is not TOML: {error}\n{text}"))
+    text.parse().unwrap_or_else(|error| panic!("`jobhost config` is not TOML: {error}\n{text}"))
 }
 
 fn at<'a>(table: &'a toml::Table, key: &str) -> Option<&'a toml::Value> {
@@ -60,39 +55,24 @@ fn the_effective_configuration_is_commented_toml_with_every_key() {
     for key in KEYS {
         let name = key.rsplit('.').next().expect("a name");
         // A key without a default stands in a comment.
-        let named = at(&table, key).is_some()
-            || text
-                .lines()
-                .any(|line| line.trim_start_matches(['#', ' ']).starts_with(name));
+        let named =
+            at(&table, key).is_some() || text.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(name));
         assert!(named, "`jobhost config` does not name {key}:\n{text}");
     }
     assert!(text.lines().any(|line| line.starts_with('#')), "no comments:\n{text}");
-    assert_eq!(
-        at(&table, "server.listen").and_then(toml::Value::as_str),
-        Some("127.0.0.1:9925")
-    );
+    assert_eq!(at(&table, "server.listen").and_then(toml::Value::as_str), Some("127.0.0.1:9925"));
 }
 
 #[test]
 fn flags_win_over_the_environment_and_that_over_the_file() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(
-        file.path(),
-        "[jobs]\nworkers = 3\nmax_queued = 30\n[log]\nformat = \"json\"\n",
-    )
-    .expect("a file");
+    std::fs::write(file.path(), "[jobs]\nworkers = 3\nmax_queued = 30\n[log]\nformat = \"json\"\n").expect("a file");
     let path = file.path().to_str().expect("UTF-8");
-    let environment = [
-        ("JOBHOST_JOBS_MAX_QUEUED", "40"),
-        ("JOBHOST_LOG_FORMAT", "text"),
-        ("JOBHOST_URLS_ALLOW", "a:1,b:2"),
-    ];
+    let environment =
+        [("JOBHOST_JOBS_MAX_QUEUED", "40"), ("JOBHOST_LOG_FORMAT", "text"), ("JOBHOST_URLS_ALLOW", "a:1,b:2")];
     let table = shown(config(&["--config", path, "--set", "log.format=json"], &environment));
     assert_eq!(at(&table, "jobs.workers").and_then(toml::Value::as_integer), Some(3));
-    assert_eq!(
-        at(&table, "jobs.max_queued").and_then(toml::Value::as_integer),
-        Some(40)
-    );
+    assert_eq!(at(&table, "jobs.max_queued").and_then(toml::Value::as_integer), Some(40));
     assert_eq!(at(&table, "log.format").and_then(toml::Value::as_str), Some("json"));
 }
 
@@ -112,11 +92,7 @@ fn secrets_are_not_shown() {
 }
 
 /// Arguments, environment, and the words that the complaint must have.
-type Mistake = (
-    &'static [&'static str],
-    &'static [(&'static str, &'static str)],
-    &'static [&'static str],
-);
+type Mistake = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static [&'static str]);
 
 #[test]
 fn a_mistake_is_told_with_key_and_value() {
@@ -135,10 +111,7 @@ fn a_mistake_is_told_with_key_and_value() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{arguments:?} {environment:?} is accepted");
         for word in words {
-            assert!(
-                told.contains(word),
-                "{arguments:?} {environment:?}: {word:?} is not in {told}"
-            );
+            assert!(told.contains(word), "{arguments:?} {environment:?}: {word:?} is not in {told}");
         }
     }
 }

@@ -17,18 +17,13 @@ fn load(host: &Host) -> Value {
 /// Complete with every row once, or an error that says that the job was interrupted.
 #[track_caller]
 fn assert_ended_well(host: &Host, row: &Value) {
-    let message = row["message"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no message in {row:#}"));
+    let message = row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}"));
     if row["status"] == "COMPLETE" {
         assert_eq!(message, format!("successfully loaded {ROWS} of {ROWS} records"));
         assert_eq!(host.count("t"), ROWS);
         let last = json!({"operation": "search_by_id", "database": "gold", "table": "t",
             "ids": [1, ROWS / 2, ROWS], "get_attributes": ["id"]});
-        assert_eq!(
-            host.post(&last).ok(),
-            json!([{"id": 1}, {"id": ROWS / 2}, {"id": ROWS}])
-        );
+        assert_eq!(host.post(&last).ok(), json!([{"id": 1}, {"id": ROWS / 2}, {"id": ROWS}]));
     } else {
         assert!(message.contains("interrupted"), "{message}");
     }
@@ -38,10 +33,7 @@ fn assert_ended_well(host: &Host, row: &Value) {
 fn assert_nothing_runs(host: &Host) {
     let all = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
     for row in host.post(&all).ok().as_array().expect("rows") {
-        assert!(
-            ["COMPLETE", "ERROR"].contains(&row["status"].as_str().expect("a status")),
-            "{row:#}"
-        );
+        assert!(["COMPLETE", "ERROR"].contains(&row["status"].as_str().expect("a status")), "{row:#}");
     }
 }
 
@@ -122,19 +114,14 @@ fn acknowledged_records_survive_a_kill() {
                 }
             }
         });
-        eventually("some acknowledged records", || {
-            (acknowledged.load(Ordering::SeqCst) >= 100).then_some(())
-        });
+        eventually("some acknowledged records", || (acknowledged.load(Ordering::SeqCst) >= 100).then_some(()));
         host.kill();
     });
     let acknowledged = acknowledged.load(Ordering::SeqCst);
     host.restart();
     let rows = host.rows("t");
     let count = rows.len() as u64;
-    assert!(
-        count == acknowledged || count == acknowledged + 1,
-        "{count} records, {acknowledged} acknowledged"
-    );
+    assert!(count == acknowledged || count == acknowledged + 1, "{count} records, {acknowledged} acknowledged");
     for (id, row) in (1..).zip(&rows) {
         assert_eq!(row, &json!({"id": id, "n": id}));
     }

@@ -23,10 +23,7 @@ fn every_file_gives_the_rows_that_the_collection_says() {
         assert_eq!(rows.len(), expected.len(), "{name}: {rows:?}");
         for (row, expected) in rows.iter_mut().zip(&expected) {
             let row = row.as_object_mut().expect("an object");
-            assert!(
-                row.remove("id").is_some_and(|id| id.is_number()),
-                "{name}: a generated key is a number"
-            );
+            assert!(row.remove("id").is_some_and(|id| id.is_number()), "{name}: a generated key is a number");
             if name == NOT_OF_THIS_FILE.0 {
                 row.remove(NOT_OF_THIS_FILE.1);
             }
@@ -49,11 +46,7 @@ fn expected(name: &str) -> Vec<Value> {
     let typed = |row: &Value| {
         let cells = row.as_object().expect("an object").iter();
         let cells = cells.filter(|(column, _)| (name, column.as_str()) != NOT_OF_THIS_FILE);
-        Value::Object(
-            cells
-                .map(|(column, cell)| (column.clone(), typed(cell.as_str().expect("text"))))
-                .collect(),
-        )
+        Value::Object(cells.map(|(column, cell)| (column.clone(), typed(cell.as_str().expect("text")))).collect())
     };
     rows.iter().map(typed).collect()
 }

@@ -8,11 +8,7 @@ fn health_needs_no_login_and_tells_who_is_there() {
     let host = Host::start(Options::new());
     let reply = host.send(&Login::Nobody, "GET", "/health", None, b"");
     assert_eq!(reply.status, 200);
-    assert!(
-        reply
-            .header("content-type")
-            .is_some_and(|value| value.starts_with("text/plain"))
-    );
+    assert!(reply.header("content-type").is_some_and(|value| value.starts_with("text/plain")));
     assert_eq!(reply.text, "HarperDB is running.");
     let body = host.post(&json!({"operation": "describe_all"}));
     assert_eq!(body.header("content-type"), Some("application/json"));
@@ -42,11 +38,7 @@ fn what_is_not_a_request_is_refused() {
             assert!(!reply.text.contains(internal), "{what} shows internals: {}", reply.text);
         }
     }
-    assert_eq!(
-        host.send(&Login::Nobody, "GET", "/health", None, b"").status,
-        200,
-        "the host is gone"
-    );
+    assert_eq!(host.send(&Login::Nobody, "GET", "/health", None, b"").status, 200, "the host is gone");
 }
 
 #[test]
@@ -54,10 +46,7 @@ fn a_body_has_a_largest_size() {
     let host = Host::start(Options::new().set("server.max_body_bytes", 10_000));
     let body = json!({"operation": "describe_all", "padding": "x".repeat(20_000)});
     let told = host.post(&body).refused(413);
-    assert!(
-        told.contains("10000") || told.contains("server.max_body_bytes"),
-        "{told}"
-    );
+    assert!(told.contains("10000") || told.contains("server.max_body_bytes"), "{told}");
     host.post(&json!({"operation": "describe_all"})).ok();
 }
 
@@ -71,16 +60,9 @@ fn media_types_are_parsed_and_other_paths_are_not_found() {
     assert_eq!(post(Some("Application/JSON")), 200);
     assert_eq!(post(Some("application/x-www-form-urlencoded")), 415);
     assert_eq!(post(None), 415);
-    for (method, path) in [
-        ("PUT", "/"),
-        ("DELETE", "/"),
-        ("POST", "/foo"),
-        ("GET", "/../health"),
-        ("POST", "//"),
-    ] {
+    for (method, path) in [("PUT", "/"), ("DELETE", "/"), ("POST", "/foo"), ("GET", "/../health"), ("POST", "//")] {
         assert_eq!(
-            host.send(host.admin(), method, path, Some("application/json"), body)
-                .status,
+            host.send(host.admin(), method, path, Some("application/json"), body).status,
             404,
             "{method} {path}"
         );
@@ -120,16 +102,7 @@ fn a_user_mistake_is_never_an_internal_error() {
         "csv_file_load",
         "csv_url_load",
     ];
-    let values = [
-        json!(null),
-        json!(5),
-        json!(true),
-        json!([]),
-        json!({}),
-        json!([null]),
-        json!("\u{0}"),
-        json!("x"),
-    ];
+    let values = [json!(null), json!(5), json!(true), json!([]), json!({}), json!([null]), json!("\u{0}"), json!("x")];
     let fields = [
         "table",
         "database",
@@ -165,9 +138,5 @@ fn a_user_mistake_is_never_an_internal_error() {
             }
         }
     }
-    assert_eq!(
-        host.send(&Login::Nobody, "GET", "/health", None, b"").status,
-        200,
-        "the host is gone"
-    );
+    assert_eq!(host.send(&Login::Nobody, "GET", "/health", None, b"").status, 200, "the host is gone");
 }

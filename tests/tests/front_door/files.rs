@@ -57,10 +57,7 @@ fn only_the_configured_directories_can_be_read() {
     // Whether a file exists where one may not look is nobody's business.
     let there = host.must_fail(&load(&secret));
     let absent = host.must_fail(&load(outside.path().join("absent.csv")));
-    assert_eq!(
-        (there.0, there.1.replace("secret.csv", "X")),
-        (absent.0, absent.1.replace("absent.csv", "X"))
-    );
+    assert_eq!((there.0, there.1.replace("secret.csv", "X")), (absent.0, absent.1.replace("absent.csv", "X")));
 }
 
 #[test]
@@ -78,10 +75,7 @@ fn what_is_not_a_file_fails_with_a_sentence() {
 
     // Opening a pipe waits for a writer: a host that does so has lost a worker.
     let pipe = files.join("pipe.csv");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&pipe)
-        .status()
-        .expect("mkfifo");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
     let (_, told) = host.must_fail(&load(&pipe));
     assert!(told.contains("file"), "{told}");

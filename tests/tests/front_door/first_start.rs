@@ -20,31 +20,17 @@ fn without_a_password_one_is_made_and_kept_in_a_private_file() {
     assert!(password.len() >= 16, "a short password: {password}");
     assert_eq!(host.post(&ask()).ok()["username"], ADMIN);
     for guess in ["password", "", "admin", "HDB_ADMIN", "harperdb"] {
-        assert_eq!(
-            host.post_as(&Login::basic(ADMIN, guess), &ask()).status,
-            401,
-            "{guess:?} lets in"
-        );
+        assert_eq!(host.post_as(&Login::basic(ADMIN, guess), &ask()).status, 401, "{guess:?} lets in");
     }
     let log = host.log();
-    assert!(
-        log.contains("admin-password"),
-        "the log does not say where the password is:\n{log}"
-    );
+    assert!(log.contains("admin-password"), "the log does not say where the password is:\n{log}");
     assert!(!log.contains(password), "the log contains the password");
     let other = Host::start(Options::new().without_password());
-    assert_ne!(
-        std::fs::read_to_string(other.data().join("admin-password")).expect("admin-password"),
-        text
-    );
+    assert_ne!(std::fs::read_to_string(other.data().join("admin-password")).expect("admin-password"), text);
 
     assert!(host.stop().success());
     host.restart();
-    assert_eq!(
-        std::fs::read_to_string(&path).expect("admin-password"),
-        text,
-        "another password at the second start"
-    );
+    assert_eq!(std::fs::read_to_string(&path).expect("admin-password"), text, "another password at the second start");
     host.post(&ask()).ok();
 }
 
@@ -53,11 +39,7 @@ fn a_configured_password_is_taken_and_written_nowhere() {
     let mut host = Host::start(Options::new().set("admin.username", "ROOT"));
     let root = Login::basic("ROOT", jobhost_tests::options::PASSWORD);
     assert_eq!(host.post_as(&root, &ask()).ok()["username"], "ROOT");
-    assert_eq!(
-        host.post(&ask()).status,
-        401,
-        "{ADMIN} exists although another name is configured"
-    );
+    assert_eq!(host.post(&ask()).status, 401, "{ADMIN} exists although another name is configured");
     assert!(!host.data().join("admin-password").exists());
     assert!(host.stop().success());
     host.restart();
@@ -79,9 +61,6 @@ fn two_hosts_cannot_share_a_data_directory() {
     let output = second.output().expect("jobhost runs");
     assert!(!output.status.success(), "the second host runs on the same data");
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        log.contains("data"),
-        "the second host does not say why it stops:\n{log}"
-    );
+    assert!(log.contains("data"), "the second host does not say why it stops:\n{log}");
     host.post(&ask()).ok();
 }

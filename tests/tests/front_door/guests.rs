@@ -6,13 +6,8 @@ use serde_json::{Value, json};
 #[track_caller]
 fn ended_with_error(row: &Value) -> (String, String) {
     assert_eq!(row["status"], "ERROR", "{row:#}");
-    let message = row["message"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no sentence in {row:#}"));
-    assert!(
-        !message.contains('\n') && message.len() < 500,
-        "not one sentence: {message}"
-    );
+    let message = row["message"].as_str().unwrap_or_else(|| panic!("no sentence in {row:#}"));
+    assert!(!message.contains('\n') && message.len() < 500, "not one sentence: {message}");
     assert!(row["error"].is_object(), "no detail in {row:#}");
     (message.to_owned(), row["error"].to_string())
 }
@@ -22,15 +17,9 @@ fn a_trap_is_one_sentence_and_a_backtrace() {
     let host = Host::start(Options::new().guest("traps"));
     let row = host.run(&json!({"operation": "trap"}));
     let (message, detail) = ended_with_error(&row);
-    assert!(
-        message.contains("traps"),
-        "the sentence does not name the plugin: {message}"
-    );
+    assert!(message.contains("traps"), "the sentence does not name the plugin: {message}");
     assert!(detail.contains("deep_inside"), "no backtrace in {detail}");
-    assert!(
-        detail.contains("the guest gave up on purpose"),
-        "no tail of stderr in {detail}"
-    );
+    assert!(detail.contains("the guest gave up on purpose"), "no tail of stderr in {detail}");
     // The plugin is still there, and so is the host.
     ended_with_error(&host.run(&json!({"operation": "trap"})));
     assert_eq!(host.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
@@ -38,15 +27,10 @@ fn a_trap_is_one_sentence_and_a_backtrace() {
 
 #[test]
 fn an_endless_loop_ends_at_its_limit_and_holds_nobody_up() {
-    for (key, other) in [
-        ("sandbox.cpu_seconds", "sandbox.wall_seconds"),
-        ("sandbox.wall_seconds", "sandbox.cpu_seconds"),
-    ] {
-        let options = Options::new()
-            .guest("spins")
-            .set("jobs.workers", 2)
-            .set(key, 2)
-            .set(other, 300);
+    for (key, other) in
+        [("sandbox.cpu_seconds", "sandbox.wall_seconds"), ("sandbox.wall_seconds", "sandbox.cpu_seconds")]
+    {
+        let options = Options::new().guest("spins").set("jobs.workers", 2).set(key, 2).set(other, 300);
         let host = Host::start(options);
         host.create_table("t");
         let id = host.start_job(&json!({"operation": "spin"}));
@@ -60,10 +44,7 @@ fn an_endless_loop_ends_at_its_limit_and_holds_nobody_up() {
             (row["status"] == "ERROR").then_some(row)
         });
         let (message, _) = ended_with_error(&row);
-        assert!(
-            message.contains(key) || message.contains("2 s"),
-            "the limit {key} is not named: {message}"
-        );
+        assert!(message.contains(key) || message.contains("2 s"), "the limit {key} is not named: {message}");
         assert!(answered > 1, "nobody was served while the guest computed");
     }
 }
@@ -72,27 +53,17 @@ fn an_endless_loop_ends_at_its_limit_and_holds_nobody_up() {
 fn waiting_ends_at_the_wall_limit() {
     let host = Host::start(Options::new().guest("sleeps").set("sandbox.wall_seconds", 2));
     let (message, _) = ended_with_error(&host.run(&json!({"operation": "sleep"})));
-    assert!(
-        message.contains("sandbox.wall_seconds") || message.contains("2 s"),
-        "{message}"
-    );
+    assert!(message.contains("sandbox.wall_seconds") || message.contains("2 s"), "{message}");
 }
 
 #[test]
 fn memory_ends_at_its_limit_with_the_figures() {
-    let host = Host::start(
-        Options::new()
-            .guest("hoards")
-            .set("sandbox.memory_bytes", 64 * 1024 * 1024),
-    );
+    let host = Host::start(Options::new().guest("hoards").set("sandbox.memory_bytes", 64 * 1024 * 1024));
     let before = host.peak_memory();
     let (message, detail) = ended_with_error(&host.run(&json!({"operation": "hoard"})));
     assert!(message.contains("memory"), "{message}");
     let figure = format!("{message} {detail}");
-    assert!(
-        figure.contains("67108864") || figure.contains("64 MiB"),
-        "no figure in {figure}"
-    );
+    assert!(figure.contains("67108864") || figure.contains("64 MiB"), "no figure in {figure}");
     let grown = host.peak_memory() - before;
     assert!(grown < 200 * 1024 * 1024, "the host grew by {grown} bytes");
 }
@@ -104,18 +75,8 @@ fn what_the_plan_does_not_name_is_denied() {
     host.create_table("theirs");
     host.insert("theirs", json!([{"id": 1, "by": "us"}]));
     let message = host.run_ok(&json!({"operation": "overstep"}));
-    for denied in [
-        "other table",
-        "absent table",
-        "other action",
-        "describe",
-        "declare",
-        "source",
-    ] {
-        assert!(
-            message.contains(&format!("{denied}: ErrorKind::Denied")),
-            "{denied} in {message}"
-        );
+    for denied in ["other table", "absent table", "other action", "describe", "declare", "source"] {
+        assert!(message.contains(&format!("{denied}: ErrorKind::Denied")), "{denied} in {message}");
     }
     for failed in ["file", "directory", "create"] {
         assert!(message.contains(&format!("{failed}: failed")), "{failed} in {message}");
@@ -134,45 +95,18 @@ fn a_malformed_batch_is_refused_as_a_whole() {
     let row = host.run(&json!({"operation": "malform"}));
     assert_eq!(row["status"], "COMPLETE", "{row:#}");
     let message = row["message"].as_str().expect("a message");
-    for refused in [
-        "not json",
-        "array",
-        "number",
-        "two on a line",
-        "not utf-8",
-        "boolean key",
-        "object key",
-        "long key",
-    ] {
-        assert!(
-            message.contains(&format!("{refused}: ErrorKind::Invalid")),
-            "{refused} in {message}"
-        );
+    for refused in
+        ["not json", "array", "number", "two on a line", "not utf-8", "boolean key", "object key", "long key"]
+    {
+        assert!(message.contains(&format!("{refused}: ErrorKind::Invalid")), "{refused} in {message}");
     }
-    for refused in [
-        "deep",
-        "large record",
-        "large batch",
-        "many records",
-        "large checkpoint",
-    ] {
-        let told = [
-            format!("{refused}: ErrorKind::Limit"),
-            format!("{refused}: ErrorKind::Invalid"),
-        ];
+    for refused in ["deep", "large record", "large batch", "many records", "large checkpoint"] {
+        let told = [format!("{refused}: ErrorKind::Limit"), format!("{refused}: ErrorKind::Invalid")];
         assert!(told.iter().any(|told| message.contains(told)), "{refused} in {message}");
     }
     // "two keys" may be refused, or taken as JSON parsers do; nothing else was stored.
-    assert!(
-        host.rows("mine").iter().all(|row| row["id"] == 3 || row["id"] == 2),
-        "{:?}",
-        host.rows("mine")
-    );
-    assert!(
-        row.to_string().len() < 2_000_000,
-        "the row has {} bytes",
-        row.to_string().len()
-    );
+    assert!(host.rows("mine").iter().all(|row| row["id"] == 3 || row["id"] == 2), "{:?}", host.rows("mine"));
+    assert!(row.to_string().len() < 2_000_000, "the row has {} bytes", row.to_string().len());
 }
 
 #[test]

@@ -26,21 +26,11 @@ fn assert_shape(row: &Value) {
         assert!(row.get(member).is_some(), "no {member} in {row:#}");
     }
     assert_eq!(row["job_body"], Value::Null);
-    let at = |member: &str| {
-        row[member]
-            .as_u64()
-            .unwrap_or_else(|| panic!("{member} is no whole number in {row:#}"))
-    };
-    assert!(
-        at("created_datetime") <= at("start_datetime") && at("start_datetime") <= at("end_datetime"),
-        "{row:#}"
-    );
+    let at = |member: &str| row[member].as_u64().unwrap_or_else(|| panic!("{member} is no whole number in {row:#}"));
+    assert!(at("created_datetime") <= at("start_datetime") && at("start_datetime") <= at("end_datetime"), "{row:#}");
     for member in ["start_datetime_converted", "end_datetime_converted"] {
         let text = row[member].as_str().expect("a date");
-        assert!(
-            text.len() == 24 && text.ends_with('Z') && text.as_bytes()[10] == b'T',
-            "{text}"
-        );
+        assert!(text.len() == 24 && text.ends_with('Z') && text.as_bytes()[10] == b'T', "{text}");
     }
 }
 
@@ -60,8 +50,7 @@ fn rows_have_the_promised_members() {
     assert!(bad["error"].is_object(), "{bad:#}");
 
     let search = |from: &str, to: &str| {
-        host.post(&json!({"operation": "search_jobs_by_start_date", "from_date": from, "to_date": to}))
-            .ok()
+        host.post(&json!({"operation": "search_jobs_by_start_date", "from_date": from, "to_date": to})).ok()
     };
     let found = search("2020-01-01", "2099-01-01T00:00:00.000Z");
     let ids: Vec<&Value> = found.as_array().expect("rows").iter().map(|row| &row["id"]).collect();

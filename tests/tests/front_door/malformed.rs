@@ -7,10 +7,7 @@ use serde_json::json;
 
 /// The message names the line, and the byte offset of the record or of the quote.
 fn says_where(message: &str, line: u64, offsets: [usize; 2]) -> bool {
-    let numbers: Vec<u64> = message
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|word| word.parse().ok())
-        .collect();
+    let numbers: Vec<u64> = message.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
     message.contains("line")
         && message.contains("byte")
         && numbers.contains(&line)
@@ -40,11 +37,7 @@ fn an_unclosed_quote_is_told_with_line_and_offset_by_all_three_loads() {
             request["action"] = json!(action);
             let message = host.run_error(&request);
             assert!(says_where(&message, 4, offsets), "{request}: no place in: {message}");
-            assert_eq!(
-                host.rows("t"),
-                [json!({"id": 1, "a": "before"})],
-                "{request} left something"
-            );
+            assert_eq!(host.rows("t"), [json!({"id": 1, "a": "before"})], "{request} left something");
         }
     }
 }
@@ -58,10 +51,7 @@ fn an_unclosed_quote_at_the_end_of_a_large_file_leaves_nothing() {
     let path = host.file("late.csv", format!("{good}120001,\"oops\n"));
     let message =
         host.run_error(&json!({"operation": "csv_file_load", "database": "gold", "table": "t", "file_path": path}));
-    assert!(
-        says_where(&message, line, [offset, offset + 7]),
-        "no place in: {message}"
-    );
+    assert!(says_where(&message, line, [offset, offset + 7]), "no place in: {message}");
     assert_eq!(host.count("t"), 0);
     assert_eq!(host.rows("t").len(), 0);
 }

@@ -29,18 +29,14 @@ fn host() -> Host {
 
 fn add(host: &Host, name: &str, tables: Value) {
     let permission = json!({"super_user": false, "gold": {"tables": tables}});
-    host.post(&json!({"operation": "add_role", "role": name, "permission": permission}))
-        .ok();
+    host.post(&json!({"operation": "add_role", "role": name, "permission": permission})).ok();
     let user = json!({"operation": "add_user", "username": name, "password": "pw", "role": name, "active": true});
     host.post(&user).ok();
 }
 
 fn request(operation: &str, fields: Value) -> Value {
     let mut request = json!({"operation": operation, "database": "gold", "table": "open"});
-    request
-        .as_object_mut()
-        .expect("an object")
-        .extend(fields.as_object().expect("an object").clone());
+    request.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
     request
 }
 
@@ -62,16 +58,8 @@ fn each_right_allows_its_operations_and_no_other() {
         ("update", record.clone(), &["updater", "writer"]),
         ("upsert", record, &["writer"]),
         ("delete", json!({"ids": [77]}), &["deleter"]),
-        (
-            "csv_data_load",
-            json!({"data": csv, "action": "insert"}),
-            &["inserter", "writer"],
-        ),
-        (
-            "csv_data_load",
-            json!({"data": csv, "action": "update"}),
-            &["updater", "writer"],
-        ),
+        ("csv_data_load", json!({"data": csv, "action": "insert"}), &["inserter", "writer"]),
+        ("csv_data_load", json!({"data": csv, "action": "update"}), &["updater", "writer"]),
         ("csv_data_load", json!({"data": csv, "action": "upsert"}), &["writer"]),
         ("csv_data_load", json!({"data": csv}), &["writer"]),
     ];
@@ -115,8 +103,7 @@ fn what_is_for_super_users_is_for_nobody_else() {
         let sentence = format!("Operation '{operation}' is restricted to 'super_user' roles");
         assert_eq!(reply.body["unauthorized_access"], json!([sentence]), "{request}");
     }
-    host.post_as(&Login::basic("reader", "pw"), &json!({"operation": "user_info"}))
-        .ok();
+    host.post_as(&Login::basic("reader", "pw"), &json!({"operation": "user_info"})).ok();
 }
 
 #[test]
@@ -130,17 +117,9 @@ fn a_table_that_one_may_not_see_is_not_there() {
         reply.text.replace(table, "T")
     };
     assert_eq!(load("shut"), load("nowhere"), "the answer tells which tables exist");
-    let all = host
-        .post_as(&Login::basic("reader", "pw"), &json!({"operation": "describe_all"}))
-        .ok();
-    assert!(
-        all["gold"].get("open").is_some() && all["gold"].get("shut").is_none(),
-        "{all}"
-    );
-    let system = request(
-        "insert",
-        json!({"database": "system", "table": "hdb_user", "records": [{"username": "x"}]}),
-    );
+    let all = host.post_as(&Login::basic("reader", "pw"), &json!({"operation": "describe_all"})).ok();
+    assert!(all["gold"].get("open").is_some() && all["gold"].get("shut").is_none(), "{all}");
+    let system = request("insert", json!({"database": "system", "table": "hdb_user", "records": [{"username": "x"}]}));
     assert_eq!(host.post(&system).status, 403);
 }
 
@@ -158,40 +137,19 @@ fn attributes_have_rights_of_their_own() {
     let refused = ask("insert", json!({"records": [{"id": 3, "a": "x", "b": "y"}]}));
     assert_eq!(refused.status, 403, "{}", refused.text);
     let required = &refused.body["unauthorized_access"][0]["required_attribute_permissions"];
-    assert_eq!(
-        required,
-        &json!([{"attribute_name": "b", "required_permissions": ["insert"]}])
-    );
-    assert_eq!(
-        ask("search_by_id", json!({"ids": [1], "get_attributes": ["id", "a"]})).status,
-        200
-    );
-    assert_eq!(
-        ask("search_by_id", json!({"ids": [1], "get_attributes": ["b"]})).status,
-        403
-    );
+    assert_eq!(required, &json!([{"attribute_name": "b", "required_permissions": ["insert"]}]));
+    assert_eq!(ask("search_by_id", json!({"ids": [1], "get_attributes": ["id", "a"]})).status, 200);
+    assert_eq!(ask("search_by_id", json!({"ids": [1], "get_attributes": ["b"]})).status, 403);
     let all = ask("search_by_id", json!({"ids": [1], "get_attributes": ["*"]}));
-    assert!(
-        all.status == 403 || all.body[0].get("b").is_none(),
-        "`*` gives what may not be read: {}",
-        all.text
-    );
+    assert!(all.status == 403 || all.body[0].get("b").is_none(), "`*` gives what may not be read: {}", all.text);
     let hidden =
         json!({"conditions": [{"attribute": "b", "comparator": "equals", "value": "y"}], "get_attributes": ["id"]});
-    assert_eq!(
-        ask("search_by_conditions", hidden).status,
-        403,
-        "a condition tells what may not be read"
-    );
+    assert_eq!(ask("search_by_conditions", hidden).status, 403, "a condition tells what may not be read");
     let sorted = json!({
         "conditions": [{"attribute": "a", "comparator": "equals", "value": "x"}], "get_attributes": ["id"],
         "sort": {"attribute": "b"},
     });
-    assert_eq!(
-        ask("search_by_conditions", sorted).status,
-        403,
-        "an order tells what may not be read"
-    );
+    assert_eq!(ask("search_by_conditions", sorted).status, 403, "an order tells what may not be read");
 
     // In a load the columns are known only to the job.
     let load = ask("csv_data_load", json!({"action": "insert", "data": "id,a,b\n4,x,y\n"}));
@@ -199,11 +157,7 @@ fn attributes_have_rights_of_their_own() {
     let row = host.job(&id);
     assert_eq!(row["status"], "ERROR", "{row:#}");
     let required = &row["message"]["unauthorized_access"][0]["required_attribute_permissions"];
-    assert_eq!(
-        required,
-        &json!([{"attribute_name": "b", "required_permissions": ["insert"]}]),
-        "{row:#}"
-    );
+    assert_eq!(required, &json!([{"attribute_name": "b", "required_permissions": ["insert"]}]), "{row:#}");
     assert_eq!(host.count("partly"), 2);
 }
 
@@ -216,12 +170,7 @@ fn a_job_is_seen_by_its_owner_and_by_super_users() {
     let ask = json!({"operation": "get_job", "id": id});
     assert_eq!(host.post_as(&writer, &ask).ok()[0]["id"], id);
     let others = host.post_as(&reader, &ask);
-    assert!(
-        others.status == 403 || others.body == json!([]),
-        "{} {}",
-        others.status,
-        others.text
-    );
+    assert!(others.status == 403 || others.body == json!([]), "{} {}", others.status, others.text);
 }
 
 #[test]
@@ -232,7 +181,6 @@ fn a_changed_role_counts_at_once() {
     host.post_as(&writer, &insert).ok();
     let permission = json!({"super_user": false, "gold": {"tables": {"open": {
         "read": true, "insert": false, "update": false, "delete": false, "attribute_permissions": []}}}});
-    host.post(&json!({"operation": "alter_role", "id": "writer", "role": "writer", "permission": permission}))
-        .ok();
+    host.post(&json!({"operation": "alter_role", "id": "writer", "role": "writer", "permission": permission})).ok();
     assert_eq!(host.post_as(&writer, &insert).status, 403);
 }

@@ -18,15 +18,7 @@ fn cell() -> impl Strategy<Value = (String, Value)> {
     let texts = any::<String>().prop_map(|text| text.replace('\u{feff}', ""));
     let texts = texts.prop_map(|text| (format!("t{text}"), json!(format!("t{text}"))));
     let awkward = proptest::collection::vec(
-        prop_oneof![
-            Just("\""),
-            Just(","),
-            Just("\n"),
-            Just("\r\n"),
-            Just(";"),
-            Just("é"),
-            Just(" ")
-        ],
+        prop_oneof![Just("\""), Just(","), Just("\n"), Just("\r\n"), Just(";"), Just("é"), Just(" ")],
         0..8,
     )
     .prop_map(|parts| (format!("q{}", parts.concat()), json!(format!("q{}", parts.concat()))));
@@ -44,11 +36,7 @@ fn cell() -> impl Strategy<Value = (String, Value)> {
 #[test]
 fn records_survive_the_way_through_csv() {
     let host = Host::start(Options::new());
-    let mut runner = TestRunner::new(Config {
-        cases: 24,
-        failure_persistence: None,
-        ..Config::default()
-    });
+    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let records = proptest::collection::vec(proptest::collection::vec(cell(), 3), 1..40);
     let number = std::cell::Cell::new(0);
     let result = runner.run(&records, |records| {
@@ -59,9 +47,7 @@ fn records_survive_the_way_through_csv() {
             .map(|(id, cells)| json!({"id": id, "a": cells[0].1, "b": cells[1].1, "c": cells[2].1}))
             .collect();
         let lines = (1..).zip(&records).map(|(id, cells): (u64, _)| {
-            std::iter::once(id.to_string())
-                .chain(cells.iter().map(|(text, _)| text.clone()))
-                .collect()
+            std::iter::once(id.to_string()).chain(cells.iter().map(|(text, _)| text.clone())).collect()
         });
         let data = csv(&["id", "a", "b", "c"], lines);
         host.create_table(&table);

@@ -15,21 +15,14 @@ fn load(id: usize) -> Value {
 
 #[test]
 fn a_full_queue_refuses_with_retry_after() {
-    let options = Options::new()
-        .guest("sleeps")
-        .set("jobs.workers", 1)
-        .set("jobs.max_queued", QUEUED);
+    let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.max_queued", QUEUED);
     let mut host = Host::start(options.set("sandbox.wall_seconds", 600));
     host.create_table("t");
     let running = host.start_job(&sleep());
     host.job_when(&running, "the start", |row| row["status"] == "IN_PROGRESS");
     let mut accepted = Vec::new();
     let refused = loop {
-        assert!(
-            accepted.len() <= QUEUED,
-            "{} jobs are queued, {QUEUED} is the limit",
-            accepted.len()
-        );
+        assert!(accepted.len() <= QUEUED, "{} jobs are queued, {QUEUED} is the limit", accepted.len());
         let reply = host.post(&load(accepted.len()));
         if reply.status != 200 {
             break reply;
@@ -37,16 +30,11 @@ fn a_full_queue_refuses_with_retry_after() {
         accepted.push(reply.body["job_id"].as_str().expect("a job").to_owned());
     };
     assert!(accepted.len() + 1 >= QUEUED, "only {} jobs were queued", accepted.len());
-    let seconds: u64 = refused
-        .header("retry-after")
-        .and_then(|value| value.parse().ok())
-        .expect("Retry-After in seconds");
+    let seconds: u64 =
+        refused.header("retry-after").and_then(|value| value.parse().ok()).expect("Retry-After in seconds");
     assert!((1..=3600).contains(&seconds));
     let sentence = refused.refused(429);
-    assert!(
-        sentence.contains("jobs.max_queued") || sentence.contains(&QUEUED.to_string()),
-        "{sentence}"
-    );
+    assert!(sentence.contains("jobs.max_queued") || sentence.contains(&QUEUED.to_string()), "{sentence}");
     for id in &accepted {
         assert_eq!(host.job_now(id)["status"], "CREATED");
     }
@@ -75,17 +63,10 @@ fn many_jobs_at_once_are_all_run() {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let host = &*host;
-                scope.spawn(move || {
-                    (0..JOBS)
-                        .map(|job| host.start_job(&load(client * JOBS + job)))
-                        .collect::<Vec<_>>()
-                })
+                scope.spawn(move || (0..JOBS).map(|job| host.start_job(&load(client * JOBS + job))).collect::<Vec<_>>())
             })
             .collect();
-        clients
-            .into_iter()
-            .flat_map(|client| client.join().expect("a client"))
-            .collect()
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
     });
     for id in &ids {
         let row = host.job(id);

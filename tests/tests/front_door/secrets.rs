@@ -16,13 +16,8 @@ fn assert_hidden(host: &Host, secret: &str, when: &str) {
 fn passed_on_headers_are_sealed_while_the_job_lives_and_gone_after() {
     let web = Web::start();
     let (first, second) = OK_CSV.split_at(12);
-    web.page(
-        "/held",
-        Page::csv("").body(Body::Held(first.as_bytes().into(), second.as_bytes().into())),
-    );
-    let options = Options::new()
-        .set("urls.allow", web.address())
-        .set("log.level", "trace");
+    web.page("/held", Page::csv("").body(Body::Held(first.as_bytes().into(), second.as_bytes().into())));
+    let options = Options::new().set("urls.allow", web.address()).set("log.level", "trace");
     let mut host = Host::start(options);
     host.create_table("t");
     let secret = format!("secret-{}", uuid::Uuid::new_v4());
@@ -41,15 +36,9 @@ fn passed_on_headers_are_sealed_while_the_job_lives_and_gone_after() {
     host.restart();
     let resumed = web.seen().len();
     let ended = |row: &serde_json::Value| row["status"] == "ERROR";
-    if !ended(&host.job_when(&id, "the second attempt", |row| {
-        ended(row) || web.seen().len() > resumed
-    })) {
+    if !ended(&host.job_when(&id, "the second attempt", |row| ended(row) || web.seen().len() > resumed)) {
         let seen = web.seen();
-        assert_eq!(
-            seen.last().and_then(|seen| seen.header("x-api-key")),
-            Some(secret.as_str()),
-            "the secret is lost"
-        );
+        assert_eq!(seen.last().and_then(|seen| seen.header("x-api-key")), Some(secret.as_str()), "the secret is lost");
         web.release();
     }
     let row = host.job(&id);
@@ -64,11 +53,7 @@ fn passed_on_headers_are_sealed_while_the_job_lives_and_gone_after() {
 #[test]
 fn a_failed_request_does_not_tell_the_password_in_its_url() {
     let web = Web::start();
-    let host = Host::start(
-        Options::new()
-            .set("urls.allow", web.address())
-            .set("log.level", "trace"),
-    );
+    let host = Host::start(Options::new().set("urls.allow", web.address()).set("log.level", "trace"));
     host.create_table("t");
     let url = format!("http://user:hunter2-secret@{}/missing", web.address());
     let request = json!({"operation": "csv_url_load", "database": "gold", "table": "t", "csv_url": url});

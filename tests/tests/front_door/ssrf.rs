@@ -106,27 +106,17 @@ fn what_the_operator_allows_works_and_no_redirect_leaves_it() {
         let told = host.run_error(&load(&allowed.url("/first")));
         assert!(!told.contains("secret"), "{told}");
     }
-    assert!(
-        other.seen().is_empty(),
-        "a redirect was followed to where it must not go: {:?}",
-        other.seen()
-    );
+    assert!(other.seen().is_empty(), "a redirect was followed to where it must not go: {:?}", other.seen());
     assert_eq!(host.count("t"), 3);
 }
 
 #[test]
 fn a_proxy_of_the_environment_is_no_way_round() {
     let proxy = Web::start();
-    let options = Options::new()
-        .environment("HTTP_PROXY", proxy.url(""))
-        .environment("http_proxy", proxy.url(""));
+    let options = Options::new().environment("HTTP_PROXY", proxy.url("")).environment("http_proxy", proxy.url(""));
     let host = Host::start(options.environment("ALL_PROXY", proxy.url("")));
     host.create_table("t");
     host.must_fail(&load("http://10.0.0.1/x.csv"));
     host.must_fail(&load("http://169.254.169.254/latest/meta-data"));
-    assert!(
-        proxy.seen().is_empty(),
-        "the guard was passed by a proxy: {:?}",
-        proxy.seen()
-    );
+    assert!(proxy.seen().is_empty(), "the guard was passed by a proxy: {:?}", proxy.seen());
 }

@@ -7,12 +7,7 @@ use serde_json::{Value, json};
 
 fn tokens(host: &Host) -> (String, String) {
     let body = host.post(&json!({"operation": "create_authentication_tokens"})).ok();
-    let token = |name: &str| {
-        body[name]
-            .as_str()
-            .unwrap_or_else(|| panic!("no {name} in {body}"))
-            .to_owned()
-    };
+    let token = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned();
     (token("operation_token"), token("refresh_token"))
 }
 
@@ -31,11 +26,7 @@ fn tokens_are_for_what_they_were_made_for() {
     let mut host = Host::start(Options::new());
     let (operation, refresh) = tokens(&host);
     assert_eq!(ask(&host, &operation).0, 200);
-    assert_eq!(
-        ask(&host, &refresh),
-        (401, json!({"error": "invalid token"})),
-        "a refresh token as operation token"
-    );
+    assert_eq!(ask(&host, &refresh), (401, json!({"error": "invalid token"})), "a refresh token as operation token");
     let again = json!({"operation": "refresh_operation_token"});
     let body = host.post_as(&Login::Bearer(refresh.clone()), &again).ok();
     assert_eq!(ask(&host, body["operation_token"].as_str().expect("a token")).0, 200);
@@ -53,9 +44,7 @@ fn tokens_are_for_what_they_were_made_for() {
 fn forged_tokens_are_refused() {
     let host = Host::start(Options::new());
     let (token, _) = tokens(&host);
-    let [_, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else {
-        panic!("not a JWT: {token}")
-    };
+    let [_, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("not a JWT: {token}") };
     let header = |algorithm: &str| BASE64.encode(json!({"alg": algorithm, "typ": "JWT"}).to_string());
     let mut raised = part(&token, 1);
     raised["username"] = json!("ghost");

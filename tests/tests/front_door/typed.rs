@@ -19,31 +19,15 @@ fn a_bad_cell_at_the_end_of_a_large_file_leaves_nothing() {
     for action in ["insert", "update", "upsert"] {
         let mut request = load("csv_file_load", "file_path", &path);
         request["action"] = json!(action);
-        assert_eq!(
-            host.run_error(&request),
-            "Invalid value for attribute n: \"many\", expecting Int"
-        );
-        assert_eq!(
-            host.rows("t"),
-            [json!({"id": "1", "name": "before", "n": 1})],
-            "{action}"
-        );
+        assert_eq!(host.run_error(&request), "Invalid value for attribute n: \"many\", expecting Int");
+        assert_eq!(host.rows("t"), [json!({"id": "1", "name": "before", "n": 1})], "{action}");
     }
 }
 
 #[test]
 fn a_bad_cell_in_the_request_leaves_nothing() {
     let host = Host::start(Options::new());
-    host.create_typed_table(
-        "t",
-        &[
-            ("i", "Int"),
-            ("b", "Boolean"),
-            ("d", "Date"),
-            ("f", "Float"),
-            ("l", "Long"),
-        ],
-    );
+    host.create_typed_table("t", &[("i", "Int"), ("b", "Boolean"), ("d", "Date"), ("f", "Float"), ("l", "Long")]);
     for (column, cell, message) in [
         ("i", "abc", "Invalid value for attribute i: \"abc\", expecting Int"),
         ("i", "1.5", "Invalid value for attribute i: \"1.5\", expecting Int"),
@@ -53,11 +37,7 @@ fn a_bad_cell_in_the_request_leaves_nothing() {
         assert_eq!(message_told, message);
     }
     for (column, cell) in [("d", "yesterday"), ("f", "1,5x"), ("l", "1.5"), ("l", "x")] {
-        let message = host.run_error(&load(
-            "csv_data_load",
-            "data",
-            &format!("id,{column}\n1,\n2,\"{cell}\"\n"),
-        ));
+        let message = host.run_error(&load("csv_data_load", "data", &format!("id,{column}\n1,\n2,\"{cell}\"\n")));
         assert!(message.contains(cell) && message.contains(column), "{message}");
     }
     assert_eq!(host.count("t"), 0);
@@ -66,21 +46,11 @@ fn a_bad_cell_in_the_request_leaves_nothing() {
 #[test]
 fn typed_columns_take_what_they_should() {
     let host = Host::start(Options::new());
-    let types = [
-        ("i", "Int"),
-        ("f", "Float"),
-        ("b", "Boolean"),
-        ("s", "String"),
-        ("d", "Date"),
-        ("a", "Any"),
-    ];
+    let types = [("i", "Int"), ("f", "Float"), ("b", "Boolean"), ("s", "String"), ("d", "Date"), ("a", "Any")];
     host.create_typed_table("t", &types);
     let data =
         "id,i,f,b,s,d,a\n1,5,1.5,TRUE,007,2021-01-02T03:04:05Z,7\n2,,,,,,\n3,null,null,false,true,1600000000000,x\n";
-    assert_eq!(
-        host.run_ok(&load("csv_data_load", "data", data)),
-        "successfully loaded 3 of 3 records"
-    );
+    assert_eq!(host.run_ok(&load("csv_data_load", "data", data)), "successfully loaded 3 of 3 records");
     let expected = [
         json!({"id": "1", "i": 5, "f": 1.5, "b": true, "s": "007", "d": "2021-01-02T03:04:05.000Z", "a": 7}),
         json!({"id": "2", "i": null, "f": null, "b": null, "s": "", "d": null, "a": ""}),
@@ -94,9 +64,6 @@ fn a_key_that_cannot_be_one_leaves_nothing() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let path = host.file("late.csv", format!("{}true,late,1\n", numbered(120_000)));
-    assert_eq!(
-        host.run_error(&load("csv_file_load", "file_path", &path)),
-        "Invalid primary key type: boolean"
-    );
+    assert_eq!(host.run_error(&load("csv_file_load", "file_path", &path)), "Invalid primary key type: boolean");
     assert_eq!(host.count("t"), 0);
 }

@@ -24,19 +24,9 @@ fn encoded_bodies_are_decoded() {
     let (web, host) = start(|options| options);
     let csv = numbered(20_000);
     for encoding in ENCODINGS {
-        web.page(
-            "/encoded",
-            Page::csv(encode(encoding, csv.as_bytes())).header("Content-Encoding", encoding),
-        );
-        assert_eq!(
-            host.run_ok(&load(&web, "/encoded")),
-            "successfully loaded 20000 of 20000 records",
-            "{encoding}"
-        );
-        web.page(
-            "/broken",
-            Page::csv(&encode(encoding, csv.as_bytes())[..2000]).header("Content-Encoding", encoding),
-        );
+        web.page("/encoded", Page::csv(encode(encoding, csv.as_bytes())).header("Content-Encoding", encoding));
+        assert_eq!(host.run_ok(&load(&web, "/encoded")), "successfully loaded 20000 of 20000 records", "{encoding}");
+        web.page("/broken", Page::csv(&encode(encoding, csv.as_bytes())[..2000]).header("Content-Encoding", encoding));
         host.run_error(&load(&web, "/broken"));
     }
     web.page("/unknown", Page::csv(OK_CSV).header("Content-Encoding", "x-rot13"));
@@ -51,10 +41,7 @@ fn a_body_has_a_largest_size_before_and_after_decoding() {
     let bomb = format!("id,a\n{}", row.repeat(200_000));
     for encoding in ENCODINGS {
         let body = encode(encoding, bomb.as_bytes());
-        assert!(
-            body.len() < 1_000_000,
-            "{encoding}: the limit would be met before decoding"
-        );
+        assert!(body.len() < 1_000_000, "{encoding}: the limit would be met before decoding");
         web.page("/bomb", Page::csv(body).header("Content-Encoding", encoding));
         let told = host.run_error(&load(&web, "/bomb"));
         assert!(told.contains("urls.max_bytes"), "{encoding}: {told}");
@@ -102,25 +89,14 @@ fn media_types_are_parsed() {
     }
     for media_type in ["application/json", "text/html; charset=utf-8"] {
         web.page("/typed", Page::new(media_type, OK_CSV));
-        let expected = format!(
-            "CSV Load failed from URL: {}, unsupported content type: {media_type}",
-            web.url("/typed")
-        );
+        let expected =
+            format!("CSV Load failed from URL: {}, unsupported content type: {media_type}", web.url("/typed"));
         let told = host.run_error(&load(&web, "/typed"));
-        assert!(
-            told == expected || told == expected.replace("; charset=utf-8", ""),
-            "{told}"
-        );
+        assert!(told == expected || told == expected.replace("; charset=utf-8", ""), "{told}");
     }
-    web.page(
-        "/untyped",
-        Page::status(200).body(Body::Whole(OK_CSV.as_bytes().into())),
-    );
+    web.page("/untyped", Page::status(200).body(Body::Whole(OK_CSV.as_bytes().into())));
     let told = host.run_error(&load(&web, "/untyped"));
-    assert!(
-        told.starts_with("CSV Load failed from URL:") && told.contains("unsupported content type"),
-        "{told}"
-    );
+    assert!(told.starts_with("CSV Load failed from URL:") && told.contains("unsupported content type"), "{told}");
 }
 
 #[test]
@@ -128,18 +104,13 @@ fn failures_of_the_other_side_are_told() {
     let (web, host) = start(|options| options.set("urls.timeout_seconds", 2));
     for (status, reason) in [(404, "Not Found"), (500, "Internal Server Error"), (403, "Forbidden")] {
         web.page("/status", Page::status(status));
-        let expected = format!(
-            "CSV Load failed from URL: {}, status code: {status}, message: {reason}",
-            web.url("/status")
-        );
+        let expected =
+            format!("CSV Load failed from URL: {}, status code: {status}, message: {reason}", web.url("/status"));
         assert_eq!(host.run_error(&load(&web, "/status")), expected);
     }
     web.page("/cut", Page::csv("").body(Body::CutOff(OK_CSV.as_bytes().into())));
     host.run_error(&load(&web, "/cut"));
-    web.page(
-        "/slow",
-        Page::csv("").body(Body::Held("id,a\n".as_bytes().into(), "1,x\n".as_bytes().into())),
-    );
+    web.page("/slow", Page::csv("").body(Body::Held("id,a\n".as_bytes().into(), "1,x\n".as_bytes().into())));
     let told = host.run_error(&load(&web, "/slow"));
     assert!(told.contains("urls.timeout_seconds"), "{told}");
     assert_eq!(host.count("t"), 0);
@@ -164,11 +135,7 @@ fn headers_are_passed_on_to_the_server_that_was_named_only() {
     request["csv_url"] = json!(first.url("/away"));
     host.run_ok(&request);
     let seen = second.seen();
-    assert_eq!(
-        (seen[0].header("x-api-key"), seen[0].header("authorization")),
-        (None, None),
-        "{seen:?}"
-    );
+    assert_eq!((seen[0].header("x-api-key"), seen[0].header("authorization")), (None, None), "{seen:?}");
 
     for (headers, what) in [
         (json!({"X": "a\r\nHost: b"}), "a line break in a value"),

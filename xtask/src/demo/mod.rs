@@ -26,11 +26,7 @@ pub fn run(once: bool) -> Result<()> {
 pub fn build_host() -> Result<()> {
     println!("building the host (the engine takes some minutes the first time)");
     let mut cargo = Command::new("cargo");
-    process::run(
-        cargo
-            .current_dir(repository::root())
-            .args(["build", "--release", "--package", "jobhost"]),
-    )
+    process::run(cargo.current_dir(repository::root()).args(["build", "--release", "--package", "jobhost"]))
 }
 
 /// The demo itself, when everything is built.
@@ -51,11 +47,7 @@ pub fn show(once: bool) -> Result<()> {
 
 fn play(folder: &std::path::Path, settings: &[String], once: bool, interrupted: &AtomicBool) -> Result<()> {
     let mut host = Host::start(folder, settings)?;
-    println!(
-        "the host listens on {}, its data is in {}",
-        host.url(),
-        folder.display()
-    );
+    println!("the host listens on {}, its data is in {}", host.url(), folder.display());
     let credentials = scene::play(&host)?;
     if once {
         host.stop()?;
@@ -87,11 +79,7 @@ fn curl(url: &str, credentials: &str) -> String {
 /// Set by Ctrl-C and by a polite kill.
 fn interruptions() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ] {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         // It is heeded when the scene is over, which takes a bounded time: an impatient second one must not end this
         // program and leave the host behind.
         signal_hook::flag::register(signal, Arc::clone(&flag)).doing(|| "cannot listen for Ctrl-C".to_owned())?;

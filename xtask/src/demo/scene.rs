@@ -26,9 +26,7 @@ fn scene(host: &Host) -> Result<String> {
     let table = json!({"operation": "create_table", "database": "demo", "table": "airports", "primary_key": "iata"});
     administrator.send(&table)?;
 
-    step(&format!(
-        "the administrator makes user {USER}, who may read and write that table and nothing else"
-    ));
+    step(&format!("the administrator makes user {USER}, who may read and write that table and nothing else"));
     let rights = json!({"read": true, "insert": true, "update": true, "delete": false, "attribute_permissions": []});
     let permission = json!({"super_user": false, "demo": {"tables": {"airports": rights}}});
     administrator.send(&json!({"operation": "add_role", "role": USER, "permission": permission}))?;
@@ -64,10 +62,7 @@ fn scene(host: &Host) -> Result<String> {
         println!("  {record}");
     }
     if found.len() != 3 {
-        return Err(Failure::new(format!(
-            "3 airports of Hawaii were asked for, {} came",
-            found.len()
-        )));
+        return Err(Failure::new(format!("3 airports of Hawaii were asked for, {} came", found.len())));
     }
     Ok(format!("{USER}:{password}"))
 }
@@ -78,10 +73,7 @@ fn finished(user: &Client, id: &str) -> Result<Value> {
     let mut shown = String::new();
     while started.elapsed() < LIMIT {
         let rows = user.send(&json!({"operation": "get_job", "id": id}))?;
-        let row = rows
-            .get(0)
-            .cloned()
-            .ok_or_else(|| Failure::new(format!("get_job knows no job {id:?}")))?;
+        let row = rows.get(0).cloned().ok_or_else(|| Failure::new(format!("get_job knows no job {id:?}")))?;
         let status = row.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
         let progress = row.get("progress").filter(|progress| !progress.is_null());
         let line = progress.map_or_else(|| status.clone(), |progress| format!("{status} {progress}"));
@@ -93,19 +85,12 @@ fn finished(user: &Client, id: &str) -> Result<Value> {
             shown = line;
         }
         if status == "COMPLETE" || status == "ERROR" {
-            println!(
-                "{}  ended after {} ms",
-                if live { "\n" } else { "" },
-                started.elapsed().as_millis()
-            );
+            println!("{}  ended after {} ms", if live { "\n" } else { "" }, started.elapsed().as_millis());
             return Ok(row);
         }
         std::thread::sleep(LOOK);
     }
-    Err(Failure::new(format!(
-        "job {id} did not end within {} s; it was last {shown}",
-        LIMIT.as_secs()
-    )))
+    Err(Failure::new(format!("job {id} did not end within {} s; it was last {shown}", LIMIT.as_secs())))
 }
 
 /// Records of the file: no field of this data set holds a line break.
@@ -123,10 +108,7 @@ fn random_password() -> Result<String> {
 
 fn indented(row: &Value) -> String {
     let text = serde_json::to_string_pretty(row).unwrap_or_else(|_| row.to_string());
-    text.lines()
-        .map(|line| format!("  {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 fn step(text: &str) {

@@ -71,24 +71,13 @@ pub fn ensure() -> Result<PathBuf> {
     remove(&folder)?;
     let built = work.keep();
     fs::rename(&built, &folder).doing(|| format!("cannot rename {} to {}", built.display(), folder.display()))?;
-    println!(
-        "{TARGET}: made {} in {} s",
-        folder.display(),
-        started.elapsed().as_secs()
-    );
+    println!("{TARGET}: made {} in {} s", folder.display(), started.elapsed().as_secs());
     cached()?.ok_or_else(|| Failure::new(format!("the compiler in {} does not work", folder.display())))
 }
 
 fn remove_abandoned(cache: &Path) -> Result<()> {
-    for entry in cache
-        .read_dir()
-        .doing(|| format!("cannot read {}", cache.display()))?
-        .flatten()
-    {
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .map(|time| time.elapsed());
+    for entry in cache.read_dir().doing(|| format!("cannot read {}", cache.display()))?.flatten() {
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
         let old = matches!(age, Ok(Ok(age)) if age > ABANDONED);
         if old && entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             remove(&entry.path())?;
@@ -100,11 +89,7 @@ fn remove_abandoned(cache: &Path) -> Result<()> {
 /// Downloads the packages and returns the compiler's version.
 fn download(work: &Path) -> Result<String> {
     let debs = work.join("debs");
-    for folder in [
-        &debs,
-        &work.join("apt/lists/partial"),
-        &work.join("apt/cache/archives/partial"),
-    ] {
+    for folder in [&debs, &work.join("apt/lists/partial"), &work.join("apt/cache/archives/partial")] {
         fs::create_dir_all(folder).doing(|| format!("cannot make {}", folder.display()))?;
     }
     println!("{TARGET}: reading Debian's package lists");
@@ -131,12 +116,7 @@ fn download(work: &Path) -> Result<String> {
         from += 1;
     }
     println!("{TARGET}: downloading {} (about 140 MB)", packages.join(", "));
-    process::capture(
-        apt("apt-get", work)
-            .current_dir(&debs)
-            .args(["--quiet", "download"])
-            .args(&packages),
-    )?;
+    process::capture(apt("apt-get", work).current_dir(&debs).args(["--quiet", "download"]).args(&packages))?;
     let version = offered.split(['+', '-']).next().unwrap_or(offered);
     Ok(version.to_owned())
 }
@@ -145,11 +125,7 @@ fn download(work: &Path) -> Result<String> {
 fn unpack(work: &Path) -> Result<PathBuf> {
     let (root, debs) = (work.join("root"), work.join("debs"));
     fs::create_dir_all(&root).doing(|| format!("cannot make {}", root.display()))?;
-    for deb in debs
-        .read_dir()
-        .doing(|| format!("cannot read {}", debs.display()))?
-        .flatten()
-    {
+    for deb in debs.read_dir().doing(|| format!("cannot read {}", debs.display()))?.flatten() {
         process::capture(Command::new("dpkg-deb").arg("-x").arg(deb.path()).arg(&root))?;
         remove(&deb.path())?;
     }
@@ -175,51 +151,27 @@ fn build_library(work: &Path, rustc: &Path) -> Result<()> {
         fs::copy(libc.join(file), contained.join(file)).doing(|| format!("cannot copy {file} of {WASI_LIBC}"))?;
     }
     let sources = work.join("root/usr/src");
-    let version = sources
-        .read_dir()
-        .doing(|| format!("cannot read {}", sources.display()))?
-        .flatten()
-        .next();
+    let version = sources.read_dir().doing(|| format!("cannot read {}", sources.display()))?.flatten().next();
     let sources = version.map(|folder| folder.path().join("library"));
     let sources = sources.ok_or_else(|| Failure::new(format!("{SOURCES} holds no sources")))?;
     println!("{TARGET}: building the standard library (a minute or two)");
     let target = work.join("target");
     let mut cargo = Command::new("cargo");
-    for variable in [
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_TARGET",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-    ] {
+    for variable in ["CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
         cargo.env_remove(variable);
     }
     cargo
         .current_dir(&sources)
         .env("RUSTC", rustc)
         .env("RUSTC_BOOTSTRAP", "1")
-        .env(
-            "RUSTFLAGS",
-            "-Cembed-bitcode=yes -Cforce-unwind-tables=no -Zforce-unstable-if-unmarked",
-        )
+        .env("RUSTFLAGS", "-Cembed-bitcode=yes -Cforce-unwind-tables=no -Zforce-unstable-if-unmarked")
         .env("__CARGO_DEFAULT_LIB_METADATA", "jobhost")
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--target",
-            TARGET,
-            "--features",
-            "compiler-builtins-mem",
-        ])
+        .args(["build", "--quiet", "--release", "--target", TARGET, "--features", "compiler-builtins-mem"])
         .args(["--manifest-path", "sysroot/Cargo.toml", "--target-dir"])
         .arg(&target);
     process::capture(&mut cargo)?;
     let built = target.join(TARGET).join("release/deps");
-    for entry in built
-        .read_dir()
-        .doing(|| format!("cannot read {}", built.display()))?
-        .flatten()
-    {
+    for entry in built.read_dir().doing(|| format!("cannot read {}", built.display()))?.flatten() {
         if entry.path().extension().is_some_and(|extension| extension == "rlib") {
             let to = library.join(entry.file_name());
             fs::rename(entry.path(), &to).doing(|| format!("cannot move a library to {}", to.display()))?;
@@ -258,11 +210,10 @@ fn linker_folder() -> Result<PathBuf> {
 fn linkers_in(folder: &Path) -> Result<()> {
     match LINKERS.iter().find(|linker| !folder.join(linker).exists()) {
         None => Ok(()),
-        Some(linker) => Err(Failure::new(format!(
-            "the current Rust toolchain has no {linker} in {}",
-            folder.display()
-        ))
-        .remedy("use a toolchain that rustup installed; distributions leave this linker out")),
+        Some(linker) => {
+            Err(Failure::new(format!("the current Rust toolchain has no {linker} in {}", folder.display()))
+                .remedy("use a toolchain that rustup installed; distributions leave this linker out"))
+        }
     }
 }
 
@@ -276,26 +227,9 @@ fn apt(program: &str, work: &Path) -> Command {
     let mut command = Command::new(program);
     let option = |name: &str, folder: &str| format!("{name}={}", work.join(folder).display());
     command.env("LC_ALL", "C");
-    command.args([
-        "-o",
-        &option("Dir::State::Lists", "apt/lists"),
-        "-o",
-        &option("Dir::Cache", "apt/cache"),
-    ]);
-    command.args([
-        "-o",
-        "APT::Sandbox::User=root",
-        "-o",
-        "Acquire::Retries=3",
-        "-o",
-        "Acquire::http::Timeout=60",
-    ]);
-    command.args([
-        "-o",
-        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
-        "-o",
-        "Acquire::Languages=none",
-    ]);
+    command.args(["-o", &option("Dir::State::Lists", "apt/lists"), "-o", &option("Dir::Cache", "apt/cache")]);
+    command.args(["-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=60"]);
+    command.args(["-o", "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false", "-o", "Acquire::Languages=none"]);
     command
 }
 
@@ -307,20 +241,12 @@ fn candidate(work: &Path, package: &str) -> Result<Option<String>> {
 
 fn dependencies(work: &Path, package: &str) -> Result<Vec<String>> {
     let depends = process::capture(apt("apt-cache", work).args(["depends", package]))?;
-    Ok(depends
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Depends: "))
-        .map(str::to_owned)
-        .collect())
+    Ok(depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).map(str::to_owned).collect())
 }
 
 /// 96 of `1.96.0+dfsg1-1~deb12u2`; 0 where there is none.
 fn minor(version: &str) -> u32 {
-    version
-        .split(['.', '+', '-'])
-        .nth(1)
-        .and_then(|minor| minor.parse().ok())
-        .unwrap_or_default()
+    version.split(['.', '+', '-']).nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default()
 }
 
 /// Removes a file, link or folder; nothing there is fine.

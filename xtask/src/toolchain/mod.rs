@@ -36,18 +36,12 @@ impl Toolchain {
     }
 
     fn current(why: &str) -> Self {
-        Self {
-            rustc: None,
-            why: why.to_owned(),
-        }
+        Self { rustc: None, why: why.to_owned() }
     }
 
     fn at(rustc: PathBuf, why: &str) -> Self {
         let why = format!("{why} ({})", rustc.display());
-        Self {
-            rustc: Some(rustc),
-            why,
-        }
+        Self { rustc: Some(rustc), why }
     }
 }
 
@@ -68,10 +62,7 @@ fn automatic() -> Result<Toolchain> {
         return Ok(Toolchain::current("the current rustc has the target"));
     }
     if let Some(rustc) = debian::cached()? {
-        return Ok(Toolchain::at(
-            rustc,
-            "the current rustc lacks the target, the toolchain made earlier has it",
-        ));
+        return Ok(Toolchain::at(rustc, "the current rustc lacks the target, the toolchain made earlier has it"));
     }
     let mut tried = Vec::new();
     match rustup::add() {
@@ -86,24 +77,19 @@ fn automatic() -> Result<Toolchain> {
         Err(failure) => tried.push(failure),
     }
     let reasons: Vec<String> = tried.iter().map(|failure| format!("- {failure}")).collect();
-    Err(Failure::new(format!("no compiler here can build for {TARGET}"))
-        .detail(reasons.join("\n"))
-        .remedy(format!(
-            "install Rust with rustup and run `rustup target add {TARGET}` where its server can be reached; \
+    Err(Failure::new(format!("no compiler here can build for {TARGET}")).detail(reasons.join("\n")).remedy(format!(
+        "install Rust with rustup and run `rustup target add {TARGET}` where its server can be reached; \
          or run on Debian 12 with apt; \
          or set {OVERRIDE} to the path of a rustc that has the target, then run this again"
-        )))
+    )))
 }
 
 fn explicit(rustc: &Path) -> Result<Toolchain> {
     if has_target(rustc) {
         return Ok(Toolchain::at(rustc.to_path_buf(), &format!("named by {OVERRIDE}")));
     }
-    Err(
-        Failure::new(format!("{OVERRIDE} names {}, which has no {TARGET}", rustc.display())).remedy(format!(
-            "unset {OVERRIDE}, or set it to rustup, debian or the path of a rustc with that target"
-        )),
-    )
+    Err(Failure::new(format!("{OVERRIDE} names {}, which has no {TARGET}", rustc.display()))
+        .remedy(format!("unset {OVERRIDE}, or set it to rustup, debian or the path of a rustc with that target")))
 }
 
 /// The compiler that cargo would use by itself.

@@ -19,8 +19,6 @@ pub fn add() -> Result<()> {
     if super::has_target(&super::current_rustc()) {
         return Ok(());
     }
-    Err(
-        Failure::new("rustup says that it added the target, but the current rustc does not have it")
-            .remedy("check that `which rustc` and RUSTC name the toolchain that `rustup show` calls active"),
-    )
+    Err(Failure::new("rustup says that it added the target, but the current rustc does not have it")
+        .remedy("check that `which rustc` and RUSTC name the toolchain that `rustup show` calls active"))
 }

@@ -1,11 +1,22 @@
 use proptest::prelude::*;
 
 use super::JsonBuffer;
+use crate::{Block, JsonWriter, MAX_GROWTH};
 
 fn written(write: impl FnOnce(&mut JsonBuffer)) -> String {
     let mut buffer = JsonBuffer::default();
     write(&mut buffer);
     String::from_utf8(buffer.as_bytes().to_vec()).unwrap()
+}
+
+/// What a writer writes into exactly as much room as it may ask for.
+fn written_in(room: usize, write: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
+    let mut buffer = JsonBuffer::default();
+    let mut writer = buffer.room(room);
+    write(&mut writer);
+    let count = writer.position();
+    assert!(buffer.commit(count));
+    buffer.as_bytes().to_vec()
 }
 
 #[test]
@@ -30,19 +41,43 @@ fn numbers_are_printed_as_javascript_prints_them() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_become_replacement_characters() {
-    let text = written(|json| json.string_at(b"a\xff\xfe\x80z", 0..5));
-    assert_eq!(text, "\"a\u{fffd}\u{fffd}\u{fffd}z\"");
+fn an_object_piece_by_piece() {
+    let text = written(|json| {
+        json.byte(b'{');
+        json.string("a\"b");
+        json.raw(b":[");
+        json.boolean(true);
+        json.byte(b',');
+        json.null();
+        json.raw(b"]}");
+    });
+    assert_eq!(text, r#"{"a\"b":[true,null]}"#);
 }
 
 #[test]
-fn replacing_beyond_the_text_does_nothing() {
-    let text = written(|json| {
-        json.raw(b",1");
-        json.replace(0, b'{');
-        json.replace(7, b'x');
-    });
-    assert_eq!(text, "{1");
+fn bytes_that_are_not_utf8_become_replacement_characters() {
+    let text = written_in(40, |writer| writer.string(b"a\xff\xfe\x80z", 0..5));
+    assert_eq!(text, "\"a\u{fffd}\u{fffd}\u{fffd}z\"".as_bytes());
+}
+
+#[test]
+fn more_than_there_is_room_for_is_refused() {
+    let mut buffer = JsonBuffer::default();
+    let mut writer = buffer.room(4);
+    writer.string(&[b'x'; 100], 0..100);
+    let count = writer.position();
+    assert_eq!(count, 102);
+    assert!(!buffer.commit(count));
+    assert!(buffer.is_empty());
+}
+
+#[test]
+fn short_strings_are_written_if_nothing_has_to_be_escaped() {
+    for (text, plain) in [("", true), ("sixteen bytes!!!", true), ("a\"", false), ("é", false), ("\u{7f}", true)] {
+        let block = Block::at(text.as_bytes(), 0);
+        let json = written_in(32, |writer| assert_eq!(writer.short_string(block, text.len()), plain));
+        assert_eq!(json, if plain { format!("\"{text}\"") } else { String::new() }.as_bytes());
+    }
 }
 
 proptest! {
@@ -63,8 +98,9 @@ proptest! {
     fn any_bytes_read_back_as_the_lossy_text(bytes in any::<Vec<u8>>(), after in any::<Vec<u8>>()) {
         let mut source = bytes.clone();
         source.extend_from_slice(&after);
-        let json = written(|json| json.string_at(&source, 0..bytes.len()));
-        prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), String::from_utf8_lossy(&bytes));
+        let room = bytes.len() * MAX_GROWTH + 2;
+        let json = written_in(room, |writer| writer.string(&source, 0..bytes.len()));
+        prop_assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), String::from_utf8_lossy(&bytes));
     }
 
     #[test]
@@ -78,8 +114,14 @@ proptest! {
     fn raw_blocks_copy_exactly(source in any::<Vec<u8>>(), start in 0usize..40, count in 0usize..40) {
         let end = (start + count).min(source.len());
         let start = start.min(end);
-        let mut buffer = JsonBuffer::default();
-        buffer.raw_at(&source, start..end);
-        prop_assert_eq!(buffer.as_bytes(), &source[start..end]);
+        let json = written_in(end - start, |writer| writer.raw(&source, start..end));
+        prop_assert_eq!(json.as_slice(), &source[start..end]);
+    }
+
+    #[test]
+    fn digits_are_found(text in "[0-9a.-]{0,16}") {
+        let mask = Block::at(text.as_bytes(), 0).digits(text.len());
+        let expected = text.bytes().enumerate().map(|(index, byte)| u32::from(byte.is_ascii_digit()) << index).sum::<u32>();
+        prop_assert_eq!(mask, expected);
     }
 }
