@@ -71,14 +71,15 @@ impl Host {
     /// SIGTERM, and wait until the host has gone.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
-        self.signal(Signal::TERM);
-        let mut child = self.child.take().expect("a running host");
-        eventually("the host to stop after SIGTERM", || child.try_wait().expect("the exit status"))
+        self.stop_by(Signal::TERM)
     }
 
-    pub fn signal(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("a running host");
-        kill_process(Pid::from_child(child), signal).expect("a signal");
+    /// Ask the host by a signal to stop, and wait until it has gone.
+    #[track_caller]
+    pub fn stop_by(&mut self, signal: Signal) -> ExitStatus {
+        let mut child = self.child.take().expect("a running host");
+        kill_process(Pid::from_child(&child), signal).expect("a signal");
+        eventually("the host to stop", || child.try_wait().expect("the exit status"))
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -133,7 +134,7 @@ impl Host {
         set("data.dir", &home.join("data").display().to_string());
         set("plugins.dir", &home.join("plugins").display().to_string());
         set("files.directories", &files.join(","));
-        set("log.level", "debug");
+        set("log.level", "info,jobhost=debug");
         for (key, value) in &options.settings {
             set(key, value);
         }

@@ -33,6 +33,9 @@ pub struct Better {
     /// What the sentence contains, where its wording is left open.
     #[serde(default)]
     pub says: Vec<String>,
+    /// The recorded answer is right too: which one comes depends on how far a job is.
+    #[serde(default)]
+    pub or_same: bool,
 }
 
 /// A question asked right after a case: about something that a client would see only later, or in the place of an

@@ -90,7 +90,11 @@ async fn logins_fail_alike_for_wrong_passwords_and_unknown_users() {
     }
     bench.add("idle", SUPER_USER_ROLE, false).await.unwrap();
     assert_eq!(bench.login("idle", "pw").await, Err(AuthenticationError::Inactive));
-    assert_eq!(bench.login("idle", "wrong").await, Err(AuthenticationError::LoginFailed), "inactive or not is told to nobody else");
+    assert_eq!(
+        bench.login("idle", "wrong").await,
+        Err(AuthenticationError::LoginFailed),
+        "inactive or not is told to nobody else"
+    );
 }
 
 #[tokio::test]
@@ -137,7 +141,13 @@ async fn forged_tokens_are_invalid() {
     let claims = head.split_once('.').unwrap().1;
     // `{"typ":"JWT","alg":"none"}`
     let unsigned = format!("eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.{claims}.");
-    for token in [other.create_tokens(&boss).unwrap().operation_token, unsigned, format!("{head}."), format!("{head}.x{signature}"), String::new()] {
+    for token in [
+        other.create_tokens(&boss).unwrap().operation_token,
+        unsigned,
+        format!("{head}."),
+        format!("{head}.x{signature}"),
+        String::new(),
+    ] {
         let found = bench.access.authenticate_token(&token, TokenUse::Operation).map(|user| user.username);
         assert_eq!(found, Err(AuthenticationError::InvalidToken), "{token}");
     }

@@ -142,9 +142,7 @@ impl Role {
         if self.permissions.structure == super::permissions::StructureRight::None {
             return Err(Denial::super_user_only(operation));
         }
-        Err(Denial::sentence(format!(
-            "User does not have access to perform '{operation}' against schema '{database}'"
-        )))
+        Err(Denial::sentence(format!("User does not have access to perform '{operation}' against schema '{database}'")))
     }
 }
 

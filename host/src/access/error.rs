@@ -39,14 +39,8 @@ impl AccessError {
         AccessError::new(AccessErrorKind::Invalid, message)
     }
 
-    pub(super) fn caused_by(
-        message: &str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        AccessError {
-            source: Some(source.into()),
-            ..AccessError::new(AccessErrorKind::Unavailable, message)
-        }
+    pub(super) fn caused_by(message: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        AccessError { source: Some(source.into()), ..AccessError::new(AccessErrorKind::Unavailable, message) }
     }
 }
 
@@ -83,4 +77,3 @@ pub enum AuthenticationError {
     #[error("Logins cannot be checked at the moment")]
     Unavailable,
 }
-

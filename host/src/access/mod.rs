@@ -10,6 +10,7 @@ mod directory;
 mod error;
 mod passwords;
 mod permissions;
+mod register;
 mod role;
 mod tokens;
 mod validate;

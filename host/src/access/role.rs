@@ -26,7 +26,13 @@ pub struct Role {
 }
 
 impl Role {
-    pub fn new(id: String, name: String, permission: Map<String, Value>, created: Timestamp, updated: Timestamp) -> Self {
+    pub fn new(
+        id: String,
+        name: String,
+        permission: Map<String, Value>,
+        created: Timestamp,
+        updated: Timestamp,
+    ) -> Self {
         let permissions = Permissions::parse(&permission);
         Role { id, name, permission, permissions, created, updated }
     }

@@ -97,11 +97,7 @@ impl Tokens {
         let mut validation = Validation::new(Algorithm::HS256);
         // Expiry is judged below, by the host's clock, to the second and with a sentence of its own.
         validation.validate_exp = false;
-        Tokens {
-            encoding: EncodingKey::from_secret(&key.0),
-            decoding: DecodingKey::from_secret(&key.0),
-            validation,
-        }
+        Tokens { encoding: EncodingKey::from_secret(&key.0), decoding: DecodingKey::from_secret(&key.0), validation }
     }
 
     pub fn issue(

@@ -235,8 +235,9 @@ fn check_attributes(table: &Table, permission: &Map<String, Value>, attributes: 
                     errors.table(&table.name, format!("{shown} attribute permission missing for '{name}'"));
                 }
                 Some(Value::Bool(value)) => *granted |= value,
-                Some(_) => errors
-                    .table(&table.name, format!("{shown} attribute permission for '{name}' must be a boolean")),
+                Some(_) => {
+                    errors.table(&table.name, format!("{shown} attribute permission for '{name}' must be a boolean"))
+                }
             }
         }
     }

@@ -46,14 +46,23 @@ fn a_good_role_passes_as_it_came() {
 
 #[test]
 fn all_that_is_wrong_is_said() {
-    assert_eq!(errors(json!({"role": "x"})), json!({"main_permissions": ["Permission can't be blank"], "schema_permissions": {}}));
+    assert_eq!(
+        errors(json!({"role": "x"})),
+        json!({"main_permissions": ["Permission can't be blank"], "schema_permissions": {}})
+    );
     assert_eq!(
         main_errors(json!({"a": 1, "b": 2})),
         json!(["Invalid keys in JSON body - 'a', 'b'", "Role can't be blank", "Permission can't be blank"])
     );
-    assert_eq!(main_errors(json!({"role": "a b", "permission": 1})), json!(["Role is invalid", "Permission must be an object"]));
+    assert_eq!(
+        main_errors(json!({"role": "a b", "permission": 1})),
+        json!(["Role is invalid", "Permission must be an object"])
+    );
     for (permission, sentence) in [
-        (json!({"super_user": true, "gold": {}}), "Roles with 'super_user' set to true cannot have other permissions set."),
+        (
+            json!({"super_user": true, "gold": {}}),
+            "Roles with 'super_user' set to true cannot have other permissions set.",
+        ),
         (json!({"super_user": "yes"}), "Value for 'super_user' permission must be a boolean"),
         (json!({"structure_user": 1}), "Value for 'structure_user' permission must be a boolean or Array"),
         (json!({"structure_user": ["zzz"]}), "database 'zzz' does not exist"),
@@ -78,7 +87,9 @@ fn tables_and_attributes_are_checked_key_by_key() {
         ])
     );
     let with_attributes = |attributes: Value| {
-        table_errors(json!({"read": false, "insert": true, "update": true, "delete": true, "attribute_permissions": attributes}))
+        table_errors(
+            json!({"read": false, "insert": true, "update": true, "delete": true, "attribute_permissions": attributes}),
+        )
     };
     assert_eq!(with_attributes(json!(1)), json!(["Value for 'attribute_permissions' must be an array"]));
     assert_eq!(

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::ApiError;
 
@@ -15,6 +16,42 @@ pub(super) const UNAUTHENTICATED_BYTES: usize = 1 << 20;
 const IDLE: Duration = Duration::from_secs(60);
 /// Memory taken at once on the word of a `Content-Length`.
 const MOST_RESERVED: usize = 64 << 20;
+
+/// Largest bodies whose room there is at once; many more smaller ones fit into it.
+const LARGEST_AT_ONCE: usize = 2;
+/// How long a body waits for room.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
+const PERMIT_BYTES: usize = 1 << 20;
+
+/// Memory for large bodies, all requests together. Whoever finds no room waits, and is not read from meanwhile.
+pub(super) struct Room {
+    permits: Semaphore,
+    largest: u32,
+}
+
+impl Room {
+    pub fn new(limit: usize) -> Self {
+        let largest = permits_for(limit);
+        let all = usize::try_from(largest).unwrap_or(usize::MAX).saturating_mul(LARGEST_AT_ONCE);
+        Room { permits: Semaphore::new(all.min(Semaphore::MAX_PERMITS)), largest }
+    }
+
+    /// Waits for room for what is declared, or for the largest body if nothing is. It is given back when the permit is
+    /// dropped.
+    pub async fn take(&self, declared: usize) -> Result<SemaphorePermit<'_>, ApiError> {
+        let wanted = if declared == 0 { self.largest } else { permits_for(declared).min(self.largest) };
+        match tokio::time::timeout(WAIT_FOR_ROOM, self.permits.acquire_many(wanted)).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => {
+                Err(ApiError::busy("Too many large request bodies are being read at once; try again in a moment"))
+            }
+        }
+    }
+}
+
+fn permits_for(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX)
+}
 
 /// Accepts JSON only. A body of plain text is taken for a string, as Harper does, in which there is no operation.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -67,6 +104,11 @@ impl Reader {
             return Err(too_large(limit));
         }
         Ok(Reader { body, declared, limit, buffer: BytesMut::new(), done: false })
+    }
+
+    /// The `Content-Length`; 0 if there is none.
+    pub fn declared(&self) -> usize {
+        self.declared
     }
 
     /// Reads until the end or until there are `most` bytes, whichever comes first. True at the end.

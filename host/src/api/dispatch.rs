@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::ApiState;
 use super::authenticate;
-use super::body::{self, Reader, UNAUTHENTICATED_BYTES};
+use super::body::{self, Reader, Room, UNAUTHENTICATED_BYTES};
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::operations::{self, Operation, Permission};
@@ -25,14 +25,17 @@ pub(super) struct Call<'a> {
     pub envelope: &'a Envelope,
 }
 
-pub(super) async fn answer(state: &ApiState, request: Request) -> Result<Reply, ApiError> {
+pub(super) async fn answer(state: &ApiState, room: &Room, request: Request) -> Result<Reply, ApiError> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
     body::check_content_type(&headers)?;
     let mut reader = Reader::new(&headers, body, state.max_body_bytes)?;
     let mut user = None;
+    // Kept until the request is answered, because the body or what was made of it lives as long.
+    let mut _taken = None;
     if !reader.read(UNAUTHENTICATED_BYTES).await? {
         user = Some(authenticate::user_of(&state.access, &headers).await?);
+        _taken = Some(room.take(reader.declared()).await?);
         reader.read(usize::MAX).await?;
     }
     let body = reader.into_bytes();
@@ -81,4 +84,3 @@ pub(super) async fn blocking_if<T: Send + 'static>(
     }
     tokio::task::spawn_blocking(compute).await.map_err(|error| ApiError::internal(&error))
 }
-

@@ -2,8 +2,8 @@
 //! number keeps its digits and a large member is parsed once, by the one who wants it.
 
 use bytes::Bytes;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserializer;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 

@@ -55,7 +55,10 @@ impl ApiError {
     /// The host is at fault: the client learns that, the log learns why.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         error!(%cause, "a request failed");
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "There was an error processing your request. Check logs and try again.")
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "There was an error processing your request. Check logs and try again.",
+        )
     }
 }
 

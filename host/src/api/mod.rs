@@ -46,17 +46,24 @@ pub struct ApiState {
     pub max_body_bytes: usize,
 }
 
+/// What the requests of one router share.
+struct Service {
+    state: Arc<ApiState>,
+    room: body::Room,
+}
+
 /// The service, ready for a listener.
 pub fn router(state: Arc<ApiState>) -> Router {
+    let service = Arc::new(Service { room: body::Room::new(state.max_body_bytes), state });
     Router::new()
         .route("/", post(operation).fallback(not_found))
         .route("/health", get(health).fallback(not_found))
         .fallback(not_found)
-        .with_state(state)
+        .with_state(service)
 }
 
-async fn operation(State(state): State<Arc<ApiState>>, request: Request) -> Response {
-    let response = match dispatch::answer(&state, request).await {
+async fn operation(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let response = match dispatch::answer(&service.state, &service.room, request).await {
         Ok(reply) => reply.into_response(),
         Err(error) => error.into_response(),
     };
@@ -79,4 +86,3 @@ fn signed(mut response: Response) -> Response {
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("jobhost"));
     response
 }
-

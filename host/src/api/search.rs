@@ -75,9 +75,8 @@ pub(super) async fn by_conditions(call: &Call<'_>) -> Result<Reply, ApiError> {
     let sort = problems.take(sort(call)?);
     let conditions = call.envelope.value::<Value>("conditions")?;
     let operator = call.envelope.value::<Value>("operator")?;
-    let filter = problems.take(
-        Filter::from_conditions(conditions.as_ref(), operator.as_ref()).map_err(|error| error.to_string()),
-    );
+    let filter = problems
+        .take(Filter::from_conditions(conditions.as_ref(), operator.as_ref()).map_err(|error| error.to_string()));
     let (Some(name), Some(attributes), Some((limit, offset)), Some(sort), Some(filter)) =
         (name, attributes, page, sort, filter)
     else {

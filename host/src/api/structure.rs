@@ -176,10 +176,8 @@ fn declare(items: &[Value]) -> Result<Declared, String> {
     for (number, item) in items.iter().enumerate() {
         let path = format!("attributes[{number}]");
         let item = item.as_object().ok_or_else(|| format!("'{path}' must be of type object"))?;
-        let name = item
-            .get("name")
-            .or_else(|| item.get("attribute"))
-            .ok_or_else(|| format!("'{path}.name' is required"))?;
+        let name =
+            item.get("name").or_else(|| item.get("attribute")).ok_or_else(|| format!("'{path}.name' is required"))?;
         let name = attribute_name(&format!("{path}.name"), name)?;
         let path = format!("{path}.");
         let attribute_type = attribute_type(item, &path)?;
@@ -210,7 +208,9 @@ fn primary_key(envelope: &Envelope, declared: Option<&Declared>) -> Result<Resul
         Some((label, value)) => match names::check_name(label, &value) {
             Ok(name) => Some(name),
             // Harper's sentence about the characters names the older synonym, whichever was sent.
-            Err(sentence) if sentence.contains("names cannot") => return Ok(Err(sentence.replace(label, "hash_attribute"))),
+            Err(sentence) if sentence.contains("names cannot") => {
+                return Ok(Err(sentence.replace(label, "hash_attribute")));
+            }
             Err(sentence) => return Ok(Err(sentence)),
         },
     };

@@ -29,7 +29,9 @@ async fn user_in(state: &ApiState, envelope: &Envelope) -> Result<User, ApiError
             Some(_) => return Err(ApiError::bad_request(format!("{name} must be a string"))),
         }
     }
-    let [username, password] = credentials.as_slice() else { return Err(ApiError::unauthorized("invalid credentials")) };
+    let [username, password] = credentials.as_slice() else {
+        return Err(ApiError::unauthorized("invalid credentials"));
+    };
     state.access.authenticate_basic(username, password).await.map_err(|error| match error {
         AuthenticationError::LoginFailed => ApiError::unauthorized("invalid credentials"),
         other => other.into(),

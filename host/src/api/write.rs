@@ -1,7 +1,7 @@
 //! `insert`, `update`, `upsert` and `delete`.
 
-use serde::de::{SeqAccess, Visitor};
 use serde::Deserializer;
+use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -187,7 +187,9 @@ pub(super) fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Ve
             }
             Err(error) => {
                 let sentence = match item {
-                    Value::Bool(_) | Value::Array(_) | Value::Object(_) => "'hash_values' must be strings or numbers".to_owned(),
+                    Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                        "'hash_values' must be strings or numbers".to_owned()
+                    }
                     _ => error.to_string(),
                 };
                 problems.add(sentence);

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
 use crate::api::{self, ApiState};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::jobs::{JobLimits, JobParts, Jobs, Sealer};
 use crate::objects::{AddressGuard, Directories, DownloadLimits, Downloader};
 use crate::plugins::{Catalogue, discover};
@@ -47,7 +47,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let runtime_failed = part("the runtime could not be started");
     // Guests compute on threads of their own, so that requests are answered in their usual time meanwhile.
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.workers)
+        .worker_threads(config::cores())
         .thread_name("job")
         .enable_all()
         .build()

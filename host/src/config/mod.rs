@@ -70,7 +70,7 @@ impl Config {
             operation_token_seconds: read.positive("tokens.operation_lifetime_seconds")?,
             refresh_token_seconds: read.positive("tokens.refresh_lifetime_seconds")?,
             workers: match read.number("jobs.workers") {
-                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                0 => cores().saturating_mul(WORKERS_PER_CORE).max(MIN_DEFAULT_WORKERS),
                 number => usize::try_from(number).unwrap_or(usize::MAX).min(MAX_WORKERS),
             },
             max_queued: read.size("jobs.max_queued")?.min(MAX_QUEUED),
@@ -94,10 +94,17 @@ impl Config {
     }
 }
 
+const WORKERS_PER_CORE: usize = 4;
+const MIN_DEFAULT_WORKERS: usize = 8;
 /// More would only wait for each other.
 const MAX_WORKERS: usize = 1024;
 /// The queue keeps an entry of memory for each.
 const MAX_QUEUED: usize = 10_000_000;
+
+/// Processor cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
 struct Reader<'v> {
     values: &'v Values,

@@ -82,8 +82,9 @@ pub const SETTINGS: &[Setting] = &[
         "jobs.workers",
         Kind::Number,
         "0",
-        "Jobs that run at once; the others wait. 0 means one for each processor core, because a job computes most of its \
-         time.",
+        "Jobs that run at once; the others wait. 0 means 4 for each processor core, at least 8: they share one thread a \
+         core, and while one waits for its commit or its source another computes. A large load holds up to 32 MiB of \
+         batches besides its plugin's memory.",
     ),
     setting(
         "jobs.max_queued",

@@ -288,14 +288,15 @@ impl Parser<'_> {
             }
             position += 1;
             self.scanner.skip_blanks();
-            match self.scanner.byte() {
-                b',' => self.scanner.at += 1,
-                b'}' => {
+            let next = self.scanner.byte();
+            if next != b',' {
+                if next == b'}' {
                     self.scanner.at += 1;
                     return Ok(findings);
                 }
-                _ => return Err(self.syntax(start, Malformed { at: self.scanner.at, why: "expected `,` or `}`" })),
+                return Err(self.syntax(start, Malformed { at: self.scanner.at, why: "expected `,` or `}`" }));
             }
+            self.scanner.at += 1;
             self.scanner.skip_blanks();
         }
     }
@@ -409,7 +410,9 @@ impl Parser<'_> {
     fn unusual_key(&mut self, kind: Kind, value: &[u8]) -> Result<(), KeyError> {
         let key = match kind {
             Kind::Number { .. } => {
-                let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                // As `Key::from_json` sees it, to the last bit: a record must be found under the key that a client sends.
+                let number =
+                    serde_json::from_slice::<serde_json::Number>(value).ok().and_then(|number| number.as_f64());
                 Key::number(number.unwrap_or(f64::NAN))?
             }
             Kind::String { .. } => Key::string(serde_json::from_slice::<String>(value).unwrap_or_default())?,

@@ -1,7 +1,6 @@
 //! A buffer that JSON is written into: `JsonWriter` with room that grows.
 
-use crate::block::BLOCK;
-use crate::writer::{JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES};
+use crate::writer::{JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, SLACK};
 
 /// Growing JSON text.
 #[derive(Debug, Default)]
@@ -13,7 +12,7 @@ pub struct JsonBuffer {
 
 impl JsonBuffer {
     pub fn with_capacity(capacity: usize) -> Self {
-        JsonBuffer { bytes: vec![0; capacity + BLOCK], len: 0 }
+        JsonBuffer { bytes: vec![0; capacity + SLACK], len: 0 }
     }
 
     #[inline]
@@ -44,7 +43,7 @@ impl JsonBuffer {
     /// Room for `bytes` more, and a writer for it. What it writes counts when `commit` says how much that was.
     #[inline(always)]
     pub fn room(&mut self, bytes: usize) -> JsonWriter<'_> {
-        let wanted = self.len + bytes + BLOCK;
+        let wanted = self.len + bytes + SLACK;
         if self.bytes.len() < wanted {
             self.grow(wanted);
         }

@@ -1,5 +1,5 @@
 //! Writes JSON into room that is known to suffice. Bytes move in blocks of 16: in wasm that avoids a call of
-//! `memory.copy` for every short value. A block may reach beyond what it means to write, so there must be `BLOCK` bytes of
+//! `memory.copy` for every short value. A block may reach beyond what it means to write, so there must be `SLACK` bytes of
 //! room after the last byte.
 //!
 //! Where room was reckoned wrong nothing is written there and `position` passes the end, which `JsonBuffer::commit`
@@ -11,6 +11,8 @@ use crate::block::{BLOCK, Block};
 
 /// The most bytes that one byte of a string becomes: `\u0001`.
 pub const MAX_GROWTH: usize = 6;
+/// Room that must follow what is written.
+pub(crate) const SLACK: usize = 2 * BLOCK;
 /// The most bytes that a number takes.
 pub const MAX_NUMBER_BYTES: usize = 32;
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -80,12 +82,20 @@ impl<'a> JsonWriter<'a> {
     /// them have to be escaped.
     #[inline(always)]
     pub fn short_string(&mut self, block: Block, count: usize) -> bool {
-        if block.special(count) != 0 {
+        if count > BLOCK || block.special(count) != 0 {
             return false;
         }
-        put(self.room, self.at, b'"');
-        put_block(self.room, self.at + 1, block);
-        put(self.room, self.at + 1 + count, b'"');
+        // One window, so that its bounds are checked once.
+        if let Some(window) = self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut::<{ 2 * BLOCK }>) {
+            let [open, rest @ ..] = window;
+            *open = b'"';
+            if let Some(target) = rest.first_chunk_mut() {
+                *target = block.bytes();
+            }
+            if let Some(close) = rest.get_mut(count & (BLOCK | (BLOCK - 1))) {
+                *close = b'"';
+            }
+        }
         self.at += count + 2;
         true
     }

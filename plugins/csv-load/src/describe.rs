@@ -86,3 +86,27 @@ fn schema(operation: &str, fields: &[(&str, Value, bool)]) -> Value {
         "required": required
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_a_schema_that_names_what_it_needs() {
+        let description = description();
+        let needs: Vec<(String, Value)> = description
+            .operations
+            .iter()
+            .map(|operation| {
+                let schema: Value = serde_json::from_str(&operation.request_schema).unwrap();
+                (operation.name.clone(), schema["required"].clone())
+            })
+            .collect();
+        let expected = [("csv_data_load", "data"), ("csv_file_load", "file_path"), ("csv_url_load", "csv_url")]
+            .map(|(name, field)| (name.to_owned(), json!(["operation", "table", field])));
+        assert_eq!(needs, expected);
+        assert!(description.operations.iter().all(|operation| operation.resumable));
+        assert_eq!(description.operations[0].inline_source.as_deref(), Some("/data"));
+        assert_eq!(description.operations[2].secrets, ["/passthrough_headers/*"]);
+    }
+}

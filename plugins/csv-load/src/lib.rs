@@ -48,8 +48,9 @@ impl Plugin for CsvLoad {
             parse_json: request.operation != Operation::Data,
             key_required: request.action.key_required(request.operation),
         };
+        let is_first_attempt = resume.is_none();
         let mut host = GuestHost::new(request.table, request.action.run());
-        let tally = load(&mut host, options, resume.as_deref()).map_err(failure)?;
+        let tally = load(&mut host, options, resume.as_deref()).map_err(|error| failure(error, is_first_attempt))?;
         if tally.received == 0 && request.operation == Operation::Data {
             return Ok(Outcome::message(NO_RECORDS));
         }
@@ -57,13 +58,14 @@ impl Plugin for CsvLoad {
     }
 }
 
-fn failure(error: LoadError<Error>) -> Failure {
+fn failure(error: LoadError<Error>, is_first_attempt: bool) -> Failure {
     match error {
         LoadError::Host(error) => error.into(),
         LoadError::Input(problem) => Failure::invalid_input(problem),
         LoadError::Cancelled => Failure::interrupted(),
+        // A checkpoint of other content stays useless; without one the next attempt starts over.
         LoadError::Changed | LoadError::Checkpoint(_) => {
-            Failure { kind: FailureKind::Unavailable, message: error.to_string(), retryable: true }
+            Failure { kind: FailureKind::Unavailable, message: error.to_string(), retryable: is_first_attempt }
         }
     }
 }

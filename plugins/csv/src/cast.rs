@@ -31,10 +31,10 @@ pub fn cast(cell: &[u8]) -> Value {
     let Some(&first) = cell.first() else { return Value::Text };
     match first {
         b'0'..=b'9' | b'-' => {
-            if number::is_canonical(cell) {
-                Value::Digits
-            } else if date::is_plain_utc(cell) {
+            if cell.len() >= date::PLAIN_BYTES && date::is_plain_utc(cell) {
                 Value::PlainDate
+            } else if number::is_canonical(cell) {
+                Value::Digits
             } else {
                 number_or_date(cell)
             }
@@ -84,6 +84,7 @@ enum Class {
     Other,
 }
 
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
 const CLASSES: [Class; 256] = {
     let mut classes = [Class::Text; 256];
     let mut byte = 0;

@@ -7,6 +7,8 @@ use jobhost_batch::{Block, JsonWriter};
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// The length of the shorter of the two plain forms; no plain number is as long.
+pub(crate) const PLAIN_BYTES: usize = 20;
 /// What follows the seconds, and padding.
 const PLAIN_END: &[u8; 16] = b".000Z\"          ";
 /// The farthest instant a JavaScript date can hold.
@@ -78,7 +80,7 @@ pub(crate) fn is_plain_utc(text: &[u8]) -> bool {
 #[inline(always)]
 pub(crate) fn write_plain_utc(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>) {
     json.byte(b'"');
-    let has_fraction = range.len() > 20;
+    let has_fraction = range.len() > PLAIN_BYTES;
     let end = if has_fraction { range.end } else { range.end - 1 };
     json.raw(source, range.start..end);
     if has_fraction {

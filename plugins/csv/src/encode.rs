@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use jobhost_batch::{JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, MAX_RECORD_BYTES};
+use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, MAX_RECORD_BYTES};
 
 use crate::column::ColumnType;
 use crate::error::Problem;
@@ -46,6 +46,8 @@ struct Column {
     kind: ColumnType,
     role: Role,
     prefix: Range<usize>,
+    /// The prefix again, if it fits.
+    short_prefix: Option<Block>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +79,9 @@ impl RecordEncoder {
                     name if SYSTEM_ATTRIBUTES.contains(&name) => Role::System,
                     _ => Role::Plain,
                 };
-                Column { name: name.clone(), kind: kind_of(name), role, prefix: start..prefixes.len() }
+                let prefix = start..prefixes.len();
+                let short_prefix = (prefix.len() <= BLOCK).then(|| Block::at(prefixes.as_bytes(), start));
+                Column { name: name.clone(), kind: kind_of(name), role, prefix, short_prefix }
             })
             .collect();
         let can_fail = columns.iter().any(|column| match column.role {
@@ -128,10 +132,10 @@ impl RecordEncoder {
             return outcome;
         }
         let found = match self.key.and_then(|index| record.cell(index)) {
-            Some(cell) if cell.is_escaped() => key::key(&cell.bytes(), self.key_kind())?,
             Some(cell) => {
-                let (source, range) = cell.place();
-                key::key(source.get(range).unwrap_or_default(), self.key_kind())?
+                let kind = self.key_kind();
+                let (source, range) = source_of(cell, &mut self.unescaped);
+                key::key(source, range, kind)?
             }
             None => Key::Absent,
         };
@@ -179,7 +183,10 @@ impl RecordEncoder {
             if column.role == Role::System {
                 continue;
             }
-            json.raw(&self.prefixes, column.prefix.clone());
+            match column.short_prefix {
+                Some(block) => json.block(block, column.prefix.len()),
+                None => json.raw(&self.prefixes, column.prefix.clone()),
+            }
             let (source, range) = source_of(cell, &mut self.unescaped);
             if column.role == Role::Key {
                 has_key = write_key(json, column, source, range)?;
@@ -217,9 +224,8 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
 /// Write the primary key; false if the cell holds none.
 #[inline]
 fn write_key(json: &mut JsonWriter<'_>, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
-    let cell = source.get(range.clone()).unwrap_or_default();
     if !column.kind.can_fail() {
-        let found = key::key(cell, column.kind)?;
+        let found = key::key(source, range.clone(), column.kind)?;
         key::write(json, found, source, range);
         return Ok(found != Key::Absent);
     }

@@ -1,6 +1,8 @@
 //! Primary keys: which cells can be one.
 
-use jobhost_batch::{JsonBuffer, JsonWriter};
+use std::ops::Range;
+
+use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter};
 
 use crate::cast::{Value, cast};
 use crate::column::ColumnType;
@@ -33,14 +35,27 @@ pub(crate) enum Key {
     Date(i64),
 }
 
-/// Decide what key `cell` is, by the rules of any untyped cell, except that JSON is never parsed, that an empty cell is
-/// no key, and that an integer which a double cannot hold stays text: two records must not become one by rounding.
+/// Decide what key the cell `source[range]` is, by the rules of any untyped cell, except that JSON is never parsed, that
+/// an empty cell is no key, and that an integer which a double cannot hold stays text: two records must not become one by
+/// rounding.
 #[inline]
-pub(crate) fn key(cell: &[u8], column: ColumnType) -> Result<Key, KeyError> {
-    if cell.is_empty() {
-        return Ok(Key::Absent);
+pub(crate) fn key(source: &[u8], range: Range<usize>, column: ColumnType) -> Result<Key, KeyError> {
+    let length = range.len();
+    let is_typed = matches!(column, ColumnType::String | ColumnType::Id);
+    // Most keys are plain numbers.
+    if !is_typed && (1..=BLOCK).contains(&length) {
+        let block = Block::at(source, range.start);
+        if number::is_canonical_block(block, length) {
+            return Ok(Key::Digits);
+        }
     }
-    if matches!(column, ColumnType::String | ColumnType::Id) {
+    let cell = source.get(range).unwrap_or_default();
+    if cell.is_empty() { Ok(Key::Absent) } else { other_key(cell, is_typed) }
+}
+
+#[inline(never)]
+fn other_key(cell: &[u8], is_typed: bool) -> Result<Key, KeyError> {
+    if is_typed {
         return text(cell);
     }
     match cast(cell) {
@@ -82,7 +97,7 @@ fn loses_digits(cell: &[u8], number: f64) -> bool {
 
 /// Write the key that `key` found in `source[range]`.
 #[inline]
-pub(crate) fn write(json: &mut JsonWriter<'_>, key: Key, source: &[u8], range: std::ops::Range<usize>) {
+pub(crate) fn write(json: &mut JsonWriter<'_>, key: Key, source: &[u8], range: Range<usize>) {
     match key {
         Key::Absent => json.null(),
         Key::Text => json.string(source, range),
@@ -99,7 +114,7 @@ mod tests {
 
     #[test]
     fn keys_are_numbers_and_texts() {
-        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
+        let untyped = |cell: &str| key(cell.as_bytes(), 0..cell.len(), ColumnType::Any);
         assert_eq!(untyped("1"), Ok(Key::Digits));
         assert_eq!(untyped("1.0"), Ok(Key::Number(1.0)));
         assert_eq!(untyped("007"), Ok(Key::Text));
@@ -117,15 +132,15 @@ mod tests {
 
     #[test]
     fn big_integers_are_not_rounded_into_each_other() {
-        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
+        let untyped = |cell: &str| key(cell.as_bytes(), 0..cell.len(), ColumnType::Any);
         assert_eq!(untyped("9007199254740992"), Ok(Key::Number(9007199254740992.0)));
         assert_eq!(untyped("9007199254740993"), Ok(Key::Text));
     }
 
     #[test]
     fn text_columns_keep_their_text() {
-        assert_eq!(key(b"1", ColumnType::Id), Ok(Key::Text));
-        assert_eq!(key(b"true", ColumnType::String), Ok(Key::Text));
-        assert_eq!(key(b"", ColumnType::Id), Ok(Key::Absent));
+        assert_eq!(key(b"1", 0..1, ColumnType::Id), Ok(Key::Text));
+        assert_eq!(key(b"true", 0..4, ColumnType::String), Ok(Key::Text));
+        assert_eq!(key(b"", 0..0, ColumnType::Id), Ok(Key::Absent));
     }
 }

@@ -9,6 +9,7 @@
 //! * [`load`] does a whole load in two passes: validate everything, then write.
 
 pub mod cast;
+mod cells;
 mod column;
 mod date;
 mod dialect;

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use crate::dialect::QUOTE;
 
-/// Where a cell lies in the buffer, without its quotes.
-#[derive(Debug, Clone, Copy)]
+/// Where a cell lies in the buffer, without its quotes, and how it was written.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-    pub(crate) form: Form,
+    /// The start, with the form in the two highest bits: one record and one chunk are far below 1 GiB.
+    start: u32,
+    end: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,26 @@ pub(crate) enum Form {
     Quoted,
     /// Quoted, with `""` inside.
     Escaped,
+}
+
+const FORM_SHIFT: u32 = 30;
+const START: u32 = (1 << FORM_SHIFT) - 1;
+
+impl Span {
+    #[inline(always)]
+    pub(crate) fn new(start: usize, end: usize, form: Form) -> Self {
+        Span { start: start as u32 | ((form as u32) << FORM_SHIFT), end: end as u32 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn range(self) -> Range<usize> {
+        (self.start & START) as usize..self.end as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn is(self, form: Form) -> bool {
+        self.start >> FORM_SHIFT == form as u32
+    }
 }
 
 /// A record: its cells, where it begins, and how it reads in the input.
@@ -80,16 +100,16 @@ impl<'a> Cell<'a> {
     /// The bytes between the quotes, `""` still doubled, and the buffer they lie in, which goes on beyond them.
     #[inline]
     pub(crate) fn place(&self) -> (&'a [u8], Range<usize>) {
-        (self.buffer, self.span.start as usize..self.span.end as usize)
+        (self.buffer, self.span.range())
     }
 
     #[inline]
     pub(crate) fn is_escaped(&self) -> bool {
-        self.span.form == Form::Escaped
+        self.span.is(Form::Escaped)
     }
 
     pub fn is_quoted(&self) -> bool {
-        self.span.form != Form::Bare
+        !self.span.is(Form::Bare)
     }
 
     /// The value of the cell, byte for byte.

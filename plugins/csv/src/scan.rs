@@ -26,7 +26,7 @@ impl Needles {
     }
 
     /// One bit for each byte of the block that is a delimiter, a newline or a quote, the first byte lowest.
-    #[inline]
+    #[inline(always)]
     fn matches(&self, block: &[u8; BLOCK]) -> u64 {
         let mut mask = 0u64;
         let lanes: [i8x16; BLOCK / LANE] = bytemuck::cast(*block);
@@ -49,7 +49,7 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     /// A cursor at `position` of `buffer`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at(buffer: &[u8], needles: &Needles, position: usize) -> Self {
         let mut cursor = Cursor { block: position & !(BLOCK - 1), mask: 0 };
         cursor.load(buffer, needles);
@@ -57,7 +57,7 @@ impl Cursor {
         cursor
     }
 
-    #[inline]
+    #[inline(always)]
     fn load(&mut self, buffer: &[u8], needles: &Needles) {
         self.mask = match buffer.get(self.block..self.block + BLOCK).map(TryInto::try_into) {
             Some(Ok(block)) => needles.matches(block),
@@ -66,7 +66,7 @@ impl Cursor {
     }
 
     /// The position of the next special byte before `end`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self, buffer: &[u8], needles: &Needles, end: usize) -> Option<usize> {
         while self.mask == 0 {
             let block = self.block + BLOCK;

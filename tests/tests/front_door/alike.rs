@@ -21,7 +21,11 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Value)> {
         case("quotes change no type", "id,a\n\"1\",\"42\"\n", json!([{"id": 1, "a": 42}])),
         case("blank lines", "id,a\n\n1,x\n\n\n2,y\n\n", json!([{"id": 1, "a": "x"}, {"id": 2, "a": "y"}])),
         case("spaces are kept", "id, a\n1, x \n", json!([{"id": 1, " a": " x "}])),
-        case("a short row", "id,a,b\n1,x\n", json!([{"id": 1, "a": "x", "b": null}])),
+        case(
+            "a short row",
+            "id,a,b\n1,x\n2,x,y\n",
+            json!([{"id": 1, "a": "x", "b": null}, {"id": 2, "a": "x", "b": "y"}]),
+        ),
         case("a long row", "id,a\n1,x,y,z\n", json!([{"id": 1, "a": "x"}])),
         case("a header twice", "id,a,a\n1,x,y\n", json!([{"id": 1, "a": "x", "a_1": "y"}])),
         case("a byte order mark", "\u{feff}id,a\n1,x\n", json!([{"id": 1, "a": "x"}])),

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::{Host, Options, eventually};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const ROWS: u64 = 400_000;
@@ -18,6 +19,7 @@ fn load(host: &Host) -> Value {
 #[track_caller]
 fn assert_ended_well(host: &Host, row: &Value) {
     let message = row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}"));
+    println!("attempt {}: {message}", row["attempt"]);
     if row["status"] == "COMPLETE" {
         assert_eq!(message, format!("successfully loaded {ROWS} of {ROWS} records"));
         assert_eq!(host.count("t"), ROWS);
@@ -133,6 +135,5 @@ fn a_stop_with_nothing_to_do_is_quick_and_clean() {
     assert!(host.stop().success());
     host.restart();
     assert!(host.is_running());
-    host.signal(rustix::process::Signal::INT);
-    assert!(host.stop().success());
+    assert!(host.stop_by(Signal::INT).success());
 }

@@ -17,7 +17,7 @@ fn a_trap_is_one_sentence_and_a_backtrace() {
     let host = Host::start(Options::new().guest("traps"));
     let row = host.run(&json!({"operation": "trap"}));
     let (message, detail) = ended_with_error(&row);
-    assert!(message.contains("traps"), "the sentence does not name the plugin: {message}");
+    assert_eq!(row["plugin"], "traps@0.1.0", "{message}");
     assert!(detail.contains("deep_inside"), "no backtrace in {detail}");
     assert!(detail.contains("the guest gave up on purpose"), "no tail of stderr in {detail}");
     // The plugin is still there, and so is the host.

@@ -18,6 +18,7 @@ mod envelope;
 mod files;
 mod first_start;
 mod guests;
+mod interference;
 mod jobs;
 mod malformed;
 mod permissions;

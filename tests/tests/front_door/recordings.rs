@@ -41,8 +41,11 @@ fn every_recording_is_answered_as_its_verdict_says() {
             }
             Verdict::Better(expected) => {
                 better += 1;
-                let unchanged = from_recording.is_none().then(|| "is the same as recorded, not better".to_owned());
-                unchanged.or_else(|| as_promised(recording, expected, &outcome))
+                match from_recording {
+                    None if expected.or_same => None,
+                    None => Some("is the same as recorded, not better".to_owned()),
+                    Some(_) => as_promised(recording, expected, &outcome),
+                }
             }
             Verdict::NotYet(_) => {
                 not_yet += 1;
@@ -165,9 +168,12 @@ impl Session {
             let known = verdicts.stands_for.iter().filter(|(_, case)| **case == recording.case);
             self.ids.extend(known.map(|(recorded, _)| (recorded.clone(), id.clone())));
         }
-        let job = job
-            .filter(|_| !verdicts.awaited_before.contains_key(&recording.case))
-            .map(|id| json!([self.host.job(&id)]));
+        let job = if verdicts.awaited_before.contains_key(&recording.case) {
+            self.pending.extend(job);
+            None
+        } else {
+            job.map(|id| json!([self.host.job(&id)]))
+        };
         let known = |value: &Value| normalise(&self.places.blank(value));
         Outcome { status: reply.status, body: known(&reply.body), job: job.as_ref().map(known) }
     }

@@ -156,8 +156,8 @@ pub(super) fn rewrite(text: &[u8], without: &[&[u8]], first: Option<&[u8]>, out:
 pub(crate) fn merge(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(), Damaged> {
     let mut list = Vec::new();
     members(old, &mut list)?;
-    let mut unique = Unique::default();
-    unique.members = list.iter().map(|member| (canonical(member), member.value)).collect();
+    let stored = list.iter().map(|member| (canonical(member), member.value)).collect();
+    let mut unique = Unique { members: stored, ..Unique::default() };
     let mut changes = Vec::new();
     members(new, &mut changes)?;
     for (hint, member) in changes.iter().enumerate() {

@@ -29,8 +29,41 @@ struct Name {
 pub(super) struct Names {
     names: Vec<Name>,
     numbers: HashMap<Box<[u8]>, u32>,
-    /// What stood at each position of the record before: the name with its quotes and colon, and its number.
-    layout: Vec<(Box<[u8]>, u32)>,
+    /// What stood at each position of the record before.
+    layout: Vec<Expected>,
+}
+
+/// A name with its quotes and colon, and its number.
+#[derive(Debug)]
+struct Expected {
+    raw: Box<[u8]>,
+    number: u32,
+    /// The first 16 bytes of it as one word, and which of them it has.
+    word: u128,
+    mask: u128,
+}
+
+const WORD_BYTES: usize = size_of::<u128>();
+
+impl Expected {
+    fn new(quoted_name: &[u8], number: u32) -> Self {
+        let raw: Box<[u8]> = [quoted_name, b":"].concat().into();
+        let mut word = [0; WORD_BYTES];
+        let mut mask = [0; WORD_BYTES];
+        for ((byte, has), from) in word.iter_mut().zip(&mut mask).zip(raw.iter()) {
+            *byte = *from;
+            *has = 0xff;
+        }
+        Expected { raw, number, word: u128::from_le_bytes(word), mask: u128::from_le_bytes(mask) }
+    }
+
+    #[inline(always)]
+    fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk::<WORD_BYTES>() {
+            Some(chunk) if self.raw.len() <= WORD_BYTES => u128::from_le_bytes(*chunk) & self.mask == self.word,
+            _ => text.starts_with(&self.raw),
+        }
+    }
 }
 
 /// One member's attribute, in one record.
@@ -45,8 +78,8 @@ impl Names {
     /// length of both.
     #[inline(always)]
     pub fn expected(&self, position: usize, rest: &[u8]) -> Option<(u32, usize)> {
-        let (raw, number) = self.layout.get(position)?;
-        rest.starts_with(raw).then_some((*number, raw.len()))
+        let expected = self.layout.get(position)?;
+        expected.begins(rest).then_some((expected.number, expected.raw.len()))
     }
 
     pub fn len(&self) -> usize {
@@ -68,12 +101,11 @@ impl Names {
 
     /// Remember for the next record what stands at this position.
     pub fn expect(&mut self, position: usize, quoted_name: &[u8], number: u32) {
-        let raw = || [quoted_name, b":"].concat().into();
         let length = self.layout.len();
         match self.layout.get_mut(position) {
-            Some(place) if place.1 == number => {}
-            Some(place) => *place = (raw(), number),
-            None if position == length => self.layout.push((raw(), number)),
+            Some(place) if place.number == number => {}
+            Some(place) => *place = Expected::new(quoted_name, number),
+            None if position == length => self.layout.push(Expected::new(quoted_name, number)),
             None => {}
         }
     }

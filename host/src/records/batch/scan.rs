@@ -50,7 +50,8 @@ impl<'a> Scanner<'a> {
 
     #[inline(always)]
     pub fn skip_blanks(&mut self) {
-        while matches!(self.byte(), b' ' | b'\t' | b'\r') {
+        // One comparison where there are none, as nearly always.
+        while self.byte() <= b' ' && matches!(self.byte(), b' ' | b'\t' | b'\r') {
             self.at += 1;
         }
     }
@@ -60,7 +61,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The value here. `depth`: how many more containers may be opened.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self, depth: u32) -> Result<Kind, Malformed> {
         match self.byte() {
             b'"' => {
@@ -76,6 +77,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The same, not inlined, for values inside of values.
+    #[inline(never)]
+    fn inner_value(&mut self, depth: u32) -> Result<Kind, Malformed> {
+        self.value(depth)
+    }
+
     fn literal(&mut self, word: &[u8], kind: Kind) -> Result<Kind, Malformed> {
         if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
@@ -86,7 +93,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The rest of a string, from behind its opening quote to behind its closing one. True if it holds escapes.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<bool, Malformed> {
         let mut escaped = false;
         loop {
@@ -178,7 +185,7 @@ impl<'a> Scanner<'a> {
         self.at - from
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self) -> Result<Kind, Malformed> {
         const EXACT_DIGITS: usize = 15;
         // No number of fewer characters can be out of range without an exponent.
@@ -232,6 +239,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(never)]
     fn container(&mut self, depth: u32) -> Result<Kind, Malformed> {
         let Some(depth) = depth.checked_sub(1) else {
             return self.malformed(TOO_DEEP);
@@ -259,7 +267,7 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 self.skip_blanks();
             }
-            self.value(depth)?;
+            self.inner_value(depth)?;
             self.skip_blanks();
             let next = self.byte();
             if next == b',' {

@@ -177,21 +177,21 @@ fn what_is_not_a_record_is_refused_and_placed() {
 #[test]
 fn limits_hold() {
     let limits = BatchLimits { bytes: 200, records: 3, record_bytes: 60, depth: 3, name_bytes: 20 };
-    let parse = |text: &str| Batch::parse(text.to_owned(), &table(&[]), Action::Insert, &limits);
-    let kind = |text: &str| parse(text).unwrap_err().kind;
+    let limited = |text: &str| Batch::parse(text.to_owned(), &table(&[]), Action::Insert, &limits);
+    let kind = |text: &str| limited(text).unwrap_err().kind;
     assert_eq!(kind(&"x".repeat(201)), BatchErrorKind::Limit);
-    assert!(parse("{}\n{}\n{}").is_ok());
-    assert_eq!(parse("{}\n{}\n{}\n{}").unwrap_err().to_string(), "a batch holds more than the limit of 3 records");
+    assert!(limited("{}\n{}\n{}").is_ok());
+    assert_eq!(limited("{}\n{}\n{}\n{}").unwrap_err().to_string(), "a batch holds more than the limit of 3 records");
     assert_eq!(kind(&format!("{{\"id\":\"{}\"}}", "x".repeat(52))), BatchErrorKind::Limit);
-    assert!(parse(&format!("{{\"id\":\"{}\"}}", "x".repeat(51))).is_ok());
-    assert!(parse("{\"a\":[[1]]}").is_ok());
+    assert!(limited(&format!("{{\"id\":\"{}\"}}", "x".repeat(51))).is_ok());
+    assert!(limited("{\"a\":[[1]]}").is_ok());
     assert_eq!(
-        parse("{\"a\":[[[1]]]}").unwrap_err().to_string(),
+        limited("{\"a\":[[[1]]]}").unwrap_err().to_string(),
         "record 1 of the batch is nested deeper than the limit of 3 levels"
     );
     assert_eq!(kind(&format!("{{\"{}\":1}}", "n".repeat(21))), BatchErrorKind::Limit);
     let wide: Vec<_> = (0..=MAX_ATTRIBUTES).map(|number| format!("\"a{number}\":1")).collect();
-    assert_eq!(super::tests::parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::Limit);
+    assert_eq!(parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::Limit);
 }
 
 #[test]
@@ -280,5 +280,22 @@ fn records_of_changing_shape_are_read_like_serde_json_reads_them() {
         for (text, original) in texts(&batch).into_iter().zip(rotated) {
             assert_eq!(serde_json::from_str::<Value>(text).unwrap(), serde_json::from_str::<Value>(original).unwrap());
         }
+    }
+}
+
+#[test]
+fn a_key_is_what_a_client_sends_to_find_it() {
+    let mut state = 17u64;
+    for _ in 0..20_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let text = match state % 4 {
+            0 => format!("{}.{}", state >> 44, state >> 20 & 0xffff_ffff),
+            1 => format!("{}e{}", state >> 30, (state >> 8) % 40),
+            2 => format!("{state}{}", state >> 3),
+            _ => format!("-0.{state}"),
+        };
+        let batch = parse(&format!("{{\"id\":{text}}}")).unwrap();
+        let sent = Key::from_json(&serde_json::from_str(&text).unwrap()).unwrap().unwrap();
+        assert_eq!(batch.iter().next().unwrap().0, sent, "{text}");
     }
 }

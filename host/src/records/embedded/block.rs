@@ -189,7 +189,7 @@ impl BlockBuilder {
         let value = &mut self.value;
         value.clear();
         value.reserve(HEADER_BYTES + self.texts.len() + (self.ends.len() / 4) * RECORD_OVERHEAD);
-        let flags = u8::from(self.has_steps) * HAS_STEPS | u8::from(self.has_updated) * HAS_UPDATED;
+        let flags = (u8::from(self.has_steps) * HAS_STEPS) | (u8::from(self.has_updated) * HAS_UPDATED);
         value.extend_from_slice(&[FORMAT, flags]);
         value.extend_from_slice(&((self.ends.len() / 4) as u16).to_le_bytes());
         value.extend_from_slice(&self.created_micros.to_le_bytes());
@@ -264,10 +264,7 @@ mod tests {
         builder.finish();
         builder.push(Entry { number: 20, updated: Timestamp(7), text: b"y" }, Timestamp(7));
         let (first, value) = builder.finish();
-        assert_eq!((first, value), {
-            let (first, value) = build(7, &[(20, 7, "y")]);
-            (first, &value.clone()[..])
-        });
+        assert_eq!((first, value.to_vec()), build(7, &[(20, 7, "y")]));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub(super) struct Primary<'e> {
     pub table: u32,
 }
 
+/// The key of a leaf, with the table's prefix, and its value.
+type StoredLeaf<'t> = (&'t [u8], &'t [u8]);
+
 /// A key that a group brings, and the number that it gets if it is new.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Proposal<'k> {
@@ -28,7 +31,7 @@ pub(super) struct Proposal<'k> {
 
 impl Primary<'_> {
     /// The leaf that a key belongs to: its own key and its value.
-    fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<(&'t [u8], &'t [u8])>, StoreError> {
+    fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<StoredLeaf<'t>>, StoreError> {
         let found = self.environment.dbs.primary.get_lower_than_or_equal_to(txn, key).map_err(engine)?;
         Ok(found.filter(|(key, _)| table_of(key) == Some(self.table)))
     }

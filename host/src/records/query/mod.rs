@@ -12,7 +12,7 @@ mod sort;
 mod value;
 
 pub use filter::{Condition, Filter, Test};
-pub use parse::{MAX_CONDITIONS, MAX_CONDITION_DEPTH};
+pub use parse::{MAX_CONDITION_DEPTH, MAX_CONDITIONS};
 pub use projection::{millis_to_json, selectable_attributes, write_millis};
 pub use search::{Search, SearchLimits, Separator};
 pub use sort::Sort;

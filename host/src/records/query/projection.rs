@@ -26,7 +26,7 @@ pub fn write_millis(time: Timestamp, out: &mut Vec<u8>) {
 
 /// Milliseconds as a JSON number, with a fraction only if there is one.
 pub fn millis_to_json(time: Timestamp) -> serde_json::Value {
-    if time.0 % 1000 == 0 { time.as_millis().into() } else { time.as_millis_f64().into() }
+    if time.0.is_multiple_of(1000) { time.as_millis().into() } else { time.as_millis_f64().into() }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -102,7 +102,10 @@ fn refused_conditions_say_which_and_why() {
         (json!([{"attribute": "a"}]), "'conditions[0].value' is required"),
         (json!([{"attribute": "a", "comparator": "like", "value": 5}]), "Unknown query comparator \"like\""),
         (json!([{"attribute": "a", "comparator": "between", "value": 5}]), "'conditions[0].value' must be an array"),
-        (json!([{"attribute": "a", "comparator": "between", "value": [5]}]), "'conditions[0].value' must contain 2 items"),
+        (
+            json!([{"attribute": "a", "comparator": "between", "value": [5]}]),
+            "'conditions[0].value' must contain 2 items",
+        ),
         (
             json!([{"operator": "or", "conditions": [{"attribute": "a", "comparator": "gt", "value": null}]}]),
             "'conditions[0].conditions[0].value' must be one of [string, number]",

@@ -39,26 +39,17 @@ pub fn description(plugin: &str, operation: &str) -> Description {
 
 /// A plan that touches nothing.
 pub fn nothing() -> JobPlan {
-    JobPlan {
-        tables: Vec::new(),
-        sources: Vec::new(),
-    }
+    JobPlan { tables: Vec::new(), sources: Vec::new() }
 }
 
 /// The table that the guests which write are given.
 pub fn table(name: &str) -> TableName {
-    TableName {
-        database: "gold".to_owned(),
-        table: name.to_owned(),
-    }
+    TableName { database: "gold".to_owned(), table: name.to_owned() }
 }
 
 /// An outcome with this text as its message.
 pub fn done(message: impl Into<String>) -> Result<Outcome, Failure> {
-    Ok(Outcome {
-        message: Some(message.into()),
-        result: None,
-    })
+    Ok(Outcome { message: Some(message.into()), result: None })
 }
 
 /// `field=value` for a request whose field is text, without a JSON parser.

@@ -12,14 +12,8 @@ impl Guest for Malforms {
     }
 
     fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
-        let table = TableUse {
-            table: guest::table("mine"),
-            actions: vec![Action::Upsert],
-        };
-        Ok(JobPlan {
-            tables: vec![table],
-            sources: Vec::new(),
-        })
+        let table = TableUse { table: guest::table("mine"), actions: vec![Action::Upsert] };
+        Ok(JobPlan { tables: vec![table], sources: Vec::new() })
     }
 
     fn run(_operation: String, _request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -30,40 +24,23 @@ impl Guest for Malforms {
             ("not json", format!("{good}{{\"id\":\n").into_bytes()),
             ("array", format!("{good}[1]\n").into_bytes()),
             ("number", format!("{good}5\n").into_bytes()),
-            (
-                "two on a line",
-                format!("{good}{{\"id\":2}}{{\"id\":3}}\n").into_bytes(),
-            ),
+            ("two on a line", format!("{good}{{\"id\":2}}{{\"id\":3}}\n").into_bytes()),
             ("not utf-8", [good.as_bytes(), b"{\"id\":2,\"a\":\"\xff\"}\n"].concat()),
             ("boolean key", format!("{good}{{\"id\":true}}\n").into_bytes()),
             ("object key", format!("{good}{{\"id\":{{}}}}\n").into_bytes()),
-            (
-                "long key",
-                format!("{good}{{\"id\":\"{}\"}}\n", "k".repeat(5000)).into_bytes(),
-            ),
+            ("long key", format!("{good}{{\"id\":\"{}\"}}\n", "k".repeat(5000)).into_bytes()),
             ("deep", deep.into_bytes()),
-            (
-                "large record",
-                format!("{good}{{\"id\":2,\"a\":\"{}\"}}\n", "a".repeat(300 * 1024)).into_bytes(),
-            ),
+            ("large record", format!("{good}{{\"id\":2,\"a\":\"{}\"}}\n", "a".repeat(300 * 1024)).into_bytes()),
             ("large batch", "{\"id\":2}\n".repeat(200_000).into_bytes()),
             ("many records", "{\"id\":2}\n".repeat(16_385).into_bytes()),
             ("two keys", b"{\"id\":2,\"id\":3}\n".to_vec()),
         ];
         let mut came: Vec<String> = Vec::new();
         for (what, batch) in batches {
-            came.push(format!(
-                "{what}: {}",
-                told(records::write(&guest::table("mine"), Action::Upsert, &batch, None))
-            ));
+            came.push(format!("{what}: {}", told(records::write(&guest::table("mine"), Action::Upsert, &batch, None))));
         }
         let checkpoint = vec![0; 65 * 1024];
-        let write = records::write(
-            &guest::table("mine"),
-            Action::Upsert,
-            good.as_bytes(),
-            Some(&checkpoint),
-        );
+        let write = records::write(&guest::table("mine"), Action::Upsert, good.as_bytes(), Some(&checkpoint));
         came.push(format!("large checkpoint: {}", told(write)));
         chatter();
         guest::done(came.join(", "))

@@ -13,14 +13,8 @@ impl Guest for Oversteps {
     }
 
     fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
-        let mine = TableUse {
-            table: guest::table("mine"),
-            actions: vec![Action::Insert],
-        };
-        Ok(JobPlan {
-            tables: vec![mine],
-            sources: Vec::new(),
-        })
+        let mine = TableUse { table: guest::table("mine"), actions: vec![Action::Insert] };
+        Ok(JobPlan { tables: vec![mine], sources: Vec::new() })
     }
 
     fn run(_operation: String, _request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -30,14 +24,7 @@ impl Guest for Oversteps {
             ("absent table", write("absent", Action::Insert)),
             ("other action", write("mine", Action::Upsert)),
             ("describe", told(records::describe(&guest::table("theirs")).map(drop))),
-            (
-                "declare",
-                told(records::declare(
-                    &guest::table("theirs"),
-                    Action::Insert,
-                    &["a".to_owned()],
-                )),
-            ),
+            ("declare", told(records::declare(&guest::table("theirs"), Action::Insert, &["a".to_owned()]))),
             ("source", told(objects::open(0, 0).map(drop))),
             ("file", outcome(std::fs::read("/etc/passwd"))),
             ("directory", outcome(std::fs::read_dir("/"))),

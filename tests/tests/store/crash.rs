@@ -1,0 +1,136 @@
+//! What is acknowledged is durable: after closing, and after SIGKILL in the middle of commits.
+//!
+//! The process that is killed is this test binary, started again for `child` alone. It cannot show that the disk keeps
+//! what it was told to sync; that needs a machine that loses power.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use jobhost::records::jobs::{JobRow, Lease};
+use jobhost::records::{Action, ScanOrder, Store, WriteGroup};
+use uuid::Uuid;
+
+use crate::jobs::{row, running};
+use crate::place::*;
+
+const PLACE: &str = "JOBHOST_TEST_STORE_PLACE";
+const BATCH: u64 = 50;
+
+pub async fn what_was_acknowledged_survives_closing(place: &impl Place) {
+    let store = with_dogs(place).await;
+    for n in 0..10 {
+        write(&*store, Action::Insert, &format!("{{\"id\":{n}}}")).await;
+        store.delete(&dog(), vec![number(f64::from(n / 2))]).await.unwrap();
+    }
+    let before = arrivals(&*store).await;
+    let statistics = store.statistics(&dog()).await.unwrap();
+    drop(store);
+    let store = place.open().await.unwrap();
+    assert_eq!(arrivals(&*store).await, before);
+    assert_eq!(store.statistics(&dog()).await.unwrap(), statistics);
+}
+
+/// The job that the child works on, and how far it is.
+async fn the_job(store: &dyn Store) -> Option<(JobRow, u64)> {
+    let id = store.unfinished_jobs().await.unwrap().pop()?;
+    let (_, checkpoint) = store.job_payload(id).await.unwrap().unwrap();
+    let done = checkpoint.map_or(0, |text| String::from_utf8(text).unwrap().parse().unwrap());
+    Some((store.job(id).await.unwrap().unwrap(), done))
+}
+
+/// Batch `n`: new records, and an upsert of one that grows with each batch.
+fn batches(n: u64) -> (String, String) {
+    let new: Vec<_> =
+        (n * BATCH..(n + 1) * BATCH).map(|id| format!("{{\"id\":\"{}\",\"n\":{id}}}", spread(id))).collect();
+    (new.join("\n"), format!("{{\"id\":\"last\",\"batch\":{n}}}"))
+}
+
+/// Keys all over the index.
+fn spread(id: u64) -> Uuid {
+    Uuid::from_u64_pair(id.wrapping_mul(0x9e37_79b9_7f4a_7c15), id)
+}
+
+/// Loads for ever, and says on standard output what has been acknowledged.
+async fn work(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    let (job, mut done) = match the_job(&*store).await {
+        Some(job) => job,
+        None => {
+            create_table(&*store, &dog()).await;
+            let row = row(1);
+            store.create_job(row.clone(), Vec::new()).await.unwrap();
+            (row, 0)
+        }
+    };
+    let job = store.update_job(running(&job, job.attempt + 1, 1), job.attempt).await.unwrap();
+    loop {
+        let (new, last) = batches(done);
+        let writes = vec![parse(&*store, &dog(), Action::Insert, &new), parse(&*store, &dog(), Action::Upsert, &last)];
+        done += 1;
+        let group = WriteGroup {
+            lease: Some(Lease { job: job.id, attempt: job.attempt }),
+            writes,
+            checkpoint: Some(done.to_string().into_bytes()),
+        };
+        let tally = store.apply(group).await.unwrap().job_tally.unwrap();
+        assert_eq!(tally.written, done * (BATCH + 1));
+        println!("acknowledged {done}");
+    }
+}
+
+/// Does nothing but in the process that `nothing_acknowledged_is_lost_when_killed` starts.
+#[test]
+fn child() {
+    let Ok(description) = std::env::var(PLACE) else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(work(&EmbeddedPlace::described(&description)));
+}
+
+pub async fn nothing_acknowledged_is_lost_when_killed(place: &impl Place) {
+    let mut acknowledged = 0;
+    for round in 0..6 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crash::child", "--nocapture"])
+            .env(PLACE, place.describe())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Another number of commits each round, and whatever is under way when the signal arrives.
+        for _ in 0..3 + round * 4 {
+            let line = lines
+                .by_ref()
+                .map_while(Result::ok)
+                .find(|line| line.contains("acknowledged"))
+                .expect("the child works");
+            acknowledged = line.rsplit(' ').next().unwrap().parse().unwrap();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let heard = lines.map_while(Result::ok).filter(|line| line.contains("acknowledged")).last();
+        if let Some(line) = heard {
+            // A line may have been cut by the kill; half a number would be smaller, and prove less.
+            acknowledged = acknowledged.max(line.rsplit(' ').next().unwrap().parse().unwrap_or(0));
+        }
+
+        let store = place.open().await.unwrap();
+        let (job, done) = the_job(&*store).await.unwrap();
+        assert!(done >= acknowledged, "acknowledged {acknowledged}, found {done}");
+        assert_eq!(job.tally.written, done * (BATCH + 1));
+        assert_eq!(store.statistics(&dog()).await.unwrap().record_count, done * BATCH + 1);
+        for order in [ScanOrder::Arrival, ScanOrder::Key] {
+            let mut numbers: Vec<_> = scan_of(&*store, &dog(), order)
+                .await
+                .iter()
+                .filter_map(|stored| stored.record().get("n")?.as_u64())
+                .collect();
+            if order == ScanOrder::Key {
+                numbers.sort_unstable();
+            }
+            assert!(numbers.into_iter().eq(0..done * BATCH));
+        }
+        let last = fetch_one(&*store, "last".into()).await.unwrap();
+        assert_eq!(last.record()["batch"].as_u64(), Some(done - 1));
+    }
+}

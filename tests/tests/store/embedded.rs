@@ -1,0 +1,138 @@
+//! What only the embedded store has: a lock, a greatest size, a file that is used again.
+
+use std::sync::Arc;
+
+use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
+use jobhost::records::{Action, CatalogueChange, StoreErrorKind, WriteGroup};
+
+use crate::place::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_opener_is_refused_and_told_who_holds_it() {
+    let place = EmbeddedPlace::new();
+    let store = place.open().await.unwrap();
+    let refused = place.open().await.err().unwrap();
+    assert_eq!(refused.kind, StoreErrorKind::Unavailable);
+    let sentence = refused.to_string();
+    assert!(sentence.contains(&format!("in use by process {}", std::process::id())), "{sentence}");
+    assert!(sentence.contains("data.dir"), "{sentence}");
+    drop(store);
+    place.open().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_keeps_the_store_from_being_opened_anew_until_it_ends() {
+    let place = EmbeddedPlace::new();
+    let store = with_dogs(&place).await;
+    write(&*store, Action::Insert, "{\"id\":1}").await;
+    let mut cursor = store.scan(&dog(), jobhost::records::ScanOrder::Arrival).await.unwrap();
+    drop(store);
+    assert!(place.open().await.is_err());
+    assert_eq!(cursor.next().await.unwrap().unwrap().len(), 1);
+    assert!(cursor.next().await.unwrap().is_none());
+    drop(cursor);
+    place.open().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_directory_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = EmbeddedPlace::new();
+    let _store = place.open().await.unwrap();
+    assert_eq!(std::fs::metadata(&place.dir).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_store_says_so_and_goes_on_when_there_is_room() {
+    let mut place = EmbeddedPlace::new();
+    place.options = EmbeddedOptions { max_bytes: 4 << 20, ..EmbeddedOptions::default() };
+    let store = with_dogs(&place).await;
+    let text = |n: u64| {
+        let lines: Vec<_> =
+            (n * 1000..(n + 1) * 1000).map(|id| format!("{{\"id\":{id},\"pad\":\"{}\"}}", "x".repeat(300))).collect();
+        lines.join("\n")
+    };
+    let mut stored = 0;
+    let refused = loop {
+        let group =
+            WriteGroup { writes: vec![parse(&*store, &dog(), Action::Insert, &text(stored))], ..WriteGroup::default() };
+        match store.apply(group).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 100);
+    };
+    assert_eq!(refused.kind, StoreErrorKind::Full);
+    assert!(refused.to_string().contains("data.max_bytes"), "{refused}");
+    // Nothing of the refused group is there, all that was acknowledged is, and small things still fit.
+    assert!(stored > 3);
+    assert_eq!(store.statistics(&dog()).await.unwrap().record_count, stored * 1000);
+    assert_eq!(texts(&*store).await.len() as u64, stored * 1000);
+    assert_eq!(store.delete(&dog(), (0..2000).map(|id| number(f64::from(id))).collect()).await.unwrap().len(), 2000);
+    write(&*store, Action::Insert, "{\"id\":\"fits\"}").await;
+    drop(store);
+    // Opened with more room, it takes more.
+    place.options = EmbeddedOptions::default();
+    let store = place.open().await.unwrap();
+    assert_eq!(write(&*store, Action::Insert, &text(50)).await.tally.written, 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn space_is_used_again() {
+    let place = EmbeddedPlace::new();
+    let store = with_dogs(&place).await;
+    let mut sizes = Vec::new();
+    for round in 0..12 {
+        let lines: Vec<_> =
+            (0..3_000).map(|n| format!("{{\"id\":\"{round} {n}\",\"pad\":\"{}\"}}", "x".repeat(200))).collect();
+        write(&*store, Action::Insert, &lines.join("\n")).await;
+        let gone = (0..3_000).map(|n| jobhost::records::Key::string(format!("{round} {n}")).unwrap()).collect();
+        assert!(store.delete(&dog(), gone).await.unwrap().into_iter().all(|gone| gone));
+        sizes.push(store.size().await.unwrap());
+    }
+    // The engine keeps what the commit before freed for those who may still read it, and a page or two of its own lists.
+    assert!(sizes[11] <= sizes[3] + sizes[0] / 4, "{sizes:?}");
+    assert_eq!(store.statistics(&dog()).await.unwrap().table_size, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_tables_space_is_used_again_also_after_closing() {
+    let place = EmbeddedPlace::new();
+    let mut sizes = Vec::new();
+    for round in 0..8 {
+        let store = with_dogs(&place).await;
+        for part in 0..5 {
+            let lines: Vec<_> = (0..3_000)
+                .map(|n| format!("{{\"id\":{},\"pad\":\"{}\"}}", part * 3_000 + n, "x".repeat(250)))
+                .collect();
+            write(&*store, Action::Insert, &lines.join("\n")).await;
+        }
+        store.change_catalogue(CatalogueChange::DropTable { name: dog() }).await.unwrap();
+        sizes.push(store.size().await.unwrap());
+        // Every other time the store is closed before all is freed, and goes on when it is opened next.
+        if round % 2 == 0 {
+            create_table(&*store, &dog()).await;
+            let attribute = jobhost::records::Attribute { name: "a".into(), attribute_type: None, indexed: false };
+            store.change_catalogue(CatalogueChange::CreateAttribute { name: dog(), attribute }).await.unwrap();
+            // Waits for work that was queued behind the freeing, so that this is done as well.
+            store
+                .change_catalogue(CatalogueChange::DropAttribute { name: dog(), attribute: "a".into() })
+                .await
+                .unwrap();
+            store.change_catalogue(CatalogueChange::DropTable { name: dog() }).await.unwrap();
+        }
+        drop(store);
+    }
+    assert!(sizes[7] <= sizes[0] * 3, "{sizes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_store_is_not_opened() {
+    let place = EmbeddedPlace::new();
+    std::fs::create_dir_all(&place.dir).unwrap();
+    std::fs::write(place.dir.join("data.mdb"), vec![7; 8192]).unwrap();
+    let refused =
+        EmbeddedStore::open(&place.dir, EmbeddedOptions::default(), Arc::new(place.clock.clone())).err().unwrap();
+    assert_eq!(refused.kind, StoreErrorKind::Unavailable);
+    assert!(std::error::Error::source(&refused).is_some());
+}

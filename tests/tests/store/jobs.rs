@@ -1,0 +1,205 @@
+//! Rows of jobs: guards, indexes, and what commits together with records.
+
+use jobhost::records::jobs::{JobRow, JobStatus, Lease, StartRange, Tally};
+use jobhost::records::{Action, Store, StoreErrorKind, Timestamp, WriteGroup};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::place::*;
+
+/// A queued job. Fields that are not named have their defaults.
+pub fn row(created: u64) -> JobRow {
+    serde_json::from_value(json!({
+        "id": Uuid::new_v4(), "type": "csv_data_load", "user": "ann", "status": "CREATED", "created": created,
+        "tally": Tally::default(), "rejected": 0, "attempt": 0, "plugin": "csv-load@1", "plugin_digest": "00",
+    }))
+    .unwrap()
+}
+
+pub fn running(row: &JobRow, attempt: u32, started: u64) -> JobRow {
+    JobRow { status: JobStatus::InProgress, attempt, started: Some(Timestamp(started)), ..row.clone() }
+}
+
+fn ended(row: &JobRow, status: JobStatus) -> JobRow {
+    JobRow { status, ended: Some(Timestamp(99)), message: Some(json!("done")), ..row.clone() }
+}
+
+/// A job whose first attempt runs.
+async fn started(store: &dyn Store) -> JobRow {
+    let row = row(1);
+    store.create_job(row.clone(), b"payload".to_vec()).await.unwrap();
+    store.update_job(running(&row, 1, 50), 0).await.unwrap()
+}
+
+fn group(store: &dyn Store, lease: Option<Lease>, text: &str, checkpoint: Option<&str>) -> WriteGroup {
+    WriteGroup {
+        lease,
+        writes: vec![parse(store, &dog(), Action::Insert, text)],
+        checkpoint: checkpoint.map(|text| text.as_bytes().to_vec()),
+    }
+}
+
+pub async fn a_job_is_created_once(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    let row = row(1);
+    store.create_job(row.clone(), b"payload".to_vec()).await.unwrap();
+    assert_eq!(store.job(row.id).await.unwrap(), Some(row.clone()));
+    assert_eq!(store.create_job(row.clone(), b"other".to_vec()).await.unwrap_err().kind, StoreErrorKind::AlreadyExists);
+    assert_eq!(store.job_payload(row.id).await.unwrap(), Some((b"payload".to_vec(), None)));
+    assert_eq!(store.job(Uuid::nil()).await.unwrap(), None);
+    assert_eq!(store.job_payload(Uuid::nil()).await.unwrap(), None);
+    let unknown = JobRow { id: Uuid::nil(), ..row };
+    assert_eq!(store.update_job(unknown, 0).await.unwrap_err().kind, StoreErrorKind::NotFound);
+}
+
+pub async fn a_final_row_never_changes(place: &impl Place) {
+    let store = with_dogs(place).await;
+    for status in [JobStatus::Complete, JobStatus::Error] {
+        let job = started(&*store).await;
+        let last = store.update_job(ended(&job, status), 1).await.unwrap();
+        for next in [running(&job, 2, 60), ended(&job, JobStatus::Error)] {
+            assert_eq!(store.update_job(next, 1).await.unwrap_err().kind, StoreErrorKind::LeaseLost);
+        }
+        let lease = Some(Lease { job: job.id, attempt: 1 });
+        let refused = store.apply(group(&*store, lease, "{\"id\":1}", Some("c"))).await.unwrap_err();
+        assert_eq!(refused.kind, StoreErrorKind::LeaseLost);
+        assert_eq!(store.job(job.id).await.unwrap(), Some(last));
+    }
+    assert!(texts(&*store).await.is_empty());
+}
+
+pub async fn a_stale_attempt_changes_nothing(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = started(&*store).await;
+    let second = store.update_job(running(&job, 2, 70), 1).await.unwrap();
+    assert_eq!(
+        store.update_job(ended(&job, JobStatus::Complete), 1).await.unwrap_err().kind,
+        StoreErrorKind::LeaseLost
+    );
+    for attempt in [0, 1, 3] {
+        let lease = Some(Lease { job: job.id, attempt });
+        let refused = store.apply(group(&*store, lease, "{\"id\":1}", Some("stale"))).await.unwrap_err();
+        assert_eq!(refused.kind, StoreErrorKind::LeaseLost);
+    }
+    let unknown = Some(Lease { job: Uuid::nil(), attempt: 1 });
+    assert_eq!(
+        store.apply(group(&*store, unknown, "{\"id\":1}", None)).await.unwrap_err().kind,
+        StoreErrorKind::NotFound
+    );
+    assert!(texts(&*store).await.is_empty());
+    assert_eq!(store.job(job.id).await.unwrap(), Some(second));
+    assert_eq!(store.job_payload(job.id).await.unwrap().unwrap().1, None);
+}
+
+pub async fn the_tally_is_the_stores(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = started(&*store).await;
+    let lease = Some(Lease { job: job.id, attempt: 1 });
+    store.apply(group(&*store, lease, "{\"id\":1}\n{\"id\":1}", None)).await.unwrap();
+    let claim = JobRow { tally: Tally { received: 77, written: 77, skipped: 77 }, ..job };
+    let stored = store.update_job(ended(&claim, JobStatus::Complete), 1).await.unwrap();
+    assert_eq!(stored.tally, Tally { received: 2, written: 1, skipped: 1 });
+    assert_eq!(store.job(stored.id).await.unwrap(), Some(stored));
+}
+
+pub async fn payload_and_checkpoint_live_as_long_as_the_job(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = started(&*store).await;
+    let lease = Some(Lease { job: job.id, attempt: 1 });
+    for checkpoint in ["one", "two"] {
+        let group = WriteGroup { lease, checkpoint: Some(checkpoint.as_bytes().to_vec()), ..WriteGroup::default() };
+        store.apply(group).await.unwrap();
+        assert_eq!(
+            store.job_payload(job.id).await.unwrap(),
+            Some((b"payload".to_vec(), Some(checkpoint.as_bytes().to_vec())))
+        );
+    }
+    // A group without a checkpoint leaves the one before.
+    store.apply(group(&*store, lease, "{\"id\":1}", None)).await.unwrap();
+    assert_eq!(store.job_payload(job.id).await.unwrap().unwrap().1, Some(b"two".to_vec()));
+    // So does the next attempt.
+    let next = store.update_job(running(&job, 2, 60), 1).await.unwrap();
+    assert_eq!(store.job_payload(job.id).await.unwrap().unwrap().1, Some(b"two".to_vec()));
+    store.update_job(ended(&next, JobStatus::Error), 2).await.unwrap();
+    assert_eq!(store.job_payload(job.id).await.unwrap(), None);
+}
+
+pub async fn batch_checkpoint_and_tally_commit_together(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = started(&*store).await;
+    let lease = Some(Lease { job: job.id, attempt: 1 });
+    let applied = store.apply(group(&*store, lease, "{\"id\":1}\n{\"id\":2}", Some("at 2"))).await.unwrap();
+    assert_eq!(applied.tally, Tally { received: 2, written: 2, skipped: 0 });
+    assert!(applied.written.is_empty() && applied.skipped.is_empty());
+    let applied = store.apply(group(&*store, lease, "{\"id\":2}\n{\"id\":3}", Some("at 4"))).await.unwrap();
+    assert_eq!(applied.tally, Tally { received: 2, written: 1, skipped: 1 });
+    let total = Tally { received: 4, written: 3, skipped: 1 };
+    assert_eq!(applied.job_tally, Some(total));
+    drop(store);
+    let store = place.open().await.unwrap();
+    assert_eq!(store.job(job.id).await.unwrap().unwrap().tally, total);
+    assert_eq!(store.job_payload(job.id).await.unwrap().unwrap().1, Some(b"at 4".to_vec()));
+    assert_eq!(texts(&*store).await.len(), 3);
+}
+
+pub async fn a_checkpoint_needs_a_lease(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let refused = store.apply(group(&*store, None, "{\"id\":1}", Some("c"))).await.unwrap_err();
+    assert_eq!(refused.kind, StoreErrorKind::Invalid);
+    assert!(texts(&*store).await.is_empty());
+}
+
+pub async fn found_by_start_time(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    let mut rows = Vec::new();
+    for n in [5u64, 1, 4, 2, 3, 3] {
+        let row = row(0);
+        store.create_job(row.clone(), Vec::new()).await.unwrap();
+        rows.push(store.update_job(running(&row, 1, n * 10), 0).await.unwrap());
+    }
+    store.create_job(row(0), Vec::new()).await.unwrap();
+    let found = async |after: u64, before: u64, limit: usize| {
+        let range = StartRange { after: Timestamp(after), before: Timestamp(before) };
+        let rows = store.jobs_started_between(range, limit).await.unwrap();
+        rows.iter().map(|row| row.started.unwrap().0).collect::<Vec<_>>()
+    };
+    assert_eq!(found(0, 1000, 100).await, [10, 20, 30, 30, 40, 50]);
+    assert_eq!(found(10, 40, 100).await, [20, 30, 30]);
+    assert_eq!(found(0, 1000, 2).await, [10, 20]);
+    assert_eq!(found(50, 10, 100).await, [0u64; 0]);
+    assert_eq!(found(30, 30, 100).await, [0u64; 0]);
+    assert_eq!(found(0, 0, 100).await, [0u64; 0]);
+    assert_eq!(found(u64::MAX, u64::MAX, 100).await, [0u64; 0]);
+    // A later attempt has another start time, and only that.
+    store.update_job(running(&rows[1], 2, 70), 1).await.unwrap();
+    assert_eq!(found(0, 1000, 100).await, [20, 30, 30, 40, 50, 70]);
+}
+
+pub async fn unfinished_in_order_of_creation(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    // All of one moment: only the order of the calls tells them apart.
+    let rows: Vec<_> = (0..10).map(|_| row(7)).collect();
+    for row in &rows {
+        store.create_job(row.clone(), Vec::new()).await.unwrap();
+    }
+    store.update_job(running(&rows[3], 1, 1), 0).await.unwrap();
+    store.update_job(ended(&rows[5], JobStatus::Error), 0).await.unwrap();
+    let expected: Vec<_> = rows.iter().map(|row| row.id).filter(|id| *id != rows[5].id).collect();
+    assert_eq!(store.unfinished_jobs().await.unwrap(), expected);
+    drop(store);
+    let store = place.open().await.unwrap();
+    assert_eq!(store.unfinished_jobs().await.unwrap(), expected);
+}
+
+pub async fn jobs_survive_closing(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    let job = started(&*store).await;
+    let other = started(&*store).await;
+    let other = store.update_job(ended(&other, JobStatus::Complete), 1).await.unwrap();
+    drop(store);
+    let store = place.open().await.unwrap();
+    assert_eq!(store.job(job.id).await.unwrap(), Some(job.clone()));
+    assert_eq!(store.job(other.id).await.unwrap(), Some(other));
+    assert_eq!(store.job_payload(job.id).await.unwrap(), Some((b"payload".to_vec(), None)));
+    assert_eq!(store.unfinished_jobs().await.unwrap(), [job.id]);
+}

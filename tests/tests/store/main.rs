@@ -1,0 +1,72 @@
+//! The behaviour suite of the stores: what `jobhost::records::Store` promises, shown on every implementation.
+//!
+//! A behaviour is an async function over a `Place` (somewhere a store lives, and can be opened again). A further store
+//! implements `Place` and adds one line at the end of this file. What only the embedded store has (its lock, its size, its
+//! file) is in `embedded`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says that something is wrong by panicking"
+)]
+
+mod catalogue;
+mod crash;
+mod documents;
+mod embedded;
+mod jobs;
+mod model;
+mod place;
+mod records;
+mod scans;
+
+macro_rules! behaviours {
+    ($store:ident: $($module:ident::{$($behaviour:ident),+ $(,)?}),+ $(,)?) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $behaviour() {
+                crate::$module::$behaviour(&<$store as crate::place::Place>::fresh().await).await;
+            }
+        )+)+
+    };
+}
+
+macro_rules! suite {
+    ($name:ident, $store:ident) => {
+        mod $name {
+            use crate::place::$store;
+
+            behaviours!($store:
+                records::{
+                    insert_skips_what_exists, update_skips_what_is_absent, upsert_writes_all, merging_keeps_order_number_and_created_time,
+                    first_of_duplicates_is_inserted, last_of_duplicates_is_upserted, duplicates_across_the_writes_of_a_group,
+                    one_group_has_one_created_time, times_follow_arrival_when_the_clock_goes_back, fetch_keeps_the_order_of_keys,
+                    delete_says_what_was_there, attributes_become_known, a_group_is_all_or_nothing, batches_of_a_dropped_table_are_refused,
+                    large_records, keys_of_every_kind, many_groups_at_once, statistics_count,
+                    records_written_in_many_steps_keep_their_order,
+                },
+                scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
+                catalogue::{
+                    databases, tables, a_table_created_anew_is_empty, attributes_can_be_added, a_dropped_attribute_leaves_the_records,
+                    the_primary_key_stays, a_dropped_database_takes_its_tables, the_catalogue_is_kept, attributes_are_bounded,
+                },
+                documents::{documents_are_kept_by_kind_and_name, impossible_names_are_refused},
+                jobs::{
+                    a_job_is_created_once, a_final_row_never_changes, a_stale_attempt_changes_nothing, the_tally_is_the_stores,
+                    payload_and_checkpoint_live_as_long_as_the_job, batch_checkpoint_and_tally_commit_together,
+                    a_checkpoint_needs_a_lease, found_by_start_time, unfinished_in_order_of_creation, jobs_survive_closing,
+                },
+                crash::{what_was_acknowledged_survives_closing, nothing_acknowledged_is_lost_when_killed},
+            );
+
+            #[test]
+            fn behaves_like_the_model() {
+                crate::model::behaves_like_the_model::<$store>();
+            }
+        }
+    };
+}
+
+suite!(embedded_store, EmbeddedPlace);

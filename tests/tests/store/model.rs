@@ -1,0 +1,212 @@
+//! Random sequences of operations, against a model in memory.
+
+use std::collections::BTreeMap;
+
+use jobhost::records::{Action, ScanOrder, Store, Timestamp, WriteGroup};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use crate::place::*;
+
+/// A record to be: (key, attribute, size of its value).
+type Draft = (u8, u8, u16);
+
+/// Few enough keys that operations meet.
+#[derive(Debug, Clone)]
+enum Operation {
+    /// One after another in one group.
+    Apply(Vec<(Action, Vec<Draft>)>),
+    Delete(Vec<u8>),
+    Fetch(Vec<u8>),
+    /// A long run of new records, so that blocks and leaves split.
+    Fill {
+        from: u16,
+        count: u16,
+        scattered: bool,
+    },
+    Reopen,
+    Tick(u32),
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let action = prop_oneof![Just(Action::Insert), Just(Action::Update), Just(Action::Upsert)];
+    let size = prop_oneof![8 => 0..40u16, 2 => 900..2_500u16, 1 => 3_900..9_000u16];
+    let records = prop::collection::vec((any::<u8>(), 0..6u8, size), 0..12);
+    let apply = prop::collection::vec((action, records), 1..4).prop_map(Operation::Apply);
+    let some_keys = || prop::collection::vec(any::<u8>(), 0..20);
+    let operation = prop_oneof![
+        10 => apply,
+        3 => some_keys().prop_map(Operation::Delete),
+        2 => some_keys().prop_map(Operation::Fetch),
+        1 => (0..2_000u16, 1..700u16, any::<bool>()).prop_map(|(from, count, scattered)| Operation::Fill { from, count, scattered }),
+        1 => Just(Operation::Reopen),
+        2 => (1..5_000_000u32).prop_map(Operation::Tick),
+    ];
+    prop::collection::vec(operation, 1..40)
+}
+
+/// Keys of all classes, in an order of their own.
+fn key(number: u8) -> Value {
+    match number % 4 {
+        0 => json!(i32::from(number) - 100),
+        1 => json!(format!("key {number}")),
+        2 => json!(uuid::Uuid::from_u128(u128::from(number) << 120)),
+        _ => json!(f64::from(number) / 8.0),
+    }
+}
+
+fn record((number, attribute, size): Draft) -> Record {
+    let value = if size % 3 == 0 { json!({"deep": [size, null]}) } else { json!("v".repeat(size.into())) };
+    [("id".to_owned(), key(number)), (format!("a{attribute}"), value)].into_iter().collect()
+}
+
+fn fill(from: u16, count: u16, scattered: bool) -> Vec<Record> {
+    (from..from + count)
+        .map(|n| {
+            let id = if scattered {
+                json!(format!("fill {}", u32::from(n).wrapping_mul(2_654_435_761)))
+            } else {
+                json!(1_000 + u32::from(n))
+            };
+            [("id".to_owned(), id), ("n".to_owned(), json!(n))].into_iter().collect()
+        })
+        .collect()
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    arrival: u64,
+    record: Record,
+    created: u64,
+    updated: u64,
+}
+
+#[derive(Default)]
+struct Model {
+    /// By the binary form of the key.
+    rows: BTreeMap<Vec<u8>, Row>,
+    next: u64,
+}
+
+fn encoded(value: &Value) -> Vec<u8> {
+    let mut form = Vec::new();
+    jobhost::records::Key::from_json(value).unwrap().unwrap().encode(&mut form);
+    form
+}
+
+impl Model {
+    /// Whether it was written.
+    fn write(&mut self, action: Action, record: &Record, now: u64) -> bool {
+        match (self.rows.get_mut(&encoded(&record["id"])), action) {
+            (None, Action::Update) | (Some(_), Action::Insert) => false,
+            (Some(row), _) => {
+                for (name, value) in record {
+                    row.record.insert(name.clone(), value.clone());
+                }
+                row.updated = now;
+                true
+            }
+            (None, _) => {
+                let row = Row { arrival: self.next, record: record.clone(), created: now, updated: now };
+                self.next += 1;
+                self.rows.insert(encoded(&record["id"]), row);
+                true
+            }
+        }
+    }
+
+    fn in_order(&self, order: ScanOrder) -> Vec<Row> {
+        let mut rows: Vec<_> = self.rows.values().cloned().collect();
+        if order == ScanOrder::Arrival {
+            rows.sort_by_key(|row| row.arrival);
+        }
+        rows
+    }
+}
+
+#[track_caller]
+fn same(stored: &[Stored], rows: &[Row]) {
+    assert_eq!(stored.len(), rows.len());
+    for (stored, row) in stored.iter().zip(rows) {
+        assert_eq!((stored.record(), stored.created, stored.updated), (row.record.clone(), row.created, row.updated));
+        // Attributes stay in the order in which they came.
+        assert!(stored.record().keys().eq(row.record.keys()));
+    }
+}
+
+fn lines(records: &[Record]) -> String {
+    records.iter().map(|record| serde_json::to_string(record).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+async fn apply(store: &dyn Store, model: &mut Model, writes: &[(Action, Vec<Record>)], now: Timestamp) {
+    let group = WriteGroup {
+        writes: writes.iter().map(|(action, records)| parse(store, &dog(), *action, &lines(records))).collect(),
+        ..WriteGroup::default()
+    };
+    let applied = store.apply(group).await.unwrap();
+    let (mut written, mut skipped) = (Vec::new(), Vec::new());
+    for (action, records) in writes {
+        for record in records {
+            let list = if model.write(*action, record, now.0) { &mut written } else { &mut skipped };
+            list.push(record["id"].clone());
+        }
+    }
+    assert_eq!((applied.tally.written, applied.tally.skipped), (written.len() as u64, skipped.len() as u64));
+    assert_eq!((applied.written, applied.skipped), (keys(&written), keys(&skipped)));
+}
+
+async fn run(place: &impl Place, operations: Vec<Operation>) {
+    use jobhost::records::Clock;
+    let mut store = with_dogs(place).await;
+    let mut model = Model::default();
+    for operation in operations {
+        let now = place.clock().now();
+        match operation {
+            Operation::Apply(writes) => {
+                let writes: Vec<_> = writes
+                    .into_iter()
+                    .map(|(action, records)| (action, records.into_iter().map(record).collect()))
+                    .collect();
+                apply(&*store, &mut model, &writes, now).await;
+            }
+            Operation::Fill { from, count, scattered } => {
+                apply(&*store, &mut model, &[(Action::Insert, fill(from, count, scattered))], now).await;
+            }
+            Operation::Delete(numbers) => {
+                let values: Vec<_> = numbers.into_iter().map(key).collect();
+                let expected: Vec<_> =
+                    values.iter().map(|value| model.rows.remove(&encoded(value)).is_some()).collect();
+                assert_eq!(store.delete(&dog(), keys(&values)).await.unwrap(), expected);
+            }
+            Operation::Fetch(numbers) => {
+                let values: Vec<_> = numbers.into_iter().map(key).collect();
+                let rows: Vec<_> = values.iter().filter_map(|value| model.rows.get(&encoded(value)).cloned()).collect();
+                same(&fetch(&*store, &values).await, &rows);
+            }
+            Operation::Reopen => {
+                drop(store);
+                store = place.open().await.unwrap();
+            }
+            Operation::Tick(microseconds) => place.clock().advance(microseconds.into()),
+        }
+        assert_eq!(store.statistics(&dog()).await.unwrap().record_count, model.rows.len() as u64);
+    }
+    for order in [ScanOrder::Arrival, ScanOrder::Key] {
+        same(&scan_of(&*store, &dog(), order).await, &model.in_order(order));
+    }
+}
+
+pub fn behaves_like_the_model<P: Place>() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 64, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&operations(), |operations| {
+            runtime.block_on(async {
+                let place = P::fresh().await;
+                run(&place, operations).await;
+            });
+            Ok(())
+        })
+        .unwrap();
+}

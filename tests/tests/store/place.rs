@@ -1,0 +1,196 @@
+//! Where a store under test lives, and short ways to use it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
+use jobhost::records::{
+    Action, Applied, Batch, BatchLimits, CatalogueChange, Clock, Key, ScanOrder, Store, StoreError, TableName,
+    TableWrite, Timestamp, WriteGroup,
+};
+use serde_json::{Map, Value};
+
+pub type Record = Map<String, Value>;
+
+/// Somewhere a store lives. It is opened by one at a time.
+pub trait Place: Sync {
+    /// An empty one.
+    fn fresh() -> impl Future<Output = Self>;
+
+    /// The one that another process made and described by `describe`.
+    fn described(description: &str) -> Self;
+
+    fn describe(&self) -> String;
+
+    fn open(&self) -> impl Future<Output = Result<Arc<dyn Store>, StoreError>>;
+
+    fn clock(&self) -> &TestClock;
+}
+
+/// Stands still unless it is told to move.
+#[derive(Debug, Clone)]
+pub struct TestClock(Arc<AtomicU64>);
+
+impl Default for TestClock {
+    fn default() -> Self {
+        TestClock(Arc::new(AtomicU64::new(1_600_000_000_000_000)))
+    }
+}
+
+impl TestClock {
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.0, Ordering::SeqCst);
+    }
+
+    pub fn advance(&self, microseconds: u64) {
+        self.0.fetch_add(microseconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A directory, removed by the process that made it.
+pub struct EmbeddedPlace {
+    pub dir: PathBuf,
+    made: Option<tempfile::TempDir>,
+    pub clock: TestClock,
+    pub options: EmbeddedOptions,
+}
+
+impl EmbeddedPlace {
+    pub fn new() -> Self {
+        let made = tempfile::tempdir().unwrap();
+        let dir = made.path().join("store");
+        EmbeddedPlace { dir, made: Some(made), clock: TestClock::default(), options: EmbeddedOptions::default() }
+    }
+}
+
+impl Drop for EmbeddedPlace {
+    fn drop(&mut self) {
+        drop(self.made.take());
+    }
+}
+
+impl Place for EmbeddedPlace {
+    async fn fresh() -> Self {
+        Self::new()
+    }
+
+    fn described(description: &str) -> Self {
+        EmbeddedPlace {
+            dir: description.into(),
+            made: None,
+            clock: TestClock::default(),
+            options: EmbeddedOptions::default(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        self.dir.to_str().unwrap().to_owned()
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(EmbeddedStore::open(&self.dir, self.options, Arc::new(self.clock.clone()))?))
+    }
+
+    fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+}
+
+pub fn dog() -> TableName {
+    TableName::new("data", "dog")
+}
+
+pub async fn create_table(store: &dyn Store, name: &TableName) {
+    let change = CatalogueChange::CreateTable {
+        name: name.clone(),
+        primary_key: "id".into(),
+        schema_defined: false,
+        attributes: Vec::new(),
+    };
+    store.change_catalogue(change).await.unwrap();
+}
+
+/// An open store with the table `data.dog`.
+pub async fn with_dogs(place: &impl Place) -> Arc<dyn Store> {
+    let store = place.open().await.unwrap();
+    create_table(&*store, &dog()).await;
+    store
+}
+
+pub fn parse(store: &dyn Store, table: &TableName, action: Action, text: &str) -> TableWrite {
+    let description = store.catalogue().table(table).cloned().unwrap();
+    let batch = Batch::parse(text.to_owned(), &description, action, &BatchLimits::default()).unwrap();
+    TableWrite { table: table.clone(), action, batch }
+}
+
+pub async fn write_to(store: &dyn Store, table: &TableName, action: Action, text: &str) -> Applied {
+    let group = WriteGroup { writes: vec![parse(store, table, action, text)], ..WriteGroup::default() };
+    store.apply(group).await.unwrap()
+}
+
+pub async fn write(store: &dyn Store, action: Action, text: &str) -> Applied {
+    write_to(store, &dog(), action, text).await
+}
+
+pub fn number(number: f64) -> Key {
+    Key::number(number).unwrap()
+}
+
+pub fn keys(values: &[Value]) -> Vec<Key> {
+    values.iter().map(|value| Key::from_json(value).unwrap().unwrap()).collect()
+}
+
+/// A record with its times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub json: String,
+    pub created: u64,
+    pub updated: u64,
+}
+
+impl Stored {
+    pub fn record(&self) -> Record {
+        serde_json::from_str(&self.json).unwrap()
+    }
+}
+
+fn stored(page: &jobhost::records::RecordPage) -> Vec<Stored> {
+    page.iter()
+        .map(|view| Stored { json: view.json.to_owned(), created: view.created.0, updated: view.updated.0 })
+        .collect()
+}
+
+pub async fn scan_of(store: &dyn Store, table: &TableName, order: ScanOrder) -> Vec<Stored> {
+    let mut cursor = store.scan(table, order).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(page) = cursor.next().await.unwrap() {
+        assert!(!page.is_empty());
+        all.extend(stored(&page));
+    }
+    all
+}
+
+pub async fn arrivals(store: &dyn Store) -> Vec<Stored> {
+    scan_of(store, &dog(), ScanOrder::Arrival).await
+}
+
+pub async fn texts(store: &dyn Store) -> Vec<String> {
+    arrivals(store).await.into_iter().map(|stored| stored.json).collect()
+}
+
+pub async fn fetch(store: &dyn Store, values: &[Value]) -> Vec<Stored> {
+    stored(&store.fetch(&dog(), &keys(values)).await.unwrap())
+}
+
+pub async fn fetch_one(store: &dyn Store, value: Value) -> Option<Stored> {
+    let mut found = fetch(store, &[value]).await;
+    assert!(found.len() <= 1);
+    found.pop()
+}
