@@ -36,6 +36,9 @@ pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
 pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiError> {
     let after = moment(call, "from_date", "'from' date, must be in ISO-8601 format (YYYY-MM-DD).")?;
     let before = moment(call, "to_date", "'to' date, must be in ISO-8601 format (YYYY-MM-DD)")?;
+    // Clients see whole milliseconds, so the ends are excluded by whole milliseconds.
+    let after = Timestamp(after.as_millis().saturating_mul(1000).saturating_add(999));
+    let before = Timestamp(before.as_millis().saturating_mul(1000));
     if after >= before {
         return Ok(Reply::Json(b"[]".to_vec()));
     }

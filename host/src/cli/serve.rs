@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
@@ -64,6 +64,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 }
 
 async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<(), ServeError> {
+    // First of all, so that a signal during the start is heard and not fatal.
+    let mut signals = Signals::listen()?;
     make_private_directory(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
@@ -116,7 +118,7 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     let server = axum::serve(listener, api::router(Arc::new(state)))
         .with_graceful_shutdown(async move { stopping.cancelled().await });
     let server = tokio::spawn(async move { server.await });
-    wait_for_signal().await?;
+    signals.wait().await;
     info!("stopping");
     stop.cancel();
     if tokio::time::timeout(DRAIN_TIME, server).await.is_err() {
@@ -188,12 +190,23 @@ fn announce(address: SocketAddr) -> Result<(), ServeError> {
         .map_err(part("the ready line could not be printed"))
 }
 
-async fn wait_for_signal() -> Result<(), ServeError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(part("SIGTERM cannot be awaited"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(part("SIGINT cannot be awaited"))?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What tells the host to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, ServeError> {
+        let terminate = signal(SignalKind::terminate()).map_err(part("SIGTERM cannot be awaited"))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(part("SIGINT cannot be awaited"))?;
+        Ok(Signals { terminate, interrupt })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HOST, LOCATION};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::io::AsyncWriteExt;
@@ -104,7 +104,6 @@ impl Downloader {
     async fn fetch_untimed(&self, download: &Download, to: &Path) -> Result<Downloaded, ObjectError> {
         let mut url = download.url.clone();
         let mut headers = download.headers.clone();
-        headers.remove(HOST);
         for _ in 0..=self.limits.max_redirects {
             self.check_hop(&url)?;
             let response = self.client(&url)?.get(url.clone()).headers(headers.clone()).send().await;
@@ -125,6 +124,7 @@ impl Downloader {
                     format!("{FAILED}: {}, status code: {}, message: {reason}", shown(&url), status.as_u16()),
                 ));
             }
+            check_encoding(&url, response.headers())?;
             let media_type = media_type(response.headers());
             check_media_type(&url, &download.media_types, media_type.as_deref())?;
             let size = self.write_body(&url, response, to).await?;
@@ -252,6 +252,34 @@ fn check_media_type(url: &Url, accepted: &[String], found: Option<&str>) -> Resu
     ))
 }
 
+/// The client takes away the encodings that it decodes; one that is still there would be read as if it were text.
+fn check_encoding(url: &Url, headers: &HeaderMap) -> Result<(), ObjectError> {
+    let Some(left) = headers.get(CONTENT_ENCODING) else { return Ok(()) };
+    let name = String::from_utf8_lossy(left.as_bytes()).to_ascii_lowercase();
+    if name.trim() == "identity" {
+        return Ok(());
+    }
+    Err(ObjectError::new(
+        ObjectErrorKind::Invalid,
+        format!("{FAILED}: {}, unsupported content encoding: {name}; gzip, deflate, br and zstd are read", shown(url)),
+    ))
+}
+
+/// Headers that say how the request itself is framed, routed or encoded, which is the client's business alone.
+const RESERVED_HEADERS: [&str; 11] = [
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Builds the headers of a request from an object of strings.
 pub fn headers_from(object: &serde_json::Map<String, serde_json::Value>) -> Result<HeaderMap, ObjectError> {
     let mut headers = HeaderMap::new();
@@ -264,6 +292,9 @@ pub fn headers_from(object: &serde_json::Map<String, serde_json::Value>) -> Resu
             _ => return Err(invalid("must have a string as its value")),
         };
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("is not a header name"))?;
+        if RESERVED_HEADERS.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
+            return Err(invalid("describes the request itself and cannot be passed on; remove it"));
+        }
         let mut value = HeaderValue::from_str(&text).map_err(|_| invalid("has a value that a header cannot carry"))?;
         value.set_sensitive(true);
         headers.insert(header, value);

@@ -234,10 +234,15 @@ fn rejected(record: &Record<'_>, encoder: &RecordEncoder, problem: &Problem) -> 
 }
 
 fn reject(record: &Record<'_>, column: Option<String>, kind: &'static str, reason: String) -> Reject {
-    let raw = record.raw();
-    let mut raw = String::from_utf8_lossy(raw.get(..SHOWN_BYTES).unwrap_or(raw)).into_owned();
-    while raw.len() > SHOWN_BYTES {
-        raw.pop();
+    let (line, byte_offset) = (record.line(), record.offset());
+    Reject { line, byte_offset, column, kind, raw: shown(record.raw()), reason }
+}
+
+/// The start of some input, as text of a bounded size.
+fn shown(raw: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(raw.get(..SHOWN_BYTES).unwrap_or(raw)).into_owned();
+    while text.len() > SHOWN_BYTES {
+        text.pop();
     }
-    Reject { line: record.line(), byte_offset: record.offset(), column, kind, raw, reason }
+    text
 }

@@ -145,6 +145,11 @@ impl Reader {
         }
     }
 
+    /// What was fed and is not part of a record yet: after an error, what is wrong begins here.
+    pub fn pending(&self) -> &[u8] {
+        self.buffer.get(self.start..self.filled).unwrap_or_default()
+    }
+
     /// Go to the next record. Lines that are truly empty are passed over; a line of blanks is a record.
     #[inline]
     pub fn advance(&mut self) -> Result<Step, SyntaxError> {
@@ -175,6 +180,7 @@ impl Reader {
                     self.start = end;
                     self.line += lines;
                     if end - self.record_start > self.max_record_bytes {
+                        self.start = self.record_start;
                         return Err(self.too_long(self.record_line, self.record_start, None));
                     }
                     if cells > 1 || !self.is_empty_line() {

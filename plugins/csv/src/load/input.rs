@@ -1,6 +1,6 @@
 //! Records out of an open source: feeds the reader, asks after each chunk whether to go on.
 
-use super::{Host, Input, LoadError, Reject};
+use super::{Host, Input, LoadError, Reject, shown};
 use crate::error::Problem;
 use crate::reader::{Reader, Step};
 
@@ -43,7 +43,7 @@ impl<H: Host> Records<H> {
                         byte_offset: error.offset(),
                         column: None,
                         kind: "syntax",
-                        raw: String::new(),
+                        raw: shown(self.reader.pending()),
                         reason: error.to_string(),
                     });
                     return Err(Problem::from(error).into());

@@ -87,6 +87,15 @@ fn malformed_text_at_the_end_writes_nothing() {
 }
 
 #[test]
+fn malformed_text_is_a_reject_with_its_start() {
+    let mut host = MemoryHost::new("id,a\n1,x\n2,\"oops\n3,y\n");
+    assert!(host.load(FILE).is_err());
+    let reject = &host.rejects[0];
+    assert_eq!((reject.line, reject.byte_offset, reject.kind), (3, 11, "syntax"));
+    assert_eq!(reject.raw, "2,\"oops\n3,y\n");
+}
+
+#[test]
 fn typed_columns_stop_a_load_before_it_writes() {
     let mut host = MemoryHost::new("id,i\n100,1\n101,abc\n").typed(&[("i", ColumnType::Int)]);
     let error = host.load(FILE).unwrap_err();
