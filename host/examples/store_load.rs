@@ -1,5 +1,5 @@
 //! Loads records into the embedded store as a job does (batches, checked, in groups with a checkpoint), and tells what it
-//! cost: `cargo run --release -p jobhost --example store_load -- [rows] [sequential|uuid|both] [group MiB] [directory]`.
+//! cost: `cargo run --release -p jobhost --example store_load -- [rows] [sequential|uuid|both|tiny] [group MiB] [directory]`.
 //!
 //! Making the records is measured by itself first and taken off.
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use jobhost::records::jobs::{JobRow, Lease, Tally};
+use jobhost::records::jobs::{JobRow, JobStatus, Lease, Tally};
 use jobhost::records::{
     Action, Batch, BatchLimits, CatalogueChange, ScanOrder, Store, SystemClock, TableName, TableWrite, WriteGroup,
 };
@@ -230,17 +230,13 @@ fn run(keys: Keys, rows: u64, group_bytes: usize, dir: &Path) -> Result<(), Fail
         ("load again (all skipped)", Action::Insert),
         ("upsert all", Action::Upsert),
     ] {
+        let watch = Watch::start();
         let (tally, cost) =
             measure(|| runtime.block_on(load(&store, &name, action, Records::new(keys, rows), group_bytes)));
         let tally = tally?;
         report(what, rows, cost, made);
-        println!(
-            "{:28} {} written, {} skipped; file {} MB",
-            "",
-            tally.written,
-            tally.skipped,
-            runtime.block_on(store.size())? >> 20
-        );
+        let file = runtime.block_on(store.size())? >> 20;
+        println!("{:28} {} written, {} skipped; {}; file {file} MB", "", tally.written, tally.skipped, watch.stop());
     }
     for (what, order) in [("scan in order of arrival", ScanOrder::Arrival), ("scan in order of keys", ScanOrder::Key)] {
         let watch = Watch::start();
@@ -262,12 +258,59 @@ fn run(keys: Keys, rows: u64, group_bytes: usize, dir: &Path) -> Result<(), Fail
     Ok(())
 }
 
+/// Jobs that do nothing: created, started, ended; each step durable before the next.
+fn tiny(dir: &Path) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let store = Arc::new(EmbeddedStore::open(dir, EmbeddedOptions::default(), Arc::new(SystemClock))?);
+    for clients in [1_u64, 16, 256] {
+        let jobs = 3_000.min(clients * 200) / clients;
+        let (outcome, cost) = measure(|| {
+            runtime.block_on(async {
+                let tasks: Vec<_> = (0..clients)
+                    .map(|_| {
+                        let store = Arc::clone(&store);
+                        tokio::spawn(async move {
+                            for _ in 0..jobs {
+                                let row = job(Uuid::new_v4()).map_err(|error| error.to_string())?;
+                                let step = async {
+                                    store.create_job(row.clone(), vec![0; 500]).await?;
+                                    store.update_job(row.clone(), 1).await?;
+                                    store.update_job(JobRow { status: JobStatus::Complete, ..row }, 1).await
+                                };
+                                step.await.map_err(|error| error.to_string())?;
+                            }
+                            Ok::<_, String>(())
+                        })
+                    })
+                    .collect();
+                for task in tasks {
+                    task.await??;
+                }
+                Ok::<_, Failure>(())
+            })
+        });
+        outcome?;
+        report(
+            &format!("tiny jobs, {clients} at once"),
+            jobs * clients,
+            cost,
+            Cost { wall: Duration::ZERO, cpu: Duration::ZERO },
+        );
+    }
+    drop(store);
+    std::fs::remove_dir_all(dir)?;
+    Ok(())
+}
+
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let rows = arguments.next().map_or(Ok(1_000_000), |rows| rows.parse())?;
     let keys = arguments.next().unwrap_or_else(|| "both".into());
     let group_bytes = arguments.next().map_or(Ok(16), |group| group.parse::<usize>())? << 20;
     let dir = arguments.next().map_or_else(|| std::env::temp_dir().join("jobhost-store-load"), PathBuf::from);
+    if keys == "tiny" {
+        return tiny(&dir);
+    }
     if keys != "uuid" {
         run(Keys::Sequential, rows, group_bytes, &dir)?;
     }

@@ -73,7 +73,7 @@ pub async fn run_attempt(
         lease,
         Arc::new(payload.plan),
         Arc::clone(&user.role),
-        parts.batch_limits.clone(),
+        parts.batch_limits,
         row.tally,
     );
     let denial = records.denial();

@@ -105,7 +105,7 @@ pub struct Applied {
 /// In which order a scan gives records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanOrder {
-    /// By primary key: numbers ascending, then strings in byte order.
+    /// By primary key, in the order that `key` defines: numbers ascending, then strings in byte order, UUIDs last.
     Key,
     /// As they arrived. The fastest.
     Arrival,

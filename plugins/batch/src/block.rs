@@ -5,52 +5,31 @@ use wide::{CmpEq, CmpGt, CmpLt, i8x16};
 /// Bytes in a block.
 pub const BLOCK: usize = 16;
 
-/// Sixteen bytes of a source, of which the caller may mean only the first few.
+/// Sixteen bytes of a source, of which the caller may mean only the first few. Kept as a vector, so that it stays in a
+/// register.
 #[derive(Debug, Clone, Copy)]
-pub struct Block([u8; BLOCK]);
+pub struct Block(i8x16);
 
 impl Block {
     /// The bytes from `position`; beyond the end of `source` they are zero.
     #[inline(always)]
     pub fn at(source: &[u8], position: usize) -> Self {
-        match source.get(position..).and_then(<[u8]>::first_chunk) {
-            Some(block) => Block(*block),
-            None => Block::last(source, position),
+        match source.get(position..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+            Some(block) => Block(bytemuck::cast(*block)),
+            None => Block(bytemuck::cast(last(source, position))),
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn last(source: &[u8], position: usize) -> Self {
-        let mut block = [0; BLOCK];
-        for (target, byte) in block.iter_mut().zip(source.iter().skip(position)) {
-            *target = *byte;
-        }
-        Block(block)
     }
 
     #[inline(always)]
     pub(crate) fn bytes(self) -> [u8; BLOCK] {
-        self.0
-    }
-
-    #[inline(always)]
-    pub fn first(self) -> u8 {
-        let [first, ..] = self.0;
-        first
-    }
-
-    /// The byte at `index`; zero beyond the block.
-    #[inline(always)]
-    pub fn byte(self, index: usize) -> u8 {
-        self.0.get(index).copied().unwrap_or(0)
+        bytemuck::cast(self.0)
     }
 
     /// One bit for each of the first `count` bytes that a JSON string cannot take as it is, or that is not ASCII.
     #[inline(always)]
     pub(crate) fn special(self, count: usize) -> u32 {
         // As signed numbers, bytes from 0x80 are negative: one comparison finds them and the control characters.
-        let bytes: i8x16 = bytemuck::cast(self.0);
+        let bytes = self.0;
         let special = bytes.cmp_lt(i8x16::splat(0x20))
             | bytes.cmp_eq(i8x16::splat(b'"' as i8))
             | bytes.cmp_eq(i8x16::splat(b'\\' as i8));
@@ -60,10 +39,21 @@ impl Block {
     /// One bit for each of the first `count` bytes that is a decimal digit.
     #[inline(always)]
     pub fn digits(self, count: usize) -> u32 {
-        let bytes: i8x16 = bytemuck::cast(self.0);
+        let bytes = self.0;
         let digits = bytes.cmp_gt(i8x16::splat(b'0' as i8 - 1)) & bytes.cmp_lt(i8x16::splat(b'9' as i8 + 1));
         digits.move_mask() as u32 & first_bits(count)
     }
+}
+
+/// The bytes from `position`, of which there are too few.
+#[cold]
+#[inline(never)]
+fn last(source: &[u8], position: usize) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    for (target, byte) in block.iter_mut().zip(source.iter().skip(position)) {
+        *target = *byte;
+    }
+    block
 }
 
 #[inline(always)]

@@ -47,6 +47,14 @@ impl<'a> JsonWriter<'a> {
         self.room.get(position..self.at).unwrap_or_default()
     }
 
+    /// Write by a function that is not inlined here: what is rare should not cost what is frequent its registers.
+    #[inline(always)]
+    pub fn outline<R>(&mut self, write: impl FnOnce(&mut JsonWriter<'_>) -> R) -> R {
+        let (at, result) = outlined(self.room, self.at, write);
+        self.at = at;
+        result
+    }
+
     #[inline(always)]
     pub fn byte(&mut self, byte: u8) {
         put(self.room, self.at, byte);
@@ -148,6 +156,13 @@ impl<'a> JsonWriter<'a> {
         }
         self.at += text.len();
     }
+}
+
+#[inline(never)]
+fn outlined<R>(room: &mut [u8], at: usize, write: impl FnOnce(&mut JsonWriter<'_>) -> R) -> (usize, R) {
+    let mut writer = JsonWriter { room, at };
+    let result = write(&mut writer);
+    (writer.at, result)
 }
 
 #[inline(always)]

@@ -104,21 +104,21 @@ const CLASSES: [Class; 256] = {
 /// one block, without a loop; everything else goes the general way.
 #[inline(always)]
 pub(crate) fn write(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>, parse_json: bool) {
-    let length = range.len();
+    let cell = source.get(range.clone()).unwrap_or_default();
+    let length = cell.len();
     let block = Block::at(source, range.start);
-    let class = match length {
-        0 => Class::Text,
-        _ => CLASSES.get(usize::from(block.first())).copied().unwrap_or(Class::Other),
+    let class = match cell.first() {
+        None => Class::Text,
+        Some(&first) => CLASSES.get(usize::from(first)).copied().unwrap_or(Class::Other),
     };
     match class {
         Class::Text if length > BLOCK || !json.short_string(block, length) => json.string(source, range),
         Class::Text => {}
-        Class::Digit if length <= BLOCK && number::is_canonical_block(block, length) => json.block(block, length),
-        Class::Digit | Class::Other => write_other(json, source, range, parse_json),
+        Class::Digit if length <= BLOCK && number::is_canonical_block(cell, block) => json.block(block, length),
+        Class::Digit | Class::Other => json.outline(|json| write_other(json, source, range, parse_json)),
     }
 }
 
-#[inline(never)]
 fn write_other(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>, parse_json: bool) {
     let cell = source.get(range.clone()).unwrap_or_default();
     let value = if parse_json { cast_with_json(cell) } else { cast(cell) };

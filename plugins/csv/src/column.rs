@@ -61,7 +61,7 @@ impl ColumnType {
             cast::write(json, source, range, parse_json);
             return Ok(());
         }
-        self.write_typed(json, attribute, source, range)
+        json.outline(|json| self.write_typed(json, attribute, source, range))
     }
 
     fn write_typed(

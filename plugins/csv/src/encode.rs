@@ -131,15 +131,16 @@ impl RecordEncoder {
             self.trial = trial;
             return outcome;
         }
-        let found = match self.key.and_then(|index| record.cell(index)) {
+        let has_key = match self.key.and_then(|index| record.cell(index)) {
             Some(cell) => {
                 let kind = self.key_kind();
                 let (source, range) = source_of(cell, &mut self.unescaped);
-                key::key(source, range, kind)?
+                key::is_plain(source, range.clone(), kind)
+                    || key::key(source.get(range).unwrap_or_default(), kind)? != Key::Absent
             }
-            None => Key::Absent,
+            None => false,
         };
-        self.require(found != Key::Absent)
+        self.require(has_key)
     }
 
     fn key_kind(&self) -> ColumnType {
@@ -157,9 +158,7 @@ impl RecordEncoder {
     /// Append the record as a JSON object. Cells beyond the header are left out; columns without a cell are absent.
     #[inline]
     pub fn encode(&mut self, record: &Record<'_>, json: &mut JsonBuffer) -> Result<(), Problem> {
-        let mut writer = json.room(self.most_bytes(record));
-        let has_key = self.encode_cells(record, &mut writer)?;
-        let size = writer.position();
+        let (size, has_key) = self.encode_cells(record, json.room(self.most_bytes(record)))?;
         self.require(has_key)?;
         if size > MAX_RECORD_BYTES || !json.commit(size) {
             let (line, offset) = (record.line(), record.offset());
@@ -174,9 +173,10 @@ impl RecordEncoder {
         record.raw().len() * MAX_GROWTH + self.prefixes.len() + self.columns.len() * MAX_NUMBER_BYTES + 2
     }
 
-    /// Write the object; true if it has a key.
+    /// Write the object; gives its size, and whether it has a key. What is rare is `outline`d, which keeps the writer in
+    /// registers for what is not.
     #[inline]
-    fn encode_cells(&mut self, record: &Record<'_>, json: &mut JsonWriter<'_>) -> Result<bool, Problem> {
+    fn encode_cells(&mut self, record: &Record<'_>, mut json: JsonWriter<'_>) -> Result<(usize, bool), Problem> {
         let mut has_key = false;
         for (column, cell) in self.columns.iter().zip(record.cells()) {
             let before = json.position();
@@ -188,13 +188,16 @@ impl RecordEncoder {
                 None => json.raw(&self.prefixes, column.prefix.clone()),
             }
             let (source, range) = source_of(cell, &mut self.unescaped);
-            if column.role == Role::Key {
-                has_key = write_key(json, column, source, range)?;
+            if column.role == Role::Plain {
+                column.kind.write(&mut json, &column.name, source, range, self.options.parse_json)?;
+            } else if key::is_plain(source, range.clone(), column.kind) {
+                json.raw(source, range);
+                has_key = true;
+            } else {
+                has_key = json.outline(|json| write_key(json, column, source, range))?;
                 if !has_key {
                     json.rewind(before);
                 }
-            } else {
-                column.kind.write(json, &column.name, source, range, self.options.parse_json)?;
             }
         }
         if json.position() == 0 {
@@ -203,7 +206,7 @@ impl RecordEncoder {
             json.replace(0, b'{');
         }
         json.byte(b'}');
-        Ok(has_key)
+        Ok((json.position(), has_key))
     }
 }
 
@@ -222,10 +225,9 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
 }
 
 /// Write the primary key; false if the cell holds none.
-#[inline]
 fn write_key(json: &mut JsonWriter<'_>, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
     if !column.kind.can_fail() {
-        let found = key::key(source, range.clone(), column.kind)?;
+        let found = key::key(source.get(range.clone()).unwrap_or_default(), column.kind)?;
         key::write(json, found, source, range);
         return Ok(found != Key::Absent);
     }

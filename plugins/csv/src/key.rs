@@ -35,27 +35,24 @@ pub(crate) enum Key {
     Date(i64),
 }
 
-/// Decide what key the cell `source[range]` is, by the rules of any untyped cell, except that JSON is never parsed, that
-/// an empty cell is no key, and that an integer which a double cannot hold stays text: two records must not become one by
-/// rounding.
-#[inline]
-pub(crate) fn key(source: &[u8], range: Range<usize>, column: ColumnType) -> Result<Key, KeyError> {
-    let length = range.len();
-    let is_typed = matches!(column, ColumnType::String | ColumnType::Id);
-    // Most keys are plain numbers.
-    if !is_typed && (1..=BLOCK).contains(&length) {
-        let block = Block::at(source, range.start);
-        if number::is_canonical_block(block, length) {
-            return Ok(Key::Digits);
-        }
-    }
+/// True if the cell `source[range]` is a plain number, as most keys are. False says nothing.
+#[inline(always)]
+pub(crate) fn is_plain(source: &[u8], range: Range<usize>, column: ColumnType) -> bool {
+    let start = range.start;
     let cell = source.get(range).unwrap_or_default();
-    if cell.is_empty() { Ok(Key::Absent) } else { other_key(cell, is_typed) }
+    column == ColumnType::Any
+        && (1..=BLOCK).contains(&cell.len())
+        && number::is_canonical_block(cell, Block::at(source, start))
 }
 
+/// Decide what key a cell is, by the rules of any untyped cell, except that JSON is never parsed, that an empty cell is no
+/// key, and that an integer which a double cannot hold stays text: two records must not become one by rounding.
 #[inline(never)]
-fn other_key(cell: &[u8], is_typed: bool) -> Result<Key, KeyError> {
-    if is_typed {
+pub(crate) fn key(cell: &[u8], column: ColumnType) -> Result<Key, KeyError> {
+    if cell.is_empty() {
+        return Ok(Key::Absent);
+    }
+    if matches!(column, ColumnType::String | ColumnType::Id) {
         return text(cell);
     }
     match cast(cell) {
@@ -114,7 +111,7 @@ mod tests {
 
     #[test]
     fn keys_are_numbers_and_texts() {
-        let untyped = |cell: &str| key(cell.as_bytes(), 0..cell.len(), ColumnType::Any);
+        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
         assert_eq!(untyped("1"), Ok(Key::Digits));
         assert_eq!(untyped("1.0"), Ok(Key::Number(1.0)));
         assert_eq!(untyped("007"), Ok(Key::Text));
@@ -132,15 +129,15 @@ mod tests {
 
     #[test]
     fn big_integers_are_not_rounded_into_each_other() {
-        let untyped = |cell: &str| key(cell.as_bytes(), 0..cell.len(), ColumnType::Any);
+        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
         assert_eq!(untyped("9007199254740992"), Ok(Key::Number(9007199254740992.0)));
         assert_eq!(untyped("9007199254740993"), Ok(Key::Text));
     }
 
     #[test]
     fn text_columns_keep_their_text() {
-        assert_eq!(key(b"1", 0..1, ColumnType::Id), Ok(Key::Text));
-        assert_eq!(key(b"true", 0..4, ColumnType::String), Ok(Key::Text));
-        assert_eq!(key(b"", 0..0, ColumnType::Id), Ok(Key::Absent));
+        assert_eq!(key(b"1", ColumnType::Id), Ok(Key::Text));
+        assert_eq!(key(b"true", ColumnType::String), Ok(Key::Text));
+        assert_eq!(key(b"", ColumnType::Id), Ok(Key::Absent));
     }
 }

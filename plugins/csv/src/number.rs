@@ -32,24 +32,25 @@ pub(crate) fn is_canonical(text: &[u8]) -> bool {
     }
 }
 
-/// `is_canonical` for a text of at most a block, without a loop. It may say no to some that are.
+/// `is_canonical` for a text of 1 to 16 bytes, which `block` begins with, without a loop. It may say no to some that are.
 #[inline(always)]
-pub(crate) fn is_canonical_block(block: Block, length: usize) -> bool {
-    let negative = usize::from(block.first() == b'-');
+pub(crate) fn is_canonical_block(text: &[u8], block: Block) -> bool {
+    let length = text.len();
+    let byte = |index: usize| text.get(index).copied().unwrap_or(0);
+    let negative = usize::from(byte(0) == b'-');
     let count = length - negative;
     let digits = block.digits(length) >> negative;
     // What is no digit: nothing, or one point.
     let others = !digits & ((1u32 << count) - 1);
-    let first = block.byte(negative);
+    let first = byte(negative);
     if others == 0 {
         return count <= SAFE_DIGITS && (first != b'0' || length == 1) && count > 0;
     }
     let point = others.trailing_zeros() as usize;
-    let is_decimal = others & (others - 1) == 0 && block.byte(negative + point) == b'.';
+    let is_decimal = others & (others - 1) == 0 && byte(negative + point) == b'.';
     // A zero before the point must be alone; then few zeros may follow it. At the end there must be none.
     let whole = if first == b'0' { point == 1 && count <= 7 } else { point > 0 };
-    let last = block.byte(length - 1);
-    is_decimal && whole && point + 1 < count && last != b'0' && count <= SAFE_DIGITS + 1
+    is_decimal && whole && point + 1 < count && byte(length - 1) != b'0' && count <= SAFE_DIGITS + 1
 }
 
 fn is_canonical_fraction(digits: &[u8], point: usize) -> bool {
@@ -138,7 +139,7 @@ mod tests {
         fn the_two_ways_to_tell_agree(text in "-?[0-9.e]{1,14}|-?0?\\.?0{0,7}[0-9]{0,6}") {
             prop_assume!(!text.is_empty() && text.len() <= 16);
             let block = Block::at(text.as_bytes(), 0);
-            if is_canonical_block(block, text.len()) {
+            if is_canonical_block(text.as_bytes(), block) {
                 prop_assert!(is_canonical(text.as_bytes()), "{}", text);
             } else if is_canonical(text.as_bytes()) {
                 // Only small fractions are left to the slow way.

@@ -20,6 +20,9 @@ const LOCK_FILE: &str = "lock";
 const DATA_FILE: &str = "data.mdb";
 /// Written once. A store of another layout is refused, never guessed at.
 const LAYOUT: &[u8] = b"jobhost embedded store, layout 1";
+const DISK_FULL: &str = "the disk that holds the store is full";
+/// A write that fails while less than this is free failed for want of space: it is what one transaction may write.
+const FULL_BELOW_BYTES: u64 = 16 << 20;
 /// What a read at a random place maps, roughly: the kernel maps neighbours that are in memory as well.
 pub(super) const RANDOM_READ_BYTES: usize = 16 << 10;
 /// By how much more than the bound a scan in order of random keys may keep mapped: it comes back to every page many times,
@@ -125,6 +128,20 @@ impl Environment {
         std::fs::metadata(&self.data_file).map(|metadata| metadata.len()).map_err(|error| {
             StoreError::caused_by(StoreErrorKind::Unavailable, "cannot tell the size of the store", error)
         })
+    }
+
+    /// Why a transaction failed. LMDB reports a write that the disk took only a part of as a failed one, so whether the
+    /// disk is full is asked of the disk.
+    pub fn explain(&self, error: StoreError) -> StoreError {
+        if error.kind != StoreErrorKind::Unavailable || self.free_bytes().is_none_or(|free| free > FULL_BELOW_BYTES) {
+            return error;
+        }
+        StoreError { kind: StoreErrorKind::Full, message: DISK_FULL.to_owned(), source: error.source }
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.data_file).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Say that about so many bytes of the map were read. Now and then, if more is mapped than was allowed, unmaps it all.
@@ -269,7 +286,7 @@ pub(super) fn engine(error: heed::Error) -> StoreError {
         _ => false,
     };
     if full {
-        StoreError::caused_by(StoreErrorKind::Full, "the disk that holds the store is full", error)
+        StoreError::caused_by(StoreErrorKind::Full, DISK_FULL, error)
     } else {
         StoreError::caused_by(StoreErrorKind::Unavailable, "the store's engine failed", error)
     }

@@ -84,8 +84,13 @@ impl EmbeddedStore {
         };
         let shared = Arc::new(Shared { environment, catalogue: RwLock::new(Arc::new(catalogue)), clock, options });
         let (queue, messages) = mpsc::channel(QUEUE_REQUESTS);
-        let writer =
-            Writer { shared: Arc::clone(&shared), messages, reclaims: reclaims.into(), waiting: HashMap::new() };
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            messages,
+            reclaims: reclaims.into(),
+            stalled: Vec::new(),
+            waiting: HashMap::new(),
+        };
         let writer = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run()).map_err(
             |error| StoreError::caused_by(StoreErrorKind::Unavailable, "cannot start the store's writer", error),
         )?;

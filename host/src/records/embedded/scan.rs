@@ -18,6 +18,11 @@ const PAGE_BYTES: usize = 256 << 10;
 /// Records of a page, so that tiny ones do not make it large.
 const PAGE_RECORDS: usize = 16 << 10;
 
+/// A record whose number differs by less from that of the one before lies in a block beside it, roughly.
+const NEAR: u64 = 4096;
+/// What a block takes, roughly.
+const BLOCK_BYTES: usize = 4096;
+
 pub(super) struct Scan {
     /// Away while a page is read; gone for good when the end was reached or reading was given up half way.
     state: Option<State>,
@@ -96,6 +101,7 @@ fn by_key(
     // Keys that ascend with arrival find their record in the block of the one before.
     let mut block: Option<Block<'_>> = None;
     let mut last: Option<&[u8]> = None;
+    let mut last_number = 0;
     for leaf in primary.leaves_after(snapshot, after.as_deref())? {
         for pair in leaf?.pairs() {
             let (key, number) = pair?;
@@ -108,13 +114,18 @@ fn by_key(
                 (Some(entry), Some(block)) => (entry, block.created),
                 _ => {
                     let found = heap.block(snapshot, number)?.ok_or_else(missing)?;
-                    heap.environment.touched_scattered(RANDOM_READ_BYTES);
+                    if number.abs_diff(last_number) < NEAR {
+                        heap.environment.touched(BLOCK_BYTES);
+                    } else {
+                        heap.environment.touched_scattered(RANDOM_READ_BYTES);
+                    }
                     block = Some(found);
                     (found.find(number)?.ok_or_else(missing)?, found.created)
                 }
             };
             page.push(entry.text, created, entry.updated);
             last = Some(key);
+            last_number = number;
             if is_full(page) {
                 *after = last.map(<[u8]>::to_vec);
                 return Ok(());

@@ -44,7 +44,7 @@ impl Store for EmbeddedStore {
         if let Some(work) = work {
             let (done, wait) = oneshot::channel();
             self.send(Message::Await(work, done)).await?;
-            wait.await.map_err(|_| stopped())?;
+            wait.await.map_err(|_| stopped())??;
         }
         Ok(())
     }

@@ -72,15 +72,17 @@ where
 
 pub(super) enum Message {
     Task(Box<dyn Task>),
-    /// Tell when this background work is done.
-    Await(u64, oneshot::Sender<()>),
+    /// Tell when this background work is done, or why it is not.
+    Await(u64, oneshot::Sender<Result<(), StoreError>>),
 }
 
 pub(super) struct Writer {
     pub shared: Arc<Shared>,
     pub messages: mpsc::Receiver<Message>,
     pub reclaims: VecDeque<Reclaim>,
-    pub waiting: HashMap<u64, Vec<oneshot::Sender<()>>>,
+    /// Work whose last step failed: tried again behind the next commit that succeeds, and when the store is opened.
+    pub stalled: Vec<Reclaim>,
+    pub waiting: HashMap<u64, Vec<oneshot::Sender<Result<(), StoreError>>>>,
 }
 
 impl Writer {
@@ -123,7 +125,8 @@ impl Writer {
                     if self.reclaims.iter().any(|work| work.id() == id) {
                         self.waiting.entry(id).or_default().push(done);
                     } else {
-                        let _gone = done.send(());
+                        let stalled = self.stalled.iter().any(|work| work.id() == id);
+                        let _gone = done.send(if stalled { Err(unfinished()) } else { Ok(()) });
                     }
                 }
             }
@@ -159,6 +162,10 @@ impl Writer {
     }
 
     fn attempt(&mut self, group: &mut [Box<dyn Task>]) -> Result<(), StoreError> {
+        self.transact(group).map_err(|error| self.shared.environment.explain(error))
+    }
+
+    fn transact(&mut self, group: &mut [Box<dyn Task>]) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let mut tx = Transaction::begin(&shared.environment, shared.catalogue(), self.now())?;
         let mut bytes = 0;
@@ -169,6 +176,7 @@ impl Writer {
         let (catalogue, reclaims) = tx.commit()?;
         shared.publish(catalogue);
         self.reclaims.extend(reclaims);
+        self.reclaims.extend(self.stalled.pop());
         shared.environment.touched(bytes);
         Ok(())
     }
@@ -185,32 +193,42 @@ impl Writer {
         };
         match step() {
             Ok(Some(left)) => self.reclaims.push_back(left),
-            Ok(None) => self.finish(work.id()),
+            Ok(None) => self.finish(work.id(), || Ok(())),
             Err(error) => {
-                // It stays in the store and is tried again when that is opened next.
                 tracing::error!(error = %error, cause = ?error.source, "background work of the store failed");
-                self.finish(work.id());
+                self.finish(work.id(), || Err(unfinished()));
+                self.stalled.push(work);
             }
         }
         shared.environment.touched(4 << 20);
     }
 
-    fn finish(&mut self, id: u64) {
+    fn finish(&mut self, id: u64, outcome: impl Fn() -> Result<(), StoreError>) {
         for done in self.waiting.remove(&id).unwrap_or_default() {
-            let _gone = done.send(());
+            let _gone = done.send(outcome());
         }
     }
 }
 
-fn answer(group: Vec<Box<dyn Task>>, outcome: Result<(), StoreError>) {
+fn unfinished() -> StoreError {
+    let message = "the change was made, but could not be carried through all records; the store goes on with it later";
+    StoreError::new(StoreErrorKind::Unavailable, message)
+}
+
+fn answer(mut group: Vec<Box<dyn Task>>, outcome: Result<(), StoreError>) {
     match outcome {
         Ok(()) => group.into_iter().for_each(|task| task.answer(Ok(()))),
         Err(error) => {
             if error.kind == StoreErrorKind::Unavailable {
                 tracing::error!(error = %error, cause = ?error.source, "a commit failed");
             }
+            // The last one gets the cause with it: there is one to give.
+            let last = group.pop();
             for task in group {
                 task.answer(Err(StoreError::new(error.kind, error.message.clone())));
+            }
+            if let Some(task) = last {
+                task.answer(Err(error));
             }
         }
     }
