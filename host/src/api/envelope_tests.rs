@@ -121,3 +121,14 @@ proptest! {
         }
     }
 }
+
+/// A fuzz target: random bytes within `cargo test`, as long as one likes with `cargo bolero test`.
+#[test]
+fn fuzz_envelope() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        if let Ok(envelope) = parse(bytes) {
+            assert!(!envelope.operation().is_empty());
+            assert!(envelope.into_map().is_ok());
+        }
+    });
+}
