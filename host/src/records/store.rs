@@ -8,11 +8,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::Timestamp;
 use super::batch::Batch;
 use super::jobs::{JobRow, Lease, StartRange, Tally};
 use super::key::Key;
 use super::table::{Action, Attribute, Catalogue, TableName};
-use super::Timestamp;
 
 /// What went wrong, for a caller to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,15 +58,32 @@ impl StoreError {
 /// A change of the catalogue. Durable and published when the call returns.
 #[derive(Debug, Clone)]
 pub enum CatalogueChange {
-    CreateDatabase { name: String },
+    CreateDatabase {
+        name: String,
+    },
     /// Drops its tables and their records with it.
-    DropDatabase { name: String },
+    DropDatabase {
+        name: String,
+    },
     /// Creates the database if it is absent. `attributes` need not name the primary key.
-    CreateTable { name: TableName, primary_key: String, schema_defined: bool, attributes: Vec<Attribute> },
-    DropTable { name: TableName },
-    CreateAttribute { name: TableName, attribute: Attribute },
+    CreateTable {
+        name: TableName,
+        primary_key: String,
+        schema_defined: bool,
+        attributes: Vec<Attribute>,
+    },
+    DropTable {
+        name: TableName,
+    },
+    CreateAttribute {
+        name: TableName,
+        attribute: Attribute,
+    },
     /// Removes it from the catalogue and from every record. The primary key cannot be dropped (`Invalid`).
-    DropAttribute { name: TableName, attribute: String },
+    DropAttribute {
+        name: TableName,
+        attribute: String,
+    },
 }
 
 /// Records of one table to be written with one action. Attributes that the table does not know yet become known in the

@@ -66,15 +66,8 @@ impl Dataset {
             file.sync_all().doing(failed)?;
             fs::rename(&part, &path).doing(failed)?;
         }
-        let bytes = fs::metadata(&path)
-            .doing(|| format!("cannot read {}", path.display()))?
-            .len();
-        Ok(Self {
-            path,
-            rows,
-            bytes,
-            keys,
-        })
+        let bytes = fs::metadata(&path).doing(|| format!("cannot read {}", path.display()))?.len();
+        Ok(Self { path, rows, bytes, keys })
     }
 
     /// Reads the file once, so that the first one measured does not pay for the disk alone.
@@ -154,17 +147,9 @@ fn person(n: u64, keys: Keys) -> Person {
     };
     let (first, last) = (random.pick(&FIRST), random.pick(&LAST));
     let quoted = random.below(5) == 0;
-    let name = if quoted {
-        format!("{last}, {first}")
-    } else {
-        format!("{first} {last}")
-    };
-    let email = format!(
-        "{}.{}{}@example.com",
-        first.to_ascii_lowercase(),
-        last.to_ascii_lowercase(),
-        random.below(100_000)
-    );
+    let name = if quoted { format!("{last}, {first}") } else { format!("{first} {last}") };
+    let email =
+        format!("{}.{}{}@example.com", first.to_ascii_lowercase(), last.to_ascii_lowercase(), random.below(100_000));
     Person {
         id,
         name,
@@ -187,11 +172,7 @@ fn person(n: u64, keys: Keys) -> Person {
 
 impl Person {
     fn probe(self) -> Probe {
-        Probe {
-            id: self.id,
-            name: self.name,
-            email: self.email,
-        }
+        Probe { id: self.id, name: self.name, email: self.email }
     }
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {

@@ -47,9 +47,7 @@ pub fn load_average() -> String {
 fn field(file: &str, name: &str) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines = text.lines().filter_map(|l| l.split_once(':'));
-    let mut found = lines
-        .filter(|(n, _)| n.trim() == name)
-        .map(|(_, v)| v.trim().to_owned());
+    let mut found = lines.filter(|(n, _)| n.trim() == name).map(|(_, v)| v.trim().to_owned());
     found.next().unwrap_or_else(|| "unknown".to_owned())
 }
 
@@ -60,10 +58,7 @@ fn sync_milliseconds(dir: &Path) -> Result<f64> {
     let mut times = Vec::new();
     for _ in 0..SYNCS {
         let start = Instant::now();
-        file.rewind()
-            .and_then(|()| file.write_all(&[7; 4096]))
-            .and_then(|()| file.sync_data())
-            .doing(cannot)?;
+        file.rewind().and_then(|()| file.write_all(&[7; 4096])).and_then(|()| file.sync_data()).doing(cannot)?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     Ok(percentile(&mut times, 0.5))

@@ -39,11 +39,7 @@ impl Gate {
                 thread::spawn(move || answer(stream, &lock, &arrived).ok());
             }
         });
-        Ok(Self {
-            address,
-            lock,
-            arrivals,
-        })
+        Ok(Self { address, lock, arrivals })
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -69,12 +69,7 @@ impl Host {
             .spawn()
             .doing(|| format!("cannot start {}", setup.program.display()))?;
         let unset = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = Self {
-            child,
-            address: unset,
-            password,
-            dir: dir.to_owned(),
-        };
+        let mut host = Self { child, address: unset, password, dir: dir.to_owned() };
         host.address = host.wait_ready(&log)?;
         Ok(host)
     }
@@ -101,9 +96,7 @@ impl Host {
         let address = receive
             .recv_timeout(READY_WITHIN)
             .map_err(|_| not_ready("it ended or said nothing like `ready http://…`"))?;
-        address
-            .parse()
-            .map_err(|_| not_ready(&format!("its address is {address:?}")))
+        address.parse().map_err(|_| not_ready(&format!("its address is {address:?}")))
     }
 
     pub fn pid(&self) -> u32 {
@@ -119,9 +112,7 @@ impl Host {
     }
 
     pub fn connect(&self) -> Result<Client> {
-        Ok(Client {
-            connection: Connection::open(self.address, USER, &self.password)?,
-        })
+        Ok(Client { connection: Connection::open(self.address, USER, &self.password)? })
     }
 
     /// Stops it as an operator would and waits for the end.
@@ -130,9 +121,7 @@ impl Host {
         match process::wait(&mut self.child, STOP_WITHIN)? {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(Failure::new(format!("jobhost ended with {status} after SIGTERM"))),
-            None => Err(Failure::new(format!(
-                "jobhost did not end within {STOP_WITHIN:?} of SIGTERM"
-            ))),
+            None => Err(Failure::new(format!("jobhost did not end within {STOP_WITHIN:?} of SIGTERM"))),
         }
     }
 }
@@ -148,11 +137,7 @@ impl Drop for Host {
 /// Known to this run only. It guards a loopback port of a host without any data worth keeping.
 fn password() -> String {
     use std::hash::{BuildHasher, RandomState};
-    format!(
-        "{:016x}{:016x}",
-        RandomState::new().hash_one(1),
-        RandomState::new().hash_one(2)
-    )
+    format!("{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2))
 }
 
 /// One connection, with the operations that the measurements need.
@@ -162,11 +147,7 @@ pub struct Client {
 
 impl Client {
     pub fn call(&mut self, request: &Value) -> Result<Value> {
-        let operation = request
-            .get("operation")
-            .and_then(Value::as_str)
-            .unwrap_or("?")
-            .to_owned();
+        let operation = request.get("operation").and_then(Value::as_str).unwrap_or("?").to_owned();
         self.call_text(&operation, &request.to_string())
     }
 
@@ -191,10 +172,7 @@ impl Client {
 
     pub fn job(&mut self, id: &str) -> Result<Value> {
         let answer = self.call_text("get_job", &format!("{{\"operation\":\"get_job\",\"id\":\"{id}\"}}"))?;
-        answer
-            .get(0)
-            .cloned()
-            .ok_or_else(|| Failure::new(format!("get_job does not know job {id}")))
+        answer.get(0).cloned().ok_or_else(|| Failure::new(format!("get_job does not know job {id}")))
     }
 
     /// The row of the job if it is COMPLETE, `None` if it still waits or runs, an error if it failed.
@@ -229,7 +207,5 @@ pub fn expect_loaded(row: &Value, rows: u64) -> Result<()> {
     if message == format!("successfully loaded {rows} of {rows} records") {
         return Ok(());
     }
-    Err(Failure::new(format!(
-        "expected {rows} records to be loaded; the job says {message:?}"
-    )))
+    Err(Failure::new(format!("expected {rows} records to be loaded; the job says {message:?}")))
 }

@@ -56,9 +56,7 @@ impl Connection {
         let line = self.line()?;
         let status = line.split(' ').nth(1).and_then(|s| s.parse().ok());
         let Some(status) = status else {
-            return Err(Failure::new(format!(
-                "jobhost's answer does not start as HTTP: {line:?}"
-            )));
+            return Err(Failure::new(format!("jobhost's answer does not start as HTTP: {line:?}")));
         };
         let (mut length, mut chunked, mut close) = (0, false, false);
         loop {
@@ -89,10 +87,7 @@ impl Connection {
 
     fn chunk(&mut self) -> Result<bool> {
         let line = self.line()?;
-        let size = line
-            .split(';')
-            .next()
-            .and_then(|s| u64::from_str_radix(s.trim(), 16).ok());
+        let size = line.split(';').next().and_then(|s| u64::from_str_radix(s.trim(), 16).ok());
         let size = size.ok_or_else(|| Failure::new("jobhost's answer has a chunk without a size"))?;
         self.take(size)?;
         self.line()?;

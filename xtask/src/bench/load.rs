@@ -36,11 +36,7 @@ impl Outcome {
 }
 
 pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
-    let mut peers = if bench.options.ours_only {
-        Vec::new()
-    } else {
-        peers::all(&bench.dir)?
-    };
+    let mut peers = if bench.options.ours_only { Vec::new() } else { peers::all(&bench.dir)? };
     let mut ours = (!bench.options.peers_only).then(|| Ours::new(bench));
     for keys in &bench.options.keys {
         let data = Dataset::prepare(&bench.dir, bench.options.rows, *keys)?;
@@ -151,11 +147,7 @@ fn load_targets(report: &mut Report, data: &Dataset, ours: &Usage, outcomes: &[O
             mine >= theirs,
         );
     }
-    memory_target(
-        report,
-        &format!("load, {keys} keys: peak RSS at {} rows", thousands(rows)),
-        ours.peaks.resident,
-    );
+    memory_target(report, &format!("load, {keys} keys: peak RSS at {} rows", thousands(rows)), ours.peaks.resident);
 }
 
 fn memory_target(report: &mut Report, what: &str, bytes: u64) {
@@ -165,20 +157,9 @@ fn memory_target(report: &mut Report, what: &str, bytes: u64) {
 /// Our load alone, of two sizes.
 pub fn flat(bench: &Bench, report: &mut Report) -> Result<()> {
     let keys = bench.options.keys.first().copied().unwrap_or(Keys::Sequential);
-    let header = [
-        "rows",
-        "rows/s",
-        "wall s",
-        "CPU s",
-        "peak RSS",
-        "anonymous",
-        "mapped files",
-        "on disk",
-    ];
-    let mut table = Table::new(
-        format!("Memory of jobhost against the size of the load, {} keys", keys.name()),
-        &header,
-    );
+    let header = ["rows", "rows/s", "wall s", "CPU s", "peak RSS", "anonymous", "mapped files", "on disk"];
+    let mut table =
+        Table::new(format!("Memory of jobhost against the size of the load, {} keys", keys.name()), &header);
     table.note("Each load in a fresh host; peaks since its start. \"mapped files\" are pages of the store that the kernel may drop at any time; \"anonymous\" is memory that only the process gives back.");
     let mut peaks = Vec::new();
     let mut values = Vec::new();
@@ -202,11 +183,7 @@ pub fn flat(bench: &Bench, report: &mut Report) -> Result<()> {
     let [small, large] = peaks.as_slice() else {
         return Err(Failure::new("the part flat needs two sizes"));
     };
-    memory_target(
-        report,
-        &format!("flat: peak RSS at {} rows", thousands(bench.options.flat_rows as f64)),
-        *large,
-    );
+    memory_target(report, &format!("flat: peak RSS at {} rows", thousands(bench.options.flat_rows as f64)), *large);
     report.target(
         "flat: peak RSS no higher for the larger load (5 % for noise)",
         format!("<= {}", megabytes(*small)),

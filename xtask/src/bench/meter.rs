@@ -61,10 +61,7 @@ impl Sampler {
             }
             peaks
         });
-        Self {
-            stop,
-            thread: Some(thread),
-        }
+        Self { stop, thread: Some(thread) }
     }
 
     pub fn stop(mut self) -> Peaks {
@@ -104,14 +101,7 @@ pub fn of_server<T>(pid: u32, work: impl FnOnce() -> Result<T>) -> Result<(T, Us
     let done = work()?;
     let wall_seconds = start.elapsed().as_secs_f64();
     let cpu_seconds = procfs::tree_cpu_seconds(pid) - before + procfs::reaped_cpu_seconds() - commands;
-    Ok((
-        done,
-        Usage {
-            wall_seconds,
-            cpu_seconds,
-            peaks: sampler.stop(),
-        },
-    ))
+    Ok((done, Usage { wall_seconds, cpu_seconds, peaks: sampler.stop() }))
 }
 
 /// Runs one command to its end. Its output is returned, also for the error text when it fails.
@@ -132,38 +122,20 @@ pub fn of_command(what: &str, command: &mut Command) -> Result<(String, Usage)> 
     let peaks = sampler.stop();
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::new(format!(
-            "{what} failed ({}): {}",
-            output.status,
-            stderr.trim()
-        )));
+        return Err(Failure::new(format!("{what} failed ({}): {}", output.status, stderr.trim())));
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok((
-        text,
-        Usage {
-            wall_seconds,
-            cpu_seconds,
-            peaks,
-        },
-    ))
+    Ok((text, Usage { wall_seconds, cpu_seconds, peaks }))
 }
 
 /// Runs a command that is not measured.
 pub fn run(what: &str, command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(std::process::Stdio::null())
-        .output()
-        .doing(|| format!("cannot run {what}"))?;
+    let output = command.stdin(std::process::Stdio::null()).output().doing(|| format!("cannot run {what}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::new(format!(
-        "{what} failed ({}): {}",
-        output.status,
-        stderr.trim()
-    )))
+    Err(Failure::new(format!("{what} failed ({}): {}", output.status, stderr.trim())))
 }
 
 /// The median of each figure on its own: the rounds are few and the machine may be shared.
@@ -186,10 +158,7 @@ fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     // The same one twice where their number is odd.
     let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
-    values
-        .get(low)
-        .zip(values.get(high))
-        .map_or(0.0, |(low, high)| f64::midpoint(*low, *high))
+    values.get(low).zip(values.get(high)).map_or(0.0, |(low, high)| f64::midpoint(*low, *high))
 }
 
 /// The value that `share` (0 to 1) of the values do not exceed.

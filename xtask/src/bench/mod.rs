@@ -44,8 +44,7 @@ pub fn run(args: &[String]) -> Result<()> {
     fs::create_dir_all(&dir).doing(|| format!("cannot make {}", dir.display()))?;
     let lock = dir.join("lock");
     let lock = File::create(&lock).doing(|| format!("cannot make {}", lock.display()))?;
-    lock.try_lock()
-        .doing(|| "another benchmark runs in this repository".to_owned())?;
+    lock.try_lock().doing(|| "another benchmark runs in this repository".to_owned())?;
 
     let setup = Setup {
         program: options.host.clone().unwrap_or_else(repository::host_binary),

@@ -134,9 +134,7 @@ fn part(name: &str) -> Result<Part> {
         "tiny" => Ok(Part::Tiny),
         "flat" => Ok(Part::Flat),
         "parse" => Ok(Part::Parse),
-        other => Err(Failure::new(format!(
-            "--only takes load, tiny, flat or parse, not {other:?}"
-        ))),
+        other => Err(Failure::new(format!("--only takes load, tiny, flat or parse, not {other:?}"))),
     }
 }
 
@@ -147,9 +145,7 @@ fn list<T>(text: &str, one: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
 fn positive<T: FromStr + PartialOrd + Default>(name: &str, text: &str) -> Result<T> {
     match text.replace('_', "").parse::<T>() {
         Ok(n) if n > T::default() => Ok(n),
-        _ => Err(Failure::new(format!(
-            "{name} takes a whole number above 0, not {text:?}"
-        ))),
+        _ => Err(Failure::new(format!("{name} takes a whole number above 0, not {text:?}"))),
     }
 }
 
@@ -163,9 +159,7 @@ mod tests {
 
     #[test]
     fn both_spellings_of_a_value() {
-        let o = parse("--rows 50_000 --keys=uuid,sequential --only load --flat")
-            .unwrap()
-            .unwrap();
+        let o = parse("--rows 50_000 --keys=uuid,sequential --only load --flat").unwrap().unwrap();
         assert_eq!(o.rows, 50_000);
         assert_eq!(o.keys, [Keys::Uuid, Keys::Sequential]);
         assert_eq!(o.parts, [Part::Load, Part::Flat]);
@@ -173,10 +167,7 @@ mod tests {
 
     #[test]
     fn settings_keep_their_equals_sign() {
-        assert_eq!(
-            parse("--set jobs.workers=4").unwrap().unwrap().settings,
-            ["jobs.workers=4"]
-        );
+        assert_eq!(parse("--set jobs.workers=4").unwrap().unwrap().settings, ["jobs.workers=4"]);
     }
 
     #[test]

@@ -28,12 +28,7 @@ pub struct Ours {
 
 impl Ours {
     pub fn new(bench: &Bench) -> Self {
-        Self {
-            setup: bench.setup.clone(),
-            dir: bench.scratch().join("jobhost"),
-            row: Value::Null,
-            log: String::new(),
-        }
+        Self { setup: bench.setup.clone(), dir: bench.scratch().join("jobhost"), row: Value::Null, log: String::new() }
     }
 }
 
@@ -91,10 +86,7 @@ fn check_records(client: &mut Client, data: &Dataset) -> Result<()> {
             "ids": [id], "get_attributes": ["name", "email"],
         }))?;
         if found != json!([{"name": probe.name, "email": probe.email}]) {
-            return Err(Failure::new(format!(
-                "record {} is not as in the file: {found}",
-                probe.id
-            )));
+            return Err(Failure::new(format!("record {} is not as in the file: {found}", probe.id)));
         }
     }
     Ok(())

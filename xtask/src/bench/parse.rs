@@ -31,19 +31,10 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     }
     let rows = data.rows as f64;
     let native = percentile(&mut natives, 0.5);
-    let title = format!(
-        "Parsing {} rows, {} keys: guest against native code",
-        thousands(rows),
-        keys.name()
-    );
+    let title = format!("Parsing {} rows, {} keys: guest against native code", thousands(rows), keys.name());
     let mut table = Table::new(title, &["", "CPU s", "rows/CPU s", "time against native"]);
     let cells = |name: &str, seconds: f64| {
-        [
-            name.to_owned(),
-            format!("{seconds:.3}"),
-            thousands(rows / seconds),
-            format!("{:.2}x", seconds / native),
-        ]
+        [name.to_owned(), format!("{seconds:.3}"), thousands(rows / seconds), format!("{:.2}x", seconds / native)]
     };
     table.row(cells("native: example `parse` of plugins/csv", native));
     let guest = percentile(&mut guests, 0.5);
@@ -61,20 +52,8 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
 fn build() -> Result<()> {
     let plugins = repository::root().join("plugins");
     let mut command = Command::new("cargo");
-    command.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "jobhost-csv",
-        "--example",
-        "parse",
-        "--target-dir",
-    ]);
-    meter::run(
-        "cargo build --example parse",
-        command.arg(plugins.join("target")).current_dir(&plugins),
-    )?;
+    command.args(["build", "--quiet", "--release", "--package", "jobhost-csv", "--example", "parse", "--target-dir"]);
+    meter::run("cargo build --example parse", command.arg(plugins.join("target")).current_dir(&plugins))?;
     Ok(())
 }
 
@@ -84,10 +63,7 @@ fn native_seconds(data: &Dataset) -> Result<f64> {
     if text.starts_with(&format!("{} rows", data.rows)) {
         return Ok(usage.cpu_seconds);
     }
-    Err(Failure::new(format!(
-        "the example parse says {text:?} instead of {} rows",
-        data.rows
-    )))
+    Err(Failure::new(format!("the example parse says {text:?} instead of {} rows", data.rows)))
 }
 
 fn guest_seconds(row: &Value) -> Result<f64> {

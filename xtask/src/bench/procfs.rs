@@ -53,11 +53,7 @@ fn parse_memory(text: &str) -> Memory {
             "RssShmem" => &mut memory.shared,
             _ => continue,
         };
-        let kib = value
-            .split_whitespace()
-            .next()
-            .and_then(|v| v.parse::<u64>().ok())
-            .unwrap_or(0);
+        let kib = value.split_whitespace().next().and_then(|v| v.parse::<u64>().ok()).unwrap_or(0);
         *slot = kib * 1024;
     }
     memory
@@ -69,9 +65,7 @@ fn stat(pid: u32) -> Option<Stat> {
 
 /// `None` when the process is gone.
 pub fn memory(pid: u32) -> Option<Memory> {
-    fs::read_to_string(format!("/proc/{pid}/status"))
-        .ok()
-        .map(|text| parse_memory(&text))
+    fs::read_to_string(format!("/proc/{pid}/status")).ok().map(|text| parse_memory(&text))
 }
 
 fn all_processes() -> HashMap<u32, Stat> {
@@ -89,12 +83,7 @@ fn descendants(processes: &HashMap<u32, Stat>, root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut at = 0;
     while let Some(parent) = found.get(at).copied() {
-        found.extend(
-            processes
-                .iter()
-                .filter(|(_, s)| s.parent == parent)
-                .map(|(pid, _)| *pid),
-        );
+        found.extend(processes.iter().filter(|(_, s)| s.parent == parent).map(|(pid, _)| *pid));
         at += 1;
     }
     found
@@ -146,14 +135,7 @@ mod tests {
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {
         let line = "77 (a b) c) S 12 77 77 0 -1 0 1 2 3 4 100 20 3 4 20 0 9 0 1 2 3";
         let s = parse_stat(line).unwrap();
-        assert_eq!(
-            s,
-            Stat {
-                parent: 12,
-                own_ticks: 120,
-                reaped_ticks: 7
-            }
-        );
+        assert_eq!(s, Stat { parent: 12, own_ticks: 120, reaped_ticks: 7 });
     }
 
     #[test]
@@ -164,10 +146,7 @@ mod tests {
 
     #[test]
     fn descendants_are_found_at_any_depth() {
-        let p = |parent| Stat {
-            parent,
-            ..Stat::default()
-        };
+        let p = |parent| Stat { parent, ..Stat::default() };
         let all = HashMap::from([(2, p(1)), (3, p(2)), (4, p(3)), (5, p(1))]);
         let mut found = descendants(&all, 2);
         found.sort_unstable();

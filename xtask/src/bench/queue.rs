@@ -73,31 +73,19 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let anonymous = while_queued.anonymous.max(while_draining.anonymous);
     let growth = peak.saturating_sub(before);
     report.target(
-        format!(
-            "tiny: change of RSS by {} queued jobs, all COMPLETE",
-            thousands(f64::from(queued))
-        ),
+        format!("tiny: change of RSS by {} queued jobs, all COMPLETE", thousands(f64::from(queued))),
         "< 100 MB",
         megabytes(growth),
         growth < GROWTH_LIMIT,
     );
     let jobs = f64::from(queued);
     let (p50, p99) = (percentile(&mut replies, 0.5), percentile(&mut replies, 0.99));
-    let mut table = Table::new(
-        format!("{} tiny jobs queued at once", thousands(jobs)),
-        &["what", "value"],
-    );
+    let mut table = Table::new(format!("{} tiny jobs queued at once", thousands(jobs)), &["what", "value"]);
     for (what, value) in [
         ("jobs accepted a second (8 connections)", thousands(jobs / submitting)),
         ("start reply p50 / p99", format!("{p50:.2} / {p99:.2} ms")),
-        (
-            "still CREATED when the last was accepted (sampled)",
-            format!("{:.0} %", waiting * 100.0),
-        ),
-        (
-            "workers kept busy until then",
-            gates.len().saturating_sub(1).to_string(),
-        ),
+        ("still CREATED when the last was accepted (sampled)", format!("{:.0} %", waiting * 100.0)),
+        ("workers kept busy until then", gates.len().saturating_sub(1).to_string()),
         ("jobs completed a second afterwards", thousands(jobs / draining)),
         ("host CPU per job while draining", format!("{:.2} ms", cpu * 1e3 / jobs)),
         ("jobs verified COMPLETE with two records each", thousands(jobs)),
@@ -157,10 +145,7 @@ fn submit_all(host: &Host, queued: u32) -> Result<(Vec<Vec<String>>, Vec<f64>)> 
                 })
             })
             .collect();
-        running
-            .into_iter()
-            .map(|t| t.join().unwrap_or_else(|_| Err(Failure::new("a client crashed"))))
-            .collect()
+        running.into_iter().map(|t| t.join().unwrap_or_else(|_| Err(Failure::new("a client crashed")))).collect()
     });
     let (mut ids, mut replies) = (Vec::new(), Vec::new());
     for result in results {

@@ -18,12 +18,7 @@ pub struct Table {
 impl Table {
     pub fn new(title: impl Into<String>, header: &[&str]) -> Self {
         let header = header.iter().map(|h| (*h).to_owned()).collect();
-        Self {
-            title: title.into(),
-            header,
-            rows: Vec::new(),
-            notes: Vec::new(),
-        }
+        Self { title: title.into(), header, rows: Vec::new(), notes: Vec::new() }
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -44,11 +39,7 @@ impl Table {
         let line = |cells: &[String]| {
             let padded = cells.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
                 // Names to the left, figures to the right.
-                if column == 0 {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("{cell:>width$}")
-                }
+                if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
             });
             format!("| {} |\n", padded.collect::<Vec<_>>().join(" | "))
         };
@@ -84,21 +75,11 @@ struct Target {
 
 impl Report {
     pub fn new(dir: &Path, args: &[String]) -> Self {
-        let command = ["cargo xtask bench".to_owned()]
-            .iter()
-            .chain(args)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let command = ["cargo xtask bench".to_owned()].iter().chain(args).cloned().collect::<Vec<_>>().join(" ");
         let mut json = Map::new();
         json.insert("command".to_owned(), json!(command));
         let markdown = format!("Command: `{command}`\n\n");
-        Self {
-            dir: dir.to_owned(),
-            json,
-            markdown,
-            targets: Vec::new(),
-        }
+        Self { dir: dir.to_owned(), json, markdown, targets: Vec::new() }
     }
 
     /// Prints the table of one part, and saves everything so far.
@@ -118,12 +99,7 @@ impl Report {
         measured: impl Into<String>,
         met: bool,
     ) {
-        self.targets.push(Target {
-            what: what.into(),
-            wanted: wanted.into(),
-            measured: measured.into(),
-            met,
-        });
+        self.targets.push(Target { what: what.into(), wanted: wanted.into(), measured: measured.into(), met });
     }
 
     pub fn finish(mut self, load_average: String) -> Result<()> {
@@ -132,12 +108,7 @@ impl Report {
             let mut values = Vec::new();
             for t in std::mem::take(&mut self.targets) {
                 values.push(json!({"what": t.what, "target": t.wanted, "measured": t.measured, "met": t.met}));
-                table.row([
-                    t.what,
-                    t.wanted,
-                    t.measured,
-                    if t.met { "yes" } else { "NO" }.to_owned(),
-                ]);
+                table.row([t.what, t.wanted, t.measured, if t.met { "yes" } else { "NO" }.to_owned()]);
             }
             self.section("targets", (Value::Array(values), table))?;
         }
@@ -193,9 +164,6 @@ mod tests {
         let mut t = Table::new("T", &["name", "figure"]);
         t.row(["a".to_owned(), "12".to_owned()]);
         t.note("so it is");
-        assert_eq!(
-            t.markdown(),
-            "### T\n\n| name | figure |\n| ---- | -----: |\n| a    |     12 |\n\n- so it is\n\n"
-        );
+        assert_eq!(t.markdown(), "### T\n\n| name | figure |\n| ---- | -----: |\n| a    |     12 |\n\n- so it is\n\n");
     }
 }

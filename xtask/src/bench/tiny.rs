@@ -94,10 +94,9 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let mut values = Vec::new();
     let mut first = WARM_UP;
 
-    for (clients, each, pause) in [
-        (1, options.singles, Duration::ZERO),
-        (options.clients, options.jobs_per_client, options.poll),
-    ] {
+    for (clients, each, pause) in
+        [(1, options.singles, Duration::ZERO), (options.clients, options.jobs_per_client, options.poll)]
+    {
         let connections = (0..clients).map(|_| host.connect()).collect::<Result<Vec<_>>>()?;
         let own = procfs::own_cpu_seconds();
         let (mut all, usage) = meter::of_server(host.pid(), || burst(connections, each, first, pause))?;
@@ -139,23 +138,10 @@ pub fn warm_up(client: &mut Client) -> Result<()> {
 fn targets(report: &mut Report, clients: u32, per_second: f64, all: &mut Latencies) {
     if clients == 1 {
         for (what, limit, measured) in [
-            (
-                "tiny: start reply p50, one client",
-                5.0,
-                percentile(&mut all.reply, 0.5),
-            ),
-            (
-                "tiny: COMPLETE p50, one client",
-                15.0,
-                percentile(&mut all.complete, 0.5),
-            ),
+            ("tiny: start reply p50, one client", 5.0, percentile(&mut all.reply, 0.5)),
+            ("tiny: COMPLETE p50, one client", 15.0, percentile(&mut all.complete, 0.5)),
         ] {
-            report.target(
-                what,
-                format!("<= {limit} ms"),
-                format!("{measured:.2} ms"),
-                measured <= limit,
-            );
+            report.target(what, format!("<= {limit} ms"), format!("{measured:.2} ms"), measured <= limit);
         }
     } else {
         let what = format!("tiny: jobs/s, {clients} clients");
@@ -180,10 +166,7 @@ fn burst(connections: Vec<Client>, each: u32, first: u32, pause: Duration) -> Re
                 })
             })
             .collect();
-        running
-            .into_iter()
-            .map(|t| t.join().unwrap_or_else(|_| Err(Failure::new("a client crashed"))))
-            .collect()
+        running.into_iter().map(|t| t.join().unwrap_or_else(|_| Err(Failure::new("a client crashed")))).collect()
     });
     let mut all = Latencies::default();
     for result in results {

@@ -304,7 +304,9 @@ fn a_key_is_what_a_client_sends_to_find_it() {
 #[test]
 fn fuzz_batch() {
     bolero::check!().for_each(|bytes: &[u8]| {
-        let Ok(batch) = Batch::parse(bytes.to_vec(), &table(&[]), Action::Insert, &BatchLimits::default()) else { return };
+        let Ok(batch) = Batch::parse(bytes.to_vec(), &table(&[]), Action::Insert, &BatchLimits::default()) else {
+            return;
+        };
         for (_, text) in batch.iter() {
             assert!(serde_json::from_str::<Map<String, Value>>(text).is_ok_and(|record| record.contains_key("id")));
         }

@@ -42,25 +42,12 @@ impl DuckDb {
             meter::run("python", Command::new(python).args(["-c", show]))
         };
         if version(&python).ok().as_deref() != Some(VERSION) {
-            meter::run(
-                "python3 -m venv",
-                Command::new("python3").args(["-m", "venv"]).arg(&venv),
-            )?;
+            meter::run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
             let package = format!("duckdb=={VERSION}");
-            let install = [
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                &package,
-            ];
+            let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package];
             meter::run("pip install duckdb", Command::new(&python).args(install))?;
         }
-        Ok(Self {
-            python,
-            dir: bench.join("run/duckdb"),
-        })
+        Ok(Self { python, dir: bench.join("run/duckdb") })
     }
 }
 
@@ -99,9 +86,6 @@ impl Loader for DuckDb {
         if said.get("rows").and_then(Value::as_u64) == Some(data.rows) {
             return Ok((usage, bytes));
         }
-        Err(Failure::new(format!(
-            "DuckDB says {said} instead of {} rows",
-            data.rows
-        )))
+        Err(Failure::new(format!("DuckDB says {said} instead of {} rows", data.rows)))
     }
 }

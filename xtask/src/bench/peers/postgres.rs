@@ -43,13 +43,7 @@ impl Postgres {
         // short enough, else in the system's directory for temporary files.
         let here = run.join("postgres");
         let elsewhere = std::env::temp_dir().join(format!("jobhost-bench-{}", std::process::id()));
-        let mut it = Self {
-            programs,
-            version,
-            owner,
-            dir: here,
-            server: None,
-        };
+        let mut it = Self { programs, version, owner, dir: here, server: None };
         it.make_dir()?;
         let reachable = meter::run("test", it.command("test").arg("-w").arg(&it.dir)).is_ok();
         if !reachable || it.dir.as_os_str().len() > SOCKET_DIR_MAX {
@@ -119,19 +113,7 @@ impl Postgres {
 
     fn psql(&self, sql: &str) -> Result<String> {
         let mut psql = self.command("psql");
-        psql.args([
-            "-X",
-            "-q",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-U",
-            "postgres",
-            "-d",
-            "postgres",
-            "-h",
-        ]);
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres", "-h"]);
         meter::run("psql", psql.arg(&self.dir).arg("-c").arg(sql))
     }
 }
@@ -165,19 +147,14 @@ impl Loader for Postgres {
         }
         let copy = format!("COPY people FROM '{file}' WITH (FORMAT csv, HEADER)");
         let (_, usage) = meter::of_server(pid, || self.psql(&copy))?;
-        let bytes = self
-            .psql("SELECT pg_total_relation_size('people')")?
-            .parse()
-            .unwrap_or_else(|_| disk_bytes(&self.data()));
+        let bytes =
+            self.psql("SELECT pg_total_relation_size('people')")?.parse().unwrap_or_else(|_| disk_bytes(&self.data()));
         let count = self.psql("SELECT count(*) FROM people")?;
         self.psql("DROP TABLE people")?;
         if count == data.rows.to_string() {
             return Ok((usage, bytes));
         }
-        Err(Failure::new(format!(
-            "PostgreSQL has {count} rows instead of {}",
-            data.rows
-        )))
+        Err(Failure::new(format!("PostgreSQL has {count} rows instead of {}", data.rows)))
     }
 }
 
@@ -210,14 +187,10 @@ fn programs() -> Result<PathBuf> {
 fn owner() -> Result<Option<Owner>> {
     let id = |args: &[&str]| -> Result<u32> {
         let text = meter::run("id", Command::new("id").args(args))?;
-        text.parse()
-            .map_err(|_| Failure::new(format!("id {args:?} printed {text:?}")))
+        text.parse().map_err(|_| Failure::new(format!("id {args:?} printed {text:?}")))
     };
     if id(&["-u"])? != 0 {
         return Ok(None);
     }
-    Ok(Some(Owner {
-        uid: id(&["-u", "postgres"])?,
-        gid: id(&["-g", "postgres"])?,
-    }))
+    Ok(Some(Owner { uid: id(&["-u", "postgres"])?, gid: id(&["-g", "postgres"])? }))
 }

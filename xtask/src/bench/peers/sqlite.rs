@@ -16,15 +16,9 @@ pub struct Sqlite {
 
 impl Sqlite {
     pub fn prepare(run: &Path) -> Result<Self> {
-        let version = meter::run(
-            "sqlite3 (Debian package sqlite3)",
-            Command::new("sqlite3").arg("--version"),
-        )?;
+        let version = meter::run("sqlite3 (Debian package sqlite3)", Command::new("sqlite3").arg("--version"))?;
         let version = version.split_whitespace().next().unwrap_or("?").to_owned();
-        Ok(Self {
-            version,
-            dir: run.join("sqlite"),
-        })
+        Ok(Self { version, dir: run.join("sqlite") })
     }
 }
 
@@ -51,11 +45,7 @@ impl Loader for Sqlite {
         let import = format!(".import --csv --skip 1 \"{}\" people", data.path.display());
         let (_, usage) = meter::of_command(
             "sqlite3 .import",
-            Command::new("sqlite3")
-                .arg("-bail")
-                .arg(&database)
-                .arg("PRAGMA synchronous=FULL;")
-                .arg(import),
+            Command::new("sqlite3").arg("-bail").arg(&database).arg("PRAGMA synchronous=FULL;").arg(import),
         )?;
         let bytes = disk_bytes(&self.dir);
         let count = "SELECT count(*) || ' ' || sum(typeof(age)='integer' AND typeof(score)='real') FROM people;";
@@ -64,9 +54,6 @@ impl Loader for Sqlite {
         if count == format!("{0} {0}", data.rows) {
             return Ok((usage, bytes));
         }
-        Err(Failure::new(format!(
-            "SQLite has {count:?} (rows, typed rows) instead of {}",
-            data.rows
-        )))
+        Err(Failure::new(format!("SQLite has {count:?} (rows, typed rows) instead of {}", data.rows)))
     }
 }
