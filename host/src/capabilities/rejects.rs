@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::job_log::truncated;
 
-/// Rejects kept with their text.
-const MAX_KEPT: usize = 100;
+/// Rejects of a job that are kept with their text.
+pub const MAX_KEPT: usize = 100;
 const MAX_RAW_BYTES: usize = 1024;
 const MAX_WORD_BYTES: usize = 250;
 const MAX_REASON_BYTES: usize = 1024;

@@ -14,6 +14,7 @@ use super::payload::{Inline, Payload};
 use super::spool::Spool;
 use super::{JobParts, secrets};
 use crate::access::Denial;
+use crate::capabilities::rejects::MAX_KEPT;
 use crate::capabilities::{Capabilities, JobLog, Objects, Progress, Records, Rejects, Source};
 use crate::objects::download::headers_from;
 use crate::objects::staged::Origin;
@@ -88,6 +89,8 @@ pub async fn run_attempt(
     let request =
         RunRequest { operation: row.operation.clone(), request: payload.request, resume: checkpoint, capabilities };
 
+    // A run that goes on from a checkpoint does not look again at what earlier attempts have read.
+    let earlier = if request.resume.is_some() { (row.rejected, row.rejects.clone()) } else { (0, Vec::new()) };
     let run = operation.plugin.component.run(request);
     tokio::pin!(run);
     let mut store_progress =
@@ -98,6 +101,7 @@ pub async fn run_attempt(
             biased;
             () = stop.cancelled() => {
                 progress.cancel();
+                add_rejects(&mut row, &earlier, &rejects);
                 return Ok(AttemptEnd::Interrupted(Box::new(row)));
             }
             finished = &mut run => break finished,
@@ -105,6 +109,7 @@ pub async fn run_attempt(
                 let latest = progress.latest();
                 if latest != row.progress {
                     row.progress = latest;
+                    add_rejects(&mut row, &earlier, &rejects);
                     row = parts.store.update_job(row, lease.attempt).await?;
                 }
             }
@@ -112,12 +117,17 @@ pub async fn run_attempt(
     };
     row.progress = progress.latest();
     row.usage = added(row.usage, usage);
-    let (rejected, kept) = rejects.summary();
-    row.rejected = rejected;
-    row.rejects = kept;
+    add_rejects(&mut row, &earlier, &rejects);
     let denial = denial.lock().unwrap_or_else(PoisonError::into_inner).take();
     let ending = ending(end, denial, &log);
     Ok(AttemptEnd::Ended(Box::new(row), ending))
+}
+
+/// The rejects of earlier attempts and of this one.
+fn add_rejects(row: &mut JobRow, earlier: &(u64, Vec<Value>), rejects: &Rejects) {
+    let (count, kept) = rejects.summary();
+    row.rejected = earlier.0.saturating_add(count);
+    row.rejects = earlier.1.iter().cloned().chain(kept).take(MAX_KEPT).collect();
 }
 
 fn added(so_far: Usage, run: RunUsage) -> Usage {
