@@ -12,6 +12,7 @@ use super::cpu::CpuMeter;
 use super::error::{CapabilityError, CapabilityErrorKind};
 use super::plan::{Plan, action_word};
 use crate::access::{Denial, Role};
+use crate::records::batch::is_impossible_name;
 use crate::records::jobs::{Lease, Tally};
 use crate::records::{
     Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, Store, StoreError, Table, TableName, TableWrite,
@@ -231,11 +232,6 @@ impl Records {
         permitted.extend(new.into_iter().cloned());
         Ok(())
     }
-}
-
-/// Names that no attribute can have, because clients written in JavaScript cannot tell them from an absent one.
-fn is_impossible_name(name: &str) -> bool {
-    matches!(name, "" | "null" | "undefined")
 }
 
 impl From<BatchError> for CapabilityError {

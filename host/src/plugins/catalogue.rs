@@ -53,10 +53,6 @@ impl Catalogue {
         self.now().operations.get(name).cloned()
     }
 
-    pub fn operation_names(&self) -> Vec<String> {
-        self.now().operations.keys().cloned().collect()
-    }
-
     pub fn failures(&self) -> Vec<PluginFailure> {
         self.now().failures.clone()
     }

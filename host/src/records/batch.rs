@@ -58,6 +58,11 @@ pub struct BatchError {
     pub message: String,
 }
 
+/// Names that no attribute can have, because clients written in JavaScript cannot tell them from an absent one.
+pub fn is_impossible_name(name: &str) -> bool {
+    matches!(name, "" | "undefined" | "null")
+}
+
 /// Checked records of one table.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -362,7 +367,7 @@ impl Parser<'_> {
     fn check_new_name(&self, number: u32) -> Result<(), BatchError> {
         let record = self.number as usize;
         let name = self.names.name(number);
-        if matches!(name, "" | "undefined" | "null") {
+        if is_impossible_name(name) {
             return Err(invalid(record, format!("Invalid attribute name: '{name}'")));
         }
         let most = self.limits.name_bytes;
