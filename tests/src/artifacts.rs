@@ -33,6 +33,19 @@ pub fn guest(name: &str) -> PathBuf {
     require(directory.join(format!("{name}.wasm")), "cargo xtask plugins")
 }
 
+/// The Python that has boto3 and moto.
+pub fn python() -> PathBuf {
+    match std::env::var_os("JOBHOST_TEST_PYTHON") {
+        // Not canonical: a virtual environment is found by the path that its Python was started by.
+        Some(path) if Path::new(&path).exists() => path.into(),
+        Some(path) => panic!("JOBHOST_TEST_PYTHON names {}, which does not exist", Path::new(&path).display()),
+        None => panic!(
+            "the S3 servers of the tests need a Python with boto3, moto, flask and flask-cors: `cargo xtask test` \
+             makes one; or set JOBHOST_TEST_PYTHON to its path"
+        ),
+    }
+}
+
 /// A file of this package, such as a fixture.
 pub fn in_package(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -38,7 +38,9 @@ impl Host {
     #[track_caller]
     pub fn start(options: Options) -> Self {
         let home = tempfile::Builder::new().prefix("jobhost-test-").tempdir().expect("a temporary directory");
-        std::fs::create_dir(home.path().join("files")).expect("files");
+        for name in ["files", "exports"] {
+            std::fs::create_dir(home.path().join(name)).expect("a directory");
+        }
         publish(&home.path().join("plugins"), &options.guests);
         let client = Client::new(String::new(), Login::Nobody);
         let mut host = Host { options, home, child: None, client };
@@ -106,6 +108,20 @@ impl Host {
         path.to_str().expect("a path in UTF-8").to_owned()
     }
 
+    /// A directory that `export_local` may write to.
+    pub fn exports(&self) -> PathBuf {
+        self.home.path().join("exports")
+    }
+
+    /// The names of the files in it, in order.
+    pub fn exported(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.exports()).expect("exports");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
     /// Everything the host has logged so far, over all its starts.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.log_path()).unwrap_or_default()).into_owned()
@@ -134,6 +150,7 @@ impl Host {
         set("data.dir", &home.join("data").display().to_string());
         set("plugins.dir", &home.join("plugins").display().to_string());
         set("files.directories", &files.join(","));
+        set("files.export_directories", &home.join("exports").display().to_string());
         set("log.level", "info,jobhost=debug");
         for (key, value) in &options.settings {
             set(key, value);

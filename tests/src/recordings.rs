@@ -22,6 +22,8 @@ pub struct Recording {
     pub response: Value,
     /// The answer of `get_job` once the job had ended.
     pub job: Option<Value>,
+    /// What the job exported.
+    pub file: Option<String>,
 }
 
 impl Recording {
@@ -43,6 +45,12 @@ impl Recording {
             None => request.to_string(),
         };
         client.send(&login, &self.method, &self.path, self.content_type.as_deref(), body.as_bytes())
+    }
+
+    /// Whether the order of what is exported is part of the request, and its format.
+    pub fn export(&self) -> (bool, &str) {
+        let sql = self.request["search_operation"]["sql"].as_str().unwrap_or_default();
+        (sql.contains("ORDER BY"), self.request["format"].as_str().unwrap_or_default())
     }
 
     fn login(&self, bearer: &str) -> Login {

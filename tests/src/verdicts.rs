@@ -30,6 +30,8 @@ pub struct Better {
     /// Members of the row of the job in the end.
     #[serde(default, deserialize_with = "json_text")]
     pub job: Option<Value>,
+    /// The case whose recorded file this case's file or object is like.
+    pub file_of: Option<String>,
     /// What the sentence contains, where its wording is left open.
     #[serde(default)]
     pub says: Vec<String>,

@@ -2,9 +2,14 @@
 //! The engine is compiled once: all that runs it is built in the release profile.
 
 use crate::failure::Result;
-use crate::{components, demo, links, lint, process, repository, toolchain};
+use crate::{components, demo, links, lint, process, repository, toolchain, tools};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+/// moto's S3 and IAM as a server, and boto3. `moto[server]` would bring every other service of AWS: twice the size.
+const PYTHON_NAME: &str = "s3-servers-5.2.5";
+const PYTHON: [&str; 4] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5", "boto3==1.44.5"];
 
 pub fn run() -> Result<()> {
     let mut steps = Steps::default();
@@ -26,7 +31,12 @@ pub fn run() -> Result<()> {
     steps.step("lints of the host", lint::host)?;
     steps.step("the host", build)?;
     steps.step("the demo", || demo::show(true))?;
-    steps.step("tests of the host, through the front door", host_tests)?;
+    let mut python = PathBuf::new();
+    steps.step("S3 servers for the tests", || {
+        python = test_python()?;
+        Ok(())
+    })?;
+    steps.step("tests of the host, through the front door", || host_tests(&python))?;
     steps.summary();
     Ok(())
 }
@@ -37,10 +47,19 @@ fn build() -> Result<()> {
     process::run(cargo().args(["build", "--quiet", "--release"]).args(SELECTED).args(["--bins", "--lib", "--tests"]))
 }
 
-fn host_tests() -> Result<()> {
+/// `JOBHOST_TEST_PYTHON` names one that has the packages already.
+fn test_python() -> Result<PathBuf> {
+    match std::env::var_os("JOBHOST_TEST_PYTHON") {
+        Some(python) => Ok(python.into()),
+        None => tools::python(PYTHON_NAME, &PYTHON),
+    }
+}
+
+fn host_tests(python: &Path) -> Result<()> {
     let mut cargo = cargo();
     cargo.args(["test", "--release"]).args(SELECTED).arg("--no-fail-fast");
     cargo.env("JOBHOST_BIN", repository::host_binary()).env("JOBHOST_PLUGINS", repository::built_plugins());
+    cargo.env("JOBHOST_TEST_PYTHON", python);
     process::run(cargo.env("JOBHOST_GUESTS", repository::built_guests()))
 }
 

@@ -19,6 +19,18 @@ pub fn cargo_program(package: &str, version: &str) -> Result<PathBuf> {
     Ok(folder.join("bin").join(package))
 }
 
+/// A Python with these packages from PyPI, in a virtual environment of its own.
+pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = installed(name, |folder| {
+        println!("installing {} (a minute, once)", packages.join(" "));
+        // With copies of scripts that name the folder it was made in; only its Python is used, which finds itself.
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        process::run(Command::new(folder.join("bin").join("python")).args(pip).args(packages))
+    })?;
+    Ok(folder.join("bin").join("python"))
+}
+
 /// Makes a folder of tools once; it has its name only when it is complete.
 fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let tools = repository::cache()?.join("tools");

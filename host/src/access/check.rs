@@ -7,15 +7,13 @@ use crate::records::table::SYSTEM_DATABASE;
 use crate::records::{Action, Catalogue, Table, TableName};
 
 impl Role {
-    /// May records be written to these tables with these actions? For a super_user a table that does not exist is no
-    /// matter of permission and passes. The tables of the system database can be written by nobody.
-    pub fn check_tables(&self, catalogue: &Catalogue, tables: &[(TableName, Vec<Action>)]) -> Result<(), Denial> {
+    /// May this be done to the records of these tables? For a super_user a table that does not exist is no matter of
+    /// permission and passes. The tables of the system database can be changed by nobody.
+    pub fn check_tables(&self, catalogue: &Catalogue, tables: &[(TableName, Vec<Right>)]) -> Result<(), Denial> {
         let mut denial = Denial::default();
-        for (table, actions) in tables {
-            let rights = Right::ALL
-                .into_iter()
-                .filter(|right| actions.iter().any(|&action| Right::of_action(action).contains(right)));
-            self.check_rights(catalogue, table, &rights.collect::<Vec<_>>(), &mut denial);
+        for (table, rights) in tables {
+            let rights: Vec<Right> = Right::ALL.into_iter().filter(|right| rights.contains(right)).collect();
+            self.check_rights(catalogue, table, &rights, &mut denial);
         }
         denial.into_result()
     }

@@ -51,7 +51,13 @@ fn denied(result: Result<(), Denial>) -> (Value, Value) {
 }
 
 fn writing(role: &Role, table: (&str, &str), actions: &[Action]) -> Result<(), Denial> {
-    role.check_tables(&catalogue(), &[(TableName::new(table.0, table.1), actions.to_vec())])
+    role.check_tables(
+        &catalogue(),
+        &[(
+            TableName::new(table.0, table.1),
+            actions.iter().flat_map(|&action| Right::of_action(action)).copied().collect(),
+        )],
+    )
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::access::{AccessError, AccessErrorKind, AuthenticationError, Denial};
 use crate::jobs::SubmitError;
 use crate::records::query::QueryError;
 use crate::records::{BatchError, KeyError, StoreError, StoreErrorKind};
+use crate::searches::SearchError;
 
 /// When a busy host is worth another try.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -135,6 +136,17 @@ impl From<QueryError> for ApiError {
         match error {
             QueryError::Invalid(sentence) | QueryError::TooLarge(sentence) => ApiError::bad_request(sentence),
             QueryError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Invalid(sentence) => ApiError::bad_request(sentence),
+            SearchError::NotFound(sentence) => ApiError::not_found(sentence),
+            SearchError::Denied(denial) => denial.into(),
+            SearchError::Store(error) => error.into(),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::dispatch::Call;
 use super::error::ApiError;
 use super::iso_date;
 use super::reply::Reply;
+use crate::jobs::CancelOutcome;
 use crate::records::Timestamp;
 use crate::records::jobs::{JobRow, JobStatus, StartRange, Tally, Usage};
 use crate::records::query::millis_to_json;
@@ -15,6 +16,8 @@ use crate::records::table::{CREATED_TIME, UPDATED_TIME};
 
 /// Rows that one search gives. More are refused, because a result that ends without a word misleads.
 const MAX_ROWS: usize = 50_000;
+/// What is repeated of an id that is none.
+const SHOWN_ID_CHARACTERS: usize = 64;
 
 /// An array of one row, or of none if there is no such job or it is somebody else's: whoever may not see a job cannot
 /// learn that it exists. A super_user sees all.
@@ -31,6 +34,42 @@ pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
     let row = row.filter(|row| call.user.role.is_super_user() || row.user == call.user.username);
     let rows: Vec<Value> = row.iter().map(|row| Value::Object(render(row))).collect();
     Reply::json(&rows)
+}
+
+/// Cancels a job; asking again changes nothing. The answer tells the state that the job is in now.
+pub(super) async fn cancel(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let id = named_job(call)?;
+    let (message, row) = match call.state.jobs.cancel(call.user, id).await? {
+        CancelOutcome::Unknown => return Err(unknown(&id.to_string())),
+        CancelOutcome::EndedBefore(row) => (format!("Job {id} has ended already"), row),
+        CancelOutcome::Cancelled(row) => (format!("Job {id} was cancelled"), row),
+        CancelOutcome::Requested(row) => (format!("Job {id} is being cancelled"), row),
+    };
+    Reply::json(&json!({ "message": message, "job_id": id, "status": row.status }))
+}
+
+/// The lines that a job has logged.
+pub(super) async fn get_log(call: &Call<'_>) -> Result<Reply, ApiError> {
+    let id = named_job(call)?;
+    let row = call.state.jobs.job(id).await?;
+    let row = row.filter(|row| call.user.role.is_super_user() || row.user == call.user.username);
+    let row = row.ok_or_else(|| unknown(&id.to_string()))?;
+    let log = call.state.jobs.log(id).await?;
+    let lines: Vec<&str> = log.lines().collect();
+    Reply::json(&json!({ "job_id": id, "attempt": row.attempt, "lines": lines }))
+}
+
+fn named_job(call: &Call<'_>) -> Result<Uuid, ApiError> {
+    match call.envelope.value::<Value>("id")? {
+        None => Err(ApiError::bad_request("'id' is required")),
+        Some(Value::String(text)) => Uuid::parse_str(&text).map_err(|_| unknown(&text)),
+        Some(_) => Err(ApiError::bad_request("'id' must be a string")),
+    }
+}
+
+fn unknown(id: &str) -> ApiError {
+    let id: String = id.chars().take(SHOWN_ID_CHARACTERS).collect();
+    ApiError::not_found(format!("job '{id}' does not exist"))
 }
 
 pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -104,9 +143,14 @@ fn render(row: &JobRow) -> Map<String, Value> {
     if let Some(progress) = &row.progress {
         put("progress", json!(progress));
     }
-    let Tally { received, written, skipped } = row.tally;
+    let Tally { received, written, skipped, deleted } = row.tally;
     if row.tally != Tally::default() || row.rejected > 0 || row.status == JobStatus::Complete {
-        put("tally", json!({ "received": received, "written": written, "skipped": skipped, "rejected": row.rejected }));
+        let mut tally =
+            json!({ "received": received, "written": written, "skipped": skipped, "rejected": row.rejected });
+        if let (Some(tally), true) = (tally.as_object_mut(), deleted > 0) {
+            tally.insert("deleted".to_owned(), deleted.into());
+        }
+        put("tally", tally);
     }
     if !row.rejects.is_empty() {
         put("rejects", json!(row.rejects));
@@ -114,6 +158,9 @@ fn render(row: &JobRow) -> Map<String, Value> {
     put("attempt", row.attempt.into());
     if row.usage != Usage::default() {
         put("usage", json!(row.usage));
+    }
+    if let Some(cancel) = &row.cancel {
+        put("cancel_requested", json!({ "by": cancel.by, "datetime": cancel.at.as_millis() }));
     }
     put("plugin", json!(row.plugin));
     members

@@ -1,6 +1,6 @@
 //! The Operations API over HTTP: `POST /` with an `operation`, and `GET /health`.
 //!
-//! Knows access, jobs and records, and nothing of plugins, sandboxes or storage engines. Requests become typed values
+//! Knows access, jobs, the plugin folder and records, and nothing of sandboxes or storage engines. Requests become typed values
 //! here, at the edge; what an operation does is decided by the modules below. The reference is `docs/operations.md`.
 
 mod authenticate;
@@ -13,6 +13,7 @@ mod iso_date;
 mod jobs;
 mod names;
 mod operations;
+mod plugins;
 mod reply;
 mod roles;
 mod rows;
@@ -32,18 +33,30 @@ use axum::routing::{get, post};
 
 use crate::access::Access;
 use crate::jobs::Jobs;
+use crate::metrics::{Looked, Metrics};
+use crate::objects::Directories;
+use crate::plugins::PluginFolder;
 use crate::records::{Clock, Store};
+use crate::searches::SearchLimits;
 
+use error::ApiError;
 pub use operations::is_builtin;
+
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the API stands on.
 pub struct ApiState {
     pub store: Arc<dyn Store>,
     pub access: Arc<Access>,
     pub jobs: Arc<Jobs>,
+    pub plugins: Arc<PluginFolder>,
+    /// Where a component that add_plugin names by its path may lie.
+    pub directories: Directories,
     pub clock: Arc<dyn Clock>,
     /// `server.max_body_bytes`.
     pub max_body_bytes: usize,
+    pub search_limits: SearchLimits,
+    pub metrics: Arc<Metrics>,
 }
 
 /// What the requests of one router share.
@@ -58,6 +71,7 @@ pub fn router(state: Arc<ApiState>) -> Router {
     Router::new()
         .route("/", post(operation).fallback(not_found))
         .route("/health", get(health).fallback(not_found))
+        .route("/metrics", get(metrics).fallback(not_found))
         .fallback(not_found)
         .with_state(service)
 }
@@ -72,6 +86,22 @@ async fn operation(State(service): State<Arc<Service>>, request: Request) -> Res
 
 async fn health() -> Response {
     signed(text(StatusCode::OK, "HarperDB is running."))
+}
+
+/// Figures about the host, in Prometheus's text format. They name no users, tables or files, so they need no login, as
+/// Prometheus servers expect.
+async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    let state = &service.state;
+    let files = state.plugins.files();
+    let looked = Looked {
+        plugins_in_service: files.iter().filter(|file| file.plugin.is_some()).count(),
+        plugins_failed: files.iter().filter(|file| file.failure.is_some()).count(),
+        store_bytes: state.store.size().await.unwrap_or_default(),
+    };
+    signed(match state.metrics.show(looked) {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(error) => ApiError::internal(&error).into_response(),
+    })
 }
 
 async fn not_found() -> Response {

@@ -7,7 +7,7 @@ use super::dispatch::Call;
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::reply::Reply;
-use super::{ApiState, describe, jobs, roles, search, structure, tokens, users, write};
+use super::{ApiState, describe, jobs, plugins, roles, search, structure, tokens, users, write};
 
 /// Who may call an operation at all. What they may touch is checked by the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +48,10 @@ static OPERATIONS: &[Operation] = &[
     operation(&["update"], ByRole, |call| Box::pin(write::update(call))),
     operation(&["upsert"], ByRole, |call| Box::pin(write::upsert(call))),
     operation(&["delete"], ByRole, |call| Box::pin(write::delete(call))),
-    operation(&["search_by_id", "search_by_hash"], ByRole, |call| Box::pin(search::by_id(call))),
-    operation(&["search_by_value"], ByRole, |call| Box::pin(search::by_value(call))),
-    operation(&["search_by_conditions"], ByRole, |call| Box::pin(search::by_conditions(call))),
+    operation(&["search_by_id", "search_by_hash"], ByRole, |call| Box::pin(search::answer(call))),
+    operation(&["search_by_value"], ByRole, |call| Box::pin(search::answer(call))),
+    operation(&["search_by_conditions"], ByRole, |call| Box::pin(search::answer(call))),
+    operation(&["sql"], ByRole, |call| Box::pin(search::answer(call))),
     operation(&["add_user"], SuperUser, |call| Box::pin(users::add(call))),
     operation(&["alter_user"], SuperUser, |call| Box::pin(users::alter(call))),
     operation(&["drop_user"], SuperUser, |call| Box::pin(users::drop(call))),
@@ -61,7 +62,14 @@ static OPERATIONS: &[Operation] = &[
     operation(&["drop_role"], SuperUser, |call| Box::pin(roles::drop(call))),
     operation(&["list_roles"], SuperUser, |call| Box::pin(roles::list(call))),
     operation(&["get_job"], Anyone, |call| Box::pin(jobs::get_job(call))),
+    operation(&["get_job_log"], Anyone, |call| Box::pin(jobs::get_log(call))),
+    operation(&["cancel_job"], Anyone, |call| Box::pin(jobs::cancel(call))),
     operation(&["search_jobs_by_start_date"], SuperUser, |call| Box::pin(jobs::search_by_start_date(call))),
+    operation(&["list_plugins"], SuperUser, |call| Box::pin(plugins::list(call))),
+    operation(&["describe_plugin"], SuperUser, |call| Box::pin(plugins::describe(call))),
+    operation(&["add_plugin"], SuperUser, |call| Box::pin(plugins::add(call))),
+    operation(&["remove_plugin"], SuperUser, |call| Box::pin(plugins::remove(call))),
+    operation(&["reload_plugins"], SuperUser, |call| Box::pin(plugins::reload(call))),
 ];
 
 const CREATE_TOKENS: &str = "create_authentication_tokens";

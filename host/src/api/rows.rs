@@ -2,7 +2,6 @@
 //! grow with the number of rows, and a client that stops reading does not keep the store's snapshot for ever.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,8 +11,7 @@ use tracing::{error, info};
 
 use super::error::ApiError;
 use super::reply::Reply;
-use crate::records::Store;
-use crate::records::query::Search;
+use crate::searches::Rows;
 
 /// A result smaller than this is sent whole, with its length.
 const WHOLE_BYTES: usize = 512 * 1024;
@@ -22,27 +20,27 @@ const WAITING_PIECES: usize = 2;
 /// A client that takes nothing for so long loses the rest of its answer.
 const STALLED: Duration = Duration::from_secs(30);
 
-pub(super) async fn answer(store: Arc<dyn Store>, mut search: Search) -> Result<Reply, ApiError> {
+pub(super) async fn answer(mut rows: Rows) -> Result<Reply, ApiError> {
     let mut text = vec![b'['];
     while text.len() < WHOLE_BYTES {
-        if !search.next(store.as_ref(), &mut text).await? {
+        if !rows.next(&mut text).await? {
             text.push(b']');
             return Ok(Reply::Json(text));
         }
     }
     let (pieces, waiting) = mpsc::channel(WAITING_PIECES);
-    tokio::spawn(send(store, search, text, pieces));
+    tokio::spawn(send(rows, text, pieces));
     let stream = futures::stream::unfold(waiting, |mut waiting| async move { Some((waiting.recv().await?, waiting)) });
     Ok(Reply::Stream(Body::from_stream(stream)))
 }
 
-async fn send(store: Arc<dyn Store>, mut search: Search, first: Vec<u8>, pieces: mpsc::Sender<io::Result<Bytes>>) {
+async fn send(mut rows: Rows, first: Vec<u8>, pieces: mpsc::Sender<io::Result<Bytes>>) {
     let mut text = first;
     loop {
         if !text.is_empty() && !pass_on(&pieces, Ok(std::mem::take(&mut text).into())).await {
             return;
         }
-        match search.next(store.as_ref(), &mut text).await {
+        match rows.next(&mut text).await {
             Ok(true) => {}
             Ok(false) => {
                 text.push(b']');

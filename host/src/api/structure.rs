@@ -10,6 +10,7 @@ use super::names::{self, Problems};
 use super::reply::Reply;
 use crate::records::table::{CREATED_TIME, MAX_ATTRIBUTES, SYSTEM_DATABASE, UPDATED_TIME};
 use crate::records::{Attribute, AttributeType, CatalogueChange, Table, TableName};
+use crate::searches::missing_table;
 
 const SYSTEM_IS_OURS: &str =
     "The 'system' database, tables and records are used internally by HarperDB and cannot be updated or removed.";
@@ -45,15 +46,6 @@ fn system_is_ours() -> ApiError {
 pub(super) fn existing_table(call: &Call<'_>, name: &TableName) -> Result<std::sync::Arc<Table>, ApiError> {
     let catalogue = call.state.store.catalogue();
     catalogue.table(name).cloned().ok_or_else(|| ApiError::not_found(missing_table(&catalogue, name)))
-}
-
-/// What is missing: the database or only the table.
-pub(super) fn missing_table(catalogue: &crate::records::Catalogue, name: &TableName) -> String {
-    if catalogue.has_database(&name.database) {
-        format!("Table '{name}' does not exist")
-    } else {
-        format!("database '{}' does not exist", name.database)
-    }
 }
 
 pub(super) async fn create_database(call: &Call<'_>) -> Result<Reply, ApiError> {

@@ -9,12 +9,11 @@ use super::dispatch::{Call, blocking_if};
 use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
-use super::structure::{existing_table, missing_table};
+use super::structure::existing_table;
 use crate::access::Right;
 use crate::records::{Action, Batch, BatchLimits, Key, TableName, TableWrite, WriteGroup};
+use crate::searches::{self, missing_table};
 
-/// Keys that one `delete` may name.
-const MAX_KEYS: usize = 1_000_000;
 const LOST_KEY: &str = "Invalid hash value: 'null' is not a valid hash attribute value, check log for more info";
 
 pub(super) async fn insert(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -49,7 +48,7 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     let name = names::table_name(call.envelope, &mut problems)?;
     let catalogue = call.state.store.catalogue();
     if let Some(name) = &name {
-        call.user.role.check_tables(&catalogue, &[(name.clone(), vec![action])])?;
+        call.user.role.check_tables(&catalogue, &[(name.clone(), Right::of_action(action).to_vec())])?;
     }
     let records = match call.envelope.text("records") {
         None => {
@@ -160,42 +159,7 @@ async fn delete_keys(
 }
 
 /// `ids`, or its synonym `hash_values`, each as a key and as it was sent.
-pub(super) fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
-    let items = match call.envelope.first_of(&["ids", "hash_values"])? {
-        // Harper's sentences name the older synonym, whichever was sent.
-        None | Some((_, Value::Null)) => {
-            problems.add("'hash_values' is required");
-            return Ok(None);
-        }
-        Some((_, Value::Array(items))) if items.len() > MAX_KEYS => {
-            problems.add(format!("'hash_values' must contain at most {MAX_KEYS} items"));
-            return Ok(None);
-        }
-        Some((_, Value::Array(items))) => items,
-        Some(_) => {
-            problems.add("'hash_values' must be an array");
-            return Ok(None);
-        }
-    };
-    let mut keys = Vec::with_capacity(items.len());
-    for item in items {
-        match Key::from_json(&item) {
-            Ok(Some(key)) => keys.push((key, item)),
-            Ok(None) => {
-                problems.add("'hash_values' must be strings or numbers");
-                return Ok(None);
-            }
-            Err(error) => {
-                let sentence = match item {
-                    Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-                        "'hash_values' must be strings or numbers".to_owned()
-                    }
-                    _ => error.to_string(),
-                };
-                problems.add(sentence);
-                return Ok(None);
-            }
-        }
-    }
-    Ok(Some(keys))
+fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
+    let sent = call.envelope.first_of(&["ids", "hash_values"])?;
+    Ok(problems.take(searches::keys(sent.map(|(_, value)| value))))
 }

@@ -8,8 +8,10 @@ pub mod job_log;
 pub mod objects;
 pub mod plan;
 pub mod progress;
+pub mod queries;
 pub mod records;
 pub mod rejects;
+mod usage;
 
 use std::sync::Arc;
 
@@ -17,16 +19,20 @@ pub use cpu::CpuMeter;
 pub use error::{CapabilityError, CapabilityErrorKind};
 pub use job_log::{JobLog, LogLevel};
 pub use objects::Objects;
-pub use plan::{Plan, Source, TableUse, UrlSource};
+pub use plan::{Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse, UrlSource};
 pub use progress::Progress;
+pub use queries::{Cursor, Queries};
 pub use records::Records;
 pub use rejects::{Reject, Rejects};
+pub use usage::UsageMeter;
 
 /// Everything one attempt may act through.
 pub struct Capabilities {
     pub records: Records,
+    pub queries: Queries,
     pub objects: Objects,
     pub progress: Arc<Progress>,
     pub rejects: Arc<Rejects>,
     pub log: Arc<JobLog>,
+    pub usage: Arc<UsageMeter>,
 }

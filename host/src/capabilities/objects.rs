@@ -1,29 +1,39 @@
-//! Opening and reading the sources of a plan.
+//! Reading the sources of a plan and writing its sinks.
 
 use std::sync::Arc;
 
 use super::error::{CapabilityError, CapabilityErrorKind};
-use crate::objects::{ObjectError, ObjectErrorKind, ObjectInfo, ObjectReader, StagedSource};
+use crate::objects::{
+    ObjectError, ObjectErrorKind, ObjectInfo, ObjectReader, ObjectWriter, Receipt, StagedSource, Target,
+};
 
 /// Most bytes one `read` gives.
 pub const MAX_READ_BYTES: usize = 256 * 1024;
 /// Readers a guest may hold open at a time.
 pub const MAX_OPEN_READERS: usize = 16;
 
-/// The sources of one attempt, in the order of the plan.
+/// Most bytes one `write` takes.
+pub const MAX_WRITE_BYTES: usize = 1024 * 1024;
+/// Writers a guest may hold open at a time: each may hold some parts of an upload in memory.
+pub const MAX_OPEN_WRITERS: usize = 4;
+
+/// The sources and sinks of one attempt, in the order of the plan.
 pub struct Objects {
     sources: Vec<Arc<StagedSource>>,
-    open: usize,
+    /// `None` once it was created.
+    sinks: Vec<Option<Target>>,
+    open_readers: usize,
+    open_writers: usize,
 }
 
 impl Objects {
-    pub fn new(sources: Vec<Arc<StagedSource>>) -> Self {
-        Objects { sources, open: 0 }
+    pub fn new(sources: Vec<Arc<StagedSource>>, sinks: Vec<Target>) -> Self {
+        Objects { sources, sinks: sinks.into_iter().map(Some).collect(), open_readers: 0, open_writers: 0 }
     }
 
     /// Open the source with this index in the plan.
     pub async fn open(&mut self, index: u32, offset: u64) -> Result<ObjectReader, CapabilityError> {
-        if self.open >= MAX_OPEN_READERS {
+        if self.open_readers >= MAX_OPEN_READERS {
             return Err(CapabilityError::new(
                 CapabilityErrorKind::Limit,
                 format!("{MAX_OPEN_READERS} readers are open already, which is the limit; drop one first"),
@@ -37,7 +47,7 @@ impl Objects {
             )
         })?;
         let reader = Arc::clone(source).open(offset).await?;
-        self.open += 1;
+        self.open_readers += 1;
         Ok(reader)
     }
 
@@ -52,9 +62,54 @@ impl Objects {
         Ok(reader.read(max).await?)
     }
 
+    /// Begin to write the sink with this index in the plan.
+    pub async fn create(&mut self, index: u32) -> Result<ObjectWriter, CapabilityError> {
+        if self.open_writers >= MAX_OPEN_WRITERS {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!("{MAX_OPEN_WRITERS} writers are open already, which is the limit; drop one first"),
+            ));
+        }
+        let planned = self.sinks.len();
+        let sink = usize::try_from(index).ok().and_then(|index| self.sinks.get_mut(index)).ok_or_else(|| {
+            CapabilityError::new(
+                CapabilityErrorKind::Denied,
+                format!("sink {index} is not in the plan, which names {planned} sink(s), counted from 0"),
+            )
+        })?;
+        let target = sink.take().ok_or_else(|| {
+            CapabilityError::new(
+                CapabilityErrorKind::Invalid,
+                format!("sink {index} was created before; each sink is created once"),
+            )
+        })?;
+        let writer = ObjectWriter::create(target).await?;
+        self.open_writers += 1;
+        Ok(writer)
+    }
+
+    pub async fn write(&mut self, writer: &mut ObjectWriter, bytes: Vec<u8>) -> Result<(), CapabilityError> {
+        if bytes.len() > MAX_WRITE_BYTES {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!("{} bytes in one write; the limit is {MAX_WRITE_BYTES}", bytes.len()),
+            ));
+        }
+        Ok(writer.write(bytes).await?)
+    }
+
+    pub async fn finish(&mut self, writer: &mut ObjectWriter) -> Result<Receipt, CapabilityError> {
+        Ok(writer.finish().await?)
+    }
+
     /// Must be told of each reader that the guest drops.
-    pub fn closed(&mut self) {
-        self.open = self.open.saturating_sub(1);
+    pub fn reader_closed(&mut self) {
+        self.open_readers = self.open_readers.saturating_sub(1);
+    }
+
+    /// Must be told of each writer that the guest drops.
+    pub fn writer_closed(&mut self) {
+        self.open_writers = self.open_writers.saturating_sub(1);
     }
 
     pub fn info(reader: &ObjectReader) -> &ObjectInfo {

@@ -2,23 +2,40 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Right;
+use crate::objects::{Encoding, S3Location};
 use crate::records::{Action, TableName};
 
 /// Bounds of a plan, so that admission stays quick whatever a plugin says.
 pub const MAX_TABLES: usize = 64;
 pub const MAX_SOURCES: usize = 16;
+pub const MAX_QUERIES: usize = 16;
+pub const MAX_SINKS: usize = 16;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub tables: Vec<TableUse>,
     pub sources: Vec<Source>,
+    /// Search operations as JSON texts.
+    pub queries: Vec<String>,
+    pub sinks: Vec<Sink>,
 }
 
 /// A table and what the job may do to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableUse {
     pub table: TableName,
-    pub actions: Vec<Action>,
+    pub rights: Vec<TableRight>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableRight {
+    Insert,
+    Update,
+    /// Includes the two above.
+    Upsert,
+    Delete,
 }
 
 /// Where bytes come from.
@@ -30,6 +47,18 @@ pub enum Source {
     /// A file on the host's machine.
     File(String),
     Url(UrlSource),
+    S3 {
+        object: S3Object,
+        encoding: Encoding,
+    },
+}
+
+/// Where bytes go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sink {
+    File { directory: String, name: String, encoding: Encoding },
+    S3 { object: S3Object, media_type: String, encoding: Encoding },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +70,61 @@ pub struct UrlSource {
     pub media_types: Vec<String>,
 }
 
+/// An object of an S3 server, with where the keys come from and not the keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct S3Object {
+    pub location: S3Location,
+    pub credentials: S3Credentials,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum S3Credentials {
+    /// JSON pointer to an object of the request.
+    Request(String),
+    /// A profile of the operator's credentials file.
+    Profile(String),
+}
+
+impl TableRight {
+    pub fn of_action(action: Action) -> Self {
+        match action {
+            Action::Insert => TableRight::Insert,
+            Action::Update => TableRight::Update,
+            Action::Upsert => TableRight::Upsert,
+        }
+    }
+
+    /// Whether who has this right has the other one too.
+    pub fn includes(self, other: TableRight) -> bool {
+        self == other || (self == TableRight::Upsert && matches!(other, TableRight::Insert | TableRight::Update))
+    }
+
+    /// The rights that the user needs for it.
+    pub fn needs(self) -> &'static [Right] {
+        match self {
+            TableRight::Insert => Right::of_action(Action::Insert),
+            TableRight::Update => Right::of_action(Action::Update),
+            TableRight::Upsert => Right::of_action(Action::Upsert),
+            TableRight::Delete => &[Right::Delete],
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            TableRight::Insert => "insert",
+            TableRight::Update => "update",
+            TableRight::Upsert => "upsert",
+            TableRight::Delete => "delete",
+        }
+    }
+}
+
 impl Plan {
-    /// Whether the plan lets a job do this. A planned `upsert` includes `insert` and `update`.
-    pub fn allows(&self, table: &TableName, action: Action) -> bool {
-        self.tables
-            .iter()
-            .filter(|used| used.table == *table)
-            .any(|used| used.actions.contains(&action) || used.actions.contains(&Action::Upsert))
+    /// Whether the plan lets a job do this.
+    pub fn allows(&self, table: &TableName, right: TableRight) -> bool {
+        let uses = self.tables.iter().filter(|used| used.table == *table);
+        uses.flat_map(|used| &used.rights).any(|planned| planned.includes(right))
     }
 
     pub fn names(&self, table: &TableName) -> bool {
@@ -61,18 +138,22 @@ impl Plan {
         }
         let mut words = Vec::new();
         for used in &self.tables {
-            let actions: Vec<&str> = used.actions.iter().copied().map(action_word).collect();
-            words.push(format!("{} ({})", used.table, actions.join(", ")));
+            let rights: Vec<&str> = used.rights.iter().map(|right| right.word()).collect();
+            words.push(format!("{} ({})", used.table, rights.join(", ")));
         }
         words.join(", ")
     }
-}
 
-pub fn action_word(action: Action) -> &'static str {
-    match action {
-        Action::Insert => "insert",
-        Action::Update => "update",
-        Action::Upsert => "upsert",
+    /// Which list is longer than a plan may have, with its length and the bound.
+    pub fn excess(&self) -> Option<(&'static str, usize, usize)> {
+        [
+            ("tables", self.tables.len(), MAX_TABLES),
+            ("sources", self.sources.len(), MAX_SOURCES),
+            ("queries", self.queries.len(), MAX_QUERIES),
+            ("sinks", self.sinks.len(), MAX_SINKS),
+        ]
+        .into_iter()
+        .find(|(_, length, bound)| length > bound)
     }
 }
 
@@ -80,20 +161,29 @@ pub fn action_word(action: Action) -> &'static str {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_planned_upsert_includes_insert_and_update() {
+    fn plan(rights: &[TableRight]) -> Plan {
         let table = TableName::new("data", "dog");
-        let plan =
-            Plan { tables: vec![TableUse { table: table.clone(), actions: vec![Action::Upsert] }], sources: vec![] };
-        assert!(plan.allows(&table, Action::Insert) && plan.allows(&table, Action::Update));
-        assert!(!plan.allows(&TableName::new("data", "cat"), Action::Insert));
+        Plan { tables: vec![TableUse { table, rights: rights.to_vec() }], ..Plan::default() }
+    }
+
+    #[test]
+    fn a_planned_upsert_includes_insert_and_update_and_no_delete() {
+        let (plan, table) = (plan(&[TableRight::Upsert]), TableName::new("data", "dog"));
+        assert!(plan.allows(&table, TableRight::Insert) && plan.allows(&table, TableRight::Update));
+        assert!(!plan.allows(&table, TableRight::Delete));
+        assert!(!plan.allows(&TableName::new("data", "cat"), TableRight::Insert));
     }
 
     #[test]
     fn a_planned_insert_is_nothing_more() {
-        let table = TableName::new("data", "dog");
-        let plan =
-            Plan { tables: vec![TableUse { table: table.clone(), actions: vec![Action::Insert] }], sources: vec![] };
-        assert!(!plan.allows(&table, Action::Upsert) && !plan.allows(&table, Action::Update));
+        let (plan, table) = (plan(&[TableRight::Insert]), TableName::new("data", "dog"));
+        assert!(!plan.allows(&table, TableRight::Upsert) && !plan.allows(&table, TableRight::Update));
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_named() {
+        let long = Plan { queries: vec![String::new(); MAX_QUERIES + 1], ..Plan::default() };
+        assert_eq!(long.excess(), Some(("queries", MAX_QUERIES + 1, MAX_QUERIES)));
+        assert_eq!(Plan::default().excess(), None);
     }
 }

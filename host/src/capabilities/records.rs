@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 
 use super::cpu::CpuMeter;
 use super::error::{CapabilityError, CapabilityErrorKind};
-use super::plan::{Plan, action_word};
+use super::plan::{Plan, TableRight};
 use crate::access::{Denial, Role};
 use crate::records::batch::is_impossible_name;
 use crate::records::jobs::{Lease, Tally};
 use crate::records::{
-    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, Store, StoreError, Table, TableName, TableWrite,
-    WriteGroup,
+    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, Store, StoreError, Table, TableName,
+    TableWrite, Timestamp, WriteGroup,
 };
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
@@ -24,6 +24,9 @@ use crate::records::{
 const GROUP_RECORDS: usize = 100_000;
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 const GROUP_AGE: Duration = Duration::from_millis(250);
+
+/// Records that one step of a delete takes: one transaction, short enough that other writers hardly wait.
+const DELETE_STEP_RECORDS: usize = 50_000;
 
 const MAX_CHECKPOINT_BYTES: usize = 64 * 1024;
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
@@ -48,7 +51,8 @@ pub struct Records {
 }
 
 impl Records {
-    /// `tally` is what earlier attempts of the job have stored.
+    /// `tally` is what earlier attempts of the job have stored; `checking` counts the time that checking batches takes,
+    /// which is the host's and not the guest's.
     pub fn new(
         store: Arc<dyn Store>,
         lease: Lease,
@@ -56,6 +60,7 @@ impl Records {
         role: Arc<Role>,
         limits: BatchLimits,
         tally: Tally,
+        checking: Arc<CpuMeter>,
     ) -> Self {
         Records {
             store,
@@ -71,18 +76,13 @@ impl Records {
             tally,
             permitted: HashMap::new(),
             denial: Arc::default(),
-            checking: Arc::default(),
+            checking,
         }
     }
 
     /// Where the last permission denial is kept: its structured form becomes the job's message.
     pub fn denial(&self) -> Arc<Mutex<Option<Denial>>> {
         Arc::clone(&self.denial)
-    }
-
-    /// The time that checking batches takes, which is the host's and not the guest's.
-    pub fn checking(&self) -> Arc<CpuMeter> {
-        Arc::clone(&self.checking)
     }
 
     pub fn describe(&self, table: &TableName) -> Result<Arc<Table>, CapabilityError> {
@@ -93,7 +93,7 @@ impl Records {
     }
 
     pub fn declare(&mut self, table: &TableName, action: Action, names: &[String]) -> Result<(), CapabilityError> {
-        self.check_planned(table, action)?;
+        self.check_planned(table, TableRight::of_action(action))?;
         if names.len() > MAX_DECLARED_ATTRIBUTES {
             return Err(CapabilityError::new(
                 CapabilityErrorKind::Limit,
@@ -127,15 +127,8 @@ impl Records {
         text: Vec<u8>,
         checkpoint: Option<Vec<u8>>,
     ) -> Result<(), CapabilityError> {
-        self.check_planned(table, action)?;
-        if let Some(checkpoint) = &checkpoint
-            && checkpoint.len() > MAX_CHECKPOINT_BYTES
-        {
-            return Err(CapabilityError::new(
-                CapabilityErrorKind::Limit,
-                format!("a checkpoint of {} bytes; the limit is {MAX_CHECKPOINT_BYTES}", checkpoint.len()),
-            ));
-        }
+        self.check_planned(table, TableRight::of_action(action))?;
+        check_checkpoint(checkpoint.as_deref())?;
         let known = self.table(table)?;
         let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits))?;
         self.check_attributes(&known, action, batch.attributes())?;
@@ -152,6 +145,29 @@ impl Records {
             self.hand_over().await?;
         }
         Ok(())
+    }
+
+    /// Deletes the oldest records created before a time, at most `limit` and at most a step of them. Gives how many.
+    pub async fn delete_before(
+        &mut self,
+        table: &TableName,
+        created_before: Timestamp,
+        limit: u32,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Result<u64, CapabilityError> {
+        self.check_planned(table, TableRight::Delete)?;
+        check_checkpoint(checkpoint.as_deref())?;
+        self.table(table)?;
+        // What was handed over before comes first, or its checkpoint would overtake this one.
+        self.flush().await?;
+        let limit = usize::try_from(limit).unwrap_or(DELETE_STEP_RECORDS).min(DELETE_STEP_RECORDS);
+        let (table, lease) = (table.clone(), Some(self.lease));
+        let step = DeleteBefore { table, created_before, limit, lease, checkpoint };
+        let applied = self.store.delete_created_before(step).await?;
+        if let Some(tally) = applied.job_tally {
+            self.tally = tally;
+        }
+        Ok(applied.tally.deleted)
     }
 
     /// Makes everything durable. Gives what became of all records of the job.
@@ -202,11 +218,11 @@ impl Records {
         })
     }
 
-    fn check_planned(&self, table: &TableName, action: Action) -> Result<(), CapabilityError> {
-        if self.plan.allows(table, action) {
+    fn check_planned(&self, table: &TableName, right: TableRight) -> Result<(), CapabilityError> {
+        if self.plan.allows(table, right) {
             Ok(())
         } else {
-            Err(self.not_planned(format!("{} into {table}", action_word(action))))
+            Err(self.not_planned(format!("{} records of {table}", right.word())))
         }
     }
 
@@ -231,6 +247,16 @@ impl Records {
         }
         permitted.extend(new.into_iter().cloned());
         Ok(())
+    }
+}
+
+fn check_checkpoint(checkpoint: Option<&[u8]>) -> Result<(), CapabilityError> {
+    match checkpoint.map(<[u8]>::len) {
+        Some(bytes) if bytes > MAX_CHECKPOINT_BYTES => Err(CapabilityError::new(
+            CapabilityErrorKind::Limit,
+            format!("a checkpoint of {bytes} bytes; the limit is {MAX_CHECKPOINT_BYTES}"),
+        )),
+        _ => Ok(()),
     }
 }
 

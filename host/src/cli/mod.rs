@@ -1,6 +1,7 @@
 //! The command line.
 
 mod logs;
+mod plugin;
 mod serve;
 
 use std::path::PathBuf;
@@ -24,6 +25,11 @@ enum Subcommands {
     Serve(Settings),
     /// Print the effective configuration, with the reason for each default.
     Config(Settings),
+    /// Look at the plugin folder and change it.
+    Plugin {
+        #[command(subcommand)]
+        command: plugin::PluginCommand,
+    },
 }
 
 #[derive(Args)]
@@ -39,6 +45,11 @@ struct Settings {
 impl Settings {
     fn values(self) -> Result<Values, ConfigError> {
         config::gather(&Sources { file: self.config, environment: std::env::vars().collect(), flags: self.set })
+    }
+
+    fn config(self) -> Result<Config, String> {
+        let values = self.values().map_err(|error| error.to_string())?;
+        Config::from_values(&values).map_err(|error| error.to_string())
     }
 }
 
@@ -62,6 +73,7 @@ pub fn run() -> ExitCode {
     let result = match Command::parse().subcommand {
         Subcommands::Serve(settings) => serve(settings),
         Subcommands::Config(settings) => print_config(settings),
+        Subcommands::Plugin { command } => plugin::run(command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,8 +92,7 @@ fn print_config(settings: Settings) -> Result<(), String> {
 }
 
 fn serve(settings: Settings) -> Result<(), String> {
-    let values = settings.values().map_err(|error| error.to_string())?;
-    let config = Config::from_values(&values).map_err(|error| error.to_string())?;
+    let config = settings.config()?;
     logs::start(&config)?;
     serve::serve(&config).map_err(|error| error.to_string())
 }

@@ -17,11 +17,14 @@ use crate::access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAd
 use crate::api::{self, ApiState};
 use crate::config::{self, Config};
 use crate::jobs::{JobLimits, JobParts, Jobs, Sealer};
-use crate::objects::{AddressGuard, Directories, DownloadLimits, Downloader};
-use crate::plugins::{Catalogue, discover};
+use crate::metrics::Metrics;
+use crate::objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
+use crate::plugins::{Catalogue, CompileCache, Loader, PluginFolder};
 use crate::records::embedded::{EmbeddedOptions, EmbeddedStore};
+use crate::records::sql::SqlLimits;
 use crate::records::{BatchLimits, Clock, Store, StoreError, SystemClock};
-use crate::sandbox::{SandboxLimits, engine};
+use crate::sandbox::{Engine, engine};
+use crate::searches::SearchLimits;
 
 /// After SIGTERM, requests that are being answered have so long; then the host stops all the same.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
@@ -70,15 +73,10 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
     let access = open_access(config, Arc::clone(&store), Arc::clone(&clock)).await?;
-    let limits = SandboxLimits {
-        memory_bytes: config.sandbox_memory_bytes,
-        wall: config.sandbox_wall,
-        cpu: config.sandbox_cpu,
-        plan: config.sandbox_plan,
-    };
     let engine = engine::start().map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
-    let plugins = Arc::new(Catalogue::default());
-    discover::load_folder(&config.plugins_dir, &engine, Arc::new(limits), api::is_builtin, &plugins).await;
+    let catalogue = Arc::new(Catalogue::default());
+    let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&catalogue)));
+    plugins.reload().await;
 
     let guard = AddressGuard::new(config.allowed_addresses.clone());
     let downloads = DownloadLimits {
@@ -86,21 +84,50 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         timeout: config.url_timeout,
         max_redirects: config.url_max_redirects,
     };
+    let directories = Directories::open(&config.file_directories).map_err(part("the configuration"))?;
+    let search_limits = SearchLimits {
+        sql: SqlLimits {
+            memory_bytes: config.sql_memory_bytes,
+            spill_bytes: config.sql_spill_bytes,
+            spill_dir: config.data_dir.join("spill"),
+            time: config.sql_timeout,
+        },
+        ..SearchLimits::default()
+    };
+    let metrics = Arc::<Metrics>::default();
     let parts = JobParts {
         store: Arc::clone(&store),
         access: Arc::clone(&access),
-        plugins,
-        directories: Directories::open(&config.file_directories).map_err(part("the configuration"))?,
+        plugins: catalogue,
+        directories: directories.clone(),
+        exports: ExportDirectories::open(&config.export_directories).map_err(part("the configuration"))?,
         downloader: Downloader::new(guard, downloads),
-        sealer: Sealer::open(&config.data_dir.join("sealing-key")).map_err(part("the sealing key"))?,
+        s3: open_s3(config)?,
+        search_limits: search_limits.clone(),
+        metrics: Arc::clone(&metrics),
+        sealer: match &config.sealing_key {
+            Some(key) => Sealer::with_key(&key.0),
+            None => Sealer::open(&config.data_dir.join("sealing-key")).map_err(part("the sealing key"))?,
+        },
         clock: Arc::clone(&clock),
         spool_dir: config.data_dir.join("spool"),
         batch_limits: BatchLimits::default(),
     };
-    let job_limits = JobLimits { workers: config.workers, max_queued: config.max_queued };
+    let job_limits =
+        JobLimits { workers: config.workers, max_queued: config.max_queued, cancel_grace: config.cancel_grace };
     let jobs = Jobs::start(parts, job_limits, for_jobs).await.map_err(part("jobs could not be recovered"))?;
 
-    let state = ApiState { store, access, jobs: Arc::clone(&jobs), clock, max_body_bytes: config.max_body_bytes };
+    let state = ApiState {
+        store,
+        access,
+        jobs: Arc::clone(&jobs),
+        plugins: Arc::clone(&plugins),
+        directories,
+        clock,
+        max_body_bytes: config.max_body_bytes,
+        search_limits,
+        metrics,
+    };
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -114,6 +141,8 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     info!(%address, workers = config.workers, "ready");
 
     let stop = tokio_util::sync::CancellationToken::new();
+    let watched = stop.clone();
+    tokio::spawn(async move { plugins.watch(watched).await });
     let stopping = stop.clone();
     let server = axum::serve(listener, api::router(Arc::new(state)))
         .with_graceful_shutdown(async move { stopping.cancelled().await });
@@ -127,6 +156,33 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     jobs.stop().await;
     info!("stopped");
     Ok(())
+}
+
+fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>) -> PluginFolder {
+    let directory = config.data_dir.join("compile-cache");
+    let cache = CompileCache::open(&directory, &engine);
+    if let Err(error) = &cache {
+        warn!(%error, directory = %directory.display(), "the compile cache cannot be used; each start compiles anew");
+    }
+    let loader = Loader {
+        engine,
+        limits: Arc::new(config.sandbox_limits()),
+        cache: cache.ok().map(Arc::new),
+        trust: Arc::new(config.trust.clone()),
+        builtin: api::is_builtin,
+    };
+    PluginFolder::new(config.plugins_dir.clone(), loader, catalogue)
+}
+
+fn open_s3(config: &Config) -> Result<S3, ServeError> {
+    let guard = AddressGuard::new(config.s3_allowed_addresses.clone());
+    let options = S3Options {
+        endpoint: config.s3_endpoint.clone(),
+        max_bytes: config.s3_max_bytes,
+        timeout: config.s3_timeout,
+        credentials_file: config.s3_credentials_file.clone(),
+    };
+    S3::new(guard, options).map_err(part("s3.endpoint"))
 }
 
 fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {

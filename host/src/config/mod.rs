@@ -12,6 +12,8 @@ pub use show::show;
 pub use values::{ConfigError, Sources, Values, gather};
 
 use crate::objects::AllowedAddress;
+use crate::plugins::{PublicKey, Trust};
+use crate::sandbox::SandboxLimits;
 use values::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,16 @@ impl std::fmt::Debug for Password {
     }
 }
 
+/// The key that seals secrets at rest; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealingKey(pub [u8; 32]);
+
+impl std::fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealingKey(…)")
+    }
+}
+
 /// What `settings::SETTINGS` documents, key by key.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -37,18 +49,30 @@ pub struct Config {
     pub max_body_bytes: usize,
     pub data_dir: PathBuf,
     pub max_store_bytes: u64,
+    pub sealing_key: Option<SealingKey>,
     pub admin_username: String,
     pub admin_password: Option<Password>,
     pub operation_token_seconds: u64,
     pub refresh_token_seconds: u64,
     pub workers: usize,
     pub max_queued: usize,
+    pub cancel_grace: Duration,
     pub plugins_dir: PathBuf,
+    pub trust: Trust,
     pub file_directories: Vec<PathBuf>,
     pub allowed_addresses: Vec<AllowedAddress>,
     pub url_max_bytes: u64,
     pub url_timeout: Duration,
     pub url_max_redirects: usize,
+    pub export_directories: Vec<PathBuf>,
+    pub s3_endpoint: Option<String>,
+    pub s3_allowed_addresses: Vec<AllowedAddress>,
+    pub s3_credentials_file: Option<PathBuf>,
+    pub s3_max_bytes: u64,
+    pub s3_timeout: Duration,
+    pub sql_memory_bytes: usize,
+    pub sql_spill_bytes: u64,
+    pub sql_timeout: Duration,
     pub sandbox_memory_bytes: usize,
     pub sandbox_wall: Duration,
     pub sandbox_cpu: Duration,
@@ -58,6 +82,15 @@ pub struct Config {
 }
 
 impl Config {
+    pub fn sandbox_limits(&self) -> SandboxLimits {
+        SandboxLimits {
+            memory_bytes: self.sandbox_memory_bytes,
+            wall: self.sandbox_wall,
+            cpu: self.sandbox_cpu,
+            plan: self.sandbox_plan,
+        }
+    }
+
     pub fn from_values(values: &Values) -> Result<Self, ConfigError> {
         let read = Reader { values };
         Ok(Config {
@@ -66,7 +99,8 @@ impl Config {
             data_dir: PathBuf::from(read.filled("data.dir")?),
             max_store_bytes: read.positive("data.max_bytes")?,
             admin_username: read.filled("admin.username")?,
-            admin_password: Some(read.text("admin.password")).filter(|text| !text.is_empty()).map(Password),
+            sealing_key: read.sealing_key("data.sealing_key")?,
+            admin_password: read.optional("admin.password").map(Password),
             operation_token_seconds: read.positive("tokens.operation_lifetime_seconds")?,
             refresh_token_seconds: read.positive("tokens.refresh_lifetime_seconds")?,
             workers: match read.number("jobs.workers") {
@@ -74,12 +108,23 @@ impl Config {
                 number => usize::try_from(number).unwrap_or(usize::MAX).min(MAX_WORKERS),
             },
             max_queued: read.size("jobs.max_queued")?.min(MAX_QUEUED),
+            cancel_grace: Duration::from_secs(read.number("jobs.cancel_grace_seconds")),
             plugins_dir: PathBuf::from(read.filled("plugins.dir")?),
+            trust: read.trust()?,
             file_directories: read.list("files.directories").into_iter().map(PathBuf::from).collect(),
             allowed_addresses: read.addresses("urls.allow")?,
             url_max_bytes: read.positive("urls.max_bytes")?,
             url_timeout: Duration::from_secs(read.positive("urls.timeout_seconds")?),
             url_max_redirects: usize::try_from(read.number("urls.max_redirects")).unwrap_or(usize::MAX),
+            export_directories: read.list("files.export_directories").into_iter().map(PathBuf::from).collect(),
+            s3_endpoint: read.optional("s3.endpoint"),
+            s3_allowed_addresses: read.addresses("s3.allow")?,
+            s3_credentials_file: read.optional("s3.credentials_file").map(PathBuf::from),
+            s3_max_bytes: read.positive("s3.max_bytes")?,
+            s3_timeout: Duration::from_secs(read.positive("s3.timeout_seconds")?),
+            sql_memory_bytes: read.size("sql.memory_bytes")?,
+            sql_spill_bytes: read.positive("sql.spill_bytes")?,
+            sql_timeout: Duration::from_secs(read.positive("sql.timeout_seconds")?),
             sandbox_memory_bytes: read.size("sandbox.memory_bytes")?,
             sandbox_wall: Duration::from_secs(read.positive("sandbox.wall_seconds")?),
             sandbox_cpu: Duration::from_secs(read.positive("sandbox.cpu_seconds")?),
@@ -115,6 +160,20 @@ impl Reader<'_> {
         match self.values.get(key).map(|given| &given.value) {
             Some(Value::Text(text)) => text.clone(),
             _ => String::new(),
+        }
+    }
+
+    /// `None` where nothing is set.
+    fn optional(&self, key: &str) -> Option<String> {
+        Some(self.text(key)).filter(|text| !text.is_empty())
+    }
+
+    fn sealing_key(&self, key: &str) -> Result<Option<SealingKey>, ConfigError> {
+        let Some(text) = self.optional(key) else { return Ok(None) };
+        let mut bytes = [0; 32];
+        match hex::decode_to_slice(&text, &mut bytes) {
+            Ok(()) => Ok(Some(SealingKey(bytes))),
+            Err(_) => Err(self.wrong(key, "(secret)", "64 hexadecimal digits, as `openssl rand -hex 32` prints them")),
         }
     }
 
@@ -158,6 +217,19 @@ impl Reader<'_> {
     fn addresses(&self, key: &str) -> Result<Vec<AllowedAddress>, ConfigError> {
         let must = "an address, a block like 10.0.0.0/8 or a host name, each with an optional :port";
         self.list(key).iter().map(|entry| entry.parse().map_err(|_| self.wrong(key, entry, must))).collect()
+    }
+
+    fn trust(&self) -> Result<Trust, ConfigError> {
+        let (digests, keys) = ("plugins.allowed_digests", "plugins.signing_keys");
+        let must = "a list of values of 64 hexadecimal digits";
+        let is_digest = |text: &String| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+        if let Some(bad) = self.list(digests).iter().find(|digest| !is_digest(digest)) {
+            return Err(self.wrong(digests, bad, must));
+        }
+        let parsed =
+            self.list(keys).into_iter().map(|key| key.parse::<PublicKey>().map_err(|_| self.wrong(keys, &key, must)));
+        let digests = self.list(digests).iter().map(|digest| digest.to_ascii_lowercase()).collect();
+        Ok(Trust { digests, keys: parsed.collect::<Result<_, _>>()? })
     }
 
     fn wrong(&self, key: &str, value: &str, must: &str) -> ConfigError {

@@ -54,6 +54,13 @@ pub const SETTINGS: &[Setting] = &[
          it is full, writes fail with a clear error and nothing is lost.",
     ),
     setting(
+        "data.sealing_key",
+        Kind::Secret,
+        "",
+        "Key that seals the secrets of jobs that wait or run: 64 hexadecimal digits. Not set: the first start makes one in \
+         <data.dir>/sealing-key (mode 0600). Set it where whoever can read the disk must not be able to open them.",
+    ),
+    setting(
         "admin.username",
         Kind::Text,
         "HDB_ADMIN",
@@ -93,13 +100,44 @@ pub const SETTINGS: &[Setting] = &[
         "Jobs that may wait. Past it a request is answered with 429 and Retry-After, and nothing is stored. A waiting job \
          costs some hundred bytes of memory.",
     ),
-    setting("plugins.dir", Kind::Text, "./plugins", "The folder whose .wasm files are the plugins."),
+    setting(
+        "jobs.cancel_grace_seconds",
+        Kind::Number,
+        "10",
+        "Time that a running job has to end by itself when it is cancelled; then it is stopped.",
+    ),
+    setting(
+        "plugins.dir",
+        Kind::Text,
+        "./plugins",
+        "The folder whose .wasm files are the plugins. It is watched: a file that is added, replaced or removed takes \
+         effect within a second or two.",
+    ),
+    setting(
+        "plugins.allowed_digests",
+        Kind::List,
+        "",
+        "sha256 digests of the components that may be loaded, in hexadecimal. Empty: any.",
+    ),
+    setting(
+        "plugins.signing_keys",
+        Kind::List,
+        "",
+        "ed25519 public keys, 64 hexadecimal digits each. If there is one, a component needs a signature by one of them: \
+         64 bytes in a file beside it, named like it with .sig appended. Empty: no signature is needed.",
+    ),
     setting(
         "files.directories",
         Kind::List,
         "",
         "Directories whose files csv_file_load may read. Empty: none, because every user who may load a table could \
          otherwise read every file that the host can.",
+    ),
+    setting(
+        "files.export_directories",
+        Kind::List,
+        "",
+        "Directories that export_local may write to. Empty: none, because an export replaces a file of the same name.",
     ),
     setting(
         "urls.allow",
@@ -120,6 +158,56 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number,
         "5",
         "Redirects that are followed; each hop is checked as the first one is.",
+    ),
+    setting(
+        "s3.endpoint",
+        Kind::Text,
+        "",
+        "URL of the S3 server for requests that name none. Empty: AWS. Jobs may connect to it whatever its address is.",
+    ),
+    setting(
+        "s3.allow",
+        Kind::List,
+        "",
+        "S3 servers that requests may name although their address is private, loopback or link-local; the same forms as \
+         urls.allow.",
+    ),
+    setting(
+        "s3.credentials_file",
+        Kind::Text,
+        "",
+        "File with profiles of keys in AWS's form ([name], aws_access_key_id, aws_secret_access_key, …). A super_user's \
+         request may then say \"profile\" instead of sending keys. Empty: no profiles.",
+    ),
+    setting(
+        "s3.max_bytes",
+        Kind::Number,
+        "107374182400",
+        "Largest object that is read, after decompression: 100 GiB. It is streamed and never stored.",
+    ),
+    setting(
+        "s3.timeout_seconds",
+        Kind::Number,
+        "300",
+        "How long one request to an S3 server is tried again before the job fails: 5 minutes.",
+    ),
+    setting(
+        "sql.memory_bytes",
+        Kind::Number,
+        "33554432",
+        "Memory that one SQL query may use for sorting and grouping: 32 MiB. What is more goes to a temporary file.",
+    ),
+    setting(
+        "sql.spill_bytes",
+        Kind::Number,
+        "10737418240",
+        "How large the temporary files of one SQL query may become: 10 GiB.",
+    ),
+    setting(
+        "sql.timeout_seconds",
+        Kind::Number,
+        "3600",
+        "Time for one SQL query: 1 hour. One that never ends is stopped here.",
     ),
     setting(
         "sandbox.memory_bytes",

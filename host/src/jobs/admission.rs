@@ -7,15 +7,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::checks::Checks;
 use super::payload::{Inline, Payload};
 use super::{Jobs, QueuedJob, lifecycle, secrets};
 use crate::access::{Denial, User};
-use crate::capabilities::plan::{MAX_SOURCES, MAX_TABLES};
-use crate::capabilities::{Plan, Source, UrlSource};
-use crate::objects::download::headers_from;
-use crate::objects::{ObjectError, ObjectErrorKind};
+use crate::capabilities::Plan;
 use crate::plugins::PluginOperation;
-use crate::records::{Action, StoreError, TableName};
+use crate::records::StoreError;
 use crate::sandbox::OperationAccess;
 
 /// A request for the guest, without its inline source.
@@ -80,8 +78,9 @@ impl Jobs {
             )));
         }
         let plan = self.plan(&found, operation, &text).await?;
-        self.check_tables(user, &plan)?;
-        self.check_sources(&plan, &request, &secrets, inline.is_some()).await?;
+        Checks { parts: &self.parts, user, request: &request, secrets: &secrets, has_inline: inline.is_some() }
+            .check(&plan)
+            .await?;
 
         let sealed = match secrets.is_empty() {
             true => None,
@@ -100,6 +99,8 @@ impl Jobs {
             return Err(error);
         }
         info!(job = %id, operation, user = %user.username, plugin = %found.plugin.label(), "job queued");
+        self.parts.metrics.job_accepted(&found.operation.name);
+        self.parts.metrics.queued(1);
         place.send(QueuedJob { id, operation: Some(found) });
         Ok(id)
     }
@@ -108,6 +109,7 @@ impl Jobs {
     fn place(&self) -> Result<OwnedPermit<QueuedJob>, SubmitError> {
         self.queue.clone().try_reserve_owned().map_err(|error| match error {
             TrySendError::Full(_) => {
+                self.parts.metrics.queue_full();
                 SubmitError::QueueFull { max_queued: self.max_queued, retry_after_seconds: RETRY_AFTER_SECONDS }
             }
             TrySendError::Closed(_) => SubmitError::Unavailable("The host is stopping.".to_owned()),
@@ -125,63 +127,13 @@ impl Jobs {
             ))
         })?;
         let plan = planned.map_err(SubmitError::Refused)?;
-        if plan.tables.len() > MAX_TABLES || plan.sources.len() > MAX_SOURCES {
+        if let Some((list, length, bound)) = plan.excess() {
             return Err(SubmitError::Unavailable(format!(
-                "The plugin {} planned {} tables and {} sources; the limits are {MAX_TABLES} and {MAX_SOURCES}",
-                found.plugin.label(),
-                plan.tables.len(),
-                plan.sources.len()
+                "The plugin {} planned {length} {list}; the limit is {bound}",
+                found.plugin.label()
             )));
         }
         Ok(plan)
-    }
-
-    fn check_tables(&self, user: &User, plan: &Plan) -> Result<(), SubmitError> {
-        let catalogue = self.parts.store.catalogue();
-        let wanted: Vec<(TableName, Vec<Action>)> =
-            plan.tables.iter().map(|used| (used.table.clone(), used.actions.clone())).collect();
-        user.role.check_tables(&catalogue, &wanted).map_err(SubmitError::Denied)?;
-        for (table, _) in &wanted {
-            if !catalogue.has_database(&table.database) {
-                return Err(SubmitError::NotFound(format!("database '{}' does not exist", table.database)));
-            }
-            if catalogue.table(table).is_none() {
-                return Err(SubmitError::NotFound(format!("Table '{table}' does not exist")));
-            }
-        }
-        Ok(())
-    }
-
-    async fn check_sources(
-        &self,
-        plan: &Plan,
-        request: &Value,
-        secrets: &secrets::Secrets,
-        has_inline: bool,
-    ) -> Result<(), SubmitError> {
-        for source in &plan.sources {
-            match source {
-                Source::RequestField if has_inline => {}
-                Source::RequestField => {
-                    let message = "The plan names the inline source, but the request has none";
-                    return Err(SubmitError::Refused(message.to_owned()));
-                }
-                Source::File(path) => {
-                    let (directories, path) = (self.parts.directories.clone(), path.clone());
-                    let opened = tokio::task::spawn_blocking(move || directories.open_file(&path).map(drop)).await;
-                    opened.map_err(|error| SubmitError::Unavailable(error.to_string()))?.map_err(source_refused)?;
-                }
-                Source::Url(UrlSource { url, headers, .. }) => {
-                    self.parts.downloader.check_url(url).map_err(source_refused)?;
-                    if let Some(pointer) = headers
-                        && let Some(object) = secrets::revealed(request, secrets, pointer)
-                    {
-                        headers_from(&object).map_err(source_refused)?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a different part of the one thing that is stored")]
@@ -226,15 +178,5 @@ fn take_inline(request: &mut Value, pointer: &str) -> Option<String> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn source_refused(error: ObjectError) -> SubmitError {
-    match error.kind {
-        ObjectErrorKind::Denied => SubmitError::NotGranted(error.message),
-        ObjectErrorKind::Unavailable => SubmitError::Unavailable(error.message),
-        ObjectErrorKind::NotFound | ObjectErrorKind::Invalid | ObjectErrorKind::Limit => {
-            SubmitError::Refused(error.message)
-        }
     }
 }

@@ -4,25 +4,22 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
+use super::JobParts;
+use super::cancel::RunningEntry;
 use super::lifecycle::Ending;
-use super::payload::{Inline, Payload};
+use super::payload::Payload;
 use super::spool::Spool;
-use super::{JobParts, secrets};
+use super::staging::{stage, sweep};
 use crate::access::Denial;
 use crate::capabilities::rejects::MAX_KEPT;
-use crate::capabilities::{Capabilities, JobLog, Objects, Progress, Records, Rejects, Source};
-use crate::objects::download::headers_from;
-use crate::objects::staged::Origin;
-use crate::objects::{Download, ObjectError, StagedSource};
+use crate::capabilities::{Capabilities, JobLog, Objects, Progress, Queries, Records, Rejects, UsageMeter};
 use crate::plugins::PluginOperation;
 use crate::records::StoreError;
 use crate::records::jobs::{JobRow, Lease, Usage};
-use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd, RunRequest, RunUsage};
+use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd, RunRequest};
 
 /// How often a running job's progress is stored.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -41,7 +38,9 @@ pub async fn run_attempt(
     spool: &Spool,
     row: JobRow,
     operation: Option<Arc<PluginOperation>>,
+    running: &RunningEntry,
     stop: &CancellationToken,
+    cancel_grace: Duration,
 ) -> Result<AttemptEnd, StoreError> {
     let mut row = row;
     let Some(operation) = operation else {
@@ -65,10 +64,13 @@ pub async fn run_attempt(
     row.plugin_digest = operation.plugin.digest.clone();
 
     let lease = Lease { job: row.id, attempt: row.attempt };
-    let sources = match stage(parts, spool, &row, &payload).await {
-        Ok(sources) => sources,
+    let staged = match stage(parts, spool, row.id, &user.role, &payload).await {
+        Ok(staged) => staged,
         Err(error) => return Ok(failed(row, error.message, "source")),
     };
+    // What an attempt that was killed has left of its sinks.
+    sweep(&staged.targets).await;
+    let usage = Arc::<UsageMeter>::default();
     let records = Records::new(
         Arc::clone(&parts.store),
         lease,
@@ -76,15 +78,24 @@ pub async fn run_attempt(
         Arc::clone(&user.role),
         parts.batch_limits,
         row.tally,
+        Arc::clone(&usage.checking),
     );
     let denial = records.denial();
-    let (progress, rejects, log) = (Arc::<Progress>::default(), Arc::<Rejects>::default(), Arc::<JobLog>::default());
+    let (progress, rejects) = (Arc::<Progress>::default(), Arc::<Rejects>::default());
+    let log = Arc::clone(&running.log);
     let capabilities = Capabilities {
         records,
-        objects: Objects::new(sources),
+        queries: Queries::new(
+            Arc::clone(&parts.store),
+            Arc::clone(&user.role),
+            staged.searches,
+            parts.search_limits.clone(),
+        ),
+        objects: Objects::new(staged.sources, staged.targets.clone()),
         progress: Arc::clone(&progress),
         rejects: Arc::clone(&rejects),
         log: Arc::clone(&log),
+        usage: Arc::clone(&usage),
     };
     let request =
         RunRequest { operation: row.operation.clone(), request: payload.request, resume: checkpoint, capabilities };
@@ -92,19 +103,16 @@ pub async fn run_attempt(
     // A run that goes on from a checkpoint does not look again at what earlier attempts have read.
     let earlier = if request.resume.is_some() { (row.rejected, row.rejects.clone()) } else { (0, Vec::new()) };
     let run = operation.plugin.component.run(request);
-    tokio::pin!(run);
+    let mut run = Box::pin(run);
     let mut store_progress =
         tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
     store_progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (end, usage) = loop {
+    let cut = loop {
         tokio::select! {
             biased;
-            () = stop.cancelled() => {
-                progress.cancel();
-                add_rejects(&mut row, &earlier, &rejects);
-                return Ok(AttemptEnd::Interrupted(Box::new(row)));
-            }
-            finished = &mut run => break finished,
+            () = stop.cancelled() => break Cut::Stop,
+            () = running.cancel.cancelled() => break Cut::Cancel,
+            finished = &mut run => break Cut::Not(finished),
             _ = store_progress.tick() => {
                 let latest = progress.latest();
                 if latest != row.progress {
@@ -115,12 +123,44 @@ pub async fn run_attempt(
             }
         }
     };
-    row.progress = progress.latest();
-    row.usage = added(row.usage, usage);
+    let (finished, cancelled) = match cut {
+        Cut::Not(finished) => (Some(finished), false),
+        Cut::Stop => {
+            progress.cancel();
+            (None, false)
+        }
+        Cut::Cancel => {
+            progress.cancel();
+            // A guest that looks returns by itself and leaves things tidy; one that does not is dropped.
+            (tokio::time::timeout(cancel_grace, &mut run).await.ok(), true)
+        }
+    };
+    drop(run);
+    // A sink that was finished has nothing to sweep; any other must not outlive the attempt.
+    sweep(&staged.targets).await;
     add_rejects(&mut row, &earlier, &rejects);
+    row.progress = progress.latest();
+    row.usage = added(row.usage, &usage);
+    let Some(end) = finished else {
+        return Ok(match cancelled {
+            true => AttemptEnd::Ended(Box::new(row), Ending::Cancelled),
+            false => AttemptEnd::Interrupted(Box::new(row)),
+        });
+    };
     let denial = denial.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let ending = ending(end, denial, &log);
+    let ending = match ending(end, denial, &log) {
+        // The work may have been done before the guest looked: then that is what the row says.
+        Ending::Failed { .. } if cancelled => Ending::Cancelled,
+        ending => ending,
+    };
     Ok(AttemptEnd::Ended(Box::new(row), ending))
+}
+
+/// How the wait for a guest ended.
+enum Cut {
+    Not(RunEnd),
+    Stop,
+    Cancel,
 }
 
 /// The rejects of earlier attempts and of this one.
@@ -130,12 +170,15 @@ fn add_rejects(row: &mut JobRow, earlier: &(u64, Vec<Value>), rejects: &Rejects)
     row.rejects = earlier.1.iter().cloned().chain(kept).take(MAX_KEPT).collect();
 }
 
-fn added(so_far: Usage, run: RunUsage) -> Usage {
+fn added(so_far: Usage, run: &UsageMeter) -> Usage {
     let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     Usage {
-        cpu_microseconds: so_far.cpu_microseconds.saturating_add(microseconds(run.cpu)),
-        checking_microseconds: so_far.checking_microseconds.saturating_add(microseconds(run.checking)),
-        memory_peak_bytes: so_far.memory_peak_bytes.max(run.memory_peak as u64),
+        cpu_microseconds: so_far.cpu_microseconds.saturating_add(microseconds(run.cpu.used())),
+        checking_microseconds: so_far.checking_microseconds.saturating_add(microseconds(run.checking.used())),
+        memory_peak_bytes: so_far.memory_peak_bytes.max(run.memory_peak()),
+        bytes_in: so_far.bytes_in.saturating_add(run.bytes_in()),
+        bytes_out: so_far.bytes_out.saturating_add(run.bytes_out()),
+        host_calls: so_far.host_calls.saturating_add(run.host_calls()),
     }
 }
 
@@ -187,59 +230,6 @@ fn completed(outcome: Outcome) -> Ending {
 
 fn failed(row: JobRow, message: String, kind: &str) -> AttemptEnd {
     AttemptEnd::Ended(Box::new(row), Ending::Failed { message: Value::String(message), error: json!({"kind": kind}) })
-}
-
-/// The sources of the plan, ready to be opened.
-async fn stage(
-    parts: &JobParts,
-    spool: &Spool,
-    row: &JobRow,
-    payload: &Payload,
-) -> Result<Vec<Arc<StagedSource>>, ObjectError> {
-    let mut sources = Vec::new();
-    for (index, source) in payload.plan.sources.iter().enumerate() {
-        let origin = match source {
-            Source::RequestField => match &payload.inline {
-                Some(Inline::Text(text)) => Origin::Memory(Bytes::from(text.clone().into_bytes())),
-                Some(Inline::Spooled) | None => Origin::Spooled(spool.inline_path(row.id)),
-            },
-            Source::File(path) => Origin::File { directories: parts.directories.clone(), path: path.clone() },
-            Source::Url(source) => {
-                let download = Download {
-                    url: parts.downloader.check_url(&source.url)?,
-                    headers: headers(parts, payload, source.headers.as_deref())?,
-                    media_types: source.media_types.clone(),
-                };
-                let (maker, id) = (spool.clone(), row.id);
-                let made = tokio::task::spawn_blocking(move || maker.make_directory(id)).await;
-                let spool = made.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
-                    warn!(job = %row.id, %error, "the job's spool directory could not be made");
-                    let kind = crate::objects::ObjectErrorKind::Unavailable;
-                    ObjectError::caused_by(kind, format!("the spool directory cannot be made: {error}"), error)
-                })?;
-                Origin::Url { downloader: parts.downloader.clone(), download: Box::new(download), spool, index }
-            }
-        };
-        sources.push(Arc::new(StagedSource::new(origin)));
-    }
-    Ok(sources)
-}
-
-fn headers(parts: &JobParts, payload: &Payload, pointer: Option<&str>) -> Result<http::HeaderMap, ObjectError> {
-    let Some(pointer) = pointer else {
-        return Ok(http::HeaderMap::new());
-    };
-    let invalid = |message: String| ObjectError::new(crate::objects::ObjectErrorKind::Invalid, message);
-    let request: Value = serde_json::from_str(&payload.request)
-        .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;
-    let opened = match &payload.sealed {
-        Some(sealed) => parts.sealer.open_sealed(sealed).map_err(|error| invalid(error.to_string()))?,
-        None => secrets::Secrets::new(),
-    };
-    match secrets::revealed(&request, &opened, pointer) {
-        Some(object) => headers_from(&object),
-        None => Ok(http::HeaderMap::new()),
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The states of a job and the changes between them, as pure functions: row in, row out.
 //!
 //! ```text
-//! CREATED (queued) --begin--> IN_PROGRESS --finish--> COMPLETE | ERROR
-//!    ^                            |
-//!    +---------- requeue ---------+
+//! CREATED (queued) --begin--> IN_PROGRESS --finish--> COMPLETE | ERROR | CANCELLED
+//!    ^  |                         |  ^                                    ^
+//!    |  +-------- cancel ---------|--|------------------------------------+
+//!    +---------- requeue ---------+  cancel: the request is noted, the attempt ends the job
 //! ```
 //! A row in a final state has no further change.
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::records::Timestamp;
-use crate::records::jobs::{JobRow, JobStatus, Tally, Usage};
+use crate::records::jobs::{CancelRequest, JobRow, JobStatus, Tally, Usage};
 
 /// Attempts after which a job that keeps being cut short is given up, so that one that brings the host down cannot do so
 /// for ever.
@@ -28,8 +29,16 @@ pub struct UnlawfulChange {
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
-    Complete { message: Option<String>, result: Option<Value> },
-    Failed { message: Value, error: Value },
+    Complete {
+        message: Option<String>,
+        result: Option<Value>,
+    },
+    Failed {
+        message: Value,
+        error: Value,
+    },
+    /// Somebody asked for it. What the job has stored stays, and the row says so.
+    Cancelled,
 }
 
 /// A new job, queued.
@@ -54,6 +63,7 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
         plugin,
         plugin_digest,
         usage: Usage::default(),
+        cancel: None,
     }
 }
 
@@ -94,8 +104,39 @@ pub fn finish(mut row: JobRow, ending: Ending, now: Timestamp) -> Result<JobRow,
             row.message = Some(message);
             row.error = Some(error);
         }
+        Ending::Cancelled => {
+            row.status = JobStatus::Cancelled;
+            row.message = Some(Value::String(cancelled_sentence(&row)));
+        }
     }
     Ok(row)
+}
+
+/// Notes that somebody wants the job to end. One that waits has ended with it; one that runs has not yet.
+pub fn cancel(mut row: JobRow, by: &str, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
+    if row.status.is_final() {
+        return Err(UnlawfulChange { from: row.status, change: "be cancelled" });
+    }
+    row.cancel.get_or_insert_with(|| CancelRequest { by: by.to_owned(), at: now });
+    match row.status {
+        JobStatus::Created => finish(row, Ending::Cancelled, now),
+        _ => Ok(row),
+    }
+}
+
+fn cancelled_sentence(row: &JobRow) -> String {
+    let by = row.cancel.as_ref().map_or("nobody known", |request| request.by.as_str());
+    let Tally { written, deleted, .. } = row.tally;
+    let left = match (row.attempt, written, deleted) {
+        (0, ..) => "It had not begun.".to_owned(),
+        (_, 0, 0) => "It had changed no records.".to_owned(),
+        (_, written, 0) => format!("{written} records that it had written stay."),
+        (_, 0, deleted) => format!("{deleted} records that it had deleted are gone."),
+        (_, written, deleted) => {
+            format!("{written} records that it had written stay, {deleted} that it had deleted are gone.")
+        }
+    };
+    format!("Job was cancelled by {by}. {left}")
 }
 
 /// What to do with a job that an earlier process left unfinished.
@@ -110,6 +151,9 @@ pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
     let interrupted = |why: String| {
         Recovery::End(Ending::Failed { message: Value::String(why), error: json!({"kind": "interrupted"}) })
     };
+    if row.cancel.is_some() {
+        return Recovery::End(Ending::Cancelled);
+    }
     if row.status == JobStatus::Created && row.attempt == 0 {
         return Recovery::Queue;
     }
@@ -152,6 +196,23 @@ mod tests {
         assert!(begin(row.clone(), Timestamp(3)).is_err());
         assert!(requeue(row.clone()).is_err());
         assert!(finish(row, done(), Timestamp(3)).is_err());
+    }
+
+    #[test]
+    fn a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_attempt() {
+        let waiting = cancel(row(), "alice", Timestamp(3)).unwrap();
+        assert_eq!(waiting.status, JobStatus::Cancelled);
+        assert_eq!(waiting.message, Some(json!("Job was cancelled by alice. It had not begun.")));
+        let mut running = cancel(begin(row(), Timestamp(1)).unwrap(), "alice", Timestamp(3)).unwrap();
+        assert_eq!(running.status, JobStatus::InProgress);
+        let again = cancel(running.clone(), "bob", Timestamp(4)).unwrap();
+        assert_eq!(again.cancel, running.cancel, "the first request stands");
+        assert_eq!(recover(&running, true), Recovery::End(Ending::Cancelled));
+        running.tally.written = 7;
+        let ended = finish(running, Ending::Cancelled, Timestamp(5)).unwrap();
+        assert_eq!(ended.status, JobStatus::Cancelled);
+        assert_eq!(ended.message, Some(json!("Job was cancelled by alice. 7 records that it had written stay.")));
+        assert!(cancel(ended, "alice", Timestamp(6)).is_err());
     }
 
     #[test]

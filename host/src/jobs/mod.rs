@@ -3,15 +3,21 @@
 
 mod admission;
 mod attempt;
+mod cancel;
+mod checks;
+mod credentials;
 pub mod lifecycle;
+mod log;
 mod payload;
 mod recovery;
 pub mod secrets;
 mod spool;
+mod staging;
 mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -19,13 +25,17 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use admission::SubmitError;
+pub use cancel::CancelOutcome;
 pub use secrets::{Sealer, SealerError};
 
 use crate::access::Access;
-use crate::objects::{Directories, Downloader};
+use crate::metrics::Metrics;
+use crate::objects::{Directories, Downloader, ExportDirectories, S3};
 use crate::plugins::{Catalogue, PluginOperation};
 use crate::records::jobs::{JobRow, StartRange};
 use crate::records::{BatchLimits, Clock, Store, StoreError};
+use crate::searches::SearchLimits;
+use cancel::Running;
 use spool::Spool;
 use worker::Worker;
 
@@ -39,7 +49,11 @@ pub struct JobParts {
     pub access: Arc<Access>,
     pub plugins: Arc<Catalogue>,
     pub directories: Directories,
+    pub exports: ExportDirectories,
     pub downloader: Downloader,
+    pub s3: S3,
+    pub search_limits: SearchLimits,
+    pub metrics: Arc<Metrics>,
     pub sealer: Sealer,
     pub clock: Arc<dyn Clock>,
     /// Where payloads and downloads lie until their job ends.
@@ -53,6 +67,8 @@ pub struct JobLimits {
     pub workers: usize,
     /// Jobs that wait: `jobs.max_queued`.
     pub max_queued: usize,
+    /// How long a job that is cancelled may go on: `jobs.cancel_grace_seconds`.
+    pub cancel_grace: Duration,
 }
 
 /// A job that waits for a worker.
@@ -71,6 +87,7 @@ pub struct Jobs {
     plans: Semaphore,
     stop: CancellationToken,
     workers: TaskTracker,
+    running: Running,
 }
 
 impl Jobs {
@@ -82,18 +99,26 @@ impl Jobs {
     ) -> Result<Arc<Self>, StoreError> {
         let spool = Spool::open(parts.spool_dir.clone())?;
         let recovered = recovery::recover(&parts, &spool).await?;
+        parts.metrics.queued(recovered.len());
         let (queue, waiting) = mpsc::channel(limits.max_queued.max(1));
         let stop = CancellationToken::new();
         let workers = TaskTracker::new();
         let shared = worker::shared_queue(recovered, waiting);
+        let running = Running::default();
         for _ in 0..limits.workers.max(1) {
-            let worker =
-                Worker { parts: parts.clone(), spool: spool.clone(), queue: Arc::clone(&shared), stop: stop.clone() };
+            let worker = Worker {
+                parts: parts.clone(),
+                spool: spool.clone(),
+                queue: Arc::clone(&shared),
+                stop: stop.clone(),
+                running: running.clone(),
+                cancel_grace: limits.cancel_grace,
+            };
             workers.spawn_on(worker.work(), runtime);
         }
         workers.close();
         let plans = Semaphore::new(CONCURRENT_PLANS);
-        Ok(Arc::new(Jobs { parts, spool, queue, max_queued: limits.max_queued, plans, stop, workers }))
+        Ok(Arc::new(Jobs { parts, spool, queue, max_queued: limits.max_queued, plans, stop, workers, running }))
     }
 
     pub fn has_operation(&self, name: &str) -> bool {
@@ -107,6 +132,15 @@ impl Jobs {
     /// At most `limit` rows, in order of start time.
     pub async fn started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError> {
         self.parts.store.jobs_started_between(range, limit).await
+    }
+
+    /// Removes what a job that has ended has in the spool.
+    async fn forget_spool(&self, id: Uuid) {
+        let spool = self.spool.clone();
+        let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;
+        if !matches!(removed, Ok(Ok(()))) {
+            tracing::warn!(job = %id, "the job's spool could not be removed");
+        }
     }
 
     /// Stops the workers. Attempts that run are put back into the queue, to be resumed by the next process.

@@ -5,6 +5,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::spool::Spool;
+use super::staging::sweep_job;
 use super::{JobParts, lifecycle};
 use crate::records::jobs::JobStatus;
 use crate::records::{StoreError, StoreErrorKind};
@@ -30,6 +31,9 @@ pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, Store
         };
         let Ok(changed) = changed else { continue };
         let ended = changed.status.is_final();
+        if ended && let Err(error) = sweep_job(parts, spool, id, &changed.user).await {
+            warn!(job = %id, %error, "the job's payload could not be read");
+        }
         // A job that never began is as it should be: tens of thousands may wait, and a start should not write each anew.
         if ended || !waiting {
             parts.store.update_job(changed, attempt).await?;

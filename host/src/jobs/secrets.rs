@@ -31,6 +31,10 @@ pub fn extract(request: &mut Value, pointers: &[String]) -> Secrets {
 
 fn take(value: &mut Value, tokens: &[String], path: String, secrets: &mut Secrets) {
     let Some((token, rest)) = tokens.split_first() else {
+        // Nothing is no secret, and the plugin has to see that it is missing.
+        if value.is_null() || value.as_str() == Some("") {
+            return;
+        }
         let handle = json!({ "$secret": path });
         secrets.insert(path, std::mem::replace(value, handle));
         return;
@@ -93,9 +97,14 @@ impl Sealer {
             }
             Err(error) => return Err(failed(error)),
         };
-        let cipher = XChaCha20Poly1305::new_from_slice(&key)
-            .map_err(|_| SealerError::KeyLength { path: path.display().to_string(), found: key.len() })?;
-        Ok(Sealer { cipher: Arc::new(cipher) })
+        let found = key.len();
+        let key = key.try_into().map_err(|_| SealerError::KeyLength { path: path.display().to_string(), found })?;
+        Ok(Sealer::with_key(&key))
+    }
+
+    /// Uses a key that the operator keeps elsewhere.
+    pub fn with_key(key: &[u8; KEY_BYTES]) -> Self {
+        Sealer { cipher: Arc::new(XChaCha20Poly1305::new(&(*key).into())) }
     }
 
     pub fn seal(&self, secrets: &Secrets) -> Result<String, SealerError> {
@@ -134,6 +143,14 @@ mod tests {
     fn a_field_that_is_absent_is_no_secret() {
         let mut request = json!({"passthrough_headers": "text"});
         assert!(extract(&mut request, &["/passthrough_headers/*".to_owned(), "/x".to_owned()]).is_empty());
+    }
+
+    #[test]
+    fn what_is_empty_stays_for_the_plugin_to_refuse() {
+        let mut request = json!({"s3": {"aws_secret_access_key": "", "session_token": null}});
+        let pointers = ["/s3/aws_secret_access_key".to_owned(), "/s3/session_token".to_owned()];
+        assert!(extract(&mut request, &pointers).is_empty());
+        assert_eq!(request["s3"]["aws_secret_access_key"], "");
     }
 
     #[test]

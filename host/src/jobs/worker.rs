@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::sync::{Mutex, mpsc};
@@ -10,9 +11,10 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::attempt::{AttemptEnd, run_attempt};
+use super::cancel::Running;
 use super::lifecycle::{self, Ending};
 use super::spool::Spool;
-use super::{JobParts, QueuedJob};
+use super::{JobParts, QueuedJob, log};
 use crate::records::jobs::JobRow;
 use crate::records::{StoreError, StoreErrorKind};
 
@@ -31,6 +33,8 @@ pub struct Worker {
     pub spool: Spool,
     pub queue: Arc<Mutex<SharedQueue>>,
     pub stop: CancellationToken,
+    pub running: Running,
+    pub cancel_grace: Duration,
 }
 
 impl Worker {
@@ -44,6 +48,7 @@ impl Worker {
             };
             let Some(job) = next else { return };
             let id = job.id;
+            worker.parts.metrics.taken();
             // A task of its own, so that a mistake of the host in one job is that job's error and not the end of the worker.
             let carried = tokio::spawn({
                 let worker = Arc::clone(&worker);
@@ -80,10 +85,29 @@ impl Worker {
         let Ok(row) = lifecycle::begin(row, self.parts.clock.now()) else {
             return Ok(());
         };
+        // Known as running before it is stored as running, so that whoever sees the latter can tell it to end.
+        let entry = self.running.enter(row.id);
         let row = self.parts.store.update_job(row, before).await?;
+        if row.cancel.is_some() {
+            entry.cancel.cancel();
+        }
         info!(job = %row.id, operation = %row.operation, attempt = row.attempt, "attempt begins");
-        match run_attempt(&self.parts, &self.spool, row, operation, &self.stop).await? {
-            AttemptEnd::Ended(row, ending) => self.end(*row, ending).await,
+        let (begun, operation_name) = (Instant::now(), row.operation.clone());
+        let before = row.usage.cpu_microseconds;
+        self.parts.metrics.attempt_begins();
+        let attempt = run_attempt(&self.parts, &self.spool, row, operation, &entry, &self.stop, self.cancel_grace);
+        let ended = attempt.await;
+        let cpu = match &ended {
+            Ok(AttemptEnd::Ended(row, _) | AttemptEnd::Interrupted(row)) => row.usage.cpu_microseconds,
+            Err(_) => before,
+        };
+        let cpu = Duration::from_micros(cpu.saturating_sub(before));
+        self.parts.metrics.attempt_ends(&operation_name, begun.elapsed(), cpu);
+        match ended? {
+            AttemptEnd::Ended(row, ending) => {
+                log::keep(self.parts.store.as_ref(), row.id, &entry.log).await;
+                self.end(*row, ending).await
+            }
             AttemptEnd::Interrupted(row) => {
                 let (id, attempt) = (row.id, row.attempt);
                 if let Ok(row) = lifecycle::requeue(*row) {
@@ -101,6 +125,10 @@ impl Worker {
             return Ok(());
         };
         let row = self.parts.store.update_job(row, attempt).await?;
+        self.parts.metrics.job_ended(&row.operation, row.status.word());
+        if let Some(limit) = row.error.as_ref().and_then(|error| error.get("kind")?.as_str()?.strip_suffix("_limit")) {
+            self.parts.metrics.limit_hit(limit);
+        }
         info!(job = %row.id, operation = %row.operation, status = ?row.status, attempt, "job ended");
         let (spool, id) = (self.spool.clone(), row.id);
         let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;

@@ -83,6 +83,13 @@ impl AddressGuard {
         AddressGuard { allowed: Arc::new(allowed) }
     }
 
+    /// This guard with one more exception.
+    pub fn allowing(&self, entry: AllowedAddress) -> Self {
+        let mut allowed = self.allowed.as_ref().clone();
+        allowed.push(entry);
+        AddressGuard::new(allowed)
+    }
+
     /// Whether a connection to this address may be made for a URL with this host and port.
     pub fn permits(&self, host: &str, address: IpAddr, port: u16) -> bool {
         let address = canonical(address);

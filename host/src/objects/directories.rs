@@ -23,8 +23,9 @@ pub struct Directories {
 
 /// A configured directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("files.directories names {path}, which cannot be opened: {source}; create it or remove it from the list")]
+#[error("{setting} names {path}, which cannot be opened: {source}; create it or remove it from the list")]
 pub struct DirectoryError {
+    pub setting: &'static str,
     pub path: String,
     pub source: io::Error,
 }
@@ -33,7 +34,8 @@ impl Directories {
     pub fn open(paths: &[PathBuf]) -> Result<Self, DirectoryError> {
         let mut allowed = Vec::new();
         for path in paths {
-            let failed = |source| DirectoryError { path: path.display().to_string(), source };
+            let failed =
+                |source| DirectoryError { setting: "files.directories", path: path.display().to_string(), source };
             let real = path.canonicalize().map_err(failed)?;
             let dir = Dir::open_ambient_dir(&real, ambient_authority()).map_err(failed)?;
             allowed.push((real, dir));
@@ -50,7 +52,7 @@ impl Directories {
         if path.contains('\0') {
             return Err(ObjectError::new(ObjectErrorKind::Invalid, "file_path contains a NUL character"));
         }
-        let candidates = self.candidates(Path::new(path));
+        let candidates = candidates(&self.allowed, Path::new(path));
         if candidates.is_empty() {
             return Err(self.outside(path));
         }
@@ -68,26 +70,6 @@ impl Directories {
         Err(first_error.map_or_else(|| self.outside(path), |error| refused(path, error)))
     }
 
-    /// Each allowed directory that may hold the path, with the path beneath it.
-    fn candidates(&self, path: &Path) -> Vec<(&Dir, PathBuf)> {
-        let absolute = if path.is_absolute() {
-            path.to_owned()
-        } else {
-            std::env::current_dir().map(|cwd| cwd.join(path)).unwrap_or_else(|_| path.to_owned())
-        };
-        let mut candidates = Vec::new();
-        for (root, dir) in self.allowed.iter() {
-            if let Ok(beneath) = absolute.strip_prefix(root) {
-                let beneath = if beneath.as_os_str().is_empty() { Path::new(".") } else { beneath };
-                candidates.push((dir, beneath.to_owned()));
-            }
-        }
-        if path.is_relative() {
-            candidates.extend(self.allowed.iter().map(|(_, dir)| (dir, path.to_owned())));
-        }
-        candidates
-    }
-
     fn outside(&self, path: &str) -> ObjectError {
         let parent = Path::new(path).parent().unwrap_or(Path::new("/")).display().to_string();
         ObjectError::new(
@@ -98,6 +80,26 @@ impl Directories {
             ),
         )
     }
+}
+
+/// Each allowed directory that may hold the path, with the path beneath it.
+pub(super) fn candidates<'a>(allowed: &'a [(PathBuf, Dir)], path: &Path) -> Vec<(&'a Dir, PathBuf)> {
+    let absolute = if path.is_absolute() {
+        path.to_owned()
+    } else {
+        std::env::current_dir().map(|cwd| cwd.join(path)).unwrap_or_else(|_| path.to_owned())
+    };
+    let mut candidates = Vec::new();
+    for (root, dir) in allowed {
+        if let Ok(beneath) = absolute.strip_prefix(root) {
+            let beneath = if beneath.as_os_str().is_empty() { Path::new(".") } else { beneath };
+            candidates.push((dir, beneath.to_owned()));
+        }
+    }
+    if path.is_relative() {
+        candidates.extend(allowed.iter().map(|(_, dir)| (dir, path.to_owned())));
+    }
+    candidates
 }
 
 fn regular(file: File, path: &str) -> Result<File, ObjectError> {

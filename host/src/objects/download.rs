@@ -192,15 +192,15 @@ impl Downloader {
 
 /// Resolves names to the addresses that the guard permits, so the connection can only go to one of those.
 #[derive(Debug)]
-struct GuardedResolver {
-    guard: AddressGuard,
-    port: u16,
+pub(super) struct GuardedResolver {
+    pub(super) guard: AddressGuard,
+    pub(super) port: u16,
 }
 
 /// The name resolves, but to nothing that jobs may connect to.
 #[derive(Debug, thiserror::Error)]
 #[error("its address is private or reserved")]
-struct Refused;
+pub(super) struct Refused;
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {

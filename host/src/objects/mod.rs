@@ -1,18 +1,47 @@
-//! Byte streams that jobs read: the inline field of a request, a local file, the body of a URL. Whatever it is, it is
-//! staged as something that can be read twice from any offset, so that a job can check all of its input before it
-//! writes. Nothing here knows jobs or plugins.
+//! Byte streams of jobs. What they read: the inline field of a request, a local file, the body of a URL, an object of an
+//! S3 server; whatever it is, it can be read twice from any offset, so that a job can check all of its input before it
+//! writes. What they write: a local file or an S3 object, which appears when it is complete or not at all. Nothing here
+//! knows jobs or plugins.
 
 pub mod address_guard;
+mod decoder;
 pub mod directories;
 pub mod download;
+pub mod export_directories;
 pub mod reader;
+pub mod s3;
+pub mod sinks;
 pub mod staged;
 
 pub use address_guard::{AddressGuard, AllowedAddress};
 pub use directories::Directories;
 pub use download::{Download, DownloadLimits, Downloader};
+pub use export_directories::ExportDirectories;
 pub use reader::{ObjectInfo, ObjectReader};
+pub use s3::{S3, S3Keys, S3Options, S3Profile};
+pub use sinks::{ObjectWriter, Receipt, Target};
 pub use staged::StagedSource;
+
+/// How stored bytes are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+/// Where an object of an S3 server is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct S3Location {
+    pub bucket: String,
+    pub key: String,
+    pub region: String,
+    /// URL of the server; `None` for the one of the configuration.
+    pub endpoint: Option<String>,
+    /// Whether the bucket stands in the path and not in the host name; `None`: it does unless the server is AWS.
+    pub path_style: Option<bool>,
+}
 
 /// What went wrong, for a caller to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +56,7 @@ pub enum ObjectErrorKind {
     Unavailable,
 }
 
-/// A source that cannot be opened or read: kind, one sentence, and the cause.
+/// A source or sink that cannot be opened, read or written: kind, one sentence, and the cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ObjectError {

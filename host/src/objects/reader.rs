@@ -3,14 +3,18 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::{ObjectError, ObjectErrorKind};
+use super::decoder::Decoded;
+use super::s3::{Chunks, RemoteObject};
+use super::{Encoding, ObjectError, ObjectErrorKind};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
-    pub size: u64,
+    /// Bytes that reading from offset 0 gives; `None` where only decoding tells.
+    pub size: Option<u64>,
     /// Changes when the content changes; opaque.
     pub etag: String,
     pub media_type: Option<String>,
@@ -20,49 +24,101 @@ pub struct ObjectInfo {
 pub enum Content {
     Memory(Bytes),
     File(Arc<File>),
+    S3 {
+        object: Arc<RemoteObject>,
+        encoding: Encoding,
+        /// Most bytes that decoding may give.
+        max_bytes: u64,
+    },
 }
 
-/// Reads a source from an offset to the size it had when it was opened.
+/// Reads a source from an offset to its end. Only the version that was there at the first opening is read.
 #[derive(Debug)]
 pub struct ObjectReader {
     info: ObjectInfo,
-    content: Content,
-    offset: u64,
+    stream: Stream,
+    moved: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Memory(Bytes),
+    File { file: Arc<File>, offset: u64 },
+    S3 { chunks: Chunks, current: Bytes },
+    Decoded(Box<Decoded>),
 }
 
 impl ObjectReader {
-    pub fn new(info: ObjectInfo, content: Content, offset: u64) -> Self {
-        ObjectReader { info, content, offset }
+    /// Errors: `Invalid` for an offset past the end; what reading gives where decoding must come to the offset first.
+    pub async fn open(info: ObjectInfo, content: Content, offset: u64) -> Result<Self, ObjectError> {
+        if info.size.is_some_and(|size| offset > size) {
+            return Err(past_the_end(offset, info.size.unwrap_or(0)));
+        }
+        let moved = Arc::new(AtomicU64::new(0));
+        let stream = match content {
+            Content::Memory(mut bytes) => {
+                Stream::Memory(bytes.split_off(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())))
+            }
+            Content::File(file) => Stream::File { file, offset },
+            Content::S3 { object, encoding: Encoding::Identity, .. } => {
+                Stream::S3 { chunks: Chunks::new(object, offset, Arc::clone(&moved)), current: Bytes::new() }
+            }
+            Content::S3 { object, encoding, max_bytes } => {
+                let chunks = Chunks::new(object, 0, Arc::clone(&moved));
+                let mut decoded = Box::new(Decoded::new(chunks, encoding, max_bytes));
+                decoded.skip(offset).await?;
+                Stream::Decoded(decoded)
+            }
+        };
+        Ok(ObjectReader { info, stream, moved })
     }
 
     pub fn info(&self) -> &ObjectInfo {
         &self.info
     }
 
+    /// Stored bytes that came from the other side until now: those of a file or an object, before decoding.
+    pub fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
     /// The next bytes, at most `max` of them; none at the end.
     pub async fn read(&mut self, max: usize) -> Result<Vec<u8>, ObjectError> {
-        let left = self.info.size.saturating_sub(self.offset);
-        let wanted = usize::try_from(left).unwrap_or(max).min(max);
-        if wanted == 0 {
-            return Ok(Vec::new());
-        }
-        let bytes = match &self.content {
-            Content::Memory(bytes) => {
-                let start = usize::try_from(self.offset).unwrap_or(usize::MAX).min(bytes.len());
-                let end = start.saturating_add(wanted).min(bytes.len());
-                bytes.slice(start..end).to_vec()
+        match &mut self.stream {
+            Stream::Memory(bytes) => Ok(bytes.split_to(max.min(bytes.len())).to_vec()),
+            Stream::File { file, offset } => {
+                let size = self.info.size.unwrap_or(u64::MAX);
+                let wanted = usize::try_from(size.saturating_sub(*offset)).unwrap_or(max).min(max);
+                if wanted == 0 {
+                    return Ok(Vec::new());
+                }
+                let bytes = read_at(Arc::clone(file), *offset, wanted).await?;
+                if bytes.is_empty() {
+                    return Err(ObjectError::new(
+                        ObjectErrorKind::Unavailable,
+                        format!("the source became shorter while it was read: {size} bytes were expected"),
+                    ));
+                }
+                *offset += bytes.len() as u64;
+                self.moved.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                Ok(bytes)
             }
-            Content::File(file) => read_at(Arc::clone(file), self.offset, wanted).await?,
-        };
-        if bytes.is_empty() {
-            return Err(ObjectError::new(
-                ObjectErrorKind::Unavailable,
-                format!("the source became shorter while it was read: {} bytes were expected", self.info.size),
-            ));
+            Stream::S3 { chunks, current } => {
+                if current.is_empty() {
+                    *current = chunks.next().await?.unwrap_or_default();
+                }
+                Ok(current.split_to(max.min(current.len())).to_vec())
+            }
+            Stream::Decoded(decoded) => decoded.read(max).await,
         }
-        self.offset += bytes.len() as u64;
-        Ok(bytes)
     }
+}
+
+pub(super) fn past_the_end(offset: u64, size: u64) -> ObjectError {
+    ObjectError::new(
+        ObjectErrorKind::Invalid,
+        format!("offset {offset} is past the end of the source, which has {size} bytes"),
+    )
 }
 
 async fn read_at(file: Arc<File>, offset: u64, wanted: usize) -> Result<Vec<u8>, ObjectError> {

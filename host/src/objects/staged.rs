@@ -1,5 +1,6 @@
 //! A source of a plan, made readable: what is inline or local is used as it is, a URL is fetched to the job's spool
-//! directory at the first opening and kept there, so that a second pass or a second attempt reads the same bytes.
+//! directory at the first opening and kept there, so that a second pass or a second attempt reads the same bytes. An S3
+//! object is not kept: it can be read again, and its entity tag tells whether it is still the same.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +14,8 @@ use tokio::sync::OnceCell;
 use super::directories::Directories;
 use super::download::{Download, Downloader};
 use super::reader::{Content, ObjectInfo, ObjectReader};
-use super::{ObjectError, ObjectErrorKind};
+use super::s3::{RemoteObject, S3, S3Keys};
+use super::{Encoding, ObjectError, ObjectErrorKind, S3Location};
 
 /// How a source is to be had.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub enum Origin {
     File { directories: Directories, path: String },
     /// To be fetched into `spool`, an existing directory.
     Url { downloader: Downloader, download: Box<Download>, spool: PathBuf, index: usize },
+    /// An object of an S3 server, read where it is.
+    S3 { s3: S3, location: S3Location, keys: S3Keys, encoding: Encoding },
 }
 
 #[derive(Debug)]
@@ -47,19 +51,13 @@ impl StagedSource {
 
     pub async fn open(self: Arc<Self>, offset: u64) -> Result<ObjectReader, ObjectError> {
         let (info, content) = self.ready.get_or_try_init(|| self.stage()).await?;
-        if offset > info.size {
-            return Err(ObjectError::new(
-                ObjectErrorKind::Invalid,
-                format!("offset {offset} is past the end of the source, which has {} bytes", info.size),
-            ));
-        }
-        Ok(ObjectReader::new(info.clone(), content.clone(), offset))
+        ObjectReader::open(info.clone(), content.clone(), offset).await
     }
 
     async fn stage(&self) -> Result<(ObjectInfo, Content), ObjectError> {
         match &self.origin {
             Origin::Memory(bytes) => {
-                let info = ObjectInfo { size: bytes.len() as u64, etag: "inline".to_owned(), media_type: None };
+                let info = ObjectInfo { size: Some(bytes.len() as u64), etag: "inline".to_owned(), media_type: None };
                 Ok((info, Content::Memory(bytes.clone())))
             }
             Origin::Spooled(path) => open_spooled(path.clone(), None).await,
@@ -68,8 +66,31 @@ impl StagedSource {
                 blocking(move || described(directories.open_file(&path)?, None)).await
             }
             Origin::Url { downloader, download, spool, index } => fetch(downloader, download, spool, *index).await,
+            Origin::S3 { s3, location, keys, encoding } => look(s3, location, keys, *encoding).await,
         }
     }
+}
+
+async fn look(
+    s3: &S3,
+    location: &S3Location,
+    keys: &S3Keys,
+    encoding: Encoding,
+) -> Result<(ObjectInfo, Content), ObjectError> {
+    let object = RemoteObject::look(s3, location, keys).await?;
+    let (size, max_bytes) = (object.size(), s3.max_bytes());
+    if size > max_bytes {
+        return Err(ObjectError::new(
+            ObjectErrorKind::Limit,
+            format!("the object has {size} bytes, more than {max_bytes} (s3.max_bytes); split it into smaller objects"),
+        ));
+    }
+    let info = ObjectInfo {
+        size: (encoding == Encoding::Identity).then_some(size),
+        etag: object.etag(),
+        media_type: object.media_type().map(str::to_owned),
+    };
+    Ok((info, Content::S3 { object, encoding, max_bytes }))
 }
 
 async fn fetch(
@@ -120,7 +141,7 @@ fn described(file: File, media_type: Option<String>) -> Result<(ObjectInfo, Cont
         ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the file cannot be examined: {error}"), error)
     })?;
     let etag = format!("{:x}-{:x}-{:x}.{:x}", metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
-    Ok((ObjectInfo { size: metadata.len(), etag, media_type }, Content::File(Arc::new(file))))
+    Ok((ObjectInfo { size: Some(metadata.len()), etag, media_type }, Content::File(Arc::new(file))))
 }
 
 async fn blocking<T: Send + 'static>(

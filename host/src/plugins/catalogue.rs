@@ -1,7 +1,7 @@
-//! The plugins in service and the operations they bring. One immutable catalogue is published at a time.
+//! The plugins in service and the operations they bring. One immutable catalogue is published at a time, so that whoever
+//! looks sees all of a change or nothing of it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::sandbox::{Description, GuestComponent, Operation};
@@ -19,6 +19,11 @@ impl Plugin {
     pub fn label(&self) -> String {
         format!("{}@{}", self.description.name, self.description.version)
     }
+
+    /// Its operations' names and aliases.
+    pub fn operation_names(&self) -> impl Iterator<Item = &str> {
+        self.description.operations.iter().flat_map(operation_names)
+    }
 }
 
 /// An operation, and the plugin that brings it.
@@ -28,17 +33,23 @@ pub struct PluginOperation {
     pub operation: Operation,
 }
 
-/// A file in the plugin folder that is not in service, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PluginFailure {
-    pub file: PathBuf,
-    pub reason: String,
+/// A file in the plugin folder.
+#[derive(Clone)]
+pub struct PluginFile {
+    /// The file's name, without its folder.
+    pub file: String,
+    /// sha256 of what was read; `None` where nothing could be read.
+    pub digest: Option<String>,
+    /// The plugin in service from this file: its content, or what it held before it went bad.
+    pub plugin: Option<Arc<Plugin>>,
+    /// Why the file's content is not in service.
+    pub failure: Option<String>,
 }
 
 #[derive(Default)]
 struct Published {
     operations: BTreeMap<String, Arc<PluginOperation>>,
-    failures: Vec<PluginFailure>,
+    files: Vec<PluginFile>,
 }
 
 /// What is in service now.
@@ -53,40 +64,29 @@ impl Catalogue {
         self.now().operations.get(name).cloned()
     }
 
-    pub fn failures(&self) -> Vec<PluginFailure> {
-        self.now().failures.clone()
+    /// All files of the folder, in order of name.
+    pub fn files(&self) -> Vec<PluginFile> {
+        self.now().files.clone()
     }
 
-    /// Puts these plugins in service, all at once. Where two bring the same operation the first one keeps it and the
-    /// other is listed as failed.
-    pub fn publish(&self, plugins: Vec<(PathBuf, Plugin)>, mut failures: Vec<PluginFailure>) {
-        let mut operations: BTreeMap<String, Arc<PluginOperation>> = BTreeMap::new();
-        for (file, plugin) in plugins {
-            let plugin = Arc::new(plugin);
-            let taken = names(&plugin.description).find_map(|name| operations.get_key_value(name));
-            if let Some((name, holder)) = taken {
-                let reason = format!("its operation '{name}' is brought by {} already", holder.plugin.label());
-                failures.push(PluginFailure { file, reason });
-                continue;
-            }
+    /// Replaces everything at once. The operation names of the plugins must not collide.
+    pub(super) fn publish(&self, files: Vec<PluginFile>) {
+        let mut operations = BTreeMap::new();
+        for plugin in files.iter().filter_map(|file| file.plugin.as_ref()) {
             for operation in &plugin.description.operations {
-                let entry = Arc::new(PluginOperation { plugin: Arc::clone(&plugin), operation: operation.clone() });
+                let entry = Arc::new(PluginOperation { plugin: Arc::clone(plugin), operation: operation.clone() });
                 for name in operation_names(operation) {
                     operations.insert(name.to_owned(), Arc::clone(&entry));
                 }
             }
         }
-        let published = Arc::new(Published { operations, failures });
+        let published = Arc::new(Published { operations, files });
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
     }
 
     fn now(&self) -> Arc<Published> {
         Arc::clone(&self.published.read().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn names(description: &Description) -> impl Iterator<Item = &str> {
-    description.operations.iter().flat_map(operation_names)
 }
 
 fn operation_names(operation: &Operation) -> impl Iterator<Item = &str> {

@@ -1,8 +1,17 @@
 //! Plugins: found in a folder, verified, compiled, and published as one catalogue of operations. A plugin that fails to
-//! load is listed with the reason.
+//! load is listed with the reason, and what was in service before stays.
 
 pub mod catalogue;
-pub mod discover;
+pub mod compile_cache;
+pub mod folder;
+pub mod install;
+pub mod load;
+pub mod trust;
 pub mod verify;
 
-pub use catalogue::{Catalogue, Plugin, PluginFailure, PluginOperation};
+pub use catalogue::{Catalogue, Plugin, PluginFile, PluginOperation};
+pub use compile_cache::CompileCache;
+pub use folder::PluginFolder;
+pub use install::InstallError;
+pub use load::{LoadFailure, Loader};
+pub use trust::{PublicKey, Trust};

@@ -14,12 +14,25 @@ pub enum JobStatus {
     InProgress,
     Complete,
     Error,
+    /// Ended because somebody asked for it.
+    Cancelled,
 }
 
 impl JobStatus {
+    /// As clients see it.
+    pub fn word(self) -> &'static str {
+        match self {
+            JobStatus::Created => "CREATED",
+            JobStatus::InProgress => "IN_PROGRESS",
+            JobStatus::Complete => "COMPLETE",
+            JobStatus::Error => "ERROR",
+            JobStatus::Cancelled => "CANCELLED",
+        }
+    }
+
     /// A final row never changes again.
     pub fn is_final(self) -> bool {
-        matches!(self, JobStatus::Complete | JobStatus::Error)
+        matches!(self, JobStatus::Complete | JobStatus::Error | JobStatus::Cancelled)
     }
 }
 
@@ -29,6 +42,8 @@ pub struct Tally {
     pub received: u64,
     pub written: u64,
     pub skipped: u64,
+    #[serde(default)]
+    pub deleted: u64,
 }
 
 /// The row of a job: what clients are told, and what the store needs for its guards and indexes.
@@ -63,6 +78,16 @@ pub struct JobRow {
     /// What the attempts took, summed up.
     #[serde(default)]
     pub usage: Usage,
+    /// Somebody wants the job to end. Once stored it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<CancelRequest>,
+}
+
+/// Who asked for a job to end, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelRequest {
+    pub by: String,
+    pub at: Timestamp,
 }
 
 /// What the attempts of a job took.
@@ -74,6 +99,15 @@ pub struct Usage {
     pub checking_microseconds: u64,
     /// The most memory one guest had.
     pub memory_peak_bytes: u64,
+    /// Bytes that guests were given: of sources and of queries.
+    #[serde(default)]
+    pub bytes_in: u64,
+    /// Bytes that guests handed over: batches and what went to sinks.
+    #[serde(default)]
+    pub bytes_out: u64,
+    /// Calls of capabilities.
+    #[serde(default)]
+    pub host_calls: u64,
 }
 
 /// How far a job is.

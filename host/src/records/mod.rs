@@ -8,14 +8,15 @@ pub mod embedded;
 pub mod jobs;
 pub mod key;
 pub mod query;
+pub mod sql;
 pub mod store;
 pub mod table;
 
 pub use batch::{Batch, BatchError, BatchErrorKind, BatchLimits};
 pub use key::{Key, KeyError};
 pub use store::{
-    Applied, CatalogueChange, RecordCursor, RecordPage, RecordView, ScanOrder, Store, StoreError, StoreErrorKind,
-    TableStatistics, TableWrite, WriteGroup,
+    Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, RecordView, ScanOrder, ScanPosition, Snapshot,
+    Store, StoreError, StoreErrorKind, TableStatistics, TableWrite, WriteGroup,
 };
 pub use table::{Action, Attribute, AttributeType, Catalogue, Table, TableName};
 

@@ -176,6 +176,39 @@ pub trait RecordCursor: Send {
     async fn next(&mut self) -> Result<Option<RecordPage>, StoreError>;
 }
 
+/// How far a scan of a snapshot has come, in order of arrival.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ScanPosition {
+    #[default]
+    Start,
+    /// Behind the record with this number.
+    After(u64),
+}
+
+/// One moment of the whole store, for a thread that may block: any number of scans and look-ups that all see the same
+/// records. It holds space that writers free, so it must not outlive the work.
+pub trait Snapshot: Send {
+    /// The next records in order of arrival, about 256 KiB of text; an empty page is the end. Moves `position` on.
+    fn page(&self, table: &TableName, position: &mut ScanPosition) -> Result<RecordPage, StoreError>;
+
+    /// Records by key, in the order of the keys; absent ones are left out.
+    fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError>;
+}
+
+/// One bounded step of deleting old records.
+#[derive(Debug, Clone)]
+pub struct DeleteBefore {
+    pub table: TableName,
+    /// Records created before this moment are deleted, the oldest first.
+    pub created_before: Timestamp,
+    /// At most this many.
+    pub limit: usize,
+    /// The attempt on whose behalf it is done. With it the job's tally counts what was deleted, in the same transaction.
+    pub lease: Option<Lease>,
+    /// Replaces the job's checkpoint. Needs a lease.
+    pub checkpoint: Option<Vec<u8>>,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TableStatistics {
     pub record_count: u64,
@@ -223,13 +256,21 @@ pub trait Store: Send + Sync + 'static {
 
     async fn scan(&self, table: &TableName, order: ScanOrder) -> Result<Box<dyn RecordCursor>, StoreError>;
 
+    /// Delete the oldest records that were created before a moment. Durable when it returns. `tally.deleted` says how many;
+    /// fewer than the limit means that none is left.
+    async fn delete_created_before(&self, step: DeleteBefore) -> Result<Applied, StoreError>;
+
+    /// The store as of now, for reading with a thread that may block.
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
+
     // --- jobs
 
     /// Store a new job: its row (status Created) and its payload (request, plan, sealed secrets). Durable when it returns.
     async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError>;
 
     /// Replace the row of a job whose stored row is not final and whose stored attempt is `expected_attempt`
-    /// (else `LeaseLost`). The tally of the stored row is kept, whatever `row.tally` says, because only `apply` counts.
+    /// (else `LeaseLost`). The tally of the stored row is kept, whatever `row.tally` says, because only `apply` counts; so
+    /// is a cancel request that is stored.
     /// A final row loses its payload and checkpoint in the same transaction. Durable when it returns.
     /// Gives the row as stored.
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError>;

@@ -2,7 +2,6 @@
 //! and to do the work. Each call gets a fresh store that dies with it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
@@ -13,7 +12,7 @@ use super::guest::{self, Guest};
 use super::limits::SandboxLimits;
 use super::metered::Metered;
 use super::v0_1::{self, JobTypePre};
-use crate::capabilities::{Capabilities, CpuMeter, JobLog, Plan};
+use crate::capabilities::{Capabilities, CpuMeter, Plan};
 
 const CPU_KEY: &str = "sandbox.cpu_seconds";
 const WALL_KEY: &str = "sandbox.wall_seconds";
@@ -41,16 +40,6 @@ pub enum RunEnd {
     Crashed(Crash),
 }
 
-/// What a run took.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RunUsage {
-    /// The guest's processor time, with the host calls that ran on its thread.
-    pub cpu: Duration,
-    /// The part of it that went into checking batches.
-    pub checking: Duration,
-    pub memory_peak: usize,
-}
-
 /// A guest that returns without a last flush is done all the same: what it handed over is made durable for it.
 async fn flushed(ended: RunEnd, capabilities: Option<Capabilities>) -> RunEnd {
     let RunEnd::Returned(Ok(outcome)) = ended else {
@@ -68,15 +57,35 @@ async fn flushed(ended: RunEnd, capabilities: Option<Capabilities>) -> RunEnd {
     }
 }
 
+fn contract(error: wasmtime::Error) -> Crash {
+    Crash { kind: CrashKind::Contract, message: format!("{error:#}"), backtrace: None }
+}
+
 impl GuestComponent {
     /// Compiles and links. Takes a second or so of processor time: call it where that is fine.
     pub fn compile(engine: &Engine, bytes: &[u8], limits: Arc<SandboxLimits>) -> Result<Self, Crash> {
-        let contract = |error: wasmtime::Error| Crash {
-            kind: CrashKind::Contract,
-            message: format!("{error:#}"),
-            backtrace: None,
-        };
         let component = Component::new(engine, bytes).map_err(contract)?;
+        Self::link(engine, component, limits)
+    }
+
+    /// Links what [`GuestComponent::compiled`] gave. `trusted` must come from this host: the engine runs it as machine code.
+    pub fn precompiled(engine: &Engine, trusted: &[u8], limits: Arc<SandboxLimits>) -> Result<Self, Crash> {
+        #[allow(
+            unsafe_code,
+            reason = "the engine cannot check machine code. The only caller takes it from the compile cache, which gives \
+                      nothing that does not carry the code of this host's own key; the engine compares its version, \
+                      settings and the processor itself"
+        )]
+        let component = unsafe { Component::deserialize(engine, trusted) }.map_err(contract)?;
+        Self::link(engine, component, limits)
+    }
+
+    /// The compiled component, for [`GuestComponent::precompiled`].
+    pub fn compiled(&self) -> Option<Vec<u8>> {
+        self.pre.instance_pre().component().serialize().ok()
+    }
+
+    fn link(engine: &Engine, component: Component, limits: Arc<SandboxLimits>) -> Result<Self, Crash> {
         let mut linker = Linker::new(engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(contract)?;
         v0_1::add_to_linker(&mut linker).map_err(contract)?;
@@ -104,31 +113,30 @@ impl GuestComponent {
         Ok(planned.map(Into::into).map_err(|refusal| refusal.message))
     }
 
-    /// Do the work. Dropping the future ends the guest.
-    pub async fn run(&self, run: RunRequest) -> (RunEnd, RunUsage) {
+    /// Do the work. Dropping the future ends the guest; what it took is in the usage of its capabilities.
+    pub async fn run(&self, run: RunRequest) -> RunEnd {
         let log = Arc::clone(&run.capabilities.log);
-        let checking = run.capabilities.records.checking();
-        let mut store = guest::store(&self.engine, self.limits.memory_bytes, log, Some(run.capabilities));
-        let meter = Arc::new(CpuMeter::default());
+        let usage = Arc::clone(&run.capabilities.usage);
+        let cpu = Arc::clone(&usage.cpu);
+        let mut store = guest::store(&self.engine, self.limits.memory_bytes, log, usage, Some(run.capabilities));
         let call = async {
             let guest = self.pre.instantiate_async(&mut store).await?;
             let job = guest.jobhost_plugin_job();
             job.call_run(&mut store, &run.operation, &run.request, run.resume.as_deref()).await
         };
-        let metered = Metered::new(call, Arc::clone(&meter), self.limits.cpu, CPU_KEY);
+        let metered = Metered::new(call, cpu, self.limits.cpu, CPU_KEY);
         let ended = match tokio::time::timeout(self.limits.wall, metered).await {
             Ok(Ok(Ok(answer))) => RunEnd::Returned(answer.map(Into::into).map_err(Into::into)),
             Ok(Ok(Err(error))) => RunEnd::Crashed(error.into()),
             Ok(Err(limit)) => RunEnd::Crashed(limit.into()),
             Err(_) => RunEnd::Crashed(LimitHit::Wall { limit: self.limits.wall, key: WALL_KEY }.into()),
         };
-        let usage =
-            RunUsage { cpu: meter.used(), checking: checking.used(), memory_peak: store.data().limiter.memory_peak };
-        (flushed(ended, store.into_data().capabilities).await, usage)
+        flushed(ended, store.into_data().capabilities).await
     }
 
     fn short_lived(&self) -> (Store<Guest>, Arc<CpuMeter>) {
-        let store = guest::store(&self.engine, self.limits.memory_bytes, Arc::new(JobLog::default()), None);
+        let (log, usage) = (Arc::default(), Arc::default());
+        let store = guest::store(&self.engine, self.limits.memory_bytes, log, usage, None);
         (store, Arc::new(CpuMeter::default()))
     }
 

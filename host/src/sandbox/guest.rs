@@ -8,7 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::limits::Limiter;
 use super::stdio::LogStream;
-use crate::capabilities::{Capabilities, JobLog, LogLevel};
+use crate::capabilities::{Capabilities, JobLog, LogLevel, UsageMeter};
 
 /// Handles (readers, streams, pollables) a guest may hold.
 const MAX_HANDLES: usize = 256;
@@ -37,6 +37,7 @@ pub fn store(
     engine: &Engine,
     memory_bytes: usize,
     log: Arc<JobLog>,
+    usage: Arc<UsageMeter>,
     capabilities: Option<Capabilities>,
 ) -> Store<Guest> {
     let mut wasi = WasiCtxBuilder::new();
@@ -49,7 +50,7 @@ pub fn store(
         .allow_ip_name_lookup(false);
     let mut table = ResourceTable::new();
     table.set_max_capacity(MAX_HANDLES);
-    let guest = Guest { wasi: wasi.build(), table, limiter: Limiter::new(memory_bytes), log, capabilities };
+    let guest = Guest { wasi: wasi.build(), table, limiter: Limiter::new(memory_bytes, usage), log, capabilities };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     store.set_hostcall_fuel(MAX_CALL_BYTES);

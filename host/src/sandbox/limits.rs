@@ -1,9 +1,11 @@
 //! What one sandbox may take, and the limiter that says so to the engine. A limit that is met traps with the figures,
 //! rather than letting an allocation fail quietly in the guest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::LimitHit;
+use crate::capabilities::UsageMeter;
 
 /// The limits of one sandbox. Each has a configuration key.
 #[derive(Debug, Clone)]
@@ -28,13 +30,12 @@ const MAX_TABLE_ELEMENTS: usize = 100_000;
 pub struct Limiter {
     memory_limit: usize,
     memory_used: usize,
-    /// The most memory that was in use at once.
-    pub memory_peak: usize,
+    usage: Arc<UsageMeter>,
 }
 
 impl Limiter {
-    pub fn new(memory_limit: usize) -> Self {
-        Limiter { memory_limit, memory_used: 0, memory_peak: 0 }
+    pub fn new(memory_limit: usize, usage: Arc<UsageMeter>) -> Self {
+        Limiter { memory_limit, memory_used: 0, usage }
     }
 }
 
@@ -45,7 +46,7 @@ impl wasmtime::ResourceLimiter for Limiter {
             return Err(LimitHit::Memory { asked, limit: self.memory_limit }.into());
         }
         self.memory_used = asked;
-        self.memory_peak = self.memory_peak.max(asked);
+        self.usage.memory(asked);
         Ok(true)
     }
 

@@ -11,7 +11,8 @@ mod metered;
 mod stdio;
 mod v0_1;
 
-pub use component::{GuestComponent, RunEnd, RunRequest, RunUsage};
+pub use component::{GuestComponent, RunEnd, RunRequest};
 pub use contract::{Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
 pub use failure::{Crash, CrashKind, LimitHit};
 pub use limits::SandboxLimits;
+pub use wasmtime::Engine;

@@ -1,5 +1,6 @@
 //! What the plugin says of itself.
 
+use jobhost_load_plugin::request_schema;
 use jobhost_plugin::{Access, Description, Operation};
 use serde_json::{Value, json};
 
@@ -44,47 +45,12 @@ fn operation(name: &str, summary: &str, fields: &[(&str, Value, bool)]) -> Opera
         name: name.to_owned(),
         aliases: Vec::new(),
         summary: summary.to_owned(),
-        request_schema: schema(name, fields).to_string(),
+        request_schema: request_schema(name, fields).to_string(),
         secrets: Vec::new(),
         inline_source: None,
         access: Access::TablePermission,
         resumable: true,
     }
-}
-
-fn schema(operation: &str, fields: &[(&str, Value, bool)]) -> Value {
-    let name = json!({
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 250,
-        "pattern": "^[ -.0-_a-~]*$"
-    });
-    let mut properties = json!({
-        "operation": { "const": operation },
-        "database": name,
-        "schema": name,
-        "table": name,
-        "action": {
-            "enum": ["insert", "update", "upsert", null],
-            "default": "insert",
-            "description": "insert passes over rows whose key exists, update those whose key does not; upsert takes both."
-        }
-    });
-    let mut required = vec!["operation", "table"];
-    for (field, schema, is_required) in fields {
-        if let Some(properties) = properties.as_object_mut() {
-            properties.insert((*field).to_owned(), schema.clone());
-        }
-        if *is_required {
-            required.push(field);
-        }
-    }
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": properties,
-        "required": required
-    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Requests: which fields, which rules, and which sentence when one is broken. The sentences are Harper's, which has two
 //! families of them: one for the data and file loads, another for the URL load.
 
-use jobhost_plugin::{Action, Refusal, Request, TableName, check_name};
+use jobhost_load_plugin::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, is_action};
+use jobhost_plugin::{Refusal, Request, TableName};
 use serde_json::Value;
 
-const MAX_NAME_CHARACTERS: usize = 250;
-const KEY_REQUIRED: &str = "a valid hash attribute must be provided with update record";
 const KEY_REQUIRED_DATA: &str = "a valid hash attribute must be provided with update record, check log for more info";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,26 +14,12 @@ pub(crate) enum Operation {
     Url,
 }
 
-/// What the client asked to be done; nothing means `insert`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asked(Option<Action>);
-
-impl Asked {
-    /// What the plan says. Who does not name an action needs the rights of both, as in Harper.
-    pub(crate) fn planned(self) -> Action {
-        self.0.unwrap_or(Action::Upsert)
-    }
-
-    pub(crate) fn run(self) -> Action {
-        self.0.unwrap_or(Action::Insert)
-    }
-
-    /// The sentence about a record that must have a primary key and has none.
-    pub(crate) fn key_required(self, operation: Operation) -> Option<&'static str> {
-        match (self.run(), operation) {
-            (Action::Update, Operation::Data) => Some(KEY_REQUIRED_DATA),
-            (Action::Update, _) => Some(KEY_REQUIRED),
-            _ => None,
+impl Operation {
+    /// The sentence about a record of an update that has no primary key.
+    pub(crate) fn key_required(self) -> &'static str {
+        match self {
+            Operation::Data => KEY_REQUIRED_DATA,
+            Operation::File | Operation::Url => KEY_REQUIRED,
         }
     }
 }
@@ -69,53 +54,15 @@ impl LoadRequest {
         Ok(LoadRequest {
             operation,
             table: request.table_name(),
-            action: Asked(request.text("action").and_then(action)),
+            action: asked(request),
             location: location.to_owned(),
             has_headers: operation == Operation::Url && request.get("passthrough_headers").is_some(),
         })
     }
 }
 
-fn action(name: &str) -> Option<Action> {
-    match name {
-        "insert" => Some(Action::Insert),
-        "update" => Some(Action::Update),
-        "upsert" => Some(Action::Upsert),
-        _ => None,
-    }
-}
-
-/// Absent, null, or one of the three.
-fn is_action(value: Option<&Value>) -> bool {
-    value.is_none_or(|value| value.as_str().and_then(action).is_some())
-}
-
-/// The rules that the data and the file load share.
-fn check_common(request: &Request) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut check = |label: &str, name: &Value| {
-        problems.extend(check_name(name).into_iter().map(|problem| format!("{label} {problem}")));
-    };
-    // Harper copies `database` over `schema` and then checks both.
-    let database = request.get("database");
-    if let Some(name) = database {
-        check("Database", name);
-    }
-    if let Some(name) = database.or_else(|| request.get("schema")) {
-        check("Schema", name);
-    }
-    match request.get("table") {
-        Some(name) => check("Table", name),
-        None => problems.push("Table can't be blank".to_owned()),
-    }
-    if !is_action(request.get("action")) {
-        problems.push("Action is required and must be either insert, update, or upsert".to_owned());
-    }
-    problems
-}
-
 fn check_data_load(request: &Request) -> Vec<String> {
-    let mut problems = check_common(request);
+    let mut problems = check_load(request);
     match request.get("data") {
         Some(Value::String(_)) => {}
         // The two spaces are Harper's.
@@ -126,7 +73,7 @@ fn check_data_load(request: &Request) -> Vec<String> {
 }
 
 fn check_file_load(request: &Request) -> Vec<String> {
-    let mut problems = check_common(request);
+    let mut problems = check_load(request);
     match request.get("file_path") {
         Some(Value::String(path)) if path.is_empty() => problems.push("No such file or directory ".to_owned()),
         Some(Value::String(_)) => {}

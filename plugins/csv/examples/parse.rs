@@ -47,7 +47,7 @@ impl Host for CountingHost {
         Ok(Tally { received: self.rows, written: self.rows })
     }
 
-    fn progress(&mut self, _done: u64, _total: u64) {}
+    fn progress(&mut self, _done: u64, _total: Option<u64>) {}
 
     fn cancelled(&mut self) -> bool {
         false
@@ -67,8 +67,8 @@ struct MemoryInput {
 impl Input for MemoryInput {
     type Error = Infallible;
 
-    fn size(&self) -> u64 {
-        self.source.len() as u64
+    fn size(&self) -> Option<u64> {
+        Some(self.source.len() as u64)
     }
 
     fn etag(&self) -> &str {

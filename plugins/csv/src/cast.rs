@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use jobhost_batch::{BLOCK, Block, JsonWriter};
+use jobhost_load::json_text;
 
-use crate::{date, json_cell, number};
+use crate::{date, number};
 
 /// The value of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +49,7 @@ pub fn cast(cell: &[u8]) -> Value {
 /// As `cast`, and tells cells that may be JSON.
 #[inline]
 pub fn cast_with_json(cell: &[u8]) -> Value {
-    if json_cell::looks_like_json(cell) { Value::MaybeJson } else { cast(cell) }
+    if json_text::looks_like_json(cell) { Value::MaybeJson } else { cast(cell) }
 }
 
 fn word(cell: &[u8]) -> Value {
@@ -131,7 +132,7 @@ fn write_other(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>, pa
         Value::PlainDate => date::write_plain_utc(json, source, range),
         Value::Date(instant) => date::write(json, instant),
         Value::MaybeJson => {
-            if !json_cell::write(json, cell) {
+            if !json_text::write(json, cell) {
                 json.string(source, range);
             }
         }

@@ -3,131 +3,102 @@
 use std::ops::Range;
 
 use jobhost_batch::JsonWriter;
+use jobhost_load::{AttributeType, ValueError};
 
-use crate::error::CellError;
 use crate::{cast, date, number};
 
 /// The longest part of a value that an error message repeats, in characters.
 const SHOWN_CHARACTERS: usize = 200;
-const INT: (i64, i64) = (-2_147_483_648, 2_147_483_647);
-const LONG: (i64, i64) = (-9_007_199_254_740_992, 9_007_199_254_740_992);
 
-/// The type of a column. Names are those of the Operations API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnType {
-    /// No type, or `Any`: every cell is what it looks like.
-    Any,
-    String,
-    Id,
-    Int,
-    Long,
-    Float,
-    Boolean,
-    Date,
-    BigInt,
+/// True if a cell of this type can stop a load.
+pub(crate) fn can_fail(kind: AttributeType) -> bool {
+    !matches!(kind, AttributeType::Any | AttributeType::String | AttributeType::Id)
 }
 
-impl ColumnType {
-    /// True if a cell of this type can stop a load.
-    pub fn can_fail(self) -> bool {
-        !matches!(self, ColumnType::Any | ColumnType::String | ColumnType::Id)
+/// Write the cell `source[range]` of the column `attribute` as JSON. `parse_json` concerns `Any` alone.
+#[inline(always)]
+pub(crate) fn write(
+    kind: AttributeType,
+    json: &mut JsonWriter<'_>,
+    attribute: &str,
+    source: &[u8],
+    range: Range<usize>,
+    parse_json: bool,
+) -> Result<(), ValueError> {
+    if kind == AttributeType::Any {
+        cast::write(json, source, range, parse_json);
+        return Ok(());
     }
+    json.outline(|json| write_typed(kind, json, attribute, source, range))
+}
 
-    fn name(self) -> &'static str {
-        match self {
-            ColumnType::Any => "Any",
-            ColumnType::String => "String",
-            ColumnType::Id => "ID",
-            ColumnType::Int => "Int",
-            ColumnType::Long => "Long",
-            ColumnType::Float => "Float",
-            ColumnType::Boolean => "Boolean",
-            ColumnType::Date => "Date",
-            ColumnType::BigInt => "BigInt",
+fn write_typed(
+    kind: AttributeType,
+    json: &mut JsonWriter<'_>,
+    attribute: &str,
+    source: &[u8],
+    range: Range<usize>,
+) -> Result<(), ValueError> {
+    let cell = source.get(range.clone()).unwrap_or_default();
+    match kind {
+        AttributeType::String => json.string(source, range),
+        _ if cell.is_empty() => json.null(),
+        AttributeType::Id => json.string(source, range),
+        AttributeType::Boolean if cell.eq_ignore_ascii_case(b"true") => json.boolean(true),
+        AttributeType::Boolean if cell.eq_ignore_ascii_case(b"false") => json.boolean(false),
+        AttributeType::Boolean => {
+            return Err(ValueError::Boolean { attribute: attribute.to_owned(), value: quoted(cell) });
         }
+        _ if cell == b"null" => json.null(),
+        AttributeType::Int | AttributeType::Long => write_integer(kind, json, attribute, cell)?,
+        AttributeType::BigInt => match big_integer(cell) {
+            Some(digits) => json.raw(digits.as_bytes(), 0..digits.len()),
+            None => return Err(mismatch(kind, attribute, cell)),
+        },
+        AttributeType::Date => match instant(cell) {
+            Some(instant) => date::write(json, instant),
+            None => return Err(mismatch(kind, attribute, cell)),
+        },
+        AttributeType::Float | AttributeType::Any => match number::to_number(cell) {
+            _ if number::is_canonical(cell) => json.raw(cell, 0..cell.len()),
+            Some(number) => json.number(number),
+            None => return Err(mismatch(kind, attribute, cell)),
+        },
     }
+    Ok(())
+}
 
-    /// Write the cell `source[range]` of the column `attribute` as JSON. `parse_json` concerns `Any` alone.
-    #[inline(always)]
-    pub(crate) fn write(
-        self,
-        json: &mut JsonWriter<'_>,
-        attribute: &str,
-        source: &[u8],
-        range: Range<usize>,
-        parse_json: bool,
-    ) -> Result<(), CellError> {
-        if self == ColumnType::Any {
-            cast::write(json, source, range, parse_json);
-            return Ok(());
-        }
-        json.outline(|json| self.write_typed(json, attribute, source, range))
-    }
-
-    fn write_typed(
-        self,
-        json: &mut JsonWriter<'_>,
-        attribute: &str,
-        source: &[u8],
-        range: Range<usize>,
-    ) -> Result<(), CellError> {
-        let cell = source.get(range.clone()).unwrap_or_default();
-        match self {
-            ColumnType::String => json.string(source, range),
-            _ if cell.is_empty() => json.null(),
-            ColumnType::Id => json.string(source, range),
-            ColumnType::Boolean if cell.eq_ignore_ascii_case(b"true") => json.boolean(true),
-            ColumnType::Boolean if cell.eq_ignore_ascii_case(b"false") => json.boolean(false),
-            ColumnType::Boolean => {
-                return Err(CellError::Boolean { attribute: attribute.to_owned(), value: shown(cell) });
-            }
-            _ if cell == b"null" => json.null(),
-            ColumnType::Int => self.write_integer(json, attribute, cell, INT)?,
-            ColumnType::Long => self.write_integer(json, attribute, cell, LONG)?,
-            ColumnType::BigInt => match big_integer(cell) {
-                Some(digits) => json.raw(digits.as_bytes(), 0..digits.len()),
-                None => return Err(self.mismatch(attribute, cell)),
-            },
-            ColumnType::Date => match instant(cell) {
-                Some(instant) => date::write(json, instant),
-                None => return Err(self.mismatch(attribute, cell)),
-            },
-            ColumnType::Float | ColumnType::Any => match number::to_number(cell) {
-                _ if number::is_canonical(cell) => json.raw(cell, 0..cell.len()),
-                Some(number) => json.number(number),
-                None => return Err(self.mismatch(attribute, cell)),
-            },
-        }
-        Ok(())
-    }
-
-    fn write_integer(
-        self,
-        json: &mut JsonWriter<'_>,
-        attribute: &str,
-        cell: &[u8],
-        (least, most): (i64, i64),
-    ) -> Result<(), CellError> {
-        let number = match cell {
-            [b'$', digits @ ..] => number::radix(digits, 36),
-            _ if cell.strip_prefix(b"-").unwrap_or(cell).iter().all(u8::is_ascii_digit) => number::to_number(cell),
-            _ => None,
-        };
-        let Some(number) = number else {
-            return Err(self.mismatch(attribute, cell));
-        };
+fn write_integer(
+    kind: AttributeType,
+    json: &mut JsonWriter<'_>,
+    attribute: &str,
+    cell: &[u8],
+) -> Result<(), ValueError> {
+    let number = match cell {
+        [b'$', digits @ ..] => number::radix(digits, 36),
+        _ if cell.strip_prefix(b"-").unwrap_or(cell).iter().all(u8::is_ascii_digit) => number::to_number(cell),
+        _ => None,
+    };
+    let Some(number) = number else {
+        return Err(mismatch(kind, attribute, cell));
+    };
+    if let Some((least, most)) = kind.integer_bounds() {
         if number < least as f64 || number > most as f64 {
             let value = shown(cell);
-            return Err(CellError::Range { attribute: attribute.to_owned(), value, least, most });
+            return Err(ValueError::Range { attribute: attribute.to_owned(), value, least, most });
         }
-        json.number(number);
-        Ok(())
     }
+    json.number(number);
+    Ok(())
+}
 
-    #[cold]
-    fn mismatch(self, attribute: &str, cell: &[u8]) -> CellError {
-        CellError::Type { attribute: attribute.to_owned(), value: shown(cell), expecting: self.name() }
-    }
+#[cold]
+fn mismatch(kind: AttributeType, attribute: &str, cell: &[u8]) -> ValueError {
+    ValueError::Type { attribute: attribute.to_owned(), value: quoted(cell), expecting: kind.name() }
+}
+
+fn quoted(cell: &[u8]) -> String {
+    format!("\"{}\"", shown(cell))
 }
 
 fn shown(cell: &[u8]) -> String {
@@ -165,10 +136,10 @@ mod tests {
 
     use super::*;
 
-    fn written(column: ColumnType, cell: &str) -> Result<String, String> {
+    fn written(column: AttributeType, cell: &str) -> Result<String, String> {
         let mut buffer = JsonBuffer::default();
         let mut writer = buffer.room(cell.len() * 6 + 32);
-        column.write(&mut writer, "x", cell.as_bytes(), 0..cell.len(), false).map_err(|error| error.to_string())?;
+        write(column, &mut writer, "x", cell.as_bytes(), 0..cell.len(), false).map_err(|error| error.to_string())?;
         let count = writer.position();
         assert!(buffer.commit(count));
         Ok(String::from_utf8(buffer.as_bytes().to_vec()).unwrap())
@@ -176,7 +147,7 @@ mod tests {
 
     #[test]
     fn cells_that_fit() {
-        use ColumnType::*;
+        use AttributeType::*;
         let cases = [
             (Int, "5", "5"),
             (Int, "-007", "-7"),
@@ -213,7 +184,7 @@ mod tests {
 
     #[test]
     fn cells_that_do_not_fit() {
-        use ColumnType::*;
+        use AttributeType::*;
         let cases = [
             (Int, "abc", "Invalid value for attribute x: \"abc\", expecting Int"),
             (Int, "1.5", "Invalid value for attribute x: \"1.5\", expecting Int"),

@@ -3,15 +3,14 @@
 use std::ops::Range;
 
 use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, MAX_RECORD_BYTES};
+use jobhost_load::{AttributeType, KeyError, SYSTEM_ATTRIBUTES};
 
-use crate::column::ColumnType;
+use crate::column;
 use crate::error::Problem;
 use crate::header::Header;
-use crate::key::{self, Key, KeyError};
+use crate::key::{self, Key};
 use crate::record::{Cell, Record, unescape_into};
 
-/// Attributes that belong to the host: what a file says of them is left out.
-const SYSTEM_ATTRIBUTES: [&str; 2] = ["__createdtime__", "__updatedtime__"];
 /// Bytes that blocks may read beyond a cell.
 const PADDING: [u8; 16] = [0; 16];
 
@@ -43,7 +42,7 @@ pub struct RecordEncoder {
 #[derive(Debug)]
 struct Column {
     name: String,
-    kind: ColumnType,
+    kind: AttributeType,
     role: Role,
     prefix: Range<usize>,
     /// The prefix again, if it fits.
@@ -62,7 +61,7 @@ impl RecordEncoder {
     pub fn new(
         header: &Header,
         primary_key: &str,
-        kind_of: impl Fn(&str) -> ColumnType,
+        kind_of: impl Fn(&str) -> AttributeType,
         options: EncodeOptions,
     ) -> Self {
         let mut prefixes = JsonBuffer::default();
@@ -86,7 +85,7 @@ impl RecordEncoder {
             .collect();
         let can_fail = columns.iter().any(|column| match column.role {
             Role::System => false,
-            Role::Plain | Role::Key => column.kind.can_fail(),
+            Role::Plain | Role::Key => column::can_fail(column.kind),
         });
         prefixes.raw(&PADDING);
         RecordEncoder {
@@ -143,8 +142,8 @@ impl RecordEncoder {
         self.require(has_key)
     }
 
-    fn key_kind(&self) -> ColumnType {
-        self.key.and_then(|index| self.columns.get(index)).map_or(ColumnType::Any, |column| column.kind)
+    fn key_kind(&self) -> AttributeType {
+        self.key.and_then(|index| self.columns.get(index)).map_or(AttributeType::Any, |column| column.kind)
     }
 
     #[inline]
@@ -189,7 +188,7 @@ impl RecordEncoder {
             }
             let (source, range) = source_of(cell, &mut self.unescaped);
             if column.role == Role::Plain {
-                column.kind.write(&mut json, &column.name, source, range, self.options.parse_json)?;
+                column::write(column.kind, &mut json, &column.name, source, range, self.options.parse_json)?;
             } else if key::is_plain(source, range.clone(), column.kind) {
                 json.raw(source, range);
                 has_key = true;
@@ -226,16 +225,16 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
 
 /// Write the primary key; false if the cell holds none.
 fn write_key(json: &mut JsonWriter<'_>, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
-    if !column.kind.can_fail() {
+    if !column::can_fail(column.kind) {
         let found = key::key(source.get(range.clone()).unwrap_or_default(), column.kind)?;
         key::write(json, found, source, range);
         return Ok(found != Key::Absent);
     }
     let before = json.position();
-    column.kind.write(json, &column.name, source, range, false)?;
+    column::write(column.kind, json, &column.name, source, range, false)?;
     let is_null = json.since(before) == b"null";
-    if column.kind == ColumnType::Boolean && !is_null {
-        return Err(KeyError::Boolean.into());
+    if column.kind == AttributeType::Boolean && !is_null {
+        return Err(KeyError::Type("boolean").into());
     }
     Ok(!is_null)
 }

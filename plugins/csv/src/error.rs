@@ -1,7 +1,8 @@
 //! What can be wrong with a CSV text, in sentences for the person who sent it. Where Harper has a sentence, it is Harper's.
 
+use jobhost_load::{KeyError, ValueError};
+
 use crate::header::HeaderError;
-use crate::key::KeyError;
 
 /// The text is not CSV. Lines count from 1, bytes from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,27 +37,6 @@ impl SyntaxError {
     }
 }
 
-/// A cell that does not fit the type of its column.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CellError {
-    #[error("Invalid value for attribute {attribute}: \"{value}\", expecting {expecting}")]
-    Type { attribute: String, value: String, expecting: &'static str },
-    #[error("Value \"{value}\" in property {attribute} must be a boolean")]
-    Boolean { attribute: String, value: String },
-    #[error("Value {value} in property {attribute} must be an integer (from {least} to {most})")]
-    Range { attribute: String, value: String, least: i64, most: i64 },
-}
-
-impl CellError {
-    pub fn attribute(&self) -> &str {
-        match self {
-            CellError::Type { attribute, .. }
-            | CellError::Boolean { attribute, .. }
-            | CellError::Range { attribute, .. } => attribute,
-        }
-    }
-}
-
 /// Anything that stops a load because of what the input says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -65,7 +45,7 @@ pub enum Problem {
     #[error(transparent)]
     Header(#[from] HeaderError),
     #[error(transparent)]
-    Cell(#[from] CellError),
+    Cell(#[from] ValueError),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(

@@ -14,7 +14,7 @@ pub enum HeaderError {
 }
 
 /// The names of the columns, each once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     names: Vec<String>,
 }

@@ -3,25 +3,10 @@
 use std::ops::Range;
 
 use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter};
+use jobhost_load::{AttributeType, KeyError, MAX_KEY_BYTES};
 
 use crate::cast::{Value, cast};
-use crate::column::ColumnType;
 use crate::{date, number};
-
-/// The longest key, in bytes of UTF-8.
-pub const MAX_KEY_BYTES: usize = 1978;
-
-/// A record whose primary key is impossible.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    #[error("Invalid primary key type: boolean")]
-    Boolean,
-    #[error("Primary key size is too large: {0}")]
-    TooLong(usize),
-    /// The sentence is the operation's.
-    #[error("{0}")]
-    Missing(&'static str),
-}
 
 /// What the cell of the primary key is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,10 +22,10 @@ pub(crate) enum Key {
 
 /// True if the cell `source[range]` is a plain number, as most keys are. False says nothing.
 #[inline(always)]
-pub(crate) fn is_plain(source: &[u8], range: Range<usize>, column: ColumnType) -> bool {
+pub(crate) fn is_plain(source: &[u8], range: Range<usize>, column: AttributeType) -> bool {
     let start = range.start;
     let cell = source.get(range).unwrap_or_default();
-    column == ColumnType::Any
+    column == AttributeType::Any
         && (1..=BLOCK).contains(&cell.len())
         && number::is_canonical_block(cell, Block::at(source, start))
 }
@@ -48,18 +33,18 @@ pub(crate) fn is_plain(source: &[u8], range: Range<usize>, column: ColumnType) -
 /// Decide what key a cell is, by the rules of any untyped cell, except that JSON is never parsed, that an empty cell is no
 /// key, and that an integer which a double cannot hold stays text: two records must not become one by rounding.
 #[inline(never)]
-pub(crate) fn key(cell: &[u8], column: ColumnType) -> Result<Key, KeyError> {
+pub(crate) fn key(cell: &[u8], column: AttributeType) -> Result<Key, KeyError> {
     if cell.is_empty() {
         return Ok(Key::Absent);
     }
-    if matches!(column, ColumnType::String | ColumnType::Id) {
+    if matches!(column, AttributeType::String | AttributeType::Id) {
         return text(cell);
     }
     match cast(cell) {
         Value::Digits => Ok(Key::Digits),
         Value::Text | Value::MaybeJson => text(cell),
         Value::Null => Ok(Key::Absent),
-        Value::Boolean(_) => Err(KeyError::Boolean),
+        Value::Boolean(_) => Err(KeyError::Type("boolean")),
         Value::Number(number) if loses_digits(cell, number) => text(cell),
         Value::Number(number) => Ok(Key::Number(number)),
         Value::PlainDate => Ok(Key::PlainDate),
@@ -111,7 +96,7 @@ mod tests {
 
     #[test]
     fn keys_are_numbers_and_texts() {
-        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
+        let untyped = |cell: &str| key(cell.as_bytes(), AttributeType::Any);
         assert_eq!(untyped("1"), Ok(Key::Digits));
         assert_eq!(untyped("1.0"), Ok(Key::Number(1.0)));
         assert_eq!(untyped("007"), Ok(Key::Text));
@@ -121,7 +106,7 @@ mod tests {
         assert_eq!(untyped(""), Ok(Key::Absent));
         assert_eq!(untyped("null"), Ok(Key::Absent));
         assert_eq!(untyped("undefined"), Ok(Key::Absent));
-        assert_eq!(untyped("true"), Err(KeyError::Boolean));
+        assert_eq!(untyped("true"), Err(KeyError::Type("boolean")));
         assert_eq!(untyped("2021-01-02T03:04:05Z"), Ok(Key::PlainDate));
         assert_eq!(untyped(&"k".repeat(1978)), Ok(Key::Text));
         assert_eq!(untyped(&"k".repeat(2100)), Err(KeyError::TooLong(2100)));
@@ -129,15 +114,15 @@ mod tests {
 
     #[test]
     fn big_integers_are_not_rounded_into_each_other() {
-        let untyped = |cell: &str| key(cell.as_bytes(), ColumnType::Any);
+        let untyped = |cell: &str| key(cell.as_bytes(), AttributeType::Any);
         assert_eq!(untyped("9007199254740992"), Ok(Key::Number(9007199254740992.0)));
         assert_eq!(untyped("9007199254740993"), Ok(Key::Text));
     }
 
     #[test]
     fn text_columns_keep_their_text() {
-        assert_eq!(key(b"1", ColumnType::Id), Ok(Key::Text));
-        assert_eq!(key(b"true", ColumnType::String), Ok(Key::Text));
-        assert_eq!(key(b"", ColumnType::Id), Ok(Key::Absent));
+        assert_eq!(key(b"1", AttributeType::Id), Ok(Key::Text));
+        assert_eq!(key(b"true", AttributeType::String), Ok(Key::Text));
+        assert_eq!(key(b"", AttributeType::Id), Ok(Key::Absent));
     }
 }

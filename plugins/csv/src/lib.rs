@@ -4,9 +4,9 @@
 //! without bound: a record may have 256 KiB. The parts, from the bottom up:
 //!
 //! * [`Reader`] cuts a stream of bytes into records and cells, strictly, with positions;
-//! * [`cast`] decides what a cell of an untyped column is, [`ColumnType`] what one of a typed column is;
+//! * [`cast`] decides what a cell of an untyped column is, [`AttributeType`] what one of a typed column is;
 //! * [`RecordEncoder`] turns a record into one JSON object;
-//! * [`load`] does a whole load in two passes: validate everything, then write.
+//! * [`load`] is a whole load, by the two passes of `jobhost-load`.
 
 pub mod cast;
 mod cells;
@@ -16,7 +16,6 @@ mod dialect;
 mod encode;
 mod error;
 mod header;
-mod json_cell;
 mod key;
 pub mod load;
 mod number;
@@ -24,11 +23,10 @@ mod reader;
 mod record;
 mod scan;
 
-pub use column::ColumnType;
 pub use dialect::{Dialect, Newline};
 pub use encode::{EncodeOptions, RecordEncoder};
-pub use error::{CellError, Problem, SyntaxError};
+pub use error::{Problem, SyntaxError};
 pub use header::{Header, HeaderError};
-pub use key::{KeyError, MAX_KEY_BYTES};
-pub use reader::{MAX_RECORD_BYTES, Reader, Step};
+pub use jobhost_load::{AttributeType, KeyError, MAX_KEY_BYTES, Step, ValueError};
+pub use reader::{MAX_RECORD_BYTES, Reader};
 pub use record::{Cell, Record};

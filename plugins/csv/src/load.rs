@@ -1,106 +1,20 @@
-//! A whole load: a first pass that validates everything and writes nothing, a second that writes. Both over a source
-//! that can be opened again, so that nothing has to be held. All that comes from outside is behind [`Host`].
+//! A whole load of CSV: this format for the driver of `jobhost-load`.
 
-mod checkpoint;
-mod input;
+use jobhost_batch::JsonBuffer;
+use jobhost_load::{Format, Step, shown};
+use serde::{Deserialize, Serialize};
 
-use jobhost_batch::Batch;
-
-use crate::column::ColumnType;
 use crate::dialect::Dialect;
 use crate::encode::{EncodeOptions, RecordEncoder};
 use crate::error::Problem;
 use crate::header::Header;
-use crate::key::KeyError;
 use crate::reader::Reader;
 use crate::record::Record;
-use checkpoint::Checkpoint;
-use input::Records;
 
-pub use checkpoint::CheckpointError;
+pub use jobhost_load::{CheckpointError, Host, Input, KeyError, Reject, Table, Tally};
 
-/// The most bytes of a rejected record that are repeated.
-const SHOWN_BYTES: usize = 1024;
-
-/// What a load needs of the world around it.
-pub trait Host {
-    type Error;
-    type Input: Input<Error = Self::Error>;
-
-    /// The table that is loaded.
-    fn describe(&mut self) -> Result<Table, Self::Error>;
-    /// Say which attributes the records will have.
-    fn declare(&mut self, attributes: &[String]) -> Result<(), Self::Error>;
-    /// Open the source at a byte.
-    fn open(&mut self, offset: u64) -> Result<Self::Input, Self::Error>;
-    /// Hand over a batch of JSON lines and the state after it.
-    fn write(&mut self, batch: &[u8], checkpoint: &[u8]) -> Result<(), Self::Error>;
-    /// Make everything durable and tell what became of it.
-    fn flush(&mut self) -> Result<Tally, Self::Error>;
-    fn progress(&mut self, done: u64, total: u64);
-    fn cancelled(&mut self) -> bool;
-    fn reject(&mut self, reject: Reject);
-}
-
-/// An open source.
-pub trait Input {
-    type Error;
-
-    fn size(&self) -> u64;
-    /// Changes when the content changes.
-    fn etag(&self) -> &str;
-    /// The next bytes; none at the end.
-    fn read(&mut self) -> Result<Vec<u8>, Self::Error>;
-}
-
-/// The table that is loaded.
-#[derive(Debug, Clone, Default)]
-pub struct Table {
-    pub primary_key: String,
-    /// Attributes that have a type.
-    pub types: Vec<(String, ColumnType)>,
-}
-
-impl Table {
-    fn kind_of(&self, attribute: &str) -> ColumnType {
-        let typed = self.types.iter().find(|(name, _)| name == attribute);
-        typed.map_or(ColumnType::Any, |(_, kind)| *kind)
-    }
-}
-
-/// What became of the records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub received: u64,
-    pub written: u64,
-}
-
-/// A record that could not be taken, or not as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject {
-    pub line: u64,
-    pub byte_offset: u64,
-    pub column: Option<String>,
-    pub kind: &'static str,
-    pub raw: String,
-    pub reason: String,
-}
-
-/// Why a load ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError<E> {
-    #[error("the host refused a call")]
-    Host(E),
-    /// Something in the input; it was reported as a reject too.
-    #[error(transparent)]
-    Input(#[from] Problem),
-    #[error("The source changed while it was read; nothing more was written. Run the job again.")]
-    Changed,
-    #[error("The job was cancelled.")]
-    Cancelled,
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-}
+/// Why a load of CSV ended early.
+pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
 
 /// Load the source of `host`, from its start or from a checkpoint.
 pub fn load<H: Host>(
@@ -109,140 +23,129 @@ pub fn load<H: Host>(
     resume: Option<&[u8]>,
 ) -> Result<Tally, LoadError<H::Error>> {
     let table = host.describe().map_err(LoadError::Host)?;
-    let (mut encoder, from) = match resume {
-        None => match validate(host, &table, options)? {
-            Some(start) => start,
-            None => return host.flush().map_err(LoadError::Host),
-        },
-        Some(checkpoint) => reopen(host, &table, options, checkpoint)?,
-    };
-    write(host, &mut encoder, from)?;
-    host.flush().map_err(LoadError::Host)
+    jobhost_load::load(host, CsvFormat::new(table, options), resume)
 }
 
-/// Pass 1: look at every record. Gives where the first one is, or `None` if there are none.
-fn validate<H: Host>(
-    host: &mut H,
-    table: &Table,
+/// CSV: a header, then records.
+#[derive(Debug)]
+struct CsvFormat {
+    reader: Reader,
+    encoder: RecordEncoder,
+    table: Table,
     options: EncodeOptions,
-) -> Result<Option<(RecordEncoder, Checkpoint)>, LoadError<H::Error>> {
-    let mut records = Records::open(host, Reader::new(), 0)?;
-    host.progress(0, records.size());
-    let Some(header) = read_header(host, &mut records)? else {
-        return Ok(None);
-    };
-    let (offset, line) = (records.reader.offset(), records.reader.line());
-    if !records.advance(host)? {
-        return Ok(None);
-    }
-    let mut encoder = RecordEncoder::new(&header, &table.primary_key, |name| table.kind_of(name), options);
-    host.declare(&encoder.attributes()).map_err(LoadError::Host)?;
-    loop {
-        let record = records.reader.record();
-        if record.len() > encoder.width() {
-            host.reject(surplus_cells(&record, encoder.width()));
-        }
-        if let Err(problem) = encoder.check(&record) {
-            host.reject(rejected(&record, &encoder, &problem));
-            return Err(problem.into());
-        }
-        if !records.advance(host)? {
-            break;
-        }
-    }
-    let dialect = records.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true));
-    Ok(Some((encoder, Checkpoint::new(records.etag(), dialect, offset, line))))
+    /// Whether the driver was told the attributes.
+    told: bool,
 }
 
-/// What a resumed attempt needs of the start of the source: the header.
-fn reopen<H: Host>(
-    host: &mut H,
-    table: &Table,
-    options: EncodeOptions,
-    checkpoint: &[u8],
-) -> Result<(RecordEncoder, Checkpoint), LoadError<H::Error>> {
-    let checkpoint = Checkpoint::decode(checkpoint)?;
-    let mut records = Records::open(host, Reader::new(), 0)?;
-    if records.etag() != checkpoint.etag {
-        return Err(LoadError::Changed);
-    }
-    let header = read_header(host, &mut records)?.ok_or(LoadError::Changed)?;
-    let encoder = RecordEncoder::new(&header, &table.primary_key, |name| table.kind_of(name), options);
-    host.declare(&encoder.attributes()).map_err(LoadError::Host)?;
-    Ok((encoder, checkpoint))
+/// Where the next record begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Position {
+    dialect: Dialect,
+    offset: u64,
+    line: u64,
 }
 
-/// Pass 2: write every record from a position on.
-fn write<H: Host>(host: &mut H, encoder: &mut RecordEncoder, mut state: Checkpoint) -> Result<(), LoadError<H::Error>> {
-    let reader = Reader::resume(state.dialect, state.offset, state.line);
-    let mut records = Records::open(host, reader, state.offset)?;
-    if records.etag() != state.etag {
-        return Err(LoadError::Changed);
+impl CsvFormat {
+    fn new(table: Table, options: EncodeOptions) -> Self {
+        // Until `begin` has read the header: no columns.
+        let encoder = RecordEncoder::new(&Header::default(), &table.primary_key, |name| table.kind_of(name), options);
+        CsvFormat { reader: Reader::new(), encoder, table, options, told: false }
     }
-    records.report_progress();
-    let mut batch = Batch::new();
-    while records.advance(host)? {
-        let record = records.reader.record();
-        if let Err(problem) = batch.record(|json| encoder.encode(&record, json)) {
-            host.reject(rejected(&record, encoder, &problem));
-            return Err(problem.into());
-        }
-        if batch.is_full() {
-            state.move_to(&records.reader);
-            host.write(batch.as_bytes(), &state.encode()).map_err(LoadError::Host)?;
-            batch.clear();
-        }
-    }
-    if !batch.is_empty() {
-        state.move_to(&records.reader);
-        host.write(batch.as_bytes(), &state.encode()).map_err(LoadError::Host)?;
-    }
-    host.progress(records.size(), records.size());
-    Ok(())
-}
 
-fn read_header<H: Host>(host: &mut H, records: &mut Records<H>) -> Result<Option<Header>, LoadError<H::Error>> {
-    if !records.advance(host)? {
-        return Ok(None);
-    }
-    let record = records.reader.record();
-    match Header::from_record(&record) {
-        Ok(header) => Ok(Some(header)),
-        Err(error) => {
-            let problem = Problem::from(error);
-            host.reject(reject(&record, None, problem.kind(), problem.to_string()));
-            Err(problem.into())
-        }
+    fn surplus_cells(&self, record: &Record<'_>) -> Reject {
+        let (cells, width) = (record.len(), self.encoder.width());
+        let reason = format!("The record has {cells} cells, the header {width}: what is beyond was left out");
+        reject(record, None, "surplus-cells", reason)
     }
 }
 
-fn surplus_cells(record: &Record<'_>, width: usize) -> Reject {
-    let cells = record.len();
-    let reason = format!("The record has {cells} cells, the header {width}: what is beyond was left out");
-    reject(record, None, "surplus-cells", reason)
-}
+impl Format for CsvFormat {
+    type Position = Position;
+    type Problem = Problem;
 
-fn rejected(record: &Record<'_>, encoder: &RecordEncoder, problem: &Problem) -> Reject {
-    let column = match problem {
-        Problem::Cell(error) => Some(error.attribute().to_owned()),
-        Problem::Key(KeyError::Missing(_) | KeyError::Boolean | KeyError::TooLong(_)) => {
-            encoder.key_column().and_then(|index| encoder.column_name(index)).map(str::to_owned)
+    fn feed(&mut self, chunk: &[u8]) {
+        self.reader.feed(chunk);
+    }
+
+    fn end(&mut self) {
+        self.reader.end();
+    }
+
+    fn begin(&mut self) -> Result<Step, Problem> {
+        let step = self.reader.advance()?;
+        if step == Step::Record {
+            let header = Header::from_record(&self.reader.record())?;
+            let table = &self.table;
+            self.encoder = RecordEncoder::new(&header, &table.primary_key, |name| table.kind_of(name), self.options);
         }
-        _ => None,
-    };
-    reject(record, column, problem.kind(), problem.to_string())
+        Ok(step)
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<Step, Problem> {
+        Ok(self.reader.advance()?)
+    }
+
+    #[inline]
+    fn check(&mut self, mut note: impl FnMut(Reject)) -> Result<(), Problem> {
+        let record = self.reader.record();
+        if record.len() > self.encoder.width() {
+            note(self.surplus_cells(&record));
+        }
+        self.encoder.check(&record)
+    }
+
+    #[inline]
+    fn encode(&mut self, json: &mut JsonBuffer) -> Result<(), Problem> {
+        self.encoder.encode(&self.reader.record(), json)
+    }
+
+    fn position(&self) -> Position {
+        let dialect = self.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true));
+        Position { dialect, offset: self.reader.offset(), line: self.reader.line() }
+    }
+
+    fn offset(&self) -> u64 {
+        self.reader.offset()
+    }
+
+    fn rewind(&mut self, position: &Position) {
+        self.reader = Reader::resume(position.dialect, position.offset, position.line);
+    }
+
+    fn offset_of(position: &Position) -> u64 {
+        position.offset
+    }
+
+    fn new_attributes(&mut self) -> Vec<String> {
+        let told = std::mem::replace(&mut self.told, true);
+        if told { Vec::new() } else { self.encoder.attributes() }
+    }
+
+    fn reject(&self, problem: &Problem) -> Reject {
+        let record = self.reader.record();
+        let column = match problem {
+            Problem::Syntax(error) => {
+                return Reject {
+                    line: error.line(),
+                    byte_offset: error.offset(),
+                    column: None,
+                    kind: problem.kind(),
+                    raw: shown(self.reader.pending()),
+                    reason: problem.to_string(),
+                };
+            }
+            Problem::Cell(error) => Some(error.attribute().to_owned()),
+            Problem::Key(_) => {
+                self.encoder.key_column().and_then(|index| self.encoder.column_name(index)).map(str::to_owned)
+            }
+            Problem::Header(_) | Problem::RecordTooLarge { .. } => None,
+        };
+        reject(&record, column, problem.kind(), problem.to_string())
+    }
 }
 
 fn reject(record: &Record<'_>, column: Option<String>, kind: &'static str, reason: String) -> Reject {
     let (line, byte_offset) = (record.line(), record.offset());
     Reject { line, byte_offset, column, kind, raw: shown(record.raw()), reason }
-}
-
-/// The start of some input, as text of a bounded size.
-fn shown(raw: &[u8]) -> String {
-    let mut text = String::from_utf8_lossy(raw.get(..SHOWN_BYTES).unwrap_or(raw)).into_owned();
-    while text.len() > SHOWN_BYTES {
-        text.pop();
-    }
-    text
 }

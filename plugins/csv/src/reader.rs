@@ -1,6 +1,8 @@
 //! Cuts a stream of bytes into records and cells. Strict: a quoted cell must be closed, and nothing but blanks may stand
 //! between its closing quote and the next delimiter. It never holds more than one record and the last chunk.
 
+use jobhost_load::Step;
+
 use crate::cells::{Input, Scan};
 use crate::dialect::{Dialect, SAMPLE_BYTES};
 use crate::error::SyntaxError;
@@ -10,17 +12,6 @@ use crate::scan::{BLOCK, Cursor, Needles};
 /// The longest record, in bytes as it stands in the input.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// What `Reader::advance` found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// `Reader::record` is the next record.
-    Record,
-    /// Feed more, or say that this was all.
-    NeedInput,
-    /// There are no more records.
-    End,
-}
 
 /// A CSV reader that is fed. See the module.
 #[derive(Debug)]

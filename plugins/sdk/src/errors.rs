@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use serde_json::Value;
+
 use crate::{Error, ErrorKind, Failure, FailureKind, Outcome, Refusal};
 
 impl From<Error> for Failure {
@@ -50,5 +52,10 @@ impl Outcome {
     /// Success, in one sentence.
     pub fn message(message: impl Into<String>) -> Self {
         Outcome { message: Some(message.into()), result: None }
+    }
+
+    /// Success with a result, and the host's own sentence.
+    pub fn result(result: &Value) -> Self {
+        Outcome { message: None, result: Some(result.to_string()) }
     }
 }

@@ -29,8 +29,7 @@
 //!
 //!     fn plan(_operation: &str, request: &Request) -> Result<Plan, Refusal> {
 //!         request.text("table").ok_or_else(|| Refusal::new("'table' is required"))?;
-//!         let tables = vec![TableUse { table: request.table_name(), actions: vec![Action::Insert] }];
-//!         Ok(Plan { tables, sources: vec![] })
+//!         Ok(Plan { tables: vec![TableUse::new(request.table_name(), Action::Insert)], ..Plan::default() })
 //!     }
 //!
 //!     fn run(_operation: &str, request: &Request, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -55,8 +54,67 @@
 //! # fn main() {}
 //! ```
 //!
-//! [`BatchWriter`] collects records and hands them over, [`Source`] reads a source in chunks, [`progress`], [`rejects`]
-//! and [`log`] talk to whoever watches the job. Everything here is a thin face of the contract in `wit/`.
+//! [`BatchWriter`] collects records and hands them over, [`Source`] reads a source in chunks, [`Query`] reads the rows of
+//! a query, [`Sink`] writes a file or an object, [`progress`], [`rejects`] and [`log`] talk to whoever watches the job.
+//! Everything here is a thin face of the contract in `wit/`.
+//!
+//! A job that copies the rows of a table into a file plans a query and a sink, and needs no right of its own on the table,
+//! because the host checks what a query reads:
+//!
+//! ```
+//! use jobhost_plugin::progress::{self, Unit};
+//! use jobhost_plugin::{Encoding, Failure, FileSink, Outcome, Plan, PlannedSink, Query, Refusal, Request, RowShape, Sink};
+//!
+//! fn plan(_operation: &str, request: &Request) -> Result<Plan, Refusal> {
+//!     let directory = request.text("path").ok_or_else(|| Refusal::new("'path' is required"))?.to_owned();
+//!     let name = "dogs.jsonl.gz".to_owned();
+//!     Ok(Plan {
+//!         queries: vec![r#"{"operation":"sql","sql":"SELECT id, name FROM data.dog"}"#.to_owned()],
+//!         sinks: vec![PlannedSink::File(FileSink { directory, name, encoding: Encoding::Gzip })],
+//!         ..Plan::default()
+//!     })
+//! }
+//!
+//! fn run(_operation: &str, _request: &Request, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
+//!     let mut query = Query::open(0, RowShape::Objects)?;
+//!     let mut sink = Sink::create(0)?;
+//!     let mut bytes = 0;
+//!     loop {
+//!         let rows = query.rows()?;
+//!         if rows.is_empty() {
+//!             break;
+//!         }
+//!         sink.write(&rows)?;
+//!         bytes += rows.len() as u64;
+//!         progress::report(bytes, None, Unit::Bytes);
+//!         if progress::cancelled() {
+//!             // The sink is dropped: nothing is left of it.
+//!             return Err(Failure::interrupted());
+//!         }
+//!     }
+//!     let receipt = sink.finish()?;
+//!     Ok(Outcome::message(format!("{} bytes written to {}", receipt.size, receipt.location)))
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Old records are deleted in steps, each a transaction of its own that stores a checkpoint too. The plan names the right:
+//!
+//! ```
+//! use jobhost_plugin::{Failure, Outcome, Plan, Right, Request, TableUse, records};
+//!
+//! fn plan(request: &Request) -> Plan {
+//!     Plan { tables: vec![TableUse::new(request.table_name(), Right::Delete)], ..Plan::default() }
+//! }
+//!
+//! fn run(request: &Request, created_before: u64) -> Result<Outcome, Failure> {
+//!     while records::delete_before(&request.table_name(), created_before, 10_000, None)? == 10_000 {}
+//!     // The tally counts what all attempts of the job deleted.
+//!     let tally = records::flush()?;
+//!     Ok(Outcome::message(format!("{} records deleted", tally.deleted)))
+//! }
+//! # fn main() {}
+//! ```
 
 // The generated code and the export macro name this crate, from inside and outside, by the same path.
 extern crate self as jobhost_plugin;
@@ -83,21 +141,26 @@ pub mod bindings {
 pub use wit_bindgen::rt as wit_bindgen_rt;
 
 mod errors;
+mod plan;
 mod plugin;
+mod query;
 mod request;
+mod sink;
 mod source;
 mod writer;
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Description, Failure, FailureKind, JobPlan as Plan, Operation, Outcome, Refusal, Source as PlannedSource,
-    TableUse, UrlSource,
+    Access, Description, Failure, FailureKind, FileSink, JobPlan as Plan, Operation, Outcome, Refusal, S3Credentials,
+    S3Object, S3Sink, S3Source, Sink as PlannedSink, Source as PlannedSource, TableUse, UrlSource,
 };
-pub use bindings::jobhost::plugin::objects::ObjectInfo;
-pub use bindings::jobhost::plugin::records::{Attribute, AttributeType, TableDescription, Tally};
-pub use bindings::jobhost::plugin::types::{Action, Error, ErrorKind, TableName};
+pub use bindings::jobhost::plugin::objects::{ObjectInfo, Receipt};
+pub use bindings::jobhost::plugin::records::{Attribute, AttributeType, RowShape, TableDescription, Tally};
+pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
 pub use bindings::jobhost::plugin::{log, progress, records, rejects};
 pub use jobhost_batch::{Batch, JsonBuffer};
 pub use plugin::Plugin;
+pub use query::Query;
 pub use request::{Request, check_name};
+pub use sink::Sink;
 pub use source::{CHUNK_BYTES, Source};
 pub use writer::BatchWriter;

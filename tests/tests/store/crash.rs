@@ -5,15 +5,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 
 use jobhost::records::jobs::{JobRow, Lease};
-use jobhost::records::{Action, ScanOrder, Store, WriteGroup};
+use jobhost::records::{Action, DeleteBefore, ScanOrder, Store, WriteGroup};
 use uuid::Uuid;
 
+use crate::deletes::step;
 use crate::jobs::{row, running};
 use crate::place::*;
 
 const PLACE: &str = "JOBHOST_TEST_STORE_PLACE";
+const WORK: &str = "JOBHOST_TEST_STORE_WORK";
 const BATCH: u64 = 50;
 
 pub async fn what_was_acknowledged_survives_closing(place: &impl Place) {
@@ -50,19 +53,24 @@ fn spread(id: u64) -> Uuid {
     Uuid::from_u64_pair(id.wrapping_mul(0x9e37_79b9_7f4a_7c15), id)
 }
 
-/// Loads for ever, and says on standard output what has been acknowledged.
-async fn work(place: &impl Place) {
-    let store = place.open().await.unwrap();
-    let (job, mut done) = match the_job(&*store).await {
+/// The next attempt of the job, which is made with its table if there is none.
+async fn next_attempt(store: &dyn Store) -> (JobRow, u64) {
+    let (job, done) = match the_job(store).await {
         Some(job) => job,
         None => {
-            create_table(&*store, &dog()).await;
+            create_table(store, &dog()).await;
             let row = row(1);
             store.create_job(row.clone(), Vec::new()).await.unwrap();
             (row, 0)
         }
     };
-    let job = store.update_job(running(&job, job.attempt + 1, 1), job.attempt).await.unwrap();
+    (store.update_job(running(&job, job.attempt + 1, 1), job.attempt).await.unwrap(), done)
+}
+
+/// Loads for ever, and says on standard output what has been acknowledged.
+async fn load(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    let (job, mut done) = next_attempt(&*store).await;
     loop {
         let (new, last) = batches(done);
         let writes = vec![parse(&*store, &dog(), Action::Insert, &new), parse(&*store, &dog(), Action::Upsert, &last)];
@@ -78,42 +86,75 @@ async fn work(place: &impl Place) {
     }
 }
 
-/// Does nothing but in the process that `nothing_acknowledged_is_lost_when_killed` starts.
+/// Deletes for ever, and loads what there is to delete.
+async fn delete(place: &impl Place) {
+    const LOADED_AT_ONCE: u64 = 5_000;
+    let store = place.open().await.unwrap();
+    let (job, _) = next_attempt(&*store).await;
+    let lease = Some(Lease { job: job.id, attempt: job.attempt });
+    let mut tally = job.tally;
+    loop {
+        if tally.written - tally.deleted < LOADED_AT_ONCE / 2 {
+            let new: Vec<_> = (tally.written..tally.written + LOADED_AT_ONCE)
+                .map(|id| format!("{{\"id\":\"{}\",\"n\":{id}}}", spread(id)))
+                .collect();
+            let writes = vec![parse(&*store, &dog(), Action::Insert, &new.join("\n"))];
+            tally = store.apply(WriteGroup { lease, writes, checkpoint: None }).await.unwrap().job_tally.unwrap();
+        }
+        // Blocks are split, deleted whole, or both.
+        let limit = 1 + tally.deleted % 257;
+        let checkpoint = Some((tally.deleted + limit).to_string().into_bytes());
+        let step = DeleteBefore { lease, checkpoint, ..step(u64::MAX, limit as usize) };
+        tally = store.delete_created_before(step).await.unwrap().job_tally.unwrap();
+        println!("acknowledged {}", tally.deleted);
+    }
+}
+
+/// Does nothing but in the processes that are started here to be killed.
 #[test]
 fn child() {
     let Ok(description) = std::env::var(PLACE) else { return };
+    let place = EmbeddedPlace::described(&description);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(work(&EmbeddedPlace::described(&description)));
+    match std::env::var(WORK).unwrap().as_str() {
+        "load" => runtime.block_on(load(&place)),
+        "delete" => runtime.block_on(delete(&place)),
+        other => panic!("no such work: {other}"),
+    }
+}
+
+/// Has another process work until it has acknowledged so many commits, and kills it. Says what it acknowledged last.
+fn killed_after(commits: usize, work: &str, place: &impl Place) -> u64 {
+    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::child", "--nocapture"])
+        .env(PLACE, place.describe())
+        .env(WORK, work)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(starting);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let figure = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>();
+    let mut acknowledged = 0;
+    for _ in 0..commits {
+        let line =
+            lines.by_ref().map_while(Result::ok).find(|line| line.contains("acknowledged")).expect("the child works");
+        acknowledged = figure(&line).unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let heard = lines.map_while(Result::ok).filter(|line| line.contains("acknowledged")).last();
+    // A line may have been cut by the kill; half a number would be smaller, and prove less.
+    heard.map_or(acknowledged, |line| acknowledged.max(figure(&line).unwrap_or(0)))
 }
 
 pub async fn nothing_acknowledged_is_lost_when_killed(place: &impl Place) {
     let mut acknowledged = 0;
     for round in 0..6 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::child", "--nocapture"])
-            .env(PLACE, place.describe())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Another number of commits each round, and whatever is under way when the signal arrives.
-        for _ in 0..3 + round * 4 {
-            let line = lines
-                .by_ref()
-                .map_while(Result::ok)
-                .find(|line| line.contains("acknowledged"))
-                .expect("the child works");
-            acknowledged = line.rsplit(' ').next().unwrap().parse().unwrap();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let heard = lines.map_while(Result::ok).filter(|line| line.contains("acknowledged")).last();
-        if let Some(line) = heard {
-            // A line may have been cut by the kill; half a number would be smaller, and prove less.
-            acknowledged = acknowledged.max(line.rsplit(' ').next().unwrap().parse().unwrap_or(0));
-        }
-
+        acknowledged = killed_after(3 + round * 4, "load", place).max(acknowledged);
         let store = place.open().await.unwrap();
         let (job, done) = the_job(&*store).await.unwrap();
         assert!(done >= acknowledged, "acknowledged {acknowledged}, found {done}");
@@ -132,5 +173,29 @@ pub async fn nothing_acknowledged_is_lost_when_killed(place: &impl Place) {
         }
         let last = fetch_one(&*store, "last".into()).await.unwrap();
         assert_eq!(last.record()["batch"].as_u64(), Some(done - 1));
+    }
+}
+
+pub async fn steps_of_deleting_are_whole_when_killed(place: &impl Place) {
+    let mut acknowledged = 0;
+    for round in 0..6 {
+        acknowledged = killed_after(2 + round * 5, "delete", place).max(acknowledged);
+        let store = place.open().await.unwrap();
+        let (job, done) = the_job(&*store).await.unwrap();
+        let tally = job.tally;
+        assert!(tally.deleted >= acknowledged, "acknowledged {acknowledged}, found {}", tally.deleted);
+        assert_eq!(done, tally.deleted, "the checkpoint is that of the last step");
+        assert_eq!(store.statistics(&dog()).await.unwrap().record_count, tally.written - tally.deleted);
+        for order in [ScanOrder::Arrival, ScanOrder::Key] {
+            let mut numbers: Vec<_> = scan_of(&*store, &dog(), order)
+                .await
+                .iter()
+                .map(|stored| stored.record()["n"].as_u64().unwrap())
+                .collect();
+            if order == ScanOrder::Key {
+                numbers.sort_unstable();
+            }
+            assert!(numbers.into_iter().eq(tally.deleted..tally.written));
+        }
     }
 }

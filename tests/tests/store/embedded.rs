@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use jobhost::records::{Action, CatalogueChange, StoreErrorKind, WriteGroup};
+use jobhost::records::{Action, CatalogueChange, ScanOrder, StoreErrorKind, WriteGroup};
 
+use crate::deletes::step;
 use crate::place::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +26,7 @@ async fn a_scan_keeps_the_store_from_being_opened_anew_until_it_ends() {
     let place = EmbeddedPlace::new();
     let store = with_dogs(&place).await;
     write(&*store, Action::Insert, "{\"id\":1}").await;
-    let mut cursor = store.scan(&dog(), jobhost::records::ScanOrder::Arrival).await.unwrap();
+    let mut cursor = store.scan(&dog(), ScanOrder::Arrival).await.unwrap();
     drop(store);
     assert!(place.open().await.is_err());
     assert_eq!(cursor.next().await.unwrap().unwrap().len(), 1);
@@ -93,6 +94,68 @@ async fn space_is_used_again() {
     // The engine keeps what the commit before freed for those who may still read it, and a page or two of its own lists.
     assert!(sizes[11] <= sizes[3] + sizes[0] / 4, "{sizes:?}");
     assert_eq!(store.statistics(&dog()).await.unwrap().table_size, 0);
+}
+
+/// Loads 200,000 records, deletes them as `delete_records_before` does, twice; gives the size of the file after each part.
+async fn loaded_and_deleted(key: impl Fn(u64) -> serde_json::Value) -> [u64; 4] {
+    const RECORDS: u64 = 200_000;
+    let place = EmbeddedPlace::new();
+    let store = with_dogs(&place).await;
+    let mut sizes = Vec::new();
+    for _ in 0..2 {
+        for part in (0..RECORDS).step_by(5_000) {
+            let lines: Vec<_> = (part..part + 5_000)
+                .map(|n| format!("{{\"id\":{},\"n\":{n},\"pad\":\"{}\"}}", key(n), "x".repeat(90)))
+                .collect();
+            write(&*store, Action::Insert, &lines.join("\n")).await;
+        }
+        sizes.push(store.size().await.unwrap());
+        assert_eq!(store.statistics(&dog()).await.unwrap().record_count, RECORDS);
+        let mut deleted = 0;
+        loop {
+            match store.delete_created_before(step(u64::MAX, 50_000)).await.unwrap().tally.deleted {
+                0 => break,
+                more => deleted += more,
+            }
+        }
+        assert_eq!(deleted, RECORDS);
+        assert_eq!(store.statistics(&dog()).await.unwrap().table_size, 0);
+        sizes.push(store.size().await.unwrap());
+    }
+    sizes.try_into().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_space_of_old_records_is_used_again() {
+    let spread = |n: u64| serde_json::json!(uuid::Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n));
+    for sizes in [loaded_and_deleted(|n| n.into()).await, loaded_and_deleted(spread).await] {
+        // What the last commits freed, the next cannot use yet.
+        assert!(sizes[3] <= sizes[0] + sizes[0] / 2, "{sizes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_and_deleters_do_not_wait_for_each_other() {
+    let place = EmbeddedPlace::new();
+    let store = with_dogs(&place).await;
+    for part in (0..20_000).step_by(5_000) {
+        let lines: Vec<_> =
+            (part..part + 5_000).map(|n| format!("{{\"id\":{n},\"pad\":\"{}\"}}", "x".repeat(90))).collect();
+        write(&*store, Action::Insert, &lines.join("\n")).await;
+    }
+    // Both are held over all the deleting: whoever waited for the other would wait for ever.
+    let mut cursor = store.scan(&dog(), ScanOrder::Arrival).await.unwrap();
+    let mut seen = cursor.next().await.unwrap().unwrap().len();
+    let snapshot = store.snapshot().unwrap();
+    while store.delete_created_before(step(u64::MAX, 3_000)).await.unwrap().tally.deleted > 0 {
+        seen += cursor.next().await.unwrap().map_or(0, |page| page.len());
+    }
+    while let Some(page) = cursor.next().await.unwrap() {
+        seen += page.len();
+    }
+    assert_eq!(seen, 20_000);
+    assert_eq!(snapshot.fetch(&dog(), &[number(0.0), number(19_999.0)]).unwrap().len(), 2);
+    assert!(texts(&*store).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,9 +96,9 @@ pub async fn the_tally_is_the_stores(place: &impl Place) {
     let job = started(&*store).await;
     let lease = Some(Lease { job: job.id, attempt: 1 });
     store.apply(group(&*store, lease, "{\"id\":1}\n{\"id\":1}", None)).await.unwrap();
-    let claim = JobRow { tally: Tally { received: 77, written: 77, skipped: 77 }, ..job };
+    let claim = JobRow { tally: Tally { received: 77, written: 77, skipped: 77, deleted: 77 }, ..job };
     let stored = store.update_job(ended(&claim, JobStatus::Complete), 1).await.unwrap();
-    assert_eq!(stored.tally, Tally { received: 2, written: 1, skipped: 1 });
+    assert_eq!(stored.tally, Tally { received: 2, written: 1, skipped: 1, deleted: 0 });
     assert_eq!(store.job(stored.id).await.unwrap(), Some(stored));
 }
 
@@ -129,11 +129,11 @@ pub async fn batch_checkpoint_and_tally_commit_together(place: &impl Place) {
     let job = started(&*store).await;
     let lease = Some(Lease { job: job.id, attempt: 1 });
     let applied = store.apply(group(&*store, lease, "{\"id\":1}\n{\"id\":2}", Some("at 2"))).await.unwrap();
-    assert_eq!(applied.tally, Tally { received: 2, written: 2, skipped: 0 });
+    assert_eq!(applied.tally, Tally { received: 2, written: 2, skipped: 0, deleted: 0 });
     assert!(applied.written.is_empty() && applied.skipped.is_empty());
     let applied = store.apply(group(&*store, lease, "{\"id\":2}\n{\"id\":3}", Some("at 4"))).await.unwrap();
-    assert_eq!(applied.tally, Tally { received: 2, written: 1, skipped: 1 });
-    let total = Tally { received: 4, written: 3, skipped: 1 };
+    assert_eq!(applied.tally, Tally { received: 2, written: 1, skipped: 1, deleted: 0 });
+    let total = Tally { received: 4, written: 3, skipped: 1, deleted: 0 };
     assert_eq!(applied.job_tally, Some(total));
     drop(store);
     let store = place.open().await.unwrap();

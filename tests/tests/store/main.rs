@@ -14,6 +14,7 @@
 
 mod catalogue;
 mod crash;
+mod deletes;
 mod documents;
 mod embedded;
 mod jobs;
@@ -21,6 +22,7 @@ mod model;
 mod place;
 mod records;
 mod scans;
+mod snapshots;
 
 macro_rules! behaviours {
     ($store:ident: $($module:ident::{$($behaviour:ident),+ $(,)?}),+ $(,)?) => {
@@ -48,6 +50,16 @@ macro_rules! suite {
                     records_written_in_many_steps_keep_their_order,
                 },
                 scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
+                snapshots::{
+                    a_snapshot_sees_one_moment_of_all_tables, pages_and_look_ups_agree, a_scan_can_go_on_from_any_record,
+                    a_snapshot_can_go_to_another_thread,
+                },
+                deletes::{
+                    only_what_was_created_before_goes, the_oldest_go_first_a_limit_at_a_time, holes_do_not_count,
+                    an_update_does_not_make_a_record_younger, keys_of_every_kind_are_deleted,
+                    records_larger_than_a_page_are_deleted, other_tables_keep_theirs, tally_and_checkpoint_commit_with_a_step,
+                    a_stale_attempt_deletes_nothing, writers_and_deleters_do_not_disturb_each_other,
+                },
                 catalogue::{
                     databases, tables, a_table_created_anew_is_empty, attributes_can_be_added, a_dropped_attribute_leaves_the_records,
                     the_primary_key_stays, a_dropped_database_takes_its_tables, the_catalogue_is_kept, attributes_are_bounded,
@@ -58,7 +70,7 @@ macro_rules! suite {
                     payload_and_checkpoint_live_as_long_as_the_job, batch_checkpoint_and_tally_commit_together,
                     a_checkpoint_needs_a_lease, found_by_start_time, unfinished_in_order_of_creation, jobs_survive_closing,
                 },
-                crash::{what_was_acknowledged_survives_closing, nothing_acknowledged_is_lost_when_killed},
+                crash::{what_was_acknowledged_survives_closing, nothing_acknowledged_is_lost_when_killed, steps_of_deleting_are_whole_when_killed},
             );
 
             #[test]

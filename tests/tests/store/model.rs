@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jobhost::records::{Action, ScanOrder, Store, Timestamp, WriteGroup};
+use jobhost::records::{Action, ScanOrder, ScanPosition, Store, Timestamp, WriteGroup};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
+use crate::deletes::step;
 use crate::place::*;
 
 /// A record to be: (key, attribute, size of its value).
@@ -18,6 +19,11 @@ enum Operation {
     /// One after another in one group.
     Apply(Vec<(Action, Vec<Draft>)>),
     Delete(Vec<u8>),
+    /// What was created before so many microseconds ago, the oldest so many.
+    DeleteBefore {
+        ago: u32,
+        limit: u16,
+    },
     Fetch(Vec<u8>),
     /// A long run of new records, so that blocks and leaves split.
     Fill {
@@ -39,6 +45,8 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         10 => apply,
         3 => some_keys().prop_map(Operation::Delete),
         2 => some_keys().prop_map(Operation::Fetch),
+        2 => (0..8_000_000u32, prop_oneof![0..20u16, 0..900u16])
+            .prop_map(|(ago, limit)| Operation::DeleteBefore { ago, limit }),
         1 => (0..2_000u16, 1..700u16, any::<bool>()).prop_map(|(from, count, scattered)| Operation::Fill { from, count, scattered }),
         1 => Just(Operation::Reopen),
         2 => (1..5_000_000u32).prop_map(Operation::Tick),
@@ -116,6 +124,13 @@ impl Model {
         }
     }
 
+    fn delete_before(&mut self, moment: u64, limit: usize) -> u64 {
+        let rows = self.in_order(ScanOrder::Arrival);
+        let oldest: Vec<_> = rows.iter().take_while(|row| row.created < moment).take(limit).collect();
+        oldest.iter().for_each(|row| drop(self.rows.remove(&encoded(&row.record["id"]))));
+        oldest.len() as u64
+    }
+
     fn in_order(&self, order: ScanOrder) -> Vec<Row> {
         let mut rows: Vec<_> = self.rows.values().cloned().collect();
         if order == ScanOrder::Arrival {
@@ -179,6 +194,12 @@ async fn run(place: &impl Place, operations: Vec<Operation>) {
                     values.iter().map(|value| model.rows.remove(&encoded(value)).is_some()).collect();
                 assert_eq!(store.delete(&dog(), keys(&values)).await.unwrap(), expected);
             }
+            Operation::DeleteBefore { ago, limit } => {
+                // One more than now takes everything.
+                let before = now.0 + 1 - u64::from(ago);
+                let applied = store.delete_created_before(step(before, limit.into())).await.unwrap();
+                assert_eq!(applied.tally.deleted, model.delete_before(before, limit.into()));
+            }
             Operation::Fetch(numbers) => {
                 let values: Vec<_> = numbers.into_iter().map(key).collect();
                 let rows: Vec<_> = values.iter().filter_map(|value| model.rows.get(&encoded(value)).cloned()).collect();
@@ -192,6 +213,18 @@ async fn run(place: &impl Place, operations: Vec<Operation>) {
         }
         assert_eq!(store.statistics(&dog()).await.unwrap().record_count, model.rows.len() as u64);
     }
+    let snapshot = store.snapshot().unwrap();
+    let (mut position, mut paged) = (ScanPosition::Start, Vec::new());
+    loop {
+        let page = snapshot.page(&dog(), &mut position).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(stored(&page));
+    }
+    same(&paged, &model.in_order(ScanOrder::Arrival));
+    let all: Vec<_> = model.in_order(ScanOrder::Key).iter().map(|row| row.record["id"].clone()).collect();
+    same(&stored(&snapshot.fetch(&dog(), &keys(&all)).unwrap()), &model.in_order(ScanOrder::Key));
     for order in [ScanOrder::Arrival, ScanOrder::Key] {
         same(&scan_of(&*store, &dog(), order).await, &model.in_order(order));
     }

@@ -1,8 +1,8 @@
 //! Where a store under test lives, and short ways to use it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
 use jobhost::records::{
@@ -54,6 +54,10 @@ impl Clock for TestClock {
     }
 }
 
+/// Held while a process is started and while a store is opened. A process that is about to become another one has for a
+/// moment all that was open here, locks too: a store that is closed and opened in that moment would find itself in use.
+pub static STARTING: Mutex<()> = Mutex::new(());
+
 /// A directory, removed by the process that made it.
 pub struct EmbeddedPlace {
     pub dir: PathBuf,
@@ -95,6 +99,7 @@ impl Place for EmbeddedPlace {
     }
 
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let _none_starts = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::new(EmbeddedStore::open(&self.dir, self.options, Arc::new(self.clock.clone()))?))
     }
 
@@ -161,7 +166,7 @@ impl Stored {
     }
 }
 
-fn stored(page: &jobhost::records::RecordPage) -> Vec<Stored> {
+pub fn stored(page: &jobhost::records::RecordPage) -> Vec<Stored> {
     page.iter()
         .map(|view| Stored { json: view.json.to_owned(), created: view.created.0, updated: view.updated.0 })
         .collect()

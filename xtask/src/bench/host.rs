@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,12 @@ const USER: &str = "HDB_ADMIN";
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
+/// Known to this run only. It guards a loopback port of a host without any data worth keeping.
+static PASSWORD: LazyLock<String> = LazyLock::new(|| {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2))
+});
+
 /// What a host is started with.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -33,7 +39,6 @@ pub struct Setup {
 pub struct Host {
     child: Child,
     address: SocketAddr,
-    password: String,
     dir: PathBuf,
 }
 
@@ -42,10 +47,14 @@ impl Host {
         if dir.exists() {
             fs::remove_dir_all(dir).doing(|| format!("cannot empty {}", dir.display()))?;
         }
+        Self::open(setup, dir)
+    }
+
+    /// In a data directory that a host may have used before.
+    pub fn open(setup: &Setup, dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).doing(|| format!("cannot make {}", dir.display()))?;
         let log = dir.join(LOG);
         let log_file = File::create(&log).doing(|| format!("cannot make {}", log.display()))?;
-        let password = password();
         let mut command = Command::new(&setup.program);
         command.arg("serve");
         for setting in [
@@ -60,7 +69,7 @@ impl Host {
             command.arg("--set").arg(setting);
         }
         let child = command
-            .env("JOBHOST_ADMIN_PASSWORD", &password)
+            .env("JOBHOST_ADMIN_PASSWORD", &*PASSWORD)
             .env("JOBHOST_ADMIN_USERNAME", USER)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
@@ -69,7 +78,7 @@ impl Host {
             .spawn()
             .doing(|| format!("cannot start {}", setup.program.display()))?;
         let unset = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = Self { child, address: unset, password, dir: dir.to_owned() };
+        let mut host = Self { child, address: unset, dir: dir.to_owned() };
         host.address = host.wait_ready(&log)?;
         Ok(host)
     }
@@ -112,7 +121,7 @@ impl Host {
     }
 
     pub fn connect(&self) -> Result<Client> {
-        Ok(Client { connection: Connection::open(self.address, USER, &self.password)? })
+        Ok(Client { connection: Connection::open(self.address, USER, &PASSWORD)? })
     }
 
     /// Stops it as an operator would and waits for the end.
@@ -132,12 +141,6 @@ impl Drop for Host {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// Known to this run only. It guards a loopback port of a host without any data worth keeping.
-fn password() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    format!("{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2))
 }
 
 /// One connection, with the operations that the measurements need.

@@ -2,11 +2,16 @@
 //! same run on the same file. `docs/benchmarks.md` says how to read the figures. Must never build or
 //! change anything outside `target/bench`, and reports no figure whose result it has not checked.
 
+mod contest;
 mod dataset;
+mod delete;
 mod environment;
+mod export;
+mod flat;
 mod gate;
 mod host;
 mod http;
+mod import;
 mod load;
 mod meter;
 mod options;
@@ -16,7 +21,9 @@ mod peers;
 mod procfs;
 mod queue;
 mod report;
+mod s3;
 mod tiny;
+mod written;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -73,8 +80,17 @@ impl Bench {
         if self.options.has(Part::Load) {
             load::run(self, report)?;
         }
+        if self.options.has(Part::Export) {
+            export::run(self, report)?;
+        }
+        if self.options.has(Part::Delete) {
+            delete::run(self, report)?;
+        }
+        if self.options.has(Part::Import) {
+            import::run(self, report)?;
+        }
         if ours && self.options.has(Part::Flat) {
-            load::flat(self, report)?;
+            flat::run(self, report)?;
         }
         if ours && self.options.has(Part::Tiny) {
             tiny::run(self, report)?;

@@ -10,10 +10,24 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Load,
+    Export,
+    Delete,
+    Import,
     Tiny,
     Flat,
     Parse,
 }
+
+/// As `--only` takes them.
+const PARTS: [(&str, Part); 7] = [
+    ("load", Part::Load),
+    ("export", Part::Export),
+    ("delete", Part::Delete),
+    ("import", Part::Import),
+    ("tiny", Part::Tiny),
+    ("flat", Part::Flat),
+    ("parse", Part::Parse),
+];
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -38,12 +52,13 @@ pub struct Options {
 
 pub const HELP: &str = "\
 cargo xtask bench [options]
-  --only PARTS       comma separated: load, tiny, flat, parse (default: load,tiny,parse)
-  --flat             adds the part `flat`: our load at --rows and at --flat-rows, for the memory
+  --only PARTS       comma separated: load, export, delete, import, tiny, flat, parse
+                     (default: load,export,delete,import,tiny,parse)
+  --flat             adds the part `flat`: our jobs at --rows and at --flat-rows, for the memory
   --rows N           rows of the generated CSV (1000000)
-  --flat-rows N      rows of the larger load of the part `flat` (5000000)
+  --flat-rows N      rows of the larger table of the part `flat` (5000000)
   --keys KEYS        sequential, uuid or sequential,uuid (sequential)
-  --rounds N         times that every load is repeated, interleaved; medians count (3)
+  --rounds N         times that everything compared is repeated, interleaved; medians count (3)
   --peers-only       measures SQLite, DuckDB and PostgreSQL, not jobhost
   --ours-only        measures jobhost, not the peers
   --singles N        tiny jobs one at a time (500)
@@ -61,7 +76,7 @@ impl Default for Options {
             rows: 1_000_000,
             flat_rows: 5_000_000,
             keys: vec![Keys::Sequential],
-            parts: vec![Part::Load, Part::Tiny, Part::Parse],
+            parts: vec![Part::Load, Part::Export, Part::Delete, Part::Import, Part::Tiny, Part::Parse],
             peers_only: false,
             ours_only: false,
             rounds: 3,
@@ -129,13 +144,11 @@ impl Options {
 }
 
 fn part(name: &str) -> Result<Part> {
-    match name {
-        "load" => Ok(Part::Load),
-        "tiny" => Ok(Part::Tiny),
-        "flat" => Ok(Part::Flat),
-        "parse" => Ok(Part::Parse),
-        other => Err(Failure::new(format!("--only takes load, tiny, flat or parse, not {other:?}"))),
-    }
+    let known = PARTS.iter().find(|(known, _)| *known == name);
+    known.map(|(_, part)| *part).ok_or_else(|| {
+        let names: Vec<&str> = PARTS.iter().map(|(known, _)| *known).collect();
+        Failure::new(format!("--only takes {}, not {name:?}", names.join(", ")))
+    })
 }
 
 fn list<T>(text: &str, one: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
@@ -163,6 +176,8 @@ mod tests {
         assert_eq!(o.rows, 50_000);
         assert_eq!(o.keys, [Keys::Uuid, Keys::Sequential]);
         assert_eq!(o.parts, [Part::Load, Part::Flat]);
+        let o = parse("--only export,delete,import").unwrap().unwrap();
+        assert_eq!(o.parts, [Part::Export, Part::Delete, Part::Import]);
     }
 
     #[test]

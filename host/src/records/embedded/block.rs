@@ -11,7 +11,7 @@
 
 use super::environment::damaged;
 use crate::records::Timestamp;
-use crate::records::store::StoreError;
+use crate::records::store::{RecordPage, StoreError};
 
 const FORMAT: u8 = 1;
 const HAS_STEPS: u8 = 1;
@@ -101,23 +101,67 @@ impl<'a> Block<'a> {
         read().ok_or_else(|| damaged("a record"))
     }
 
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// How many records have a number less than this.
+    fn lower_bound(&self, number: u64) -> usize {
+        let step = number.saturating_sub(self.first);
+        let Some(steps) = self.steps else { return usize::try_from(step).unwrap_or(usize::MAX).min(self.count) };
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            match Self::u32_at(steps, middle) {
+                Some(there) if u64::from(there) < step => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }
+
+    /// Append the records from this number on to a page; gives the number of the last. Their texts lie together, so they
+    /// are copied in one piece: scans of whole tables spend their time here.
+    pub fn append_from(&self, number: u64, page: &mut RecordPage) -> Result<Option<u64>, StoreError> {
+        let from = self.lower_bound(number);
+        if from >= self.count {
+            return Ok(None);
+        }
+        self.append(from, page).map(Some).ok_or_else(|| damaged("a record"))
+    }
+
+    fn append(&self, from: usize, page: &mut RecordPage) -> Option<u64> {
+        let last = self.number_at(self.count.checked_sub(1)?)?;
+        let mut start = match from.checked_sub(1) {
+            Some(before) => Self::u32_at(self.ends, before)?,
+            None => 0,
+        };
+        let base = page.text.len();
+        let offset = start as usize;
+        let end = Self::u32_at(self.ends, self.count - 1)? as usize;
+        page.text.extend_from_slice(self.texts.get(offset..end)?);
+        let (ends, _) = self.ends.get(from * 4..)?.as_chunks::<4>();
+        let mut ascend = true;
+        let mut place = |end: &[u8; 4]| {
+            let end = u32::from_le_bytes(*end);
+            ascend &= start <= end;
+            start = end;
+            (base + end as usize).saturating_sub(offset)
+        };
+        match self.updated {
+            None => page.records.extend(ends.iter().map(|end| (place(end), self.created, self.created))),
+            Some(updated) => {
+                let (updated, _) = updated.get(from * 8..)?.as_chunks::<8>();
+                let updated = updated.iter().map(|updated| Timestamp(u64::from_le_bytes(*updated)));
+                page.records.extend(ends.iter().zip(updated).map(|(end, updated)| (place(end), self.created, updated)));
+            }
+        }
+        ascend.then_some(last)
+    }
+
     /// The record of this number.
     pub fn find(&self, number: u64) -> Result<Option<Entry<'a>>, StoreError> {
-        let step = number.saturating_sub(self.first);
-        let index = match self.steps {
-            None => usize::try_from(step).unwrap_or(usize::MAX),
-            Some(steps) => {
-                let (mut low, mut high) = (0, self.count);
-                while low < high {
-                    let middle = low.midpoint(high);
-                    match Self::u32_at(steps, middle) {
-                        Some(there) if u64::from(there) < step => low = middle + 1,
-                        _ => high = middle,
-                    }
-                }
-                low
-            }
-        };
+        let index = self.lower_bound(number);
         if index >= self.count {
             return Ok(None);
         }
@@ -257,6 +301,31 @@ mod tests {
     }
 
     #[test]
+    fn a_page_gets_what_iterating_gives_from_any_number_on() {
+        for entries in [
+            &[(5, 9, "a"), (6, 9, ""), (7, 9, "ccc")][..],
+            &[(5, 9, "a"), (8, 9, "b"), (11, 9, "c")],
+            &[(5, 10, "a"), (6, 9, "b"), (9, 12, "")],
+            &[(5, 9, "alone")],
+        ] {
+            let (first, value) = build(9, entries);
+            let block = Block::decode(first, &value).unwrap();
+            for from in 0..14 {
+                let (mut page, mut expected) = (RecordPage::default(), RecordPage::default());
+                page.push(b"before", Timestamp(1), Timestamp(2));
+                expected.push(b"before", Timestamp(1), Timestamp(2));
+                let rest = block.iter().map(|entry| entry.unwrap()).filter(|entry| entry.number >= from);
+                let last = rest.map(|entry| {
+                    expected.push(entry.text, block.created, entry.updated);
+                    entry.number
+                });
+                assert_eq!(last.last(), block.append_from(from, &mut page).unwrap());
+                assert_eq!((page.text, page.records), (expected.text, expected.records));
+            }
+        }
+    }
+
+    #[test]
     fn a_builder_can_be_used_again() {
         let mut builder = BlockBuilder::default();
         builder.push(Entry { number: 1, updated: Timestamp(3), text: b"long text" }, Timestamp(2));
@@ -284,7 +353,10 @@ mod tests {
         let (first, value) = build(9, &[(5, 10, "abc"), (8, 9, "def")]);
         for length in 0..value.len() {
             let decoded = Block::decode(first, &value[..length]);
-            assert!(decoded.is_err() || decoded.unwrap().iter().any(|entry| entry.is_err()), "{length}");
+            if let Ok(block) = decoded {
+                assert!(block.iter().any(|entry| entry.is_err()), "{length}");
+                assert!(block.append_from(0, &mut RecordPage::default()).is_err(), "{length}");
+            }
         }
         for position in 0..value.len() {
             let mut damaged = value.clone();
@@ -293,6 +365,7 @@ mod tests {
                 for number in 0..20 {
                     let _either_way = block.find(number);
                 }
+                let _either_way = block.append_from(0, &mut RecordPage::default());
                 let _either_way = block.iter().filter(|entry| entry.is_err()).count();
             }
         }

@@ -15,13 +15,7 @@ use crate::records::table::{Attribute, MAX_ATTRIBUTES, Table};
 const MANY_COMPARISONS: usize = 4096;
 
 pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
-    let job = group.lease.map(|lease| jobs::leased(tx, lease)).transpose()?;
-    if job.is_none() && group.checkpoint.is_some() {
-        return Err(StoreError::new(
-            StoreErrorKind::Invalid,
-            "a checkpoint belongs to a job; the group carries no lease",
-        ));
-    }
+    let job = jobs::of_lease(tx, group.lease, group.checkpoint.is_some())?;
     let extended = check(tx, &group.writes)?;
     for table in extended {
         tx.put_table(table)?;
@@ -34,26 +28,13 @@ pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Appl
         let length = rest.iter().position(|write| !same(write)).unwrap_or(rest.len());
         let (run, beyond) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         let tally = write_run(tx, run, job.is_none().then_some(&mut applied))?;
-        add(&mut applied.tally, tally);
+        jobs::add(&mut applied.tally, tally);
         rest = beyond;
     }
-    if let Some(mut job) = job {
-        add(&mut job.row.tally, applied.tally);
-        applied.job_tally = Some(job.row.tally);
-        if !group.writes.is_empty() {
-            jobs::put(tx, &job)?;
-        }
-        if let Some(checkpoint) = &group.checkpoint {
-            jobs::put_checkpoint(tx, job.row.id, checkpoint)?;
-        }
+    if let Some(job) = job {
+        applied.job_tally = Some(jobs::account(tx, job, applied.tally, group.checkpoint.as_deref())?);
     }
     Ok(applied)
-}
-
-fn add(total: &mut Tally, more: Tally) {
-    total.received += more.received;
-    total.written += more.written;
-    total.skipped += more.skipped;
 }
 
 fn write_run(tx: &mut Transaction<'_>, run: &[TableWrite], keys: Option<&mut Applied>) -> Result<Tally, StoreError> {

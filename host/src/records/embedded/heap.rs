@@ -1,6 +1,8 @@
 //! The heap of one table: blocks of records in order of their numbers, which is the order of their arrival and so of their
 //! created times. It is only appended to; an update rewrites a block in place, a deletion makes it smaller.
 
+use std::ops::Bound;
+
 use heed::{RoTxn, RwTxn};
 
 use super::block::{Block, BlockBuilder, Entry};
@@ -40,6 +42,17 @@ impl Usage {
     }
 }
 
+/// The oldest records of a table: whole blocks, and some records of the block behind them.
+#[derive(Debug, Default)]
+pub(super) struct Prefix {
+    /// The number of the last block of which all records are meant.
+    last_whole: Option<u64>,
+    /// What those blocks take.
+    usage: Usage,
+    /// Numbers of the records of the next block that are meant.
+    of_next: Vec<u64>,
+}
+
 impl Heap<'_> {
     /// Add records. Numbers ascend and are greater than any in the heap; `created` is not before that of any in it.
     pub fn append<'r>(
@@ -75,6 +88,60 @@ impl Heap<'_> {
 
     pub fn block<'t>(&self, txn: &'t RoTxn<'_>, number: u64) -> Result<Option<Block<'t>>, StoreError> {
         self.block_of(txn, number)?.map(|(first, value)| Block::decode(first, value)).transpose()
+    }
+
+    /// The number of the block that holds this record, or would.
+    pub fn block_number(&self, txn: &RoTxn<'_>, number: u64) -> Result<Option<u64>, StoreError> {
+        Ok(self.block_of(txn, number)?.map(|(first, _)| first))
+    }
+
+    /// Visit the oldest records, at most `limit`, that were created before a moment. What comes back is what was visited.
+    pub fn oldest(
+        &self,
+        txn: &RoTxn<'_>,
+        created_before: Timestamp,
+        limit: usize,
+        mut visit: impl FnMut(Entry<'_>) -> Result<(), StoreError>,
+    ) -> Result<Prefix, StoreError> {
+        let mut prefix = Prefix::default();
+        let mut left = limit;
+        let (start, end) = (heap_key(self.table, 0), heap_key(self.table, u64::MAX));
+        let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
+        for entry in self.environment.dbs.heap.range(txn, &bounds).map_err(engine)? {
+            let (key, value) = entry.map_err(engine)?;
+            let first = heap_number(self.table, key).ok_or_else(|| damaged("the key of a block"))?;
+            let block = Block::decode(first, value)?;
+            if left == 0 || block.created >= created_before {
+                break;
+            }
+            self.environment.touched(value.len());
+            let is_whole = block.len() <= left;
+            for record in block.iter().take(left) {
+                let record = record?;
+                visit(record)?;
+                if !is_whole {
+                    prefix.of_next.push(record.number);
+                }
+            }
+            if !is_whole {
+                break;
+            }
+            left -= block.len();
+            prefix.last_whole = Some(first);
+            prefix.usage.remove(key, value.len());
+        }
+        Ok(prefix)
+    }
+
+    /// Delete what `oldest` visited, if nothing was changed since.
+    pub fn remove_prefix(&self, txn: &mut RwTxn<'_>, prefix: &Prefix, usage: &mut Usage) -> Result<(), StoreError> {
+        if let Some(last) = prefix.last_whole {
+            let (start, end) = (heap_key(self.table, 0), heap_key(self.table, last));
+            let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
+            self.environment.dbs.heap.delete_range(txn, &bounds).map_err(engine)?;
+            usage.removed += prefix.usage.removed;
+        }
+        self.edit(txn, &prefix.of_next, usage, |_, _, _| Ok(Edit::Delete))
     }
 
     /// Visit the records of these numbers, which ascend and are all there.

@@ -9,7 +9,7 @@ use super::environment::{Databases, damaged, engine};
 use super::keyspace::started_key;
 use super::tables::{counter, json};
 use super::transaction::Transaction;
-use crate::records::jobs::{JobRow, Lease, StartRange};
+use crate::records::jobs::{JobRow, Lease, StartRange, Tally};
 use crate::records::store::{StoreError, StoreErrorKind};
 
 const NEXT_JOB: &[u8] = b"next job";
@@ -31,21 +31,51 @@ pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<S
 }
 
 /// Store a row; the indexes are the caller's business.
-pub(super) fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
+fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
     let mut value = job.number.to_be_bytes().to_vec();
     value.extend_from_slice(&json(&job.row)?);
     let jobs = tx.dbs.jobs;
     jobs.put(tx.change(), job.row.id.as_bytes(), &value).map_err(engine)
 }
 
-pub(super) fn put_checkpoint(tx: &mut Transaction<'_>, id: Uuid, checkpoint: &[u8]) -> Result<(), StoreError> {
-    let checkpoints = tx.dbs.checkpoints;
-    checkpoints.put(tx.change(), id.as_bytes(), checkpoint).map_err(engine)
+/// The job of a request that may carry a lease, if the lease is the current one. A checkpoint needs one.
+pub(super) fn of_lease(
+    tx: &Transaction<'_>,
+    lease: Option<Lease>,
+    has_checkpoint: bool,
+) -> Result<Option<StoredJob>, StoreError> {
+    match lease {
+        Some(lease) => guarded(tx, lease.job, lease.attempt).map(Some),
+        None if has_checkpoint => {
+            Err(StoreError::new(StoreErrorKind::Invalid, "a checkpoint belongs to a job; the request carries no lease"))
+        }
+        None => Ok(None),
+    }
 }
 
-/// The job, if the lease is the current one.
-pub(super) fn leased(tx: &Transaction<'_>, lease: Lease) -> Result<StoredJob, StoreError> {
-    guarded(tx, lease.job, lease.attempt)
+/// Add to a job's tally and replace its checkpoint, if there is a new one. Gives the tally of the job.
+pub(super) fn account(
+    tx: &mut Transaction<'_>,
+    mut job: StoredJob,
+    more: Tally,
+    checkpoint: Option<&[u8]>,
+) -> Result<Tally, StoreError> {
+    if more != Tally::default() {
+        add(&mut job.row.tally, more);
+        put(tx, &job)?;
+    }
+    if let Some(checkpoint) = checkpoint {
+        let checkpoints = tx.dbs.checkpoints;
+        checkpoints.put(tx.change(), job.row.id.as_bytes(), checkpoint).map_err(engine)?;
+    }
+    Ok(job.row.tally)
+}
+
+pub(super) fn add(total: &mut Tally, more: Tally) {
+    total.received += more.received;
+    total.written += more.written;
+    total.skipped += more.skipped;
+    total.deleted += more.deleted;
 }
 
 fn guarded(tx: &Transaction<'_>, id: Uuid, attempt: u32) -> Result<StoredJob, StoreError> {
@@ -81,7 +111,9 @@ pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> 
 
 pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
     let old = guarded(tx, row.id, expected_attempt)?;
-    let job = StoredJob { number: old.number, row: JobRow { tally: old.row.tally, ..row.clone() } };
+    // An attempt that writes its progress does not know of a cancel request that came meanwhile.
+    let cancel = old.row.cancel.or_else(|| row.cancel.clone());
+    let job = StoredJob { number: old.number, row: JobRow { tally: old.row.tally, cancel, ..row.clone() } };
     let dbs = tx.dbs;
     if let Some(started) = old.row.started
         && job.row.started != Some(started)

@@ -57,17 +57,21 @@ impl<'a> Leaf<'a> {
             }
             return Ok(None);
         }
-        let index = self.lower_bound(key);
+        let index = self.lower_bound(0, key);
         let pair = self.uniform(index);
         Ok(pair.filter(|(there, _)| *there == key).map(|(_, number)| number))
     }
 
-    /// With keys of one length: how many are less than `key`.
-    fn lower_bound(&self, key: &[u8]) -> usize {
-        let (mut low, mut high) = (0, self.count);
+    /// With keys of one length: how many are less than `key`, if the first `from` are.
+    fn lower_bound(&self, from: usize, key: &[u8]) -> usize {
+        let (mut low, mut high) = (from, self.count);
         while low < high {
             let middle = low.midpoint(high);
-            if self.uniform(middle).is_some_and(|(there, _)| there < key) { low = middle + 1 } else { high = middle }
+            if self.uniform(middle).is_some_and(|(there, _)| precedes(there, key)) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         low
     }
@@ -84,6 +88,15 @@ impl<'a> Leaf<'a> {
             return self.uniform(self.count.checked_sub(1)?).map(|(key, _)| key);
         }
         self.pairs().last()?.ok().map(|(key, _)| key)
+    }
+}
+
+/// `one < other`, where the first bytes nearly always decide and a call for each comparison would be most of the work.
+#[inline(always)]
+fn precedes(one: &[u8], other: &[u8]) -> bool {
+    match (one.first_chunk::<8>(), other.first_chunk::<8>()) {
+        (Some(a), Some(b)) if a != b => u64::from_be_bytes(*a) < u64::from_be_bytes(*b),
+        _ => one < other,
     }
 }
 
@@ -190,7 +203,7 @@ impl LeafBuilder {
         if uniform != 0 {
             let mut copied = 0;
             for (index, (key, number)) in new.enumerate() {
-                let place = if at_end { leaf.count } else { leaf.lower_bound(key).max(copied) };
+                let place = if at_end { leaf.count } else { leaf.lower_bound(copied, key) };
                 match leaf.uniform(place) {
                     Some((there, number)) if there == key => found(index, number),
                     _ => {
@@ -241,6 +254,9 @@ impl LeafBuilder {
         mut found: impl FnMut(usize, u64),
     ) -> Result<bool, StoreError> {
         self.start(leaf.key_bytes);
+        if leaf.key_bytes != 0 {
+            return Ok(self.remove_uniform(leaf, keys, found));
+        }
         let mut keys = keys.enumerate().peekable();
         let mut removed = false;
         for pair in leaf.pairs() {
@@ -254,6 +270,32 @@ impl LeafBuilder {
             }
         }
         Ok(removed)
+    }
+
+    /// The same where all keys have one length: what stays between two keys is copied in one piece.
+    fn remove_uniform<'k>(
+        &mut self,
+        leaf: &Leaf<'_>,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, u64),
+    ) -> bool {
+        let mut done = 0;
+        let mut removed = false;
+        for (index, key) in keys.enumerate() {
+            // Keys that arrived in order go in order: then the next one is here.
+            let here = leaf.uniform(done).is_some_and(|(there, _)| there >= key);
+            let place = if here { done } else { leaf.lower_bound(done, key) };
+            if let Some((there, number)) = leaf.uniform(place)
+                && there == key
+            {
+                found(index, number);
+                removed = true;
+                self.push_run(leaf, done, place);
+                done = place + 1;
+            }
+        }
+        self.push_run(leaf, done, leaf.count);
+        removed
     }
 
     /// Give the leaves, in order: each one's first key and its value. Nothing is given if there are no pairs.

@@ -6,18 +6,23 @@
 
 mod block;
 mod catalogue;
+mod deletes;
 mod documents;
 mod environment;
 mod groups;
 mod heap;
 mod jobs;
+mod keys;
 mod keyspace;
 mod leaf;
 mod options;
+mod pages;
 mod primary;
 mod reclaim;
 mod records;
 mod scan;
+mod snapshot;
+mod sorted;
 mod store;
 mod tables;
 mod transaction;
@@ -31,11 +36,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::environment::{Environment, Snapshot};
 pub use self::options::EmbeddedOptions;
-use self::transaction::Transaction;
+use self::transaction::{Transaction, no_such_table};
 use self::writer::{Call, Message, Writer};
 use super::Clock;
 use super::store::{StoreError, StoreErrorKind};
-use super::table::Catalogue;
+use super::table::{Catalogue, TableName};
 
 /// Requests that wait for the writer.
 const QUEUE_REQUESTS: usize = 4096;
@@ -61,16 +66,19 @@ impl Shared {
         Arc::clone(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// To be asked when the snapshot that will be read is open. A catalogue that is older than the snapshot might name a
+    /// dropped table of which the snapshot has a part; one that is younger at worst does not name it.
+    fn table_id(&self, name: &TableName) -> Result<u32, StoreError> {
+        self.catalogue().table(name).map(|table| table.id).ok_or_else(|| no_such_table(name))
+    }
+
     fn publish(&self, catalogue: Arc<Catalogue>) {
         *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = catalogue;
     }
 
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&Environment, &Snapshot<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read<T>(&self, read: impl FnOnce(&Self, &Snapshot<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let snapshot = self.environment.read()?;
-        read(&self.environment, &snapshot)
+        read(self, &snapshot)
     }
 }
 
@@ -121,7 +129,7 @@ impl EmbeddedStore {
     /// Read where it may take a while.
     async fn read_aside<T>(
         &self,
-        read: impl FnOnce(&Environment, &Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&Shared, &Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError>
     where
         T: Send + 'static,

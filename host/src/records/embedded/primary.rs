@@ -29,6 +29,18 @@ pub(super) struct Proposal<'k> {
     pub number: u64,
 }
 
+/// How many items at the front meet a condition that none meets behind the first that does not. A leaf gets few of a
+/// group's keys where they are spread, so this looks near the front first.
+fn count_first<T>(items: &[T], meets: impl Fn(&T) -> bool) -> usize {
+    let mut bound = 1;
+    while items.get(bound).is_some_and(&meets) {
+        bound *= 2;
+    }
+    let known = bound / 2;
+    let unknown = items.get(known..bound.min(items.len())).unwrap_or_default();
+    known + unknown.partition_point(meets)
+}
+
 impl Primary<'_> {
     /// The leaf that a key belongs to: its own key and its value.
     fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<StoredLeaf<'t>>, StoreError> {
@@ -153,7 +165,7 @@ impl Primary<'_> {
                 None => leaf_key.extend_from_slice(&table_prefix(self.table)),
             }
             let mine = match self.fence(txn, &leaf_key)? {
-                Some(fence) => rest.partition_point(|key| key_of(key) < fence),
+                Some(fence) => count_first(rest, |key| key_of(key) < fence),
                 None => rest.len(),
             };
             let (here, beyond) = rest.split_at_checked(mine.max(1)).unwrap_or((rest, &[]));
@@ -213,5 +225,20 @@ impl Primary<'_> {
         Ok(leaves
             .take_while(move |leaf| leaf.as_ref().map_or(true, |(key, _)| table_of(key) == Some(table)))
             .map(|leaf| leaf.map_err(engine).and_then(|(_, value)| Leaf::decode(value))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_first;
+
+    #[test]
+    fn counting_from_the_front_is_counting() {
+        for length in 0..40 {
+            let items: Vec<usize> = (0..length).collect();
+            for bound in 0..=length {
+                assert_eq!(count_first(&items, |item| *item < bound), bound);
+            }
+        }
     }
 }

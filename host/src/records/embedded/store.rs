@@ -8,17 +8,17 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::environment::{Environment, RANDOM_READ_BYTES, Snapshot, damaged};
 use super::heap::Heap;
 use super::primary::Primary;
 use super::scan::Scan;
-use super::transaction::no_such_table;
+use super::snapshot::Moment;
 use super::writer::Message;
-use super::{EmbeddedStore, catalogue, documents, groups, jobs, records, stopped, tables};
+use super::{EmbeddedStore, Shared, catalogue, deletes, documents, environment, groups, jobs, pages, stopped, tables};
 use crate::records::jobs::{JobRow, StartRange};
-use crate::records::key::{Key, MAX_ENCODED_BYTES};
+use crate::records::key::Key;
 use crate::records::store::{
-    Applied, CatalogueChange, RecordCursor, RecordPage, ScanOrder, Store, StoreError, TableStatistics, WriteGroup,
+    Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, ScanOrder, Snapshot, Store, StoreError,
+    TableStatistics, WriteGroup,
 };
 use crate::records::table::{Catalogue, TableName};
 
@@ -26,12 +26,8 @@ use crate::records::table::{Catalogue, TableName};
 const FEW_RECORDS: usize = 16;
 /// What a small request is charged with in the queue.
 const SMALL_REQUEST_BYTES: usize = 1024;
-
-impl EmbeddedStore {
-    fn table_id(&self, name: &TableName) -> Result<u32, StoreError> {
-        self.shared.catalogue().table(name).map(|table| table.id).ok_or_else(|| no_such_table(name))
-    }
-}
+/// What a record that is deleted is charged with.
+const TYPICAL_RECORD_BYTES: usize = 160;
 
 #[async_trait]
 impl Store for EmbeddedStore {
@@ -50,8 +46,9 @@ impl Store for EmbeddedStore {
     }
 
     async fn statistics(&self, table: &TableName) -> Result<TableStatistics, StoreError> {
-        let id = self.table_id(table)?;
-        let counters = self.shared.read(|environment, snapshot| tables::counters(&environment.dbs, snapshot, id))?;
+        let counters = self
+            .shared
+            .read(|shared, snapshot| tables::counters(&shared.environment.dbs, snapshot, shared.table_id(table)?))?;
         Ok(TableStatistics {
             record_count: counters.records,
             table_size: counters.bytes,
@@ -64,12 +61,12 @@ impl Store for EmbeddedStore {
     }
 
     async fn document(&self, kind: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.shared.read(|environment, snapshot| documents::get(&environment.dbs, snapshot, kind, name))
+        self.shared.read(|shared, snapshot| documents::get(&shared.environment.dbs, snapshot, kind, name))
     }
 
     async fn documents(&self, kind: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let kind = kind.to_owned();
-        self.read_aside(move |environment, snapshot| documents::all(&environment.dbs, snapshot, &kind)).await
+        self.read_aside(move |shared, snapshot| documents::all(&shared.environment.dbs, snapshot, &kind)).await
     }
 
     async fn put_document(&self, kind: &str, name: &str, document: Vec<u8>) -> Result<(), StoreError> {
@@ -91,21 +88,30 @@ impl Store for EmbeddedStore {
     async fn delete(&self, table: &TableName, keys: Vec<Key>) -> Result<Vec<bool>, StoreError> {
         let table = table.clone();
         let bytes = SMALL_REQUEST_BYTES + keys.len() * size_of::<Key>();
-        self.submit(bytes, move |tx| records::delete(tx, &table, &keys)).await
+        self.submit(bytes, move |tx| deletes::by_key(tx, &table, &keys)).await
     }
 
     async fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError> {
-        let id = self.table_id(table)?;
         if keys.len() <= FEW_RECORDS {
-            return self.shared.read(|environment, snapshot| fetch(environment, id, snapshot, keys));
+            return self.shared.read(|shared, snapshot| fetch(shared, snapshot, table, keys));
         }
-        let keys = keys.to_vec();
-        self.read_aside(move |environment, snapshot| fetch(environment, id, snapshot, &keys)).await
+        let (table, keys) = (table.clone(), keys.to_vec());
+        self.read_aside(move |shared, snapshot| fetch(shared, snapshot, &table, &keys)).await
     }
 
     async fn scan(&self, table: &TableName, order: ScanOrder) -> Result<Box<dyn RecordCursor>, StoreError> {
-        let id = self.table_id(table)?;
-        Ok(Box::new(Scan::begin(Arc::clone(&self.shared), id, order)?))
+        Ok(Box::new(Scan::begin(Arc::clone(&self.shared), table, order)?))
+    }
+
+    async fn delete_created_before(&self, step: DeleteBefore) -> Result<Applied, StoreError> {
+        // As a group of so many records would be charged, for it changes as many pages.
+        let bytes = step.limit.saturating_mul(TYPICAL_RECORD_BYTES).min(self.shared.options.group_bytes);
+        let bytes = SMALL_REQUEST_BYTES + bytes + step.checkpoint.as_ref().map_or(0, Vec::len);
+        self.submit(bytes, move |tx| deletes::created_before(tx, &step)).await
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(Moment::begin(Arc::clone(&self.shared))?))
     }
 
     async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError> {
@@ -117,46 +123,30 @@ impl Store for EmbeddedStore {
     }
 
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
-        let job = self.shared.read(|environment, snapshot| jobs::get(&environment.dbs, snapshot, id))?;
+        let job = self.shared.read(|shared, snapshot| jobs::get(&shared.environment.dbs, snapshot, id))?;
         Ok(job.map(|job| job.row))
     }
 
     async fn job_payload(&self, id: Uuid) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, StoreError> {
-        self.shared.read(|environment, snapshot| jobs::payload(&environment.dbs, snapshot, id))
+        self.shared.read(|shared, snapshot| jobs::payload(&shared.environment.dbs, snapshot, id))
     }
 
     async fn jobs_started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError> {
-        self.read_aside(move |environment, snapshot| jobs::started_between(&environment.dbs, snapshot, range, limit))
+        self.read_aside(move |shared, snapshot| jobs::started_between(&shared.environment.dbs, snapshot, range, limit))
             .await
     }
 
     async fn unfinished_jobs(&self) -> Result<Vec<Uuid>, StoreError> {
-        self.read_aside(|environment, snapshot| jobs::unfinished(&environment.dbs, snapshot)).await
+        self.read_aside(|shared, snapshot| jobs::unfinished(&shared.environment.dbs, snapshot)).await
     }
 }
 
 fn fetch(
-    environment: &Environment,
-    table: u32,
-    snapshot: &Snapshot<'_>,
+    shared: &Shared,
+    snapshot: &environment::Snapshot<'_>,
+    table: &TableName,
     keys: &[Key],
 ) -> Result<RecordPage, StoreError> {
-    let heap = Heap { environment, table };
-    let primary = Primary { environment, table };
-    let mut page = RecordPage::default();
-    let mut encoded = Vec::new();
-    for key in keys {
-        encoded.clear();
-        key.encode(&mut encoded);
-        if encoded.len() > MAX_ENCODED_BYTES {
-            continue;
-        }
-        let Some(number) = primary.number(snapshot, &encoded)? else { continue };
-        let missing = || damaged("a record that the index knows");
-        environment.touched(2 * RANDOM_READ_BYTES);
-        let block = heap.block(snapshot, number)?.ok_or_else(missing)?;
-        let entry = block.find(number)?.ok_or_else(missing)?;
-        page.push(entry.text, block.created, entry.updated);
-    }
-    Ok(page)
+    let (environment, table) = (&shared.environment, shared.table_id(table)?);
+    pages::of_keys(snapshot, Primary { environment, table }, Heap { environment, table }, keys)
 }

@@ -5,22 +5,35 @@
 
 mod fields;
 mod filter;
+mod output;
 mod parse;
 mod projection;
 mod search;
 mod sort;
+pub(in crate::records) mod text;
 mod value;
 
+pub(in crate::records) use fields::{Damaged, Fields, Span};
 pub use filter::{Condition, Filter, Test};
 pub use parse::{MAX_CONDITION_DEPTH, MAX_CONDITIONS};
+pub(in crate::records) use projection::value_at;
 pub use projection::{millis_to_json, selectable_attributes, write_millis};
-pub use search::{Search, SearchLimits, Separator};
+pub use search::{RowFormat, Search, SearchLimits, Separator};
 pub use sort::Sort;
 pub use value::{Number, Scalar};
 
 use super::key::Key;
 use super::store::StoreError;
 use super::table::Table;
+
+/// How the rows of a result are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowShape {
+    /// A JSON object a row, an absent value as null.
+    Objects,
+    /// A JSON array a row, one element a column.
+    Arrays,
+}
 
 /// Why a search cannot be done.
 #[derive(Debug, thiserror::Error)]

@@ -1,18 +1,19 @@
 //! A running search: rows come out as JSON text, a page at a time.
 
-use super::fields::{Fields, Span};
+use super::fields::{Damaged, Fields, Span};
 use super::filter::Filter;
-use super::projection::{Projection, Source, selectable_attributes, value_at};
+use super::output::Output;
+use super::projection::{Projection, Row, Source, selectable_attributes, value_at};
 use super::sort::{SortKey, Sorter};
 use super::value::{Number, Stored};
-use super::{Query, QueryError};
+use super::{Query, QueryError, RowShape};
 use crate::records::key::Key;
-use crate::records::store::{RecordCursor, RecordPage, RecordView, ScanOrder, Store, StoreError, StoreErrorKind};
+use crate::records::store::{RecordCursor, RecordPage, ScanOrder, Store, StoreError, StoreErrorKind};
 use crate::records::table::{Table, TableName};
 
 /// Keys looked up in one call to the store.
 const KEYS_A_FETCH: usize = 1000;
-/// Text of sorted rows given out at once.
+/// Text of rows given out at once, unless a single row is larger.
 const PAGE_BYTES: usize = 256 * 1024;
 
 /// What a search may take.
@@ -31,8 +32,29 @@ impl Default for SearchLimits {
 /// What stands between two rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
+    /// Values are as they are stored.
     Comma,
+    /// Values are without insignificant white space.
     NewLine,
+}
+
+impl Separator {
+    fn byte(self) -> u8 {
+        match self {
+            Separator::Comma => b',',
+            Separator::NewLine => b'\n',
+        }
+    }
+}
+
+/// How the rows of a search are written, and in which order they may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowFormat {
+    pub shape: RowShape,
+    pub separator: Separator,
+    /// The order of a search that asks for none. A limit or an offset counts in order of key all the same, so that it
+    /// means the same rows wherever it is asked.
+    pub order: ScanOrder,
 }
 
 enum Input {
@@ -44,25 +66,37 @@ enum Input {
 
 /// The compiled form of a query.
 struct Plan {
-    fields: Fields,
+    /// True if the filter lets every record through.
+    everything: bool,
     filter: Filter,
     /// Where the filter's conditions find their values, in order of evaluation.
     operands: Vec<Source>,
-    projection: Projection,
     sort: Option<(Source, bool)>,
+    fields: Fields,
+    projection: Projection,
+    spans: Vec<Span>,
+}
+
+/// A page of records and how much of it has been looked at.
+#[derive(Default)]
+struct Unread {
+    page: RecordPage,
+    record: usize,
+    start: usize,
 }
 
 /// A search that has begun. Rows are separated, also across pages; there is none before the first or after the last.
 pub struct Search {
+    columns: Vec<String>,
     input: Input,
+    unread: Unread,
     plan: Plan,
-    separator: u8,
+    separator: Separator,
     limits: SearchLimits,
     /// Rows still to be left out, and rows still to be given.
     offset: u64,
     remaining: u64,
     given: u64,
-    spans: Vec<Span>,
 }
 
 impl Search {
@@ -71,7 +105,7 @@ impl Search {
         store: &dyn Store,
         table: &Table,
         query: Query,
-        separator: Separator,
+        format: RowFormat,
         limits: SearchLimits,
     ) -> Result<Self, QueryError> {
         let keys = match (query.keys, query.filter.pinned_key(&table.primary_key)) {
@@ -79,34 +113,46 @@ impl Search {
             (None, Some(key)) => Some(vec![key]),
             (None, None) => None,
         };
+        // Equal values are sorted by key, and that is the order in which a scan must give them.
+        let free = query.sort.is_none() && query.limit.is_none() && query.offset == 0;
         let input = match keys {
             Some(keys) => Input::Keys(table.name.clone(), keys.into_iter()),
-            None => Input::Scan(store.scan(&table.name, ScanOrder::Key).await?),
+            None => Input::Scan(store.scan(&table.name, if free { format.order } else { ScanOrder::Key }).await?),
         };
         // A scan is in order of the primary key already.
         let sort = query.sort.filter(|sort| sort.descending || sort.attribute != table.primary_key);
 
+        let all = || selectable_attributes(table).into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = query.attributes.unwrap_or_else(all);
         let mut fields = Fields::default();
-        let projection = match &query.attributes {
-            Some(names) => Projection::new(names.iter().map(String::as_str), &mut fields),
-            None => Projection::new(selectable_attributes(table), &mut fields),
-        };
+        let projection = Projection::new(&columns, format.shape, format.separator, &mut fields);
         let mut operands = Vec::new();
         query.filter.each_attribute(&mut |name| operands.push(Source::of(name, &mut fields)));
         let sort = sort.map(|sort| (Source::of(&sort.attribute, &mut fields), sort.descending));
         Ok(Search {
+            columns,
             input,
-            plan: Plan { fields, filter: query.filter, operands, projection, sort },
-            separator: match separator {
-                Separator::Comma => b',',
-                Separator::NewLine => b'\n',
+            unread: Unread::default(),
+            plan: Plan {
+                everything: query.filter == Filter::everything(),
+                filter: query.filter,
+                operands,
+                sort,
+                fields,
+                projection,
+                spans: Vec::new(),
             },
+            separator: format.separator,
             limits,
             offset: query.offset,
             remaining: query.limit.unwrap_or(u64::MAX),
             given: 0,
-            spans: Vec::new(),
         })
+    }
+
+    /// The names of the columns, in order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// Rows given so far.
@@ -114,28 +160,34 @@ impl Search {
         self.given
     }
 
-    /// Appends the next rows to `out`, perhaps none; false at the end.
+    /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end.
     pub async fn next(&mut self, store: &dyn Store, out: &mut Vec<u8>) -> Result<bool, QueryError> {
         if self.plan.sort.is_some() && !matches!(self.input, Input::Sorted(_) | Input::Done) {
             self.sort(store).await?;
         }
         if self.remaining == 0 {
             self.input = Input::Done;
+            self.unread = Unread::default();
         }
         if let Input::Sorted(rows) = &mut self.input {
             let end = out.len() + PAGE_BYTES;
             while out.len() < end {
                 let Some(row) = rows.next() else { return Ok(false) };
                 if self.given > 0 {
-                    out.push(self.separator);
+                    out.push(self.separator.byte());
                 }
                 out.extend_from_slice(&row);
                 self.given += 1;
             }
             return Ok(true);
         }
-        let Some(page) = self.page(store).await? else { return Ok(false) };
-        self.write_page(&page, out)?;
+        if self.unread.is_empty() {
+            match self.page(store).await? {
+                Some(page) => self.unread = Unread { page, ..Unread::default() },
+                None => return Ok(false),
+            }
+        }
+        self.write_page(out)?;
         Ok(true)
     }
 
@@ -150,13 +202,13 @@ impl Search {
         }
     }
 
-    fn write_page(&mut self, page: &RecordPage, out: &mut Vec<u8>) -> Result<(), QueryError> {
-        for record in page.iter() {
-            if self.remaining == 0 {
-                return Ok(());
-            }
-            self.plan.fields.find(record.json, &mut self.spans).map_err(damaged)?;
-            if !self.plan.matches(record, &self.spans) {
+    /// Writes rows of the page in hand until enough is written or nothing is left of it.
+    fn write_page(&mut self, out: &mut Vec<u8>) -> Result<(), QueryError> {
+        let end = out.len() + PAGE_BYTES;
+        let mut out = Output::new(out);
+        while out.len() < end && self.remaining > 0 {
+            let Some(row) = self.unread.next() else { break };
+            if !self.plan.examine(row)? {
                 continue;
             }
             if self.offset > 0 {
@@ -164,12 +216,13 @@ impl Search {
                 continue;
             }
             if self.given > 0 {
-                out.push(self.separator);
+                out.append(1, |room| room.byte(self.separator.byte()));
             }
-            self.plan.projection.write(record, &self.spans, out);
+            self.plan.projection.write(row, &self.plan.spans, &mut out);
             self.given += 1;
             self.remaining -= 1;
         }
+        out.finish();
         Ok(())
     }
 
@@ -178,17 +231,21 @@ impl Search {
         let Some((source, descending)) = self.plan.sort else { return Ok(()) };
         let keep = self.remaining.saturating_add(self.offset);
         let mut sorter = Sorter::new(descending, keep, self.limits.sort_bytes);
+        let mut text = Vec::new();
         while let Some(page) = self.page(store).await? {
-            for record in page.iter() {
-                self.plan.fields.find(record.json, &mut self.spans).map_err(damaged)?;
-                if self.plan.matches(record, &self.spans) {
-                    let key = SortKey::of(&stored(record, &self.spans, source));
-                    sorter.offer(key, || {
-                        let mut text = Vec::new();
-                        self.plan.projection.write(record, &self.spans, &mut text);
-                        text
-                    })?;
+            let mut unread = Unread { page, ..Unread::default() };
+            while let Some(row) = unread.next() {
+                if !self.plan.examine(row)? {
+                    continue;
                 }
+                let Plan { projection, spans, .. } = &mut self.plan;
+                sorter.offer(SortKey::of(&stored(row, spans, source)), || {
+                    text.clear();
+                    let mut out = Output::new(&mut text);
+                    projection.write(row, spans, &mut out);
+                    out.finish();
+                    text.as_slice().into()
+                })?;
             }
         }
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
@@ -197,23 +254,45 @@ impl Search {
     }
 }
 
+impl Unread {
+    fn is_empty(&self) -> bool {
+        self.record >= self.page.records.len()
+    }
+
+    /// The next record, with what follows it in the page.
+    #[inline(always)]
+    fn next(&mut self) -> Option<Row<'_>> {
+        let &(end, created, updated) = self.page.records.get(self.record)?;
+        let start = std::mem::replace(&mut self.start, end);
+        self.record += 1;
+        let text = self.page.text.get(start..).unwrap_or_default();
+        Some(Row { text, length: end.saturating_sub(start), created, updated })
+    }
+}
+
 impl Plan {
-    fn matches(&self, record: RecordView<'_>, spans: &[Span]) -> bool {
-        self.filter.matches(&mut 0, &|position| match self.operands.get(position) {
-            Some(source) => stored(record, spans, *source),
+    /// Finds the values in a record; true if it is one of those that are searched for.
+    #[inline(always)]
+    fn examine(&mut self, row: Row<'_>) -> Result<bool, QueryError> {
+        self.fields.find(row.text, &mut self.spans).map_err(damaged)?;
+        if self.everything {
+            return Ok(true);
+        }
+        Ok(self.filter.matches(&mut 0, &|position| match self.operands.get(position) {
+            Some(source) => stored(row, &self.spans, *source),
             None => Stored::Null,
-        })
+        }))
     }
 }
 
-fn stored<'r>(record: RecordView<'r>, spans: &[Span], source: Source) -> Stored<'r> {
+fn stored<'r>(row: Row<'r>, spans: &[Span], source: Source) -> Stored<'r> {
     match source {
-        Source::Slot(slot) => Stored::read(value_at(record.json, spans, slot)),
-        Source::Created => Stored::Number(Number::Float(record.created.as_millis_f64()), ""),
-        Source::Updated => Stored::Number(Number::Float(record.updated.as_millis_f64()), ""),
+        Source::Slot(slot) => Stored::read(value_at(row.text, spans, slot)),
+        Source::Created => Stored::Number(Number::Float(row.created.as_millis_f64()), ""),
+        Source::Updated => Stored::Number(Number::Float(row.updated.as_millis_f64()), ""),
     }
 }
 
-fn damaged(error: serde_json::Error) -> QueryError {
+fn damaged(error: Damaged) -> QueryError {
     QueryError::Store(StoreError::caused_by(StoreErrorKind::Unavailable, "A stored record cannot be read", error))
 }

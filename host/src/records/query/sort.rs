@@ -114,7 +114,7 @@ impl Sorter {
     }
 
     /// `text` is asked for only if the row is kept.
-    pub fn offer(&mut self, key: SortKey, text: impl FnOnce() -> Vec<u8>) -> Result<(), QueryError> {
+    pub fn offer(&mut self, key: SortKey, text: impl FnOnce() -> Box<[u8]>) -> Result<(), QueryError> {
         self.number += 1;
         let mut row = Row { key, descending: self.descending, number: self.number, text: Box::default() };
         let full = self.rows.len() as u64 >= self.keep;
@@ -124,7 +124,7 @@ impl Sorter {
         if full && let Some(last) = self.rows.pop() {
             self.bytes -= last.bytes();
         }
-        row.text = text().into_boxed_slice();
+        row.text = text();
         self.bytes += row.bytes();
         if self.bytes > self.most_bytes {
             return Err(QueryError::TooLarge(format!(

@@ -1,3 +1,4 @@
+use jobhost_plugin::Action;
 use serde_json::json;
 
 use super::*;
@@ -106,12 +107,12 @@ fn a_good_request_says_what_to_do() {
     let request = check("csv_file_load", json!({"table": "t", "action": "update", "file_path": "/x"})).unwrap();
     assert_eq!(request.table.database, "data");
     assert_eq!((request.action.planned(), request.action.run()), (Action::Update, Action::Update));
-    assert_eq!(request.action.key_required(Operation::File), Some(KEY_REQUIRED));
-    assert_eq!(request.action.key_required(Operation::Data), Some(KEY_REQUIRED_DATA));
+    assert_eq!(request.action.key_required(request.operation.key_required()), Some(KEY_REQUIRED));
+    assert_eq!(Operation::Data.key_required(), KEY_REQUIRED_DATA);
 
     let headers = json!({"table": "t", "action": null, "csv_url": "http://h/x", "passthrough_headers": {"a": "b"}});
     let request = check("csv_url_load", headers).unwrap();
     assert_eq!(request.location, "http://h/x");
     assert!(request.has_headers);
-    assert_eq!(request.action.key_required(Operation::Url), None);
+    assert_eq!(request.action.key_required(request.operation.key_required()), None);
 }

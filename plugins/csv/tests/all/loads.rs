@@ -1,7 +1,7 @@
 //! Whole loads: rows as Harper's recordings have them, sentences of failures, rejects, what is declared.
 
 use jobhost_csv::load::LoadError;
-use jobhost_csv::{ColumnType, EncodeOptions};
+use jobhost_csv::{AttributeType, EncodeOptions};
 use serde_json::{Value, json};
 
 use crate::host::{FILE, MemoryHost, loaded, loaded_with};
@@ -97,7 +97,7 @@ fn malformed_text_is_a_reject_with_its_start() {
 
 #[test]
 fn typed_columns_stop_a_load_before_it_writes() {
-    let mut host = MemoryHost::new("id,i\n100,1\n101,abc\n").typed(&[("i", ColumnType::Int)]);
+    let mut host = MemoryHost::new("id,i\n100,1\n101,abc\n").typed(&[("i", AttributeType::Int)]);
     let error = host.load(FILE).unwrap_err();
     assert_eq!(error.to_string(), "Invalid value for attribute i: \"abc\", expecting Int");
     assert!(host.lines.is_empty());
@@ -111,15 +111,15 @@ fn typed_columns_as_recorded() {
     let text = "id,i,f,b,s,d,a,l,big\n1,5,1.5,true,007,2021-01-02T03:04:05Z,7,9007199254740991,123456789012345678901\n\
                 2,,,,,,,,\n3,null,null,FALSE,true,1600000000000,x,1,1\n";
     let mut host = MemoryHost::new(text).typed(&[
-        ("id", ColumnType::Id),
-        ("i", ColumnType::Int),
-        ("f", ColumnType::Float),
-        ("b", ColumnType::Boolean),
-        ("s", ColumnType::String),
-        ("d", ColumnType::Date),
-        ("a", ColumnType::Any),
-        ("l", ColumnType::Long),
-        ("big", ColumnType::BigInt),
+        ("id", AttributeType::Id),
+        ("i", AttributeType::Int),
+        ("f", AttributeType::Float),
+        ("b", AttributeType::Boolean),
+        ("s", AttributeType::String),
+        ("d", AttributeType::Date),
+        ("a", AttributeType::Any),
+        ("l", AttributeType::Long),
+        ("big", AttributeType::BigInt),
     ]);
     host.load(FILE).unwrap();
     let lines = [
@@ -136,12 +136,12 @@ fn typed_keys() {
         let mut host = MemoryHost::new(format!("id,a\n{cell},1\n")).typed(&[("id", kind)]);
         host.load(FILE).map(|_| host.records()[0].get("id").cloned()).map_err(|error| error.to_string())
     };
-    assert_eq!(keys(ColumnType::Long, "7"), Ok(Some(json!(7))));
-    assert_eq!(keys(ColumnType::Long, ""), Ok(None));
-    assert_eq!(keys(ColumnType::Long, "null"), Ok(None));
-    assert_eq!(keys(ColumnType::String, "null"), Ok(Some(json!("null"))));
-    assert_eq!(keys(ColumnType::Boolean, "true"), Err("Invalid primary key type: boolean".to_owned()));
-    assert!(keys(ColumnType::Int, "x").unwrap_err().contains("expecting Int"));
+    assert_eq!(keys(AttributeType::Long, "7"), Ok(Some(json!(7))));
+    assert_eq!(keys(AttributeType::Long, ""), Ok(None));
+    assert_eq!(keys(AttributeType::Long, "null"), Ok(None));
+    assert_eq!(keys(AttributeType::String, "null"), Ok(Some(json!("null"))));
+    assert_eq!(keys(AttributeType::Boolean, "true"), Err("Invalid primary key type: boolean".to_owned()));
+    assert!(keys(AttributeType::Int, "x").unwrap_err().contains("expecting Int"));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn progress_grows_to_the_size_of_the_source() {
     host.load(FILE).unwrap();
     let total = host.source.len() as u64;
     assert!(host.progress.windows(2).all(|pair| pair[0].0 <= pair[1].0));
-    assert_eq!(host.progress.first(), Some(&(0, total)));
-    assert_eq!(host.progress.last(), Some(&(total, total)));
+    assert_eq!(host.progress.first(), Some(&(0, Some(total))));
+    assert_eq!(host.progress.last(), Some(&(total, Some(total))));
     assert!(host.progress.len() > 30);
 }

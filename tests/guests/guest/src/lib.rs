@@ -15,7 +15,7 @@ pub mod bindings {
 pub use bindings::exports::jobhost::plugin::job::{
     Access, Description, Failure, FailureKind, Guest, JobPlan, Operation, Outcome, Refusal, Source, TableUse,
 };
-pub use bindings::jobhost::plugin::types::{Action, Error, ErrorKind, TableName};
+pub use bindings::jobhost::plugin::types::{Action, Error, ErrorKind, Right, TableName};
 pub use bindings::jobhost::plugin::{log, objects, progress, records, rejects};
 
 /// A plugin with one operation for super users that takes any request.
@@ -39,7 +39,7 @@ pub fn description(plugin: &str, operation: &str) -> Description {
 
 /// A plan that touches nothing.
 pub fn nothing() -> JobPlan {
-    JobPlan { tables: Vec::new(), sources: Vec::new() }
+    JobPlan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new() }
 }
 
 /// The table that the guests which write are given.

@@ -1,8 +1,7 @@
 //! Writes batches that break the rules, one of each kind. Its message lists what came of each.
 
-use guest::{
-    Action, Description, Failure, Guest, JobPlan, Outcome, Refusal, TableUse, log, progress, records, rejects, told,
-};
+use guest::{Action, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse};
+use guest::{log, progress, records, rejects, told};
 
 struct Malforms;
 
@@ -12,8 +11,8 @@ impl Guest for Malforms {
     }
 
     fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
-        let table = TableUse { table: guest::table("mine"), actions: vec![Action::Upsert] };
-        Ok(JobPlan { tables: vec![table], sources: Vec::new() })
+        let table = TableUse { table: guest::table("mine"), rights: vec![Right::Upsert] };
+        Ok(JobPlan { tables: vec![table], ..guest::nothing() })
     }
 
     fn run(_operation: String, _request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {

@@ -1,7 +1,7 @@
 //! Plans to insert into `gold.mine`, and then tries tables, actions, sources and files beyond that. Its
 //! message lists what came of each attempt.
 
-use guest::{Action, Description, Failure, Guest, JobPlan, Outcome, Refusal, TableUse, objects, records, told};
+use guest::{Action, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse, objects, records, told};
 
 struct Oversteps;
 
@@ -13,8 +13,8 @@ impl Guest for Oversteps {
     }
 
     fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {
-        let mine = TableUse { table: guest::table("mine"), actions: vec![Action::Insert] };
-        Ok(JobPlan { tables: vec![mine], sources: Vec::new() })
+        let mine = TableUse { table: guest::table("mine"), rights: vec![Right::Insert] };
+        Ok(JobPlan { tables: vec![mine], ..guest::nothing() })
     }
 
     fn run(_operation: String, _request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -26,6 +26,9 @@ impl Guest for Oversteps {
             ("describe", told(records::describe(&guest::table("theirs")).map(drop))),
             ("declare", told(records::declare(&guest::table("theirs"), Action::Insert, &["a".to_owned()]))),
             ("source", told(objects::open(0, 0).map(drop))),
+            ("sink", told(objects::create(0).map(drop))),
+            ("query", told(records::query(0, records::RowShape::Objects).map(drop))),
+            ("delete", told(records::delete_before(&guest::table("mine"), u64::MAX, 1, None).map(drop))),
             ("file", outcome(std::fs::read("/etc/passwd"))),
             ("directory", outcome(std::fs::read_dir("/"))),
             ("create", outcome(std::fs::write("/tmp/jobhost-overstep", "x"))),

@@ -2,53 +2,74 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Loader, create_table, disk_bytes};
-use crate::bench::dataset::Dataset;
-use crate::bench::meter::{self, Usage};
+use super::python::Python;
+use super::{Loader, Table, copy_with_times, create_table, create_table_with_times, disk_bytes};
+use crate::bench::dataset::{Dataset, Keys};
+use crate::bench::meter::Usage;
+use crate::bench::written::{Columns, Format};
 use crate::failure::{Doing, Failure, Result};
 
 /// Pinned, so that two runs on two days compare the same thing.
 const VERSION: &str = "2.0.0";
+const KEYS: [&str; 2] = ["BIGINT", "UUID"];
+const REST: &str =
+    "name VARCHAR, email VARCHAR, city VARCHAR, age INTEGER, score DOUBLE, active BOOLEAN, created TIMESTAMP";
+/// Milliseconds with a fraction, no two alike, as a server keeps them.
+const TIME: &str = "DOUBLE DEFAULT (round(epoch(now()) * 1000 + random(), 4))";
 
-/// Prints what the COPY alone used: starting Python is no part of it.
+/// Prints what one statement alone used: neither starting Python nor making the table is part of it.
 const SCRIPT: &str = r#"
-import duckdb, json, os, sys, time
-database, create, csv = sys.argv[1:4]
+import duckdb, json, sys, time
+database, said = sys.argv[1], json.loads(sys.argv[2])
 c = duckdb.connect(database)
 c.execute("SET enable_progress_bar = false")
-c.execute(create)
+for statement in said["before"]:
+    c.execute(statement)
 wall, cpu = time.perf_counter(), time.process_time()
-c.execute("COPY people FROM '" + csv.replace("'", "''") + "' (HEADER)")
+c.execute(said["measured"])
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 rows = c.execute("SELECT count(*) FROM people").fetchone()[0]
 print(json.dumps({"wall": wall, "cpu": cpu, "rows": rows}))
 "#;
 
 pub struct DuckDb {
-    python: PathBuf,
+    python: Python,
     dir: PathBuf,
 }
 
 impl DuckDb {
     pub fn prepare(bench: &Path) -> Result<Self> {
-        let venv = bench.join("venv");
-        let python = venv.join("bin/python");
-        let version = |python: &Path| {
-            let show = "import duckdb; print(duckdb.__version__)";
-            meter::run("python", Command::new(python).args(["-c", show]))
-        };
-        if version(&python).ok().as_deref() != Some(VERSION) {
-            meter::run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-            let package = format!("duckdb=={VERSION}");
-            let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package];
-            meter::run("pip install duckdb", Command::new(&python).args(install))?;
-        }
+        let package = format!("duckdb=={VERSION}");
+        let python = Python::prepare(&bench.join("venv"), &[&package])?;
         Ok(Self { python, dir: bench.join("run/duckdb") })
     }
+
+    fn empty_dir(&self) -> Result<()> {
+        fs::remove_dir_all(&self.dir).ok();
+        fs::create_dir_all(&self.dir).doing(|| format!("cannot make {}", self.dir.display()))
+    }
+
+    /// Measures one statement in a process of its own; afterwards the table has to have that many rows.
+    fn measured(&self, before: &[&str], statement: &str, rows: u64) -> Result<Usage> {
+        let database = self.dir.join("bench.duckdb").display().to_string();
+        let said = json!({"before": before, "measured": statement}).to_string();
+        let (said, usage) = self.python.measured("DuckDB", SCRIPT, &[&database, &said])?;
+        if said.get("rows").and_then(Value::as_u64) == Some(rows) {
+            return Ok(usage);
+        }
+        Err(Failure::new(format!("DuckDB says {said} instead of {rows} rows")))
+    }
+}
+
+fn copy(data: &Dataset) -> String {
+    format!("COPY people FROM '{}' (HEADER)", data.path.display().to_string().replace('\'', "''"))
+}
+
+fn table(keys: Keys) -> String {
+    create_table(keys, KEYS, REST)
 }
 
 impl Loader for DuckDb {
@@ -61,31 +82,57 @@ impl Loader for DuckDb {
     }
 
     fn load(&mut self, data: &Dataset) -> Result<(Usage, u64)> {
-        fs::remove_dir_all(&self.dir).ok();
-        fs::create_dir_all(&self.dir).doing(|| format!("cannot make {}", self.dir.display()))?;
-        let table = create_table(
-            data.keys,
-            ["BIGINT", "UUID"],
-            "name VARCHAR, email VARCHAR, city VARCHAR, age INTEGER, score DOUBLE, active BOOLEAN, created TIMESTAMP",
-        );
-        let (text, mut usage) = meter::of_command(
-            "DuckDB COPY",
-            Command::new(&self.python)
-                .args(["-c", SCRIPT])
-                .arg(self.dir.join("bench.duckdb"))
-                .arg(table)
-                .arg(&data.path),
-        )?;
+        self.empty_dir()?;
+        let usage = self.measured(&[&table(data.keys)], &copy(data), data.rows)?;
         let bytes = disk_bytes(&self.dir);
         fs::remove_dir_all(&self.dir).ok();
-        let said: Value =
-            serde_json::from_str(&text).map_err(|e| Failure::new(format!("the DuckDB script printed no JSON: {e}")))?;
-        let number = |key: &str| said.get(key).and_then(Value::as_f64).unwrap_or(0.0);
-        usage.wall_seconds = number("wall");
-        usage.cpu_seconds = number("cpu");
-        if said.get("rows").and_then(Value::as_u64) == Some(data.rows) {
-            return Ok((usage, bytes));
-        }
-        Err(Failure::new(format!("DuckDB says {said} instead of {} rows", data.rows)))
+        Ok((usage, bytes))
+    }
+}
+
+impl Table for DuckDb {
+    fn name(&self) -> String {
+        format!("DuckDB {VERSION}")
+    }
+
+    fn export_conditions(&self) -> &'static str {
+        "`COPY (SELECT …) TO file` from a table in a database file, all cores, columns typed; JSON as one array; no sync; starting Python is not counted in time"
+    }
+
+    fn delete_conditions(&self) -> &'static str {
+        "`DELETE FROM people WHERE created < …` with its commit, in a process of its own"
+    }
+
+    fn load(&self, data: &Dataset) -> Result<()> {
+        self.empty_dir()?;
+        let create = create_table_with_times(data.keys, KEYS, TIME, REST);
+        self.measured(&[&create], &copy_with_times(&copy(data)), data.rows).map(|_| ())
+    }
+
+    fn load_again(&self, data: &Dataset) -> Result<()> {
+        self.measured(&[], &copy_with_times(&copy(data)), data.rows).map(|_| ())
+    }
+
+    fn export(&self, data: &Dataset, columns: Columns, format: Format) -> Result<(Usage, PathBuf)> {
+        let path = self.dir.join(format!("people.{}", format.name()));
+        fs::remove_file(&path).ok();
+        let options = match format {
+            Format::Csv => "FORMAT csv, HEADER",
+            Format::Json => "FORMAT json, ARRAY true",
+        };
+        let select = columns.names().join(", ");
+        let statement = format!(
+            "COPY (SELECT {select} FROM people) TO '{}' ({options})",
+            path.display().to_string().replace('\'', "''")
+        );
+        Ok((self.measured(&[], &statement, data.rows)?, path))
+    }
+
+    fn delete_all(&self, sql: &str) -> Result<Usage> {
+        self.measured(&[], sql, 0)
+    }
+
+    fn disk_bytes(&self) -> Result<u64> {
+        Ok(disk_bytes(&self.dir))
     }
 }

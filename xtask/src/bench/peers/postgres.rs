@@ -8,14 +8,20 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Loader, create_table, disk_bytes};
+use super::{Loader, Table, copy_with_times, create_table, create_table_with_times, disk_bytes};
 use crate::bench::dataset::Dataset;
 use crate::bench::meter::{self, Usage};
+use crate::bench::written::{Columns, Format};
 use crate::failure::{Doing, Failure, Result};
 
 /// A socket's path has at most 107 bytes.
 const SOCKET_DIR_MAX: usize = 80;
 const READY_WITHIN: Duration = Duration::from_secs(60);
+const KEYS: [&str; 2] = ["bigint", "uuid"];
+const REST: &str =
+    "name text, email text, city text, age integer, score double precision, active boolean, created timestamptz";
+/// Milliseconds with a fraction, no two alike, as a server keeps them.
+const TIME: &str = "double precision DEFAULT round((extract(epoch from clock_timestamp()) * 1000)::numeric, 4)";
 
 pub struct Postgres {
     programs: PathBuf,
@@ -116,6 +122,34 @@ impl Postgres {
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres", "-h"]);
         meter::run("psql", psql.arg(&self.dir).arg("-c").arg(sql))
     }
+
+    fn measured(&self, sql: &str) -> Result<Usage> {
+        let pid = self.server.as_ref().map_or(0, Child::id);
+        meter::of_server(pid, || self.psql(sql)).map(|(_, usage)| usage)
+    }
+
+    fn copy(&self, data: &Dataset) -> Result<String> {
+        let file = sql_text(&data.path);
+        if meter::run("test", self.command("test").arg("-r").arg(&data.path)).is_err() {
+            return Err(Failure::new(format!(
+                "the user postgres may not read {file}: make its directories searchable for all (chmod o+x)"
+            )));
+        }
+        Ok(format!("COPY people FROM '{file}' WITH (FORMAT csv, HEADER)"))
+    }
+
+    fn table_bytes(&self) -> Result<u64> {
+        let bytes = self.psql("SELECT pg_total_relation_size('people')")?;
+        Ok(bytes.parse().unwrap_or_else(|_| disk_bytes(&self.data())))
+    }
+
+    fn expect_rows(&self, rows: u64) -> Result<()> {
+        let count = self.psql("SELECT count(*) FROM people")?;
+        if count == rows.to_string() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("PostgreSQL has {count} rows instead of {rows}")))
+    }
 }
 
 impl Loader for Postgres {
@@ -128,33 +162,66 @@ impl Loader for Postgres {
     }
 
     fn load(&mut self, data: &Dataset) -> Result<(Usage, u64)> {
-        let pid = self.server.as_ref().map_or(0, Child::id);
-        let table = create_table(
-            data.keys,
-            ["bigint", "uuid"],
-            "name text, email text, city text, age integer, score double precision, active boolean, created timestamptz",
-        );
+        let table = create_table(data.keys, KEYS, REST);
         self.psql("DROP TABLE IF EXISTS people")?;
         self.psql(&table)?;
         // What the round before left to be written is not this round's work.
         self.psql("CHECKPOINT")?;
-        let file = data.path.display().to_string().replace('\'', "''");
-        let readable = meter::run("test", self.command("test").arg("-r").arg(&data.path)).is_ok();
-        if !readable {
-            return Err(Failure::new(format!(
-                "the user postgres may not read {file}: make its directories searchable for all (chmod o+x)"
-            )));
-        }
-        let copy = format!("COPY people FROM '{file}' WITH (FORMAT csv, HEADER)");
-        let (_, usage) = meter::of_server(pid, || self.psql(&copy))?;
-        let bytes =
-            self.psql("SELECT pg_total_relation_size('people')")?.parse().unwrap_or_else(|_| disk_bytes(&self.data()));
-        let count = self.psql("SELECT count(*) FROM people")?;
+        let copy = self.copy(data)?;
+        let usage = self.measured(&copy)?;
+        let bytes = self.table_bytes()?;
+        self.expect_rows(data.rows)?;
         self.psql("DROP TABLE people")?;
-        if count == data.rows.to_string() {
-            return Ok((usage, bytes));
-        }
-        Err(Failure::new(format!("PostgreSQL has {count} rows instead of {}", data.rows)))
+        Ok((usage, bytes))
+    }
+}
+
+impl Table for Postgres {
+    fn name(&self) -> String {
+        format!("PostgreSQL {}", self.version)
+    }
+
+    fn export_conditions(&self) -> &'static str {
+        "CSV by `COPY (SELECT …) TO file`, JSON by `COPY (SELECT row_to_json(…)) TO file`, one object a line; no sync; all processes of the server and the `psql` that asks; after VACUUM ANALYZE"
+    }
+
+    fn delete_conditions(&self) -> &'static str {
+        "`DELETE FROM people WHERE created < …` with its commit; the space is free after VACUUM only, which is not counted"
+    }
+
+    fn load(&self, data: &Dataset) -> Result<()> {
+        self.psql("DROP TABLE IF EXISTS people")?;
+        self.psql(&create_table_with_times(data.keys, KEYS, TIME, REST))?;
+        self.load_again(data)?;
+        self.psql("VACUUM ANALYZE people").map(|_| ())
+    }
+
+    fn load_again(&self, data: &Dataset) -> Result<()> {
+        self.psql(&copy_with_times(&self.copy(data)?))?;
+        self.expect_rows(data.rows)?;
+        self.psql("CHECKPOINT").map(|_| ())
+    }
+
+    fn export(&self, _data: &Dataset, columns: Columns, format: Format) -> Result<(Usage, PathBuf)> {
+        let path = self.dir.join(format!("people.{}", format.name()));
+        fs::remove_file(&path).ok();
+        let (to, select) = (sql_text(&path), columns.names().join(", "));
+        let statement = match format {
+            Format::Csv => format!("COPY (SELECT {select} FROM people) TO '{to}' WITH (FORMAT csv, HEADER)"),
+            Format::Json => format!("COPY (SELECT row_to_json(r) FROM (SELECT {select} FROM people) r) TO '{to}'"),
+        };
+        Ok((self.measured(&statement)?, path))
+    }
+
+    fn delete_all(&self, sql: &str) -> Result<Usage> {
+        let usage = self.measured(sql)?;
+        self.expect_rows(0)?;
+        self.psql("CHECKPOINT")?;
+        Ok(usage)
+    }
+
+    fn disk_bytes(&self) -> Result<u64> {
+        self.table_bytes()
     }
 }
 
@@ -169,6 +236,11 @@ impl Drop for Postgres {
         }
         fs::remove_dir_all(&self.dir).ok();
     }
+}
+
+/// A path between the quotes of an SQL text.
+fn sql_text(path: &Path) -> String {
+    path.display().to_string().replace('\'', "''")
 }
 
 fn programs() -> Result<PathBuf> {

@@ -1,0 +1,106 @@
+//! Reading on behalf of one attempt: only the queries of the plan, which were checked before the job existed and are
+//! checked again when they are opened, because rights and tables may have gone since.
+
+use std::sync::Arc;
+
+use super::error::{CapabilityError, CapabilityErrorKind};
+use crate::access::Role;
+use crate::records::query::{QueryError, RowShape, Separator};
+use crate::records::{ScanOrder, Store};
+use crate::searches::{Rows, SearchError, SearchLimits, SearchRequest};
+
+/// Cursors a guest may hold open at a time: each keeps a moment of the store alive.
+const MAX_OPEN_CURSORS: usize = 4;
+
+/// The queries of one attempt, in the order of the plan.
+pub struct Queries {
+    store: Arc<dyn Store>,
+    role: Arc<Role>,
+    searches: Vec<SearchRequest>,
+    limits: SearchLimits,
+    open: usize,
+}
+
+/// The rows of an open query.
+pub struct Cursor {
+    rows: Rows,
+}
+
+impl Cursor {
+    pub fn columns(&self) -> &[String] {
+        self.rows.columns()
+    }
+}
+
+impl Queries {
+    pub fn new(store: Arc<dyn Store>, role: Arc<Role>, searches: Vec<SearchRequest>, limits: SearchLimits) -> Self {
+        Queries { store, role, searches, limits, open: 0 }
+    }
+
+    /// Open the query with this index in the plan.
+    pub async fn open(&mut self, index: u32, shape: RowShape) -> Result<Cursor, CapabilityError> {
+        if self.open >= MAX_OPEN_CURSORS {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!("{MAX_OPEN_CURSORS} cursors are open already, which is the limit; drop one first"),
+            ));
+        }
+        let planned = self.searches.len();
+        let search = usize::try_from(index).ok().and_then(|index| self.searches.get(index)).ok_or_else(|| {
+            CapabilityError::new(
+                CapabilityErrorKind::Denied,
+                format!("query {index} is not in the plan, which names {planned}, counted from 0"),
+            )
+        })?;
+        let permitted = search.permitted(&self.role, &self.store.catalogue())?;
+        let store = Arc::clone(&self.store);
+        let rows = permitted.open(store, shape, Separator::NewLine, ScanOrder::Arrival, &self.limits).await?;
+        self.open += 1;
+        Ok(Cursor { rows })
+    }
+
+    /// The next rows, each followed by LF; nothing at the end.
+    pub async fn next(&mut self, cursor: &mut Cursor) -> Result<Vec<u8>, CapabilityError> {
+        let mut out = Vec::new();
+        while out.is_empty() {
+            if !cursor.rows.next(&mut out).await? {
+                break;
+            }
+        }
+        // Between pages the search puts the separator before the next row; here it belongs to the row before.
+        if out.first() == Some(&b'\n') {
+            out.remove(0);
+        }
+        if !out.is_empty() {
+            out.push(b'\n');
+        }
+        Ok(out)
+    }
+
+    /// Must be told of each cursor that the guest drops.
+    pub fn closed(&mut self) {
+        self.open = self.open.saturating_sub(1);
+    }
+}
+
+impl From<SearchError> for CapabilityError {
+    fn from(error: SearchError) -> Self {
+        let kind = match &error {
+            SearchError::Invalid(_) => CapabilityErrorKind::Invalid,
+            SearchError::NotFound(_) => CapabilityErrorKind::NotFound,
+            SearchError::Denied(_) => CapabilityErrorKind::Denied,
+            SearchError::Store(_) => CapabilityErrorKind::Unavailable,
+        };
+        CapabilityError::new(kind, error.to_string())
+    }
+}
+
+impl From<QueryError> for CapabilityError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Invalid(message) => CapabilityError::new(CapabilityErrorKind::Invalid, message),
+            QueryError::TooLarge(message) => CapabilityError::new(CapabilityErrorKind::Limit, message),
+            QueryError::Store(error) => error.into(),
+        }
+    }
+}

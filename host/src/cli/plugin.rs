@@ -1,0 +1,99 @@
+//! `jobhost plugin`: looking at, checking, adding and removing the files of the plugin folder. A host that runs sees the
+//! change by itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use super::Settings;
+use crate::api;
+use crate::config::Config;
+use crate::plugins::load::read_component;
+use crate::plugins::trust::read_signature;
+use crate::plugins::{Catalogue, Loader, Plugin, PluginFolder, install};
+use crate::sandbox::engine;
+
+#[derive(Subcommand)]
+pub enum PluginCommand {
+    /// List the plugin folder: what can be put in service, and what cannot and why.
+    List(#[command(flatten)] Settings),
+    /// Check a component without putting it anywhere.
+    Check {
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Check a component, then put it into the plugin folder. A signature FILE.sig goes with it.
+    Add {
+        file: PathBuf,
+        /// Its name in the folder; by default the name it has.
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Take a file out of the plugin folder.
+    Remove {
+        /// Its name in the folder.
+        name: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+pub fn run(command: PluginCommand) -> Result<(), String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    match command {
+        PluginCommand::List(settings) => {
+            let config = settings.config()?;
+            let folder = PluginFolder::new(config.plugins_dir.clone(), loader(&config)?, Arc::<Catalogue>::default());
+            for file in runtime.block_on(folder.reload()) {
+                match (&file.failure, &file.plugin) {
+                    (Some(reason), _) => println!("{}: not fit: {reason}", file.file),
+                    (None, Some(plugin)) => println!("{}: {}", file.file, line(plugin)),
+                    (None, None) => println!("{}", file.file),
+                }
+            }
+            Ok(())
+        }
+        PluginCommand::Check { file, settings } => {
+            let plugin = runtime.block_on(loader(&settings.config()?)?.load(&file));
+            println!("{}", line(&plugin.map_err(|failure| format!("{}: {failure}", file.display()))?));
+            Ok(())
+        }
+        PluginCommand::Add { file, name, settings } => {
+            let config = settings.config()?;
+            let name = name.or_else(|| Some(file.file_name()?.to_str()?.to_owned()));
+            let name = name.ok_or_else(|| format!("{} has no file name; give one with --name", file.display()))?;
+            let component = read_component(&file).map_err(|reason| format!("{}: {reason}", file.display()))?;
+            let loader = loader(&config)?;
+            let added = install::add(&loader, &config.plugins_dir, &name, component, read_signature(&file));
+            let plugin = runtime.block_on(added).map_err(|error| error.to_string())?;
+            println!("{}: {}", config.plugins_dir.join(name).display(), line(&plugin));
+            Ok(())
+        }
+        PluginCommand::Remove { name, settings } => {
+            let config = settings.config()?;
+            install::remove(&config.plugins_dir, &name).map_err(|error| error.to_string())?;
+            println!("{} removed", Path::new(&config.plugins_dir).join(name).display());
+            Ok(())
+        }
+    }
+}
+
+/// Without the compile cache, which belongs to the host that may be running.
+fn loader(config: &Config) -> Result<Loader, String> {
+    Ok(Loader {
+        engine: engine::start().map_err(|error| error.to_string())?,
+        limits: Arc::new(config.sandbox_limits()),
+        cache: None,
+        trust: Arc::new(config.trust.clone()),
+        builtin: api::is_builtin,
+    })
+}
+
+fn line(plugin: &Plugin) -> String {
+    let operations: Vec<&str> = plugin.operation_names().collect();
+    format!("{} sha256 {} brings {}", plugin.label(), plugin.digest, operations.join(", "))
+}

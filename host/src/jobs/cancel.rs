@@ -1,0 +1,112 @@
+//! Ending a job because somebody asks for it. The request is durable before anything is told about it, so that a host
+//! that dies in between ends the job when it comes back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+use super::{Jobs, lifecycle};
+use crate::access::User;
+use crate::capabilities::JobLog;
+use crate::records::jobs::JobRow;
+use crate::records::{StoreError, StoreErrorKind};
+
+/// How often a request is tried again when the job changes under it: from waiting to running, from one attempt to the next.
+const TRIES: usize = 16;
+
+/// The attempts that run in this process.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Running {
+    attempts: Arc<Mutex<HashMap<Uuid, Attempt>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Attempt {
+    cancel: CancellationToken,
+    log: Arc<JobLog>,
+}
+
+/// An attempt's entry, for as long as it runs.
+pub(super) struct RunningEntry {
+    running: Running,
+    job: Uuid,
+    /// Tells the attempt that the job shall end.
+    pub cancel: CancellationToken,
+    pub log: Arc<JobLog>,
+}
+
+impl Running {
+    pub fn enter(&self, job: Uuid) -> RunningEntry {
+        let attempt = Attempt { cancel: CancellationToken::new(), log: Arc::default() };
+        self.lock().insert(job, attempt.clone());
+        RunningEntry { running: self.clone(), job, cancel: attempt.cancel, log: attempt.log }
+    }
+
+    /// The log of a job that runs.
+    pub fn log(&self, job: Uuid) -> Option<Arc<JobLog>> {
+        self.lock().get(&job).map(|attempt| Arc::clone(&attempt.log))
+    }
+
+    fn tell(&self, job: Uuid) {
+        if let Some(attempt) = self.lock().get(&job) {
+            attempt.cancel.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Attempt>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for RunningEntry {
+    fn drop(&mut self) {
+        self.running.lock().remove(&self.job);
+    }
+}
+
+/// What became of a request to cancel.
+#[derive(Debug)]
+pub enum CancelOutcome {
+    /// There is no such job, or it is somebody else's.
+    Unknown,
+    /// It had ended before.
+    EndedBefore(Box<JobRow>),
+    /// It waited and has ended now.
+    Cancelled(Box<JobRow>),
+    /// It runs, and ends soon.
+    Requested(Box<JobRow>),
+}
+
+impl Jobs {
+    /// Cancels a job of this user, or of anybody for a super_user. Asking again changes nothing.
+    pub async fn cancel(&self, user: &User, id: Uuid) -> Result<CancelOutcome, StoreError> {
+        for _ in 0..TRIES {
+            let row = self.job(id).await?;
+            let Some(row) = row.filter(|row| user.role.is_super_user() || row.user == user.username) else {
+                return Ok(CancelOutcome::Unknown);
+            };
+            let attempt = row.attempt;
+            let Ok(changed) = lifecycle::cancel(row.clone(), &user.username, self.parts.clock.now()) else {
+                return Ok(CancelOutcome::EndedBefore(Box::new(row)));
+            };
+            match self.parts.store.update_job(changed, attempt).await {
+                Ok(stored) => {
+                    info!(job = %id, by = %user.username, status = ?stored.status, "job cancelled");
+                    self.running.tell(id);
+                    if !stored.status.is_final() {
+                        return Ok(CancelOutcome::Requested(Box::new(stored)));
+                    }
+                    self.forget_spool(id).await;
+                    return Ok(CancelOutcome::Cancelled(Box::new(stored)));
+                }
+                Err(error) if error.kind == StoreErrorKind::LeaseLost => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let message = format!("job {id} changes too quickly to be cancelled; try again");
+        Err(StoreError::new(StoreErrorKind::Unavailable, message))
+    }
+}

@@ -1,0 +1,51 @@
+//! The keys for an S3 object: from the request, where they are secret, or from a profile of the operator. They go to the
+//! client that signs with them and nowhere else.
+
+use serde_json::Value;
+
+use super::JobParts;
+use super::secrets::{self, Secrets};
+use crate::access::Role;
+use crate::capabilities::{S3Credentials, S3Object};
+use crate::objects::{ObjectError, ObjectErrorKind, S3Keys, S3Location};
+
+/// Where an object is, and the keys for it.
+pub(super) struct S3Access {
+    pub location: S3Location,
+    pub keys: S3Keys,
+}
+
+/// `request` has handles in the place of `secrets`.
+pub(super) fn s3_access(
+    parts: &JobParts,
+    role: &Role,
+    request: &Value,
+    secrets: &Secrets,
+    object: &S3Object,
+) -> Result<S3Access, ObjectError> {
+    let mut location = object.location.clone();
+    match &object.credentials {
+        S3Credentials::Request(pointer) => {
+            let object = secrets::revealed(request, secrets, pointer).ok_or_else(|| {
+                let message = format!("the plan takes S3 keys from {pointer}, where the request has no object");
+                ObjectError::new(ObjectErrorKind::Invalid, message)
+            })?;
+            Ok(S3Access { location, keys: S3Keys::from_json(&object)? })
+        }
+        // A profile can do what the operator's keys can, which is more than a table permission says.
+        S3Credentials::Profile(_) if !role.is_super_user() => Err(ObjectError::new(
+            ObjectErrorKind::Denied,
+            "s3.profile can be used by super_user roles only; send aws_access_key_id and aws_secret_access_key instead",
+        )),
+        S3Credentials::Profile(name) => {
+            let profile = parts.s3.profile(name)?;
+            if location.endpoint.is_none() {
+                location.endpoint = profile.endpoint;
+            }
+            if location.region.is_empty() {
+                location.region = profile.region.unwrap_or_else(|| "us-east-1".to_owned());
+            }
+            Ok(S3Access { location, keys: profile.keys })
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! From the plan in a payload to what an attempt can open: sources, sinks, searches. Secrets are opened here, for the
+//! attempt that needs them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::JobParts;
+use super::checks::search_of;
+use super::credentials::s3_access;
+use super::payload::{Inline, Payload};
+use super::secrets::{self, Secrets};
+use super::spool::Spool;
+use crate::access::Role;
+use crate::capabilities::{Sink, Source};
+use crate::objects::download::headers_from;
+use crate::objects::staged::Origin;
+use crate::objects::{Download, ObjectError, ObjectErrorKind, StagedSource, Target};
+use crate::records::StoreError;
+use crate::searches::SearchRequest;
+
+/// What one attempt can open, in the order of the plan.
+pub(super) struct Staged {
+    pub sources: Vec<Arc<StagedSource>>,
+    pub targets: Vec<Target>,
+    pub searches: Vec<SearchRequest>,
+}
+
+/// A payload being staged.
+struct Staging<'a> {
+    parts: &'a JobParts,
+    spool: &'a Spool,
+    job: Uuid,
+    role: &'a Role,
+    payload: &'a Payload,
+    /// With handles in the place of `secrets`; null where nothing of the plan looks into it.
+    request: Value,
+    secrets: Secrets,
+}
+
+pub(super) async fn stage(
+    parts: &JobParts,
+    spool: &Spool,
+    job: Uuid,
+    role: &Role,
+    payload: &Payload,
+) -> Result<Staged, ObjectError> {
+    let (request, secrets) = opened(parts, payload)?;
+    let staging = Staging { parts, spool, job, role, payload, request, secrets };
+    let mut sources = Vec::new();
+    for (index, source) in payload.plan.sources.iter().enumerate() {
+        sources.push(Arc::new(StagedSource::new(staging.origin(index, source).await?)));
+    }
+    let mut targets = Vec::new();
+    for (index, sink) in payload.plan.sinks.iter().enumerate() {
+        targets.push(staging.target(index, sink).await?);
+    }
+    let mut searches = Vec::new();
+    for query in &payload.plan.queries {
+        let search = search_of(query);
+        searches.push(search.map_err(|error| ObjectError::new(ObjectErrorKind::Invalid, error.to_string()))?);
+    }
+    Ok(Staged { sources, targets, searches })
+}
+
+/// Takes away what attempts that were cut short have left of the sinks. What was finished stays.
+pub(super) async fn sweep(targets: &[Target]) {
+    for target in targets {
+        if let Err(error) = target.sweep().await {
+            warn!(%error, "what an interrupted attempt has written could not be removed");
+        }
+    }
+}
+
+/// As [`sweep`], for a job that will have no further attempt.
+pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: &str) -> Result<(), StoreError> {
+    let Some((payload, _)) = parts.store.job_payload(job).await? else { return Ok(()) };
+    let Ok(payload) = serde_json::from_slice::<Payload>(&payload) else { return Ok(()) };
+    if payload.plan.sinks.is_empty() {
+        return Ok(());
+    }
+    let Some(user) = parts.access.user(user) else { return Ok(()) };
+    match stage(parts, spool, job, &user.role, &payload).await {
+        Ok(staged) => sweep(&staged.targets).await,
+        Err(error) => warn!(%job, %error, "what the job has written could not be looked for"),
+    }
+    Ok(())
+}
+
+/// The request and its secrets, if the plan needs them.
+fn opened(parts: &JobParts, payload: &Payload) -> Result<(Value, Secrets), ObjectError> {
+    let in_source = |source: &Source| {
+        matches!(source, Source::Url(url) if url.headers.is_some()) || matches!(source, Source::S3 { .. })
+    };
+    let needed = payload.plan.sources.iter().any(in_source)
+        || payload.plan.sinks.iter().any(|sink| matches!(sink, Sink::S3 { .. }));
+    if !needed {
+        return Ok((Value::Null, Secrets::new()));
+    }
+    let invalid = |message: String| ObjectError::new(ObjectErrorKind::Invalid, message);
+    let request = serde_json::from_str(&payload.request)
+        .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;
+    let secrets = match &payload.sealed {
+        Some(sealed) => parts.sealer.open_sealed(sealed).map_err(|error| invalid(error.to_string()))?,
+        None => Secrets::new(),
+    };
+    Ok((request, secrets))
+}
+
+impl Staging<'_> {
+    async fn origin(&self, index: usize, source: &Source) -> Result<Origin, ObjectError> {
+        Ok(match source {
+            Source::RequestField => match &self.payload.inline {
+                Some(Inline::Text(text)) => Origin::Memory(Bytes::from(text.clone().into_bytes())),
+                Some(Inline::Spooled) | None => Origin::Spooled(self.spool.inline_path(self.job)),
+            },
+            Source::File(path) => Origin::File { directories: self.parts.directories.clone(), path: path.clone() },
+            Source::Url(source) => {
+                let object = source.headers.as_deref();
+                let object = object.and_then(|pointer| secrets::revealed(&self.request, &self.secrets, pointer));
+                let download = Download {
+                    url: self.parts.downloader.check_url(&source.url)?,
+                    headers: object.map_or_else(|| Ok(http::HeaderMap::new()), |object| headers_from(&object))?,
+                    media_types: source.media_types.clone(),
+                };
+                let spool = self.directory().await?;
+                Origin::Url { downloader: self.parts.downloader.clone(), download: Box::new(download), spool, index }
+            }
+            Source::S3 { object, encoding } => {
+                let access = s3_access(self.parts, self.role, &self.request, &self.secrets, object)?;
+                Origin::S3 {
+                    s3: self.parts.s3.clone(),
+                    location: access.location,
+                    keys: access.keys,
+                    encoding: *encoding,
+                }
+            }
+        })
+    }
+
+    async fn target(&self, index: usize, sink: &Sink) -> Result<Target, ObjectError> {
+        Ok(match sink {
+            Sink::File { directory, name, encoding } => Target::File {
+                exports: self.parts.exports.clone(),
+                directory: directory.clone(),
+                name: name.clone(),
+                encoding: *encoding,
+                token: format!("{}-{index}", self.job),
+            },
+            Sink::S3 { object, media_type, encoding } => {
+                let access = s3_access(self.parts, self.role, &self.request, &self.secrets, object)?;
+                Target::S3 {
+                    s3: self.parts.s3.clone(),
+                    location: access.location,
+                    keys: access.keys,
+                    media_type: media_type.clone(),
+                    encoding: *encoding,
+                    note: self.directory().await?.join(format!("upload-{index}.json")),
+                }
+            }
+        })
+    }
+
+    /// The job's spool directory.
+    async fn directory(&self) -> Result<PathBuf, ObjectError> {
+        let (maker, job) = (self.spool.clone(), self.job);
+        let made = tokio::task::spawn_blocking(move || maker.make_directory(job)).await;
+        made.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
+            warn!(%job, %error, "the job's spool directory could not be made");
+            let message = format!("the spool directory cannot be made: {error}");
+            ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! Figures about the host for a Prometheus server. Labels are names of operations, states and limits: never those of
+//! users, tables, files or addresses.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Accepted {
+    operation: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    operation: String,
+    status: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Limit {
+    limit: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: String,
+}
+
+/// What is counted. Cheap to count, cheap to show.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    accepted: Family<Accepted, Counter>,
+    refused_queue_full: Counter,
+    ended: Family<Ended, Counter>,
+    seconds: Family<Accepted, Histogram, fn() -> Histogram>,
+    queued: Gauge,
+    running: Gauge,
+    limits_hit: Family<Limit, Counter>,
+    cpu: Counter<f64, AtomicU64>,
+    plugins: Family<State, Gauge>,
+    store_bytes: Gauge,
+}
+
+/// What is looked at when the figures are shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Looked {
+    pub plugins_in_service: usize,
+    pub plugins_failed: usize,
+    pub store_bytes: u64,
+}
+
+/// A millisecond to about an hour.
+fn buckets() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 4.0, 12))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("jobhost");
+        let accepted = Family::default();
+        registry.register("jobs_accepted", "Jobs that were accepted", accepted.clone());
+        let refused_queue_full = Counter::default();
+        registry.register(
+            "jobs_refused_queue_full",
+            "Requests refused because the queue was full",
+            refused_queue_full.clone(),
+        );
+        let ended = Family::default();
+        registry.register("jobs_ended", "Jobs that ended, by final state", ended.clone());
+        let seconds = Family::<_, _, fn() -> Histogram>::new_with_constructor(buckets);
+        registry.register_with_unit("job_attempt_duration", "Time of an attempt", Unit::Seconds, seconds.clone());
+        let queued = Gauge::default();
+        registry.register("jobs_queued", "Jobs that wait for a worker", queued.clone());
+        let running = Gauge::default();
+        registry.register("jobs_running", "Attempts that run", running.clone());
+        let limits_hit = Family::default();
+        registry.register("limits_hit", "Attempts that a limit of the sandbox ended", limits_hit.clone());
+        let cpu = Counter::default();
+        registry.register_with_unit("job_cpu", "Processor time of guests", Unit::Seconds, cpu.clone());
+        let plugins = Family::default();
+        registry.register("plugins", "Files in the plugin folder, by state", plugins.clone());
+        let store_bytes = Gauge::default();
+        registry.register_with_unit("store_size", "What the store takes on disk", Unit::Bytes, store_bytes.clone());
+        Metrics {
+            registry,
+            accepted,
+            refused_queue_full,
+            ended,
+            seconds,
+            queued,
+            running,
+            limits_hit,
+            cpu,
+            plugins,
+            store_bytes,
+        }
+    }
+}
+
+impl Metrics {
+    pub fn job_accepted(&self, operation: &str) {
+        self.accepted.get_or_create(&Accepted { operation: operation.to_owned() }).inc();
+    }
+
+    pub fn queue_full(&self) {
+        self.refused_queue_full.inc();
+    }
+
+    /// Jobs wait.
+    pub fn queued(&self, jobs: usize) {
+        self.queued.inc_by(i64::try_from(jobs).unwrap_or(i64::MAX));
+    }
+
+    /// One of them waits no longer.
+    pub fn taken(&self) {
+        self.queued.dec();
+    }
+
+    pub fn attempt_begins(&self) {
+        self.running.inc();
+    }
+
+    pub fn attempt_ends(&self, operation: &str, took: Duration, cpu: Duration) {
+        self.running.dec();
+        self.cpu.inc_by(cpu.as_secs_f64());
+        self.seconds.get_or_create(&Accepted { operation: operation.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    pub fn job_ended(&self, operation: &str, status: &str) {
+        self.ended.get_or_create(&Ended { operation: operation.to_owned(), status: status.to_owned() }).inc();
+    }
+
+    pub fn limit_hit(&self, limit: &str) {
+        self.limits_hit.get_or_create(&Limit { limit: limit.to_owned() }).inc();
+    }
+
+    /// In the text format of OpenMetrics, which Prometheus reads.
+    pub fn show(&self, looked: Looked) -> Result<String, std::fmt::Error> {
+        let state = |state: &str, count: usize| {
+            let gauge = self.plugins.get_or_create(&State { state: state.to_owned() });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        };
+        state("in_service", looked.plugins_in_service);
+        state("failed", looked.plugins_failed);
+        self.store_bytes.set(i64::try_from(looked.store_bytes).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_shown() {
+        let metrics = Metrics::default();
+        metrics.job_accepted("csv_file_load");
+        metrics.queued(3);
+        metrics.taken();
+        metrics.attempt_begins();
+        metrics.attempt_ends("csv_file_load", Duration::from_millis(20), Duration::from_millis(5));
+        metrics.job_ended("csv_file_load", "COMPLETE");
+        metrics.limit_hit("memory_limit");
+        let text = metrics.show(Looked { plugins_in_service: 2, plugins_failed: 1, store_bytes: 4096 }).unwrap();
+        for line in [
+            "jobhost_jobs_accepted_total{operation=\"csv_file_load\"} 1",
+            "jobhost_jobs_queued 2",
+            "jobhost_jobs_running 0",
+            "jobhost_jobs_ended_total{operation=\"csv_file_load\",status=\"COMPLETE\"} 1",
+            "jobhost_limits_hit_total{limit=\"memory_limit\"} 1",
+            "jobhost_plugins{state=\"failed\"} 1",
+            "jobhost_store_size_bytes 4096",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
+}

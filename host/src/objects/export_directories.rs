@@ -1,0 +1,183 @@
+//! The directories that exports may write to. As with `directories`, each is held open and paths are resolved beneath it,
+//! so that nothing leads out of it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use rustix::fs::{Access, AtFlags};
+
+use super::directories::{DirectoryError, candidates};
+use super::{ObjectError, ObjectErrorKind};
+
+/// What the names of unfinished files begin with.
+pub(super) const UNFINISHED_PREFIX: &str = ".jobhost-";
+/// Of a file name on the file systems of this world.
+const MAX_NAME_BYTES: usize = 255;
+
+#[derive(Debug, Clone, Default)]
+pub struct ExportDirectories {
+    allowed: Arc<Vec<(PathBuf, Dir)>>,
+}
+
+impl ExportDirectories {
+    pub fn open(paths: &[PathBuf]) -> Result<Self, DirectoryError> {
+        let mut allowed = Vec::new();
+        for path in paths {
+            let failed = |source| DirectoryError {
+                setting: "files.export_directories",
+                path: path.display().to_string(),
+                source,
+            };
+            let real = path.canonicalize().map_err(failed)?;
+            let dir = Dir::open_ambient_dir(&real, ambient_authority()).map_err(failed)?;
+            allowed.push((real, dir));
+        }
+        Ok(ExportDirectories { allowed: Arc::new(allowed) })
+    }
+
+    /// Whether a file of this name could be written to this directory now. Blocks.
+    pub fn check(&self, directory: &str, name: &str) -> Result<(), ObjectError> {
+        let dir = self.open_directory(directory)?;
+        check_name(name)?;
+        match dir.symlink_metadata(name) {
+            Ok(metadata) if metadata.is_dir() => Err(ObjectError::new(
+                ObjectErrorKind::Invalid,
+                format!("'{name}' is a directory in '{directory}'; choose another filename"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// An existing directory that files may be made in, beneath a configured one or that one itself.
+    pub(super) fn open_directory(&self, path: &str) -> Result<Dir, ObjectError> {
+        if path.is_empty() {
+            return Err(ObjectError::new(ObjectErrorKind::Invalid, "path is missing."));
+        }
+        if path.contains('\0') {
+            return Err(ObjectError::new(ObjectErrorKind::Invalid, "path contains a NUL character"));
+        }
+        let candidates = candidates(&self.allowed, Path::new(path));
+        let mut first_error = None;
+        for (dir, beneath) in candidates {
+            match dir.open_dir(&beneath).and_then(writable) {
+                Ok(dir) => return Ok(dir),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        Err(first_error.map_or_else(|| outside(path), |error| refused(path, error)))
+    }
+}
+
+fn writable(dir: Dir) -> io::Result<Dir> {
+    rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?;
+    Ok(dir)
+}
+
+/// A name beneath which a directory can keep a file, and that no unfinished file has.
+pub(super) fn check_name(name: &str) -> Result<(), ObjectError> {
+    let fault = if name.is_empty() {
+        "is empty"
+    } else if name.len() > MAX_NAME_BYTES {
+        "is longer than 255 bytes"
+    } else if name.contains('/') {
+        "contains '/'; the directory belongs into path"
+    } else if name.chars().any(char::is_control) {
+        "contains a control character"
+    } else if matches!(name, "." | "..") {
+        "stands for a directory"
+    } else if name.starts_with(UNFINISHED_PREFIX) {
+        "begins with '.jobhost-', which unfinished files do"
+    } else {
+        return Ok(());
+    };
+    let shown: String = name.chars().take(100).collect();
+    Err(ObjectError::new(
+        ObjectErrorKind::Invalid,
+        format!("filename {shown:?} {fault}; give the plain name of a file"),
+    ))
+}
+
+fn outside(path: &str) -> ObjectError {
+    ObjectError::new(
+        ObjectErrorKind::Denied,
+        format!(
+            "access to path '{path}' is denied: it is not in a directory that exports may write to. To allow it, the \
+             operator adds to the configuration: [files] export_directories = [{path:?}]"
+        ),
+    )
+}
+
+/// Sentences that clients know.
+fn refused(path: &str, error: io::Error) -> ObjectError {
+    let (kind, message) = match error.kind() {
+        io::ErrorKind::NotFound => (ObjectErrorKind::NotFound, format!("path '{path}' does not exist")),
+        io::ErrorKind::NotADirectory => {
+            (ObjectErrorKind::Invalid, format!("path '{path}' is not a directory, please supply a valid folder path"))
+        }
+        // A path that leads out of its directory is reported by cap-std as a permission that is missing.
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            (ObjectErrorKind::Denied, format!("access to path '{path}' is denied"))
+        }
+        _ => (ObjectErrorKind::Invalid, format!("path '{path}' cannot be used: {error}")),
+    };
+    ObjectError::caused_by(kind, message, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_existing_directories_beneath_a_configured_one() {
+        let root = tempfile::tempdir().unwrap();
+        let allowed = root.path().join("out");
+        std::fs::create_dir_all(allowed.join("sub")).unwrap();
+        std::fs::create_dir_all(allowed.join("taken.csv")).unwrap();
+        std::fs::create_dir(root.path().join("other")).unwrap();
+        std::fs::write(allowed.join("file"), "x").unwrap();
+        symlink(root.path().join("other"), allowed.join("leads-out")).unwrap();
+        let directories = ExportDirectories::open(std::slice::from_ref(&allowed)).unwrap();
+        let path = |name: &str| allowed.join(name).to_str().unwrap().to_owned();
+
+        for good in [path(""), path("sub"), path("sub/"), "sub".to_owned()] {
+            assert!(directories.check(&good, "x.csv").is_ok(), "{good}");
+        }
+        let refusal = |path: &str| directories.check(path, "x.csv").unwrap_err();
+        let nowhere = refusal(&path("nowhere"));
+        assert_eq!(nowhere.message, format!("path '{}' does not exist", path("nowhere")));
+        assert_eq!(nowhere.kind, ObjectErrorKind::NotFound);
+        let file = refusal(&path("file"));
+        assert_eq!(
+            file.message,
+            format!("path '{}' is not a directory, please supply a valid folder path", path("file"))
+        );
+        for bad in ["leads-out", "../other", "sub/../../other"] {
+            let error = refusal(&path(bad));
+            assert_eq!(
+                (error.kind, error.message),
+                (ObjectErrorKind::Denied, format!("access to path '{}' is denied", path(bad)))
+            );
+        }
+        let outside = refusal("/nonexistent/dir");
+        assert_eq!(outside.kind, ObjectErrorKind::Denied);
+        assert!(outside.message.ends_with("[files] export_directories = [\"/nonexistent/dir\"]"), "{outside}");
+        assert_eq!(directories.check(&path(""), "taken.csv").unwrap_err().kind, ObjectErrorKind::Invalid);
+        assert_eq!(ExportDirectories::default().check("/tmp", "x").unwrap_err().kind, ObjectErrorKind::Denied);
+    }
+
+    #[test]
+    fn names_are_plain_names() {
+        for name in ["a.csv", "…", ".hidden", "a b", &"x".repeat(255)] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "/a", "a\0", "a\n", ".jobhost-1.part", &"x".repeat(256)] {
+            assert_eq!(check_name(name).unwrap_err().kind, ObjectErrorKind::Invalid, "{name}");
+        }
+    }
+}

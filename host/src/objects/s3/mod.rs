@@ -1,0 +1,17 @@
+//! Objects of S3 servers: reading them in ranges and writing them in parts. Every connection goes to an address that the
+//! guard permits or to the server that the operator configured; keys never leave this module but as signatures.
+
+mod client;
+mod credentials;
+mod errors;
+mod location;
+mod object;
+mod options;
+mod pending;
+mod service;
+mod upload;
+
+pub use credentials::{S3Keys, S3Profile};
+pub use object::{Chunks, RemoteObject};
+pub use options::{S3, S3Options};
+pub(super) use upload::{Upload, sweep};

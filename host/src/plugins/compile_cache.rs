@@ -1,0 +1,172 @@
+//! Compiled components on disk, so that a start does not compile what was compiled before. An entry is used only if this
+//! host wrote it: the engine runs what it holds as machine code, so each carries a code that only the host's key makes.
+//! A corrupted, foreign or older entry is a miss and never an error.
+
+use std::fs::{self, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tracing::{debug, warn};
+
+use crate::sandbox::Engine;
+
+const KEY_FILE: &str = "key";
+const KEY_BYTES: usize = 32;
+const CODE_BYTES: usize = 32;
+const EXTENSION: &str = "cwasm";
+/// Entries that are kept; the ones that were written longest ago go first.
+const MAX_ENTRIES: usize = 128;
+/// Larger ones are neither written nor read.
+const MAX_ENTRY_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The directory of compiled components, private to the host.
+#[derive(Debug, Clone)]
+pub struct CompileCache {
+    directory: PathBuf,
+    key: [u8; KEY_BYTES],
+    /// Changes with the engine's version, its settings and the processor.
+    engine: u64,
+}
+
+impl CompileCache {
+    /// Opens the directory, which is made if it is not there. Blocks.
+    pub fn open(directory: &Path, engine: &Engine) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let key = read_or_make_key(&directory.join(KEY_FILE))?;
+        Ok(CompileCache { directory: directory.to_owned(), key, engine: hasher.finish() })
+    }
+
+    /// What was stored for the component with this sha256, if it is whole and ours. Blocks.
+    pub fn get(&self, digest: &str) -> Option<Vec<u8>> {
+        let path = self.path(digest);
+        if fs::metadata(&path).ok()?.len() > MAX_ENTRY_BYTES {
+            return None;
+        }
+        let mut entry = fs::read(&path).ok()?;
+        let code = entry.split_off(entry.len().checked_sub(CODE_BYTES)?);
+        if self.code_of(digest, &entry)?.verify_slice(&code).is_err() {
+            warn!(file = %path.display(), "a compiled component is damaged or not ours; it is compiled anew");
+            return None;
+        }
+        Some(entry)
+    }
+
+    /// Stores a compiled component; an error is logged and changes nothing. Blocks.
+    pub fn put(&self, digest: &str, compiled: &[u8]) {
+        let stored = self.write(digest, compiled).and_then(|()| self.thin_out());
+        if let Err(error) = stored {
+            warn!(%error, directory = %self.directory.display(), "a compiled component could not be kept");
+        }
+    }
+
+    fn write(&self, digest: &str, compiled: &[u8]) -> io::Result<()> {
+        if compiled.len() as u64 > MAX_ENTRY_BYTES {
+            return Ok(());
+        }
+        let code = self.code_of(digest, compiled).ok_or_else(|| io::Error::other("the key cannot be used"))?;
+        let path = self.path(digest);
+        let part = path.with_extension(format!("{}.part", std::process::id()));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(compiled)?;
+        file.write_all(&code.finalize().into_bytes())?;
+        drop(file);
+        fs::rename(&part, &path)
+    }
+
+    fn thin_out(&self) -> io::Result<()> {
+        let mut entries: Vec<(SystemTime, PathBuf)> = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            if entry.path().extension().is_some_and(|extension| extension == EXTENSION) {
+                entries.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        entries.sort();
+        let surplus = entries.len().saturating_sub(MAX_ENTRIES);
+        for (_, path) in entries.into_iter().take(surplus) {
+            debug!(file = %path.display(), "an old compiled component goes");
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        self.directory.join(format!("{digest}-{:016x}.{EXTENSION}", self.engine))
+    }
+
+    /// Covers the name too, so that an entry cannot stand in for another one.
+    fn code_of(&self, digest: &str, compiled: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut code = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        code.update(digest.as_bytes());
+        code.update(&self.engine.to_be_bytes());
+        code.update(compiled);
+        Some(code)
+    }
+}
+
+fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    if let Ok(key) = fs::read(path)
+        && let Ok(key) = <[u8; KEY_BYTES]>::try_from(key)
+    {
+        return Ok(key);
+    }
+    // Without its key the whole cache is a miss, which costs time and nothing else.
+    let key: [u8; KEY_BYTES] = rand::random();
+    let part = path.with_extension("part");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    fs::rename(&part, path)?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_this_host_wrote_is_found_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = CompileCache::open(directory.path(), &engine).unwrap();
+        assert!(cache.get("ab").is_none());
+        cache.put("ab", b"machine code");
+        assert_eq!(cache.get("ab").as_deref(), Some(&b"machine code"[..]));
+        let again = CompileCache::open(directory.path(), &engine).unwrap();
+        assert!(again.get("ab").is_some());
+
+        fs::copy(cache.path("ab"), cache.path("cd")).unwrap();
+        assert!(cache.get("cd").is_none(), "an entry under another name is a miss");
+        let mut damaged = fs::read(cache.path("ab")).unwrap();
+        damaged[3] ^= 1;
+        fs::write(cache.path("ab"), damaged).unwrap();
+        assert!(cache.get("ab").is_none(), "a damaged entry is a miss");
+        fs::write(cache.path("ab"), b"short").unwrap();
+        assert!(cache.get("ab").is_none());
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        let foreign = CompileCache::open(elsewhere.path(), &engine).unwrap();
+        foreign.put("ef", b"machine code");
+        fs::copy(foreign.path("ef"), cache.path("ef")).unwrap();
+        assert!(cache.get("ef").is_none(), "an entry of another host is a miss");
+    }
+
+    #[test]
+    fn the_cache_does_not_grow_without_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = CompileCache::open(directory.path(), &Engine::default()).unwrap();
+        for number in 0..MAX_ENTRIES + 5 {
+            cache.put(&format!("{number:04}"), b"x");
+        }
+        let entries = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(entries, MAX_ENTRIES + 1, "the entries and the key");
+        assert!(cache.get(&format!("{:04}", MAX_ENTRIES + 4)).is_some());
+    }
+}

@@ -1,0 +1,57 @@
+//! Keys of a run in order, so that each leaf of the index is touched once.
+
+/// Records in order of their keys.
+pub(super) struct Sorted {
+    /// Indexes into the run; of equal keys the earlier record comes first.
+    order: Vec<u32>,
+    /// Where in `order` each different key begins.
+    starts: Vec<u32>,
+}
+
+impl Sorted {
+    pub fn new<T>(records: &[T], key_of: impl Fn(&T) -> &[u8]) -> Self {
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        let ascending = records.is_sorted_by(|a, b| key_of(a) < key_of(b));
+        if ascending {
+            return Sorted { order: (0..count).collect(), starts: (0..count).collect() };
+        }
+        let key = |index: u32| records.get(index as usize).map_or(&[][..], &key_of);
+        // The first bytes decide nearly always; comparing them does not leave the list that is sorted.
+        let mut prefixed: Vec<(u64, u32)> = (0..count).map(|index| (prefix(key(index)), index)).collect();
+        prefixed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))).then(a.1.cmp(&b.1)));
+        let order: Vec<u32> = prefixed.iter().map(|(_, index)| *index).collect();
+        let mut starts = Vec::with_capacity(order.len());
+        let mut before = None;
+        for (position, (prefix, index)) in prefixed.iter().enumerate() {
+            let same = before.is_some_and(|(old_prefix, old)| old_prefix == *prefix && key(old) == key(*index));
+            if !same {
+                starts.push(position as u32);
+            }
+            before = Some((*prefix, *index));
+        }
+        Sorted { order, starts }
+    }
+
+    /// How many different ones there are.
+    pub fn keys(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The records with the key of this rank, in order of arrival.
+    pub fn records(&self, rank: usize) -> &[u32] {
+        let at = |rank: usize| self.starts.get(rank).map_or(self.order.len(), |start| *start as usize);
+        self.order.get(at(rank)..at(rank + 1)).unwrap_or_default()
+    }
+}
+
+/// The first eight bytes behind the class byte, which all keys of a run usually share.
+fn prefix(key: &[u8]) -> u64 {
+    let mut bytes = [0; 9];
+    let length = key.len().min(bytes.len());
+    if let (Some(to), Some(from)) = (bytes.get_mut(..length), key.get(..length)) {
+        to.copy_from_slice(from);
+    }
+    let [class, rest @ ..] = bytes;
+    // Keys of different classes must still compare by class first.
+    u64::from(class) << 56 | u64::from_be_bytes(rest) >> 8
+}

@@ -1,0 +1,96 @@
+//! Functions that SQLite does not have, or has with a time that grows with the product of its arguments' lengths.
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, Error, Result};
+
+use super::values::{boolean, truth};
+
+pub(super) fn register(connection: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    // What is shown of a condition.
+    connection.create_scalar_function("boolean", 1, flags, |context| {
+        Ok(truth(context.get_raw(0)).map(|is_true| ToSqlOutput::Borrowed(ValueRef::Blob(boolean(is_true)))))
+    })?;
+    // What a condition makes of a value.
+    connection.create_scalar_function("truth", 1, flags, |context| Ok(truth(context.get_raw(0))))?;
+    connection.create_scalar_function("modulo", 2, flags, |context| {
+        let (left, right) = (number(context, 0), number(context, 1));
+        Ok(match (left, right) {
+            (Some(_), Some(0.0)) => None,
+            (Some(left), Some(right)) => Some(left % right),
+            _ => None,
+        })
+    })?;
+    connection.create_scalar_function("power", 2, flags, |context| {
+        Ok(number(context, 0).zip(number(context, 1)).map(|(base, exponent)| base.powf(exponent)))
+    })?;
+    for (name, function) in REAL_FUNCTIONS {
+        connection.create_scalar_function(*name, 1, flags, move |context| Ok(number(context, 0).map(function)))?;
+    }
+    connection.create_scalar_function("instr", 2, flags, instr)?;
+    connection.create_scalar_function("replace", 3, flags, replace)
+}
+
+/// SQLite has them only if it is built for them.
+const REAL_FUNCTIONS: &[(&str, fn(f64) -> f64)] = &[
+    ("ceil", f64::ceil),
+    ("floor", f64::floor),
+    ("sqrt", f64::sqrt),
+    ("exp", f64::exp),
+    ("ln", f64::ln),
+    ("log10", f64::log10),
+];
+
+fn number(context: &Context<'_>, index: usize) -> Option<f64> {
+    match context.get_raw(index) {
+        ValueRef::Integer(integer) => Some(integer as f64),
+        ValueRef::Real(real) => Some(real),
+        _ => None,
+    }
+}
+
+/// The text of an argument, of a number its digits; `None` for NULL.
+fn text(context: &Context<'_>, index: usize) -> Result<Option<String>> {
+    let text = match context.get_raw(index) {
+        ValueRef::Null => return Ok(None),
+        ValueRef::Integer(integer) => integer.to_string(),
+        ValueRef::Real(real) => real.to_string(),
+        ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
+    };
+    Ok(Some(text))
+}
+
+/// The place of a piece in a text, counted in characters from 1; 0 if it is not there.
+fn instr(context: &mut Context<'_>) -> Result<Option<i64>> {
+    let (Some(text), Some(piece)) = (text(context, 0)?, text(context, 1)?) else { return Ok(None) };
+    let found = memchr::memmem::find(text.as_bytes(), piece.as_bytes()).and_then(|at| text.get(..at));
+    Ok(Some(found.map_or(0, |before| i64::try_from(before.chars().count() + 1).unwrap_or(i64::MAX))))
+}
+
+fn replace(context: &mut Context<'_>) -> Result<Option<Value>> {
+    let (Some(text), Some(piece), Some(by)) = (text(context, 0)?, text(context, 1)?, text(context, 2)?) else {
+        return Ok(None);
+    };
+    if piece.is_empty() {
+        return Ok(Some(Value::Text(text)));
+    }
+    let limit = super::connection::MAX_VALUE_BYTES;
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    for at in memchr::memmem::find_iter(text.as_bytes(), piece.as_bytes()) {
+        let start = text.len() - rest.len();
+        out.push_str(text.get(start..at).unwrap_or_default());
+        out.push_str(&by);
+        rest = text.get(at + piece.len()..).unwrap_or_default();
+        if out.len() > limit {
+            return Err(too_big());
+        }
+    }
+    out.push_str(rest);
+    if out.len() > limit { Err(too_big()) } else { Ok(Some(Value::Text(out))) }
+}
+
+fn too_big() -> Error {
+    Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_TOOBIG), None)
+}

@@ -1,0 +1,143 @@
+//! Read-only SQL over records: one SELECT, run by SQLite on virtual tables over a snapshot of the store.
+//!
+//! The text is parsed first (`parse`) and written anew for SQLite from what was understood (`render`), so that SQLite never
+//! sees a statement, a function or a name that was not looked at. It must never write anything but its own temporary files,
+//! never open a file or a database that a statement names, and never take more memory, disk or time than `SqlLimits` says.
+//!
+//! Names of databases, tables and attributes are compared byte for byte, as everywhere in records, although SQLite folds
+//! case: `names` says how. Permissions are the caller's business; what a table does not show is unknown here.
+
+mod connection;
+mod functions;
+mod names;
+mod output;
+mod parse;
+mod reader;
+mod render;
+mod rows;
+mod state;
+mod values;
+mod vtab;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use connection::{Checked, check};
+pub use rows::SqlRows;
+
+use super::query::QueryError;
+use super::store::{StoreError, StoreErrorKind};
+use super::table::{CREATED_TIME, Catalogue, Table, TableName, UPDATED_TIME};
+
+/// Bytes of a statement.
+pub const MAX_SQL_BYTES: usize = 64 << 10;
+/// Tables that one statement may read.
+pub const MAX_TABLES: usize = 16;
+/// Databases that one statement may read.
+pub const MAX_DATABASES: usize = 8;
+/// Columns that one table can show to a statement, and that a result can have: SQLite's own bound.
+pub const MAX_COLUMNS: usize = 2000;
+
+/// Why a statement cannot be run. The sentences are for the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    #[error("{0}")]
+    Invalid(String),
+    /// A database or a table that does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The machine has no room for another thread.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<SqlError> for QueryError {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Invalid(message) => QueryError::Invalid(message),
+            SqlError::NotFound(message) => QueryError::Store(StoreError::new(StoreErrorKind::NotFound, message)),
+            SqlError::Unavailable(message) => QueryError::Store(StoreError::new(StoreErrorKind::Unavailable, message)),
+        }
+    }
+}
+
+/// What one query may take.
+#[derive(Debug, Clone)]
+pub struct SqlLimits {
+    /// For sorting. What is more goes to temporary files.
+    pub memory_bytes: usize,
+    /// Bytes that may be written to temporary files.
+    pub spill_bytes: u64,
+    /// Where temporary files are made; they have no name there, so that nothing is left behind. Made if it is absent.
+    pub spill_dir: PathBuf,
+    /// Time of computing. Waiting for whoever reads the rows does not count.
+    pub time: Duration,
+}
+
+/// A statement that was understood: text for SQLite, and what it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlStatement {
+    rendered: String,
+    tables: Vec<TableName>,
+    /// Every name that may be a column, so that a wide table declares only those.
+    names: BTreeSet<String>,
+    /// `*` or `t.*` is somewhere in it.
+    wildcard: bool,
+}
+
+impl SqlStatement {
+    /// Exactly one SELECT.
+    pub fn parse(text: &str) -> Result<SqlStatement, SqlError> {
+        parse::parse(text)
+    }
+
+    /// The tables it reads, each once, in the order in which they are named.
+    pub fn tables(&self) -> &[TableName] {
+        &self.tables
+    }
+
+    /// Names that it may use as columns, of any of its tables; `None` if it asks for all columns with `*`.
+    pub fn named_columns(&self) -> Option<&BTreeSet<String>> {
+        if self.wildcard { None } else { Some(&self.names) }
+    }
+
+    /// The tables as the catalogue has them; `NotFound` for the first that does not exist.
+    pub fn resolve(&self, catalogue: &Catalogue) -> Result<Vec<Arc<Table>>, SqlError> {
+        let find = |name: &TableName| match catalogue.table(name) {
+            Some(table) => Ok(Arc::clone(table)),
+            None if catalogue.has_database(&name.database) => Err(missing_table(name)),
+            None => Err(SqlError::NotFound(format!("database '{}' does not exist", name.database))),
+        };
+        self.tables.iter().map(find).collect()
+    }
+}
+
+fn missing_table(name: &TableName) -> SqlError {
+    SqlError::NotFound(format!("Table '{name}' does not exist"))
+}
+
+/// A table and the columns of it that a statement may see, in the order of `*`.
+#[derive(Debug, Clone)]
+pub struct VisibleTable {
+    pub table: Arc<Table>,
+    pub columns: Vec<String>,
+}
+
+impl VisibleTable {
+    /// With all columns: the primary key, the two times unless the table was made with `attributes`, the other
+    /// attributes in byte order.
+    pub fn whole(table: Arc<Table>) -> Self {
+        let key = std::iter::once(table.primary_key.as_str());
+        let times: &[&str] = if table.schema_defined { &[] } else { &[CREATED_TIME, UPDATED_TIME] };
+        let mut others: Vec<&str> = table.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+        others.retain(|name| *name != table.primary_key && !times.contains(name));
+        others.sort_unstable();
+        let columns = key.chain(times.iter().copied()).chain(others).map(str::to_owned).collect();
+        VisibleTable { table, columns }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! From the text of a client to a statement that was understood, with bounds before anything recursive begins.
+
+use sqlparser::ast::Statement;
+use sqlparser::dialect::SQLiteDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use super::render::render;
+use super::{MAX_SQL_BYTES, SqlError, SqlStatement};
+
+/// Tokens in a row that may make the syntax tree one level deeper each: terms of a chain, and what they stand in.
+const MAX_CHAIN_TOKENS: usize = 4000;
+/// SELECTs that UNION, INTERSECT and EXCEPT may join.
+const MAX_COMPOUND: usize = 100;
+/// Parentheses, subqueries and the like within each other.
+const MAX_PARSER_DEPTH: usize = 100;
+/// The syntax tree is walked and dropped by recursion. With the bounds above this is more than it takes in a debug build.
+const STACK_BYTES: usize = 32 << 20;
+/// What a sentence shows of the text.
+const MAX_PLACE_CHARS: usize = 40;
+
+/// Statements that exist and are not SELECT, by their first word.
+const OTHER_STATEMENTS: &[&str] = &[
+    "ALTER",
+    "ANALYZE",
+    "ATTACH",
+    "BEGIN",
+    "CALL",
+    "COMMIT",
+    "COPY",
+    "CREATE",
+    "DEALLOCATE",
+    "DECLARE",
+    "DELETE",
+    "DESC",
+    "DESCRIBE",
+    "DETACH",
+    "DROP",
+    "END",
+    "EXEC",
+    "EXECUTE",
+    "EXPLAIN",
+    "EXPORT",
+    "GRANT",
+    "IMPORT",
+    "INSERT",
+    "INSTALL",
+    "KILL",
+    "LOAD",
+    "LOCK",
+    "MERGE",
+    "PRAGMA",
+    "PREPARE",
+    "REINDEX",
+    "RELEASE",
+    "RENAME",
+    "REPLACE",
+    "REVOKE",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "SET",
+    "SHOW",
+    "START",
+    "TRUNCATE",
+    "UNLOCK",
+    "UPDATE",
+    "UPSERT",
+    "USE",
+    "VACUUM",
+    "VALUES",
+];
+
+pub(super) fn parse(text: &str) -> Result<SqlStatement, SqlError> {
+    if text.len() > MAX_SQL_BYTES {
+        let bytes = text.len();
+        return Err(SqlError::Invalid(format!("'sql' has {bytes} bytes; at most {MAX_SQL_BYTES} can be run")));
+    }
+    // SQLite would take it for the end.
+    if text.contains('\0') {
+        return Err(SqlError::Invalid("'sql' contains the character U+0000; leave it out".to_owned()));
+    }
+    let tokens = Tokenizer::new(&SQLiteDialect {}, text).tokenize_with_location().map_err(|error| {
+        let from = byte_at(text, error.location).unwrap_or(text.len());
+        bad_sql(text.get(from..).filter(|rest| !rest.is_empty()).unwrap_or("the end"))
+    })?;
+    check_kind(&tokens)?;
+    check_chains(&tokens)?;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("sql-parse".to_owned()).stack_size(STACK_BYTES);
+        let busy = || SqlError::Unavailable("The host has no room to read SQL at the moment; try again".to_owned());
+        let parsing = thread.spawn_scoped(scope, || understand(text, tokens)).map_err(|_| busy())?;
+        parsing.join().map_err(|_| busy())?
+    })
+}
+
+fn understand(text: &str, tokens: Vec<TokenWithSpan>) -> Result<SqlStatement, SqlError> {
+    let mut parser = Parser::new(&SQLiteDialect {}).with_recursion_limit(MAX_PARSER_DEPTH);
+    parser = parser.with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement().map_err(|error| refused(text, error))?;
+    let mut semicolons = 0;
+    while parser.consume_token(&Token::SemiColon) {
+        semicolons += 1;
+    }
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        if semicolons > 0 {
+            return Err(SqlError::Invalid("'sql' must be one statement; something follows the ';'".to_owned()));
+        }
+        return Err(bad_sql(&rest.token.to_string()));
+    }
+    match statement {
+        Statement::Query(query) => render(&query),
+        other => Err(only_select(other.to_string().split_whitespace().next().unwrap_or_default())),
+    }
+}
+
+/// Refuses what does not begin like a SELECT. Anything else that it begins with is the parser's to complain about.
+fn check_kind(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
+    let first = tokens
+        .iter()
+        .map(|token| &token.token)
+        .find(|token| !matches!(token, Token::Whitespace(_) | Token::LParen | Token::SemiColon));
+    match first {
+        None => Err(SqlError::Invalid("Only SELECT can be run: 'sql' is empty".to_owned())),
+        Some(Token::Word(word)) if word.quote_style.is_none() => {
+            let upper = word.value.to_ascii_uppercase();
+            if OTHER_STATEMENTS.contains(&upper.as_str()) { Err(only_select(&upper)) } else { Ok(()) }
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn only_select(kind: &str) -> SqlError {
+    SqlError::Invalid(format!("Only SELECT can be run: the statement is {}", shortened(kind)))
+}
+
+/// Bounds the depth of the syntax tree, which is dropped by recursion. Between two commas each token may be one level;
+/// parentheses keep the level of what they stand in.
+fn check_chains(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
+    let mut open = vec![0_usize];
+    let mut depth = 0_usize;
+    let mut compound = 0_usize;
+    for token in tokens {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen => open.push(0),
+            Token::RParen => {
+                depth -= open.pop().unwrap_or_default();
+                if open.is_empty() {
+                    open.push(0);
+                }
+            }
+            Token::Comma => {
+                if let Some(level) = open.last_mut() {
+                    depth -= std::mem::take(level);
+                }
+            }
+            Token::Word(word)
+                if word.quote_style.is_none()
+                    && ["UNION", "INTERSECT", "EXCEPT", "MINUS"]
+                        .iter()
+                        .any(|name| word.value.eq_ignore_ascii_case(name)) =>
+            {
+                compound += 1;
+            }
+            _ => {}
+        }
+        if let Some(level) = open.last_mut() {
+            *level += 1;
+            depth += 1;
+        }
+        if depth > MAX_CHAIN_TOKENS || compound > MAX_COMPOUND {
+            return Err(too_complex());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn too_complex() -> SqlError {
+    SqlError::Invalid(format!(
+        "'sql' is nested too deeply or has too many terms in one expression: at most {MAX_PARSER_DEPTH} levels of \
+         parentheses, {MAX_COMPOUND} UNIONs and some hundred terms; use IN (…) for long lists"
+    ))
+}
+
+/// Harper's sentence.
+pub(super) fn bad_sql(place: &str) -> SqlError {
+    SqlError::Invalid(format!(
+        "Invalid SQL at: {}. Please ensure your SQL is valid. Try adding backticks to reserved words and schema table \
+         references.",
+        shortened(place)
+    ))
+}
+
+/// One line of at most `MAX_PLACE_CHARS`.
+pub(super) fn shortened(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_PLACE_CHARS) {
+        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// The parser says what it found and where in a sentence; the sentence shown has the token only.
+fn refused(text: &str, error: ParserError) -> SqlError {
+    let message = match error {
+        ParserError::RecursionLimitExceeded => return too_complex(),
+        ParserError::ParserError(message) | ParserError::TokenizerError(message) => message,
+    };
+    let found = message.rfind("found: ").and_then(|start| message.get(start + "found: ".len()..));
+    let place = match (found, message.rfind(" at Line: ")) {
+        (Some(found), Some(_)) => found.rfind(" at Line: ").and_then(|end| found.get(..end)).unwrap_or(found),
+        (Some(found), None) => found,
+        (None, Some(at)) => {
+            let location = location_of(message.get(at..).unwrap_or_default());
+            location.and_then(|location| text.get(byte_at(text, location)?..)).unwrap_or(text)
+        }
+        (None, None) => text,
+    };
+    bad_sql(if place == "EOF" || place.is_empty() { "the end" } else { place })
+}
+
+/// Reads ` at Line: 1, Column: 2`.
+fn location_of(place: &str) -> Option<Location> {
+    let (line, column) = place.strip_prefix(" at Line: ")?.split_once(", Column: ")?;
+    Some(Location::new(line.parse().ok()?, column.trim().parse().ok()?))
+}
+
+/// Where a line and a column (both from 1, columns in characters) are in the text.
+fn byte_at(text: &str, location: Location) -> Option<usize> {
+    let before = text.split_inclusive('\n').take(usize::try_from(location.line).ok()?.checked_sub(1)?);
+    let start: usize = before.map(str::len).sum();
+    let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
+    let line = text.get(start..)?;
+    line.char_indices().map(|(at, _)| at).chain(std::iter::once(line.len())).nth(column).map(|at| start + at)
+}

@@ -1,0 +1,197 @@
+//! SELECT itself: what is shown, its clauses, and how SELECTs are joined to one result.
+
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, Ident, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    SetOperator, SetQuantifier, WildcardAdditionalOptions,
+};
+
+use super::{MAX_SELECTS, Rendered, Renderer, absent, unsupported};
+use crate::records::sql::parse::too_complex;
+
+impl Renderer {
+    pub(super) fn set_expression(&mut self, body: &SetExpr) -> Rendered {
+        // The chain leans to the left and may be long, so it is not walked by recursion.
+        let mut chain = Vec::new();
+        let mut first = body;
+        while let SetExpr::SetOperation { left, op, set_quantifier, right } = first {
+            chain.push((*op, *set_quantifier, right.as_ref()));
+            first = left;
+        }
+        self.member(first)?;
+        for (op, quantifier, member) in chain.into_iter().rev() {
+            self.push(match (op, quantifier) {
+                (SetOperator::Union, SetQuantifier::All) => " UNION ALL ",
+                (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => " UNION ",
+                (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => " INTERSECT ",
+                (SetOperator::Except | SetOperator::Minus, SetQuantifier::None | SetQuantifier::Distinct) => " EXCEPT ",
+                _ => return Err(unsupported(format!("{op} {quantifier}"))),
+            });
+            self.member(member)?;
+        }
+        Ok(())
+    }
+
+    /// SQLite joins only plain SELECTs.
+    fn member(&mut self, member: &SetExpr) -> Rendered {
+        match member {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Query(query) => {
+                self.push("SELECT * FROM ");
+                self.parenthesised(query)
+            }
+            SetExpr::SetOperation { .. } => self.deeper(|this| {
+                this.push("SELECT * FROM (");
+                this.set_expression(member)?;
+                this.push(")");
+                Ok(())
+            }),
+            SetExpr::Values(_) => Err(unsupported("VALUES")),
+            SetExpr::Table(_) => Err(unsupported("TABLE")),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                Err(crate::records::sql::SqlError::Invalid(
+                    "Only SELECT can be run: the statement changes records".to_owned(),
+                ))
+            }
+        }
+    }
+
+    fn select(&mut self, select: &Select) -> Rendered {
+        let Select {
+            select_token: _,
+            optimizer_hints,
+            distinct,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection,
+            exclude,
+            into,
+            from,
+            lateral_views,
+            prewhere,
+            selection,
+            connect_by,
+            group_by,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having,
+            named_window,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor,
+        } = select;
+        absent(into.is_some(), "INTO")?;
+        absent(!optimizer_hints.is_empty(), "a hint")?;
+        absent(select_modifiers.is_some(), "a modifier of SELECT")?;
+        absent(top.is_some(), "TOP")?;
+        absent(exclude.is_some(), "EXCLUDE")?;
+        absent(!lateral_views.is_empty(), "LATERAL VIEW")?;
+        absent(prewhere.is_some(), "PREWHERE")?;
+        absent(!connect_by.is_empty(), "CONNECT BY")?;
+        absent(!cluster_by.is_empty(), "CLUSTER BY")?;
+        absent(!distribute_by.is_empty(), "DISTRIBUTE BY")?;
+        absent(!sort_by.is_empty(), "SORT BY")?;
+        absent(qualify.is_some(), "QUALIFY")?;
+        absent(value_table_mode.is_some(), "AS VALUE")?;
+        absent(*flavor != SelectFlavor::Standard, "FROM before SELECT")?;
+        self.selects += 1;
+        if self.selects > MAX_SELECTS {
+            return Err(too_complex());
+        }
+        self.push(match distinct {
+            None | Some(Distinct::All) => "SELECT ",
+            Some(Distinct::Distinct) => "SELECT DISTINCT ",
+            Some(Distinct::On(_)) => return Err(unsupported("DISTINCT ON")),
+        });
+        self.list(projection, Self::item)?;
+        if !from.is_empty() {
+            self.push(" FROM ");
+            self.list(from, Self::table_with_joins)?;
+        }
+        if let Some(condition) = selection {
+            self.push(" WHERE ");
+            self.condition(condition)?;
+        }
+        self.group_by(group_by)?;
+        if let Some(condition) = having {
+            self.push(" HAVING ");
+            self.condition(condition)?;
+        }
+        self.named_windows(named_window)
+    }
+
+    fn group_by(&mut self, group_by: &GroupByExpr) -> Rendered {
+        match group_by {
+            GroupByExpr::All(_) => Err(unsupported("GROUP BY ALL")),
+            GroupByExpr::Expressions(terms, modifiers) => {
+                absent(!modifiers.is_empty(), "a modifier of GROUP BY")?;
+                if terms.is_empty() {
+                    return Ok(());
+                }
+                self.push(" GROUP BY ");
+                self.list(terms, Self::value)
+            }
+        }
+    }
+
+    fn item(&mut self, item: &SelectItem) -> Rendered {
+        match item {
+            // SQLite names these as the column is named.
+            SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => self.value(expr),
+            SelectItem::UnnamedExpr(expr) => {
+                self.value(expr)?;
+                self.alias(&Ident::new(expr.to_string()));
+                Ok(())
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                self.value(expr)?;
+                self.alias(alias);
+                Ok(())
+            }
+            SelectItem::ExprWithAliases { .. } => Err(unsupported(item)),
+            SelectItem::Wildcard(options) => {
+                self.wildcard(options)?;
+                self.push("*");
+                Ok(())
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                self.wildcard(options)?;
+                for part in &name.0 {
+                    let Some(ident) = part.as_ident() else { return Err(unsupported(item)) };
+                    self.name(ident);
+                    self.push(".");
+                }
+                self.push("*");
+                Ok(())
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(_), _) => Err(unsupported(item)),
+        }
+    }
+
+    pub(super) fn alias(&mut self, alias: &Ident) {
+        self.push(" AS ");
+        self.name(alias);
+    }
+
+    fn wildcard(&mut self, options: &WildcardAdditionalOptions) -> Rendered {
+        let WildcardAdditionalOptions {
+            wildcard_token: _,
+            opt_ilike,
+            opt_exclude,
+            opt_except,
+            opt_replace,
+            opt_rename,
+            opt_alias,
+        } = options;
+        let plain = opt_ilike.is_none()
+            && opt_exclude.is_none()
+            && opt_except.is_none()
+            && opt_replace.is_none()
+            && opt_rename.is_none()
+            && opt_alias.is_none();
+        self.wildcard = true;
+        absent(!plain, "an option of *")
+    }
+}

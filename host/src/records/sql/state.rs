@@ -1,0 +1,135 @@
+//! What the parts of one running query share, and why it stopped.
+
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::SqlLimits;
+use crate::records::key::Key;
+use crate::records::query::{Damaged, QueryError};
+use crate::records::store::{RecordPage, ScanPosition, Snapshot, StoreError, StoreErrorKind};
+use crate::records::table::TableName;
+
+/// How often at most the files' size is asked for.
+const SPILL_CHECK: Duration = Duration::from_millis(100);
+
+/// Shared by the connection, its virtual tables and whoever waits for the rows.
+pub(super) struct State {
+    /// Absent while a statement is only checked.
+    snapshot: Option<Mutex<Box<dyn Snapshot>>>,
+    /// The first reason for which the query cannot go on. SQLite's own error only says that it was interrupted.
+    failure: Mutex<Option<QueryError>>,
+    cancelled: AtomicBool,
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    pub fn new(snapshot: Option<Box<dyn Snapshot>>) -> Self {
+        State { snapshot: snapshot.map(Mutex::new), failure: Mutex::new(None), cancelled: AtomicBool::new(false) }
+    }
+
+    /// Nobody wants the rows any more.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    pub fn fail(&self, error: QueryError) {
+        held(&self.failure).get_or_insert(error);
+    }
+
+    pub fn take_failure(&self) -> Option<QueryError> {
+        held(&self.failure).take()
+    }
+
+    pub fn page(&self, table: &TableName, position: &mut ScanPosition) -> rusqlite::Result<RecordPage> {
+        self.read(|snapshot| snapshot.page(table, position))
+    }
+
+    pub fn fetch(&self, table: &TableName, key: Key) -> rusqlite::Result<RecordPage> {
+        self.read(|snapshot| snapshot.fetch(table, &[key]))
+    }
+
+    /// The store's error is kept for the caller; SQLite only hears that there is one.
+    fn read(&self, read: impl FnOnce(&dyn Snapshot) -> Result<RecordPage, StoreError>) -> rusqlite::Result<RecordPage> {
+        if self.is_cancelled() {
+            return Err(stopped("cancelled"));
+        }
+        let Some(snapshot) = &self.snapshot else { return Err(stopped("there is no snapshot")) };
+        read(held(snapshot).as_ref()).map_err(|error| {
+            let reason = stopped(&error);
+            self.fail(QueryError::Store(error));
+            reason
+        })
+    }
+
+    pub fn damaged(&self, error: Damaged) -> rusqlite::Error {
+        let reason = stopped(&error);
+        let message = "A stored record cannot be read";
+        self.fail(QueryError::Store(StoreError::caused_by(StoreErrorKind::Unavailable, message, error)));
+        reason
+    }
+}
+
+fn stopped(reason: impl Display) -> rusqlite::Error {
+    rusqlite::Error::ModuleError(reason.to_string())
+}
+
+/// Watches time and temporary files while SQLite computes. Belongs to the thread that runs the query.
+pub(super) struct Watch {
+    limits: SqlLimits,
+    started: Instant,
+    /// How long the query waited for its reader.
+    waited: Duration,
+    written_before: u64,
+    last_check: Instant,
+}
+
+impl Watch {
+    pub fn start(limits: SqlLimits) -> Self {
+        let now = Instant::now();
+        Watch { limits, started: now, waited: Duration::ZERO, written_before: written_by_thread(), last_check: now }
+    }
+
+    pub fn waited(&mut self, duration: Duration) {
+        self.waited += duration;
+    }
+
+    /// Why the query must stop now.
+    pub fn exceeded(&mut self) -> Option<QueryError> {
+        let now = Instant::now();
+        if now.duration_since(self.started).saturating_sub(self.waited) > self.limits.time {
+            return Some(QueryError::TooLarge(format!(
+                "The SQL query was stopped after {} seconds; ask for less, or raise 'sql.timeout_seconds'",
+                self.limits.time.as_secs_f64()
+            )));
+        }
+        if now.duration_since(self.last_check) < SPILL_CHECK {
+            return None;
+        }
+        self.last_check = now;
+        if written_by_thread().saturating_sub(self.written_before) > self.limits.spill_bytes {
+            return Some(QueryError::TooLarge(format!(
+                "The SQL query needs more than {} bytes of temporary files; sort or group less, or raise \
+                 'sql.spill_bytes'",
+                self.limits.spill_bytes
+            )));
+        }
+        None
+    }
+}
+
+/// Bytes that this thread has written to files. A query's thread writes nothing but SQLite's temporary files, which have
+/// no names by which their size could be asked for. 0 where the system does not count them.
+fn written_by_thread() -> u64 {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+    let written = counts.lines().find_map(|line| line.strip_prefix("wchar: "));
+    written.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}

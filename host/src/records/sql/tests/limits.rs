@@ -1,0 +1,86 @@
+//! Memory, disk and time.
+
+use serde_json::json;
+
+use super::*;
+use crate::records::query::QueryError;
+
+const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
+
+#[tokio::test]
+async fn a_query_that_never_ends_is_stopped_and_says_how_to_change_that() {
+    let place = kennel().await;
+    let limits = SqlLimits { time: Duration::from_millis(50), ..place.limits() };
+    let error = place.text_within(&format!("{ENDLESS} SELECT COUNT(*) FROM n"), RowShape::Arrays, limits).await;
+    let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
+    assert!(sentence.contains("sql.timeout_seconds"), "{sentence}");
+}
+
+#[tokio::test]
+async fn temporary_files_have_a_bound() {
+    let place = kennel().await;
+    let limits = SqlLimits { spill_bytes: 1 << 20, memory_bytes: 256 << 10, ..place.limits() };
+    let sql = format!("{ENDLESS} SELECT i FROM n ORDER BY i DESC");
+    let error = place.text_within(&sql, RowShape::Arrays, limits).await;
+    let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
+    assert!(sentence.contains("sql.spill_bytes"), "{sentence}");
+}
+
+#[tokio::test]
+async fn dropping_the_rows_frees_the_snapshot() {
+    let place = kennel().await;
+    let rows = place.open(&format!("{ENDLESS} SELECT COUNT(*) FROM n, dog"), RowShape::Arrays, place.limits()).unwrap();
+    let state = Arc::downgrade(&rows.state_for_test());
+    drop(rows);
+    // The state holds the snapshot.
+    while state.upgrade().is_some() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_half_way_ends_the_query() {
+    let place = kennel().await;
+    let mut rows = place.open(&format!("{ENDLESS} SELECT i FROM n, dog"), RowShape::Arrays, place.limits()).unwrap();
+    let mut out = Vec::new();
+    assert!(rows.next(&mut out).await.unwrap());
+    assert!(rows.given() > 0 && out.len() >= 256 << 10);
+    let state = Arc::downgrade(&rows.state_for_test());
+    drop(rows);
+    while state.upgrade().is_some() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn sorting_more_than_memory_holds_is_right() {
+    let place = Place::new();
+    let records: Vec<String> = (0..40_000_u64)
+        .map(|id| format!("{{\"id\":{id},\"n\":{},\"pad\":\"{:0100}\"}}", id * 7919 % 40_000, id))
+        .collect();
+    place.table("data.t", "id", &records.join("\n")).await;
+    let limits = SqlLimits { memory_bytes: 256 << 10, ..place.limits() };
+    let text = place.text_within("SELECT n, pad FROM t ORDER BY n DESC", RowShape::Arrays, limits).await.unwrap();
+    let rows: Vec<(u64, String)> = serde_json::from_str(&format!("[{text}]")).unwrap();
+    assert!(rows.iter().map(|(n, _)| *n).eq((0..40_000).rev()));
+    assert!(rows.iter().all(|(n, pad)| pad.parse::<u64>().unwrap() * 7919 % 40_000 == *n));
+    let left = std::fs::read_dir(&place.spill_dir).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "temporary files have no names");
+}
+
+#[tokio::test]
+async fn values_have_a_bound() {
+    let place = kennel().await;
+    let long = "x".repeat(10_000);
+    let doubled = (0..8).fold(format!("'{long}'"), |text, _| format!("replace({text}, 'xxxxx', 'xxxxxxxxxxxxxxxxxxxx')"));
+    for sql in [
+        format!("WITH RECURSIVE n(x) AS (SELECT '{long}' UNION ALL SELECT x FROM n LIMIT 3000) SELECT group_concat(x) FROM n"),
+        "WITH RECURSIVE n(x) AS (SELECT 'a' UNION ALL SELECT x || x FROM n) SELECT length(x) FROM n".to_owned(),
+        format!("SELECT length({doubled})"),
+    ] {
+        let error = place.text(&sql, RowShape::Arrays).await;
+        let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
+        assert!(sentence.contains("value or a row"), "{sentence}");
+    }
+    assert_eq!(place.column("SELECT length(replace('aaa', 'a', 'bb'))").await, json!([6]));
+}

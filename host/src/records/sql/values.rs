@@ -1,0 +1,111 @@
+//! Values of records as SQLite holds them, and back.
+//!
+//! A number is an integer if it fits 64 bits exactly, else a double. A string is text. Null and absent are NULL. True,
+//! false, objects and arrays are blobs that hold their JSON text, so that they keep what they are through sorting and
+//! grouping. Nothing else makes a blob here, so a blob is always JSON.
+
+use std::borrow::Cow;
+
+use rusqlite::types::ValueRef;
+
+/// A boolean: its JSON text, and how it is written in SQL.
+pub(super) struct Boolean {
+    pub json: &'static [u8],
+    pub literal: &'static str,
+}
+
+pub(super) const TRUE: Boolean = Boolean { json: b"true", literal: "x'74727565'" };
+pub(super) const FALSE: Boolean = Boolean { json: b"false", literal: "x'66616c7365'" };
+
+pub(super) fn boolean(is_true: bool) -> &'static [u8] {
+    if is_true { TRUE.json } else { FALSE.json }
+}
+
+/// A value for SQLite. Text is owned only if its JSON has escapes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stored<'r> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(Cow<'r, str>),
+    Json(&'r [u8]),
+}
+
+impl<'r> Stored<'r> {
+    /// Reads the JSON text of a value, which the store has checked.
+    pub fn read(json: &'r str) -> Self {
+        match json.as_bytes().first() {
+            Some(b'"') => match text_of(json) {
+                Some(text) => Stored::Text(text),
+                None => Stored::Null,
+            },
+            Some(b'-' | b'0'..=b'9') => match json.parse::<i64>() {
+                Ok(integer) => Stored::Integer(integer),
+                Err(_) => json.parse().map_or(Stored::Null, Stored::Real),
+            },
+            Some(b'n') | None => Stored::Null,
+            Some(_) => Stored::Json(json.as_bytes()),
+        }
+    }
+
+    pub fn as_sqlite(&self) -> ValueRef<'_> {
+        match self {
+            Stored::Null => ValueRef::Null,
+            Stored::Integer(integer) => ValueRef::Integer(*integer),
+            Stored::Real(real) => ValueRef::Real(*real),
+            Stored::Text(text) => ValueRef::Text(text.as_bytes()),
+            Stored::Json(json) => ValueRef::Blob(json),
+        }
+    }
+}
+
+/// The content of a JSON string.
+fn text_of(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.get(1..json.len().checked_sub(1)?)?;
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str::<String>(json).ok().map(Cow::Owned)
+}
+
+/// What JavaScript takes a value for in a condition; `None` for NULL.
+pub(super) fn truth(value: ValueRef<'_>) -> Option<bool> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(integer) => Some(integer != 0),
+        ValueRef::Real(real) => Some(real != 0.0),
+        ValueRef::Text(text) => Some(!text.is_empty()),
+        ValueRef::Blob(json) => Some(json != FALSE.json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_what_they_are() {
+        for (json, expected) in [
+            ("null", Stored::Null),
+            ("0", Stored::Integer(0)),
+            ("-0", Stored::Integer(0)),
+            ("9223372036854775807", Stored::Integer(i64::MAX)),
+            ("9223372036854775808", Stored::Real(9_223_372_036_854_775_808.0)),
+            ("1.5e3", Stored::Real(1500.0)),
+            ("\"\"", Stored::Text("".into())),
+            ("\"a\\u0062\\n\"", Stored::Text("ab\n".into())),
+            ("true", Stored::Json(b"true")),
+            ("[1, 2]", Stored::Json(b"[1, 2]")),
+            ("{}", Stored::Json(b"{}")),
+        ] {
+            assert_eq!(Stored::read(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn literals_are_the_json_texts() {
+        for boolean in [TRUE, FALSE] {
+            assert_eq!(boolean.literal, format!("x'{}'", hex::encode(boolean.json)));
+        }
+    }
+}

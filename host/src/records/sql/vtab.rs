@@ -1,0 +1,152 @@
+//! The virtual table: the only place where SQLite calls into records. It holds no logic, because what it implements cannot
+//! be checked by the compiler.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_int};
+use std::sync::Arc;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::vtab::{
+    Context, CreateVTab, Filters, IndexConstraintOp, IndexFlags, IndexInfo, Module, VTab, VTabConnection, VTabCursor,
+    VTabKind, sqlite3_vtab, sqlite3_vtab_cursor,
+};
+use rusqlite::{Connection, Error, Result};
+
+use super::names;
+use super::reader::{Reader, Source};
+use super::state::State;
+
+/// How a cursor reads.
+const BY_SCAN: c_int = 0;
+const BY_KEY: c_int = 1;
+/// A scan costs a million look-ups of a key: SQLite needs only the order of magnitude to choose.
+const SCAN_COST: f64 = 1e6;
+const SCAN_ROWS: i64 = 1_000_000;
+
+/// What the tables of a connection are made of.
+struct Sources {
+    sources: Vec<Arc<Source>>,
+    state: Arc<State>,
+}
+
+pub(super) fn register(connection: &Connection, sources: Vec<Source>, state: &Arc<State>) -> Result<()> {
+    const MODULE: Module<'static, RecordsTable> = Module::read_only_module();
+    let sources = sources.into_iter().map(Arc::new).collect();
+    connection.create_module("records", &MODULE, Some(Sources { sources, state: Arc::clone(state) }))
+}
+
+#[repr(C)]
+struct RecordsTable {
+    base: sqlite3_vtab,
+    source: Arc<Source>,
+    state: Arc<State>,
+}
+
+#[repr(C)]
+struct RecordsCursor {
+    base: sqlite3_vtab_cursor,
+    reader: Reader,
+}
+
+#[allow(unsafe_code, reason = "a promise about the layout: repr(C), and SQLite's own part comes first; see the struct")]
+// SAFETY: RecordsTable is repr(C) and its first field is sqlite3_vtab.
+unsafe impl VTab<'_> for RecordsTable {
+    type Aux = Sources;
+    type Cursor = RecordsCursor;
+
+    fn connect(
+        _: &mut VTabConnection,
+        sources: Option<&Sources>,
+        _module_name: &[u8],
+        _database_name: &[u8],
+        _table_name: &[u8],
+        arguments: &[&[u8]],
+    ) -> Result<(Cow<'static, CStr>, Self)> {
+        let number = arguments.first().and_then(|argument| std::str::from_utf8(argument).ok()?.parse::<usize>().ok());
+        let found = sources.zip(number).and_then(|(all, number)| Some((all.sources.get(number)?, &all.state)));
+        let (source, state) = found.ok_or_else(|| Error::ModuleError("no such source".to_owned()))?;
+        let declaration = CString::new(declaration(source))?;
+        let table =
+            RecordsTable { base: sqlite3_vtab::default(), source: Arc::clone(source), state: Arc::clone(state) };
+        Ok((Cow::Owned(declaration), table))
+    }
+
+    /// The key if it is known, else all; with the mask of columns that are used.
+    fn best_index(&self, info: &mut IndexInfo) -> Result<bool> {
+        let key = self.source.key_column().and_then(|column| c_int::try_from(column).ok());
+        let by_key = info.constraints().enumerate().position(|(number, constraint)| {
+            key == Some(constraint.column())
+                && constraint.is_usable()
+                && constraint.operator() == IndexConstraintOp::SQLITE_INDEX_CONSTRAINT_EQ
+                && info.collation(number).is_ok_and(|collation| collation == "BINARY")
+        });
+        info.set_idx_str(&format!("{:x}", info.col_used()));
+        match by_key {
+            Some(number) => {
+                info.constraint_usage(number).set_argv_index(1);
+                info.set_idx_num(BY_KEY);
+                info.set_idx_flags(IndexFlags::SQLITE_INDEX_SCAN_UNIQUE);
+                info.set_estimated_cost(1.0);
+                info.set_estimated_rows(1);
+            }
+            None => {
+                info.set_idx_num(BY_SCAN);
+                info.set_estimated_cost(SCAN_COST);
+                info.set_estimated_rows(SCAN_ROWS);
+            }
+        }
+        Ok(true)
+    }
+
+    fn open(&mut self) -> Result<RecordsCursor> {
+        let reader = Reader::new(Arc::clone(&self.source), Arc::clone(&self.state));
+        Ok(RecordsCursor { base: sqlite3_vtab_cursor::default(), reader })
+    }
+}
+
+impl CreateVTab<'_> for RecordsTable {
+    const KIND: VTabKind = VTabKind::Default;
+}
+
+#[allow(unsafe_code, reason = "a promise about the layout: repr(C), and SQLite's own part comes first; see the struct")]
+// SAFETY: RecordsCursor is repr(C) and its first field is sqlite3_vtab_cursor.
+unsafe impl VTabCursor for RecordsCursor {
+    fn filter(&mut self, by: c_int, mask: Option<&str>, arguments: &Filters<'_>) -> Result<()> {
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        self.reader.use_columns(mask.unwrap_or(u64::MAX));
+        match by {
+            BY_KEY => self.reader.begin_key(arguments.iter().next().unwrap_or(ValueRef::Null)),
+            _ => self.reader.begin_scan(),
+        }
+    }
+
+    fn next(&mut self) -> Result<()> {
+        self.reader.next()
+    }
+
+    fn eof(&self) -> bool {
+        self.reader.is_at_end()
+    }
+
+    fn column(&self, context: &mut Context, number: c_int) -> Result<()> {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        self.reader.column(number, |value| context.set_result(ToSqlOutput::Borrowed(value)))
+    }
+
+    /// The table is declared without rows' numbers.
+    fn rowid(&self) -> Result<i64> {
+        Ok(0)
+    }
+}
+
+/// Columns have no types, so that SQLite converts nothing. SQLite tells rows apart by the last column, which no statement
+/// can name and `*` leaves out.
+fn declaration(source: &Source) -> String {
+    let mut text = "CREATE TABLE x(".to_owned();
+    for column in source.columns() {
+        names::push_quoted(&mut text, column);
+        text.push(',');
+    }
+    text.push_str("\"key\" HIDDEN NOT NULL PRIMARY KEY) WITHOUT ROWID");
+    text
+}

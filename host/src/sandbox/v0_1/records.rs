@@ -1,0 +1,117 @@
+//! Interface `records`: tables, batches, queries.
+
+use wasmtime::component::Resource;
+
+use super::imported::records::{Attribute, Host, HostCursor, RowShape as Shape, TableDescription, Tally};
+use super::{acting, types};
+use crate::capabilities::{CapabilityError, Cursor};
+use crate::records::Timestamp;
+use crate::records::query::RowShape;
+use crate::sandbox::guest::Guest;
+
+type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
+
+fn answer<T>(result: Result<T, CapabilityError>) -> Answer<T> {
+    Ok(result.map_err(Into::into))
+}
+
+impl Host for Guest {
+    async fn describe(&mut self, table: types::TableName) -> Answer<TableDescription> {
+        answer(self.may_act().and_then(|may| {
+            let table = may.records.describe(&table.into())?;
+            let attribute = |attribute: &crate::records::Attribute| Attribute {
+                name: attribute.name.clone(),
+                type_: attribute.attribute_type.map(Into::into),
+            };
+            let attributes = table.attributes.iter().map(attribute).collect();
+            Ok(TableDescription { primary_key: table.primary_key.clone(), attributes })
+        }))
+    }
+
+    async fn declare(&mut self, table: types::TableName, action: types::Action, attributes: Vec<String>) -> Answer<()> {
+        answer(self.may_act().and_then(|may| may.records.declare(&table.into(), action.into(), &attributes)))
+    }
+
+    async fn write(
+        &mut self,
+        table: types::TableName,
+        action: types::Action,
+        batch: Vec<u8>,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Answer<()> {
+        answer(match self.may_act() {
+            Ok(may) => {
+                may.usage.taken(batch.len());
+                may.records.write(&table.into(), action.into(), batch, checkpoint).await
+            }
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn query(&mut self, query: u32, shape: Shape) -> Answer<Resource<Cursor>> {
+        let shape = match shape {
+            Shape::Objects => RowShape::Objects,
+            Shape::Arrays => RowShape::Arrays,
+        };
+        let opened = match self.may_act() {
+            Ok(may) => may.queries.open(query, shape).await,
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok(cursor) => Ok(Ok(self.table.push(cursor)?)),
+            Err(error) => answer(Err(error)),
+        }
+    }
+
+    async fn delete_before(
+        &mut self,
+        table: types::TableName,
+        created_before: u64,
+        limit: u32,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Answer<u64> {
+        let created_before = Timestamp(created_before.saturating_mul(1000));
+        answer(match self.may_act() {
+            Ok(may) => may.records.delete_before(&table.into(), created_before, limit, checkpoint).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn flush(&mut self) -> Answer<Tally> {
+        let flushed = match self.may_act() {
+            Ok(may) => may.records.flush().await,
+            Err(error) => Err(error),
+        };
+        answer(flushed.map(|tally| Tally {
+            received: tally.received,
+            written: tally.written,
+            skipped: tally.skipped,
+            deleted: tally.deleted,
+        }))
+    }
+}
+
+impl HostCursor for Guest {
+    async fn columns(&mut self, cursor: Resource<Cursor>) -> wasmtime::Result<Vec<String>> {
+        Ok(self.table.get(&cursor)?.columns().to_vec())
+    }
+
+    async fn next(&mut self, cursor: Resource<Cursor>) -> Answer<Vec<u8>> {
+        let cursor = self.table.get_mut(&cursor)?;
+        answer(match acting(&mut self.capabilities) {
+            Ok(may) => {
+                let rows = may.queries.next(cursor).await;
+                rows.inspect(|rows| may.usage.given(rows.len()))
+            }
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn drop(&mut self, cursor: Resource<Cursor>) -> wasmtime::Result<()> {
+        self.table.delete(cursor)?;
+        if let Some(may) = self.capabilities.as_mut() {
+            may.queries.closed();
+        }
+        Ok(())
+    }
+}

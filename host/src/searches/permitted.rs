@@ -1,0 +1,105 @@
+//! What a role may see of a search, and the search ready to be opened.
+
+use std::sync::Arc;
+
+use super::names::missing_table;
+use super::request::{Asked, SearchRequest, TableSearch};
+use super::rows::Rows;
+use super::sql::PermittedSql;
+use super::{SearchError, SearchLimits};
+use crate::access::{Right, Role};
+use crate::records::query::{self, Query, QueryError, RowFormat, RowShape, Search, Separator, selectable_attributes};
+use crate::records::{Catalogue, ScanOrder, Store, Table, TableName};
+
+/// A search that the role allows, of tables and attributes that exist.
+#[derive(Debug, Clone)]
+pub struct PermittedSearch(Permitted);
+
+#[derive(Debug, Clone)]
+enum Permitted {
+    Table { table: Arc<Table>, query: Query },
+    Sql(PermittedSql),
+}
+
+impl SearchRequest {
+    /// What the client names and may not read is refused; of `*`, what he may not read is left out.
+    pub fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<PermittedSearch, SearchError> {
+        match &self.asked {
+            Asked::Table(search) => search.permitted(role, catalogue).map(PermittedSearch),
+            Asked::Sql(Ok(statement)) => {
+                PermittedSql::new(statement, role, catalogue).map(|sql| PermittedSearch(Permitted::Sql(sql)))
+            }
+            Asked::Sql(Err(error)) => Err(error.clone().into()),
+        }
+    }
+}
+
+impl TableSearch {
+    fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<Permitted, SearchError> {
+        if let Some(name) = &self.table {
+            role.check_table(catalogue, name, Right::Read)?;
+        }
+        let mut query = self.query.clone().map_err(SearchError::Invalid)?;
+        let name = self.table.as_ref().ok_or_else(|| SearchError::Invalid("'table' is required".to_owned()))?;
+        let table = catalogue.table(name).ok_or_else(|| SearchError::NotFound(missing_table(catalogue, name)))?;
+        if let Some(attribute) = &self.attribute {
+            if !table.has_attribute(attribute) {
+                return Err(SearchError::Invalid(format!("unknown attribute '{attribute}'")));
+            }
+            role.check_readable(table, [attribute.as_str()])?;
+        }
+        query.check_attributes(table)?;
+        restrict(role, table, &mut query)?;
+        Ok(Permitted::Table { table: Arc::clone(table), query })
+    }
+}
+
+fn restrict(role: &Role, table: &Table, query: &mut Query) -> Result<(), SearchError> {
+    if !role.restricts_attributes(table) {
+        return Ok(());
+    }
+    let mut named: Vec<&str> = query.attributes.iter().flatten().map(String::as_str).collect();
+    query.filter.each_attribute(&mut |attribute| named.push(attribute));
+    named.extend(query.sort.iter().map(|sort| sort.attribute.as_str()));
+    role.check_readable(table, named)?;
+    if query.attributes.is_none() {
+        query.attributes = Some(readable(role, table));
+    }
+    Ok(())
+}
+
+/// What `*` shows to a role.
+pub(super) fn readable(role: &Role, table: &Table) -> Vec<String> {
+    let all = selectable_attributes(table).into_iter();
+    all.filter(|name| role.attribute_permissions(table, name).read).map(str::to_owned).collect()
+}
+
+impl PermittedSearch {
+    /// The tables that are read.
+    pub fn tables(&self) -> Vec<&TableName> {
+        match &self.0 {
+            Permitted::Table { table, .. } => vec![&table.name],
+            Permitted::Sql(sql) => sql.tables(),
+        }
+    }
+
+    /// Begins it on the store as of now. `order`: of a search in one table that asks for none.
+    pub async fn open(
+        self,
+        store: Arc<dyn Store>,
+        shape: RowShape,
+        separator: Separator,
+        order: ScanOrder,
+        limits: &SearchLimits,
+    ) -> Result<Rows, QueryError> {
+        match self.0 {
+            Permitted::Table { table, query } => {
+                let format = RowFormat { shape, separator, order };
+                let limits = query::SearchLimits { sort_bytes: limits.sort_bytes };
+                let search = Search::open(store.as_ref(), &table, query, format, limits).await?;
+                Ok(Rows::of_search(store, search))
+            }
+            Permitted::Sql(sql) => Ok(Rows::of_sql(sql.open(store, shape, separator, limits.sql.clone()).await?)),
+        }
+    }
+}

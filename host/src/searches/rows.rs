@@ -1,0 +1,42 @@
+//! The rows of a search, whatever kind it is.
+
+use std::sync::Arc;
+
+use crate::records::Store;
+use crate::records::query::{QueryError, Search};
+use crate::records::sql::SqlRows;
+
+/// A running search. It keeps a snapshot of the store until it is dropped.
+pub struct Rows(Input);
+
+enum Input {
+    Search(Arc<dyn Store>, Box<Search>),
+    Sql(SqlRows),
+}
+
+impl Rows {
+    pub(super) fn of_search(store: Arc<dyn Store>, search: Search) -> Self {
+        Rows(Input::Search(store, Box::new(search)))
+    }
+
+    pub(super) fn of_sql(rows: SqlRows) -> Self {
+        Rows(Input::Sql(rows))
+    }
+
+    /// The names of the columns, in order.
+    pub fn columns(&self) -> &[String] {
+        match &self.0 {
+            Input::Search(_, search) => search.columns(),
+            Input::Sql(rows) => rows.columns(),
+        }
+    }
+
+    /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end. Rows are separated, also
+    /// across pages; there is no separator before the first row or after the last.
+    pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, QueryError> {
+        match &mut self.0 {
+            Input::Search(store, search) => search.next(store.as_ref(), out).await,
+            Input::Sql(rows) => rows.next(out).await,
+        }
+    }
+}

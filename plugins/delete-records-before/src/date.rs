@@ -1,0 +1,166 @@
+//! ISO 8601 dates: year, month and date with hyphens, time with colons, zone. What is left out at the end is the first of
+//! its kind; without a zone it is UTC, so that a request means the same on every server.
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// The instant in milliseconds since the Unix epoch; `None` if the text is of another form or names no real date.
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    let mut scanner = Scanner { rest: text.as_bytes() };
+    let year = scanner.digits(4)?;
+    let month = if scanner.accept(b'-') { scanner.digits(2)? } else { 1 };
+    let has_date = scanner.accept(b'-');
+    let date = if has_date { scanner.digits(2)? } else { 1 };
+    let mut instant = day_number(year, month, date)? * DAY;
+    if has_date && (scanner.accept(b'T') || scanner.accept(b' ')) {
+        instant += scanner.time()?;
+        if !scanner.rest.is_empty() {
+            instant -= scanner.zone()?;
+        }
+    }
+    scanner.rest.is_empty().then_some(instant)
+}
+
+struct Scanner<'a> {
+    rest: &'a [u8],
+}
+
+impl Scanner<'_> {
+    fn digits(&mut self, count: usize) -> Option<i64> {
+        let (digits, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+    }
+
+    fn accept(&mut self, byte: u8) -> bool {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Milliseconds since midnight; 24:00 is the end of the day. What is finer is cut off: rather a record too many stays.
+    fn time(&mut self) -> Option<i64> {
+        let hour = self.digits(2)?;
+        self.accept(b':').then_some(())?;
+        let minute = self.digits(2)?;
+        let (mut second, mut milli) = (0, 0);
+        if self.accept(b':') {
+            second = self.digits(2)?;
+            if self.accept(b'.') || self.accept(b',') {
+                milli = self.fraction()?;
+            }
+        }
+        let time = hour * HOUR + minute * MINUTE + second * 1000 + milli;
+        (minute < 60 && second < 60 && time <= DAY).then_some(time)
+    }
+
+    fn fraction(&mut self) -> Option<i64> {
+        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        let digit = |index| digits.get(index).map_or(0, |byte: &u8| i64::from(byte - b'0'));
+        (count > 0).then(|| digit(0) * 100 + digit(1) * 10 + digit(2))
+    }
+
+    /// The zone's distance from UTC in milliseconds.
+    fn zone(&mut self) -> Option<i64> {
+        if self.accept(b'Z') {
+            return Some(0);
+        }
+        let sign = if self.accept(b'+') { 1 } else { self.accept(b'-').then_some(-1)? };
+        let hour = self.digits(2)?;
+        self.accept(b':');
+        let minute = self.digits(2)?;
+        (hour < 24 && minute < 60).then_some(sign * (hour * HOUR + minute * MINUTE))
+    }
+}
+
+/// Days since the epoch; `None` if there is no such day.
+fn day_number(year: i64, month: i64, date: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    if !(1..=last).contains(&date) {
+        return None;
+    }
+    // Years begin in March, so that the leap day is their last.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + date - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_instants() {
+        let cases = [
+            ("1970", 0),
+            ("2021", 1_609_459_200_000),
+            ("2021-01", 1_609_459_200_000),
+            ("2021-01-25", 1_611_532_800_000),
+            ("2021-01-25T23:05", 1_611_615_900_000),
+            ("2021-01-25 23:05", 1_611_615_900_000),
+            ("2021-01-25T23:05:27", 1_611_615_927_000),
+            ("2021-01-25T23:05:27.464Z", 1_611_615_927_464),
+            ("2021-01-25T23:05:27,4", 1_611_615_927_400),
+            ("2021-01-25T23:05:27.4649999Z", 1_611_615_927_464),
+            ("2021-01-25T23:05:27.464+02:00", 1_611_608_727_464),
+            ("2021-01-25T23:05:27.464+0000", 1_611_615_927_464),
+            ("2021-01-25T23:05-0030", 1_611_617_700_000),
+            ("2020-02-29T24:00:00Z", 1_583_020_800_000),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("2099-01-01T00:00:00.000Z", 4_070_908_800_000),
+        ];
+        for (text, instant) in cases {
+            assert_eq!(parse(text), Some(instant), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_forms_and_impossible_dates_are_none() {
+        for text in [
+            "",
+            " ",
+            "20210125",
+            "2021-W04-1",
+            "01/25/2021",
+            "1611615798782",
+            "2021-13-45",
+            "2021-02-30",
+            "2021-02-29",
+            "2021-00-10",
+            "2021-01-00",
+            "2021-1-5",
+            "21-01-25",
+            "2021-01-25T",
+            "2021-01-25T23",
+            "2021-01-25T24:01",
+            "2021-01-25T23:60",
+            "2021-01-25T23:05:61",
+            "2021-01-25T23:05:27.",
+            "2021-01-25T23:05+2",
+            "2021-01-25T23:05+24:00",
+            "2021-01-25Z",
+            "2021-01T10:00",
+            "2021-01-25T23:05Zx",
+            "2021-01-25é",
+            "-2021-01-25",
+            "+02021-01-25",
+            "now",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

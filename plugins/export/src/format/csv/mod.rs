@@ -1,0 +1,93 @@
+//! CSV: a header of quoted names; strings quoted, numbers and booleans bare, null empty, objects and arrays as quoted JSON;
+//! LF between the rows and none after the last. No rows, no header: the file is empty.
+//!
+//! A row is a JSON array, and most of it is a line of CSV already: what stands between its brackets is taken over in one
+//! piece, but for what `scan` finds, and that is escapes in strings, nulls, and values with brackets of their own.
+
+mod cell;
+mod room;
+mod scan;
+
+use super::writer::Malformed;
+use room::Room;
+use scan::{BLOCK, Scan};
+
+const NULL: usize = b"null".len();
+
+/// Writes CSV.
+#[derive(Debug)]
+pub(super) struct CsvWriter {
+    /// What stands before the next row: at first the header.
+    before: Vec<u8>,
+    room: Room,
+}
+
+impl CsvWriter {
+    pub(super) fn new(columns: &[String]) -> Self {
+        let names: Vec<String> = columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+        CsvWriter { before: format!("{}\n", names.join(",")).into_bytes(), room: Room::default() }
+    }
+
+    pub(super) fn rows(&mut self, rows: &[u8]) -> Result<(u64, &[u8]), Malformed> {
+        self.room.clear(self.before.len() + rows.len() * cell::MAX_GROWTH);
+        self.room.copy(&self.before, 0, self.before.len());
+        let count = translate(rows, &mut self.room).ok_or(Malformed)?;
+        self.before = vec![b'\n'];
+        // The LF of the last row stands before the next one, if there is one.
+        let bytes = self.room.bytes();
+        Ok((count, bytes.strip_suffix(b"\n").unwrap_or(bytes)))
+    }
+}
+
+/// Write the rows, each with its LF; gives how many there are, or `None` if they are no JSON arrays, one a line.
+fn translate(rows: &[u8], room: &mut Room) -> Option<u64> {
+    let mut count = 0;
+    // What is copied next begins here, behind the opening bracket.
+    let mut from = 1;
+    let mut block = 0;
+    let mut scan = Scan::default();
+    (rows.first() == Some(&b'[')).then_some(())?;
+    'blocks: while block < rows.len() {
+        let mut events = scan.block(rows, block);
+        while events != 0 {
+            let at = block + events.trailing_zeros() as usize;
+            events &= events - 1;
+            // The opening bracket of a row, the second half of a surrogate pair.
+            if at < from {
+                continue;
+            }
+            match *rows.get(at)? {
+                b'\n' => {
+                    let close = at.checked_sub(1).filter(|close| *close >= from && rows.get(*close) == Some(&b']'))?;
+                    room.copy(rows, from, close);
+                    room.byte(b'\n');
+                    from = at + 2;
+                    count += 1;
+                    (matches!(rows.get(at + 1), None | Some(b'['))).then_some(())?;
+                }
+                b'n' => {
+                    room.copy(rows, from, at);
+                    from = at + NULL;
+                }
+                b'\\' => {
+                    room.copy(rows, from, at);
+                    from = cell::unescape(rows, at, room)?;
+                }
+                _ => {
+                    room.copy(rows, from, at);
+                    from = cell::quote_json(rows, at, room)?;
+                    // Behind the value nothing of this block is known any more.
+                    scan = Scan::default();
+                    block = from;
+                    continue 'blocks;
+                }
+            }
+        }
+        block += BLOCK;
+    }
+    // Else the last LF was taken for a part of a string.
+    (from == rows.len() + 1).then_some(count)
+}
+
+#[cfg(test)]
+mod tests;

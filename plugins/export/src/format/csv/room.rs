@@ -1,0 +1,60 @@
+//! The room that CSV is written to: made large enough for a chunk before the chunk is translated, and kept for the next one.
+
+/// A copy of this many bytes is one move; it may reach beyond what it means to copy.
+const AT_ONCE: usize = 32;
+/// What is longer is left to `memory.copy`, which is a call.
+const MOST_MOVES: usize = 8 * AT_ONCE;
+
+/// A buffer whose size does not change while it is written.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    buffer: Vec<u8>,
+    at: usize,
+}
+
+impl Room {
+    /// Forget what was written, and make room for so many bytes.
+    pub(super) fn clear(&mut self, size: usize) {
+        self.at = 0;
+        if self.buffer.len() < size + AT_ONCE {
+            self.buffer.resize(size + AT_ONCE, 0);
+        }
+    }
+
+    /// What was written.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.at).unwrap_or_default()
+    }
+
+    /// Append a byte. Beyond the room nothing is written.
+    #[inline(always)]
+    pub(super) fn byte(&mut self, byte: u8) {
+        if let Some(target) = self.buffer.get_mut(self.at) {
+            *target = byte;
+            self.at += 1;
+        }
+    }
+
+    /// Append `source[from..to]`; nothing if there is no such part or no room.
+    #[inline(always)]
+    pub(super) fn copy(&mut self, source: &[u8], from: usize, to: usize) {
+        let count = to.saturating_sub(from);
+        let (source, target) = (source.get(from..), self.buffer.get_mut(self.at..));
+        let (Some(source), Some(target)) = (source, target) else { return };
+        if count <= MOST_MOVES && source.len() >= count + AT_ONCE && target.len() >= count + AT_ONCE {
+            let mut done = 0;
+            while done < count {
+                let piece = source.get(done..).and_then(<[u8]>::first_chunk::<AT_ONCE>);
+                if let (Some(piece), Some(place)) = (piece, target.get_mut(done..).and_then(<[u8]>::first_chunk_mut)) {
+                    *place = *piece;
+                }
+                done += AT_ONCE;
+            }
+        } else if let (Some(source), Some(target)) = (source.get(..count), target.get_mut(..count)) {
+            target.copy_from_slice(source);
+        } else {
+            return;
+        }
+        self.at += count;
+    }
+}

@@ -1,0 +1,72 @@
+//! A writer of rows for each format.
+
+use std::fmt;
+
+use super::Format;
+use super::csv::CsvWriter;
+use super::json::JsonWriter;
+use super::lines::LinesWriter;
+
+/// Rows in the shape of the contract, which is what every format starts from, are not in that shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the host gave rows that are no JSON arrays or objects, one a line")
+    }
+}
+
+/// Turns chunks of rows into bytes of the file.
+#[derive(Debug)]
+pub struct RowWriter {
+    kind: Kind,
+    count: u64,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Json(JsonWriter),
+    Lines(LinesWriter),
+    Csv(CsvWriter),
+}
+
+impl RowWriter {
+    /// A writer for rows with these columns: arrays for CSV, objects for the others.
+    pub fn new(format: Format, columns: &[String]) -> Self {
+        let kind = match format {
+            Format::Json => Kind::Json(JsonWriter::new()),
+            Format::JsonLines => Kind::Lines(LinesWriter::default()),
+            Format::Csv => Kind::Csv(CsvWriter::new(columns)),
+        };
+        RowWriter { kind, count: 0 }
+    }
+
+    /// Take the next rows, each followed by LF; gives the next bytes of the file.
+    pub fn rows(&mut self, rows: Vec<u8>) -> Result<&[u8], Malformed> {
+        if rows.last() != Some(&b'\n') {
+            return Err(Malformed);
+        }
+        let (count, bytes) = match &mut self.kind {
+            Kind::Json(writer) => writer.rows(rows),
+            Kind::Lines(writer) => writer.rows(rows),
+            Kind::Csv(writer) => writer.rows(&rows)?,
+        };
+        self.count += count;
+        Ok(bytes)
+    }
+
+    /// The last bytes of the file.
+    pub fn finish(&mut self) -> &[u8] {
+        match &mut self.kind {
+            Kind::Json(writer) => writer.finish(),
+            // What belongs between rows is written with the row that follows.
+            Kind::Lines(_) | Kind::Csv(_) => &[],
+        }
+    }
+
+    /// Rows taken so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}

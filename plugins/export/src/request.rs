@@ -1,0 +1,224 @@
+//! Requests: which fields, which rules, and which sentence when one is broken. Where Harper has a sentence it is Harper's;
+//! Harper says it in the failed job, here it is the reply.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jobhost_plugin::{Encoding, FileSink, PlannedSink, Refusal, Request, S3Credentials, S3Object, S3Sink};
+use serde_json::{Map, Value};
+
+use crate::format::Format;
+
+/// What S3 is told the object is, as Harper does.
+const MEDIA_TYPE: &str = "application/octet-stream";
+/// File systems take names of 255 bytes; extensions follow.
+const MAX_NAME_BYTES: usize = 200;
+const SEARCHES: [&str; 5] = ["search_by_value", "search_by_hash", "search_by_id", "sql", "search_by_conditions"];
+
+/// A request that was found good.
+#[derive(Debug)]
+pub(crate) struct ExportRequest {
+    pub(crate) format: Format,
+    pub(crate) encoding: Encoding,
+    /// The search as JSON text.
+    pub(crate) search: String,
+    pub(crate) target: Target,
+}
+
+/// Where the rows go.
+#[derive(Debug)]
+pub(crate) enum Target {
+    File { directory: String, name: String },
+    S3(S3Object),
+}
+
+impl ExportRequest {
+    pub(crate) fn check(operation: &str, request: &Request) -> Result<Self, Refusal> {
+        // The order of the checks is Harper's.
+        match operation {
+            "export_local" => {
+                let (format, search) = check_common(request)?;
+                let encoding = check_compression(request)?;
+                let directory = check_path(request)?;
+                let name = format!("{}{}", check_filename(request)?, suffix(format, encoding));
+                Ok(ExportRequest { format, encoding, search, target: Target::File { directory, name } })
+            }
+            "export_to_s3" => {
+                let mut object = check_s3(request)?;
+                let (format, search) = check_common(request)?;
+                let encoding = check_compression(request)?;
+                object.key.push_str(&suffix(format, encoding));
+                Ok(ExportRequest { format, encoding, search, target: Target::S3(object) })
+            }
+            _ => refuse(format!("Operation '{operation}' not found")),
+        }
+    }
+
+    pub(crate) fn sink(self) -> PlannedSink {
+        let encoding = self.encoding;
+        match self.target {
+            Target::File { directory, name } => PlannedSink::File(FileSink { directory, name, encoding }),
+            Target::S3(object) => PlannedSink::S3(S3Sink { object, media_type: MEDIA_TYPE.to_owned(), encoding }),
+        }
+    }
+}
+
+fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(message))
+}
+
+/// The rules of both operations.
+fn check_common(request: &Request) -> Result<(Format, String), Refusal> {
+    let Some(format) = request.get("format") else { return refuse("format missing") };
+    let Some(format) = format.as_str().and_then(Format::named) else {
+        // `jsonl` is ours, and clients compare the sentence.
+        return refuse("format invalid. must be one of the following values: json, csv");
+    };
+    let search = match request.get("search_operation") {
+        Some(Value::Object(search)) => search,
+        Some(_) => {
+            return refuse(
+                "'search_operation' must be an object, for example {\"operation\":\"sql\",\"sql\":\"SELECT * FROM data.dog\"}",
+            );
+        }
+        None => return refuse("search_operation is missing."),
+    };
+    match search.get("operation") {
+        None | Some(Value::Null) => refuse("search_operation.operation missing"),
+        Some(Value::String(name)) if SEARCHES.contains(&name.as_str()) => {
+            Ok((format, Value::Object(search.clone()).to_string()))
+        }
+        Some(_) => refuse(
+            "searchOperation.operation must be one of the following values: search_by_value, search_by_hash, sql, \
+             search_by_conditions",
+        ),
+    }
+}
+
+fn check_compression(request: &Request) -> Result<Encoding, Refusal> {
+    match request.get("compression") {
+        None => Ok(Encoding::Identity),
+        Some(Value::String(name)) if name == "gzip" => Ok(Encoding::Gzip),
+        Some(Value::String(name)) if name == "zstd" => Ok(Encoding::Zstd),
+        Some(other) => {
+            refuse(format!("'compression' must be one of [gzip, zstd] or be left out; it is {}", shown(other)))
+        }
+    }
+}
+
+/// What is appended to the name.
+fn suffix(format: Format, encoding: Encoding) -> String {
+    let compression = match encoding {
+        Encoding::Identity => "",
+        Encoding::Gzip => ".gz",
+        Encoding::Zstd => ".zst",
+    };
+    format!(".{}{compression}", format.extension())
+}
+
+fn check_path(request: &Request) -> Result<String, Refusal> {
+    match request.get("path") {
+        Some(Value::String(path)) if !path.is_empty() => {
+            let trimmed = path.trim_end_matches('/');
+            Ok(if trimmed.is_empty() { "/" } else { trimmed }.to_owned())
+        }
+        None | Some(Value::String(_)) => refuse("path is missing."),
+        Some(other) => refuse(format!("'path' must be a string, the path of a directory; it is {}", shown(other))),
+    }
+}
+
+/// The name of the file without its extension.
+fn check_filename(request: &Request) -> Result<String, Refusal> {
+    let Some(name) = request.get("filename") else {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        return Ok(now.as_millis().to_string());
+    };
+    let Value::String(name) = name else {
+        return refuse(format!("'filename' must be a string; it is {}", shown(name)));
+    };
+    let is_plain = !name.is_empty()
+        && !matches!(name.as_str(), "." | "..")
+        && !name.chars().any(|character| matches!(character, '/' | '\\') || character.is_control());
+    if !is_plain {
+        return refuse(format!(
+            "'filename' must be a plain name without '/', '\\' and control characters, and not '..'; it is {}. Name the \
+             directory in 'path'",
+            shown(&Value::String(name.clone()))
+        ));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return refuse(format!(
+            "'filename' can have {MAX_NAME_BYTES} bytes, without the extension; it has {}. Use a shorter one",
+            name.len()
+        ));
+    }
+    Ok(name.clone())
+}
+
+fn check_s3(request: &Request) -> Result<S3Object, Refusal> {
+    let s3 = match request.get("s3") {
+        Some(Value::Object(s3)) if !s3.is_empty() => s3,
+        None | Some(Value::Object(_)) => return refuse("S3 object is missing."),
+        Some(other) => return refuse(format!("'s3' must be an object; it is {}", shown(other))),
+    };
+    let credentials = check_credentials(s3)?;
+    let bucket = required(s3, "bucket")?;
+    let key = required(s3, "key")?;
+    // A profile can bring its region along.
+    let region = match &credentials {
+        S3Credentials::Profile(_) => optional(s3, "region")?.unwrap_or_default(),
+        S3Credentials::Request(_) => required(s3, "region")?,
+    };
+    let path_style = match given(s3, "path_style") {
+        None => None,
+        Some(Value::Bool(path_style)) => Some(*path_style),
+        Some(other) => return refuse(format!("'s3.path_style' must be true or false; it is {}", shown(other))),
+    };
+    Ok(S3Object { bucket, key, region, endpoint: optional(s3, "endpoint")?, path_style, credentials })
+}
+
+/// Keys of the request, of which only handles are seen here, or the name of a profile.
+fn check_credentials(s3: &Map<String, Value>) -> Result<S3Credentials, Refusal> {
+    const KEYS: [&str; 2] = ["aws_access_key_id", "aws_secret_access_key"];
+    if let Some(profile) = optional(s3, "profile")? {
+        return match KEYS.into_iter().find(|key| given(s3, key).is_some()) {
+            Some(key) => refuse(format!(
+                "'s3.profile' and 's3.{key}' cannot be used together: send both keys, or name a profile and send none"
+            )),
+            None => Ok(S3Credentials::Profile(profile)),
+        };
+    }
+    match KEYS.into_iter().find(|key| given(s3, key).is_none()) {
+        Some(key) => refuse(format!("{key} is missing.")),
+        None => Ok(S3Credentials::Request("/s3".to_owned())),
+    }
+}
+
+/// A member that is there, not null and not empty.
+fn given<'a>(s3: &'a Map<String, Value>, member: &str) -> Option<&'a Value> {
+    s3.get(member).filter(|value| !value.is_null() && value.as_str() != Some(""))
+}
+
+fn optional(s3: &Map<String, Value>, member: &str) -> Result<Option<String>, Refusal> {
+    match given(s3, member) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => refuse(format!("'s3.{member}' must be a string; it is {}", shown(other))),
+    }
+}
+
+fn required(s3: &Map<String, Value>, member: &str) -> Result<String, Refusal> {
+    optional(s3, member)?.map_or_else(|| refuse(format!("{member} is missing.")), Ok)
+}
+
+/// The start of a value, as JSON.
+fn shown(value: &Value) -> String {
+    const SHOWN_CHARACTERS: usize = 100;
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

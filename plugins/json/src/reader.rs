@@ -1,0 +1,406 @@
+//! Cuts a stream of bytes into records. Never holds more than one record and the last chunk; knows where it is.
+
+mod place;
+
+use memchr::memchr;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Place, Problem};
+use crate::record::{MAX_DEPTH, Records, Stop};
+use crate::scan::{BLOCK, Malformed, Scanner, Why};
+use jobhost_batch::JsonBuffer;
+use jobhost_load::{Reject, Step, Table, shown};
+use place::Lines;
+
+/// The longest record, in bytes as it stands in the input.
+pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// How many elements that are no objects a sentence names; what follows is not read.
+const NAMED_ELEMENTS: usize = 10;
+
+/// How records stand in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One array of objects.
+    Array,
+    /// An object a line; lines of nothing but blanks are passed over.
+    Lines,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// The first record, or the end.
+    First,
+    /// A record; in an array that means after a comma.
+    Next,
+    /// Nothing: the array is closed.
+    Closed,
+}
+
+/// A place between two records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Position {
+    pub(crate) offset: u64,
+    line: u64,
+    /// Where that line begins.
+    line_offset: u64,
+    state: State,
+}
+
+/// Reads records from bytes that are fed. See the module.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    shape: Shape,
+    records: Records,
+    state: State,
+    /// What was fed and not yet passed, then `BLOCK` zeros.
+    buffer: Vec<u8>,
+    /// End of what was fed.
+    filled: usize,
+    ended: bool,
+    /// Where the next record is looked for in the buffer.
+    start: usize,
+    /// Do not look again for what was not complete before so many bytes are there: keeps tiny chunks from costing a scan
+    /// of the whole record each.
+    wanted: usize,
+    /// Where the buffer begins in the input.
+    lines: Lines,
+    /// Number of the next record, from 0.
+    number: u64,
+    /// Numbers of the elements that are no objects, and the reject for the first of them.
+    not_objects: Vec<u64>,
+    first_not_object: Option<Reject>,
+    /// Where the current record is in the buffer.
+    record_start: usize,
+    record_end: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(shape: Shape, table: Table, key_required: Option<&'static str>) -> Self {
+        Reader {
+            shape,
+            records: Records::new(table, key_required),
+            state: State::First,
+            buffer: vec![0; BLOCK],
+            filled: 0,
+            ended: false,
+            start: 0,
+            wanted: 1,
+            lines: Lines::new(),
+            number: 0,
+            not_objects: Vec::new(),
+            first_not_object: None,
+            record_start: 0,
+            record_end: 0,
+        }
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        let (line, line_offset) = self.lines.at(&self.buffer, self.start);
+        Position { offset: self.offset(), line, line_offset, state: self.state }
+    }
+
+    pub(crate) fn rewind(&mut self, position: &Position) {
+        self.buffer.clear();
+        self.buffer.resize(BLOCK, 0);
+        (self.filled, self.start, self.ended, self.wanted) = (0, 0, false, 1);
+        (self.record_start, self.record_end) = (0, 0);
+        self.lines = Lines::resume(position.offset, position.line, position.line_offset);
+        self.state = position.state;
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.lines.base() + self.start as u64
+    }
+
+    pub(crate) fn new_attributes(&mut self) -> Vec<String> {
+        self.records.new_attributes()
+    }
+
+    /// The next bytes of the input. The current record is gone after that.
+    pub(crate) fn feed(&mut self, chunk: &[u8]) {
+        self.lines.pass(self.buffer.get(..self.start).unwrap_or_default());
+        self.buffer.truncate(self.filled);
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        (self.record_start, self.record_end) = (0, 0);
+        self.buffer.reserve(chunk.len() + BLOCK);
+        self.buffer.extend_from_slice(chunk);
+        self.filled = self.buffer.len();
+        self.buffer.resize(self.filled + BLOCK, 0);
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Go past what stands before the first record.
+    pub(crate) fn begin(&mut self) -> Result<Step, Problem> {
+        if !self.ended && self.filled - self.start < BYTE_ORDER_MARK.len() {
+            return Ok(Step::NeedInput);
+        }
+        if self.lines.base() == 0 && self.unread().starts_with(BYTE_ORDER_MARK) {
+            self.start += BYTE_ORDER_MARK.len();
+        }
+        if self.shape == Shape::Lines {
+            return Ok(Step::Record);
+        }
+        self.skip_blanks();
+        match self.unread().first() {
+            Some(b'[') => {
+                self.start += 1;
+                Ok(Step::Record)
+            }
+            Some(b'{' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                Err(Problem::NotAnArray { place: self.place(self.start) })
+            }
+            Some(_) => Err(self.syntax(self.start, "an array of objects, `[`", false)),
+            None if self.ended => Err(Problem::Truncated { place: self.place(self.start) }),
+            None => Ok(Step::NeedInput),
+        }
+    }
+
+    /// Go to the next record.
+    #[inline]
+    pub(crate) fn advance(&mut self) -> Result<Step, Problem> {
+        loop {
+            // What is found wrong from here on is in no record, until there is one again.
+            (self.record_start, self.record_end) = (0, 0);
+            if self.filled - self.start < self.wanted && !self.ended {
+                return Ok(Step::NeedInput);
+            }
+            let step = match self.shape {
+                Shape::Lines => self.next_line()?,
+                Shape::Array => self.next_element()?,
+            };
+            match step {
+                Some(Step::Record) if !self.not_objects.is_empty() => {}
+                Some(Step::End) if !self.not_objects.is_empty() => {
+                    return Err(Problem::NotObjects { positions: self.not_objects.clone() });
+                }
+                Some(step) => return Ok(step),
+                None => {}
+            }
+        }
+    }
+
+    /// Append the record that `advance` found.
+    #[inline]
+    pub(crate) fn write(&self, json: &mut JsonBuffer) {
+        self.records.write(&self.buffer, self.record_start..self.record_end, json);
+    }
+
+    /// The reject for a problem with the current record, or with what begins at `start`.
+    pub(crate) fn reject(&self, problem: &Problem) -> Reject {
+        if let (Problem::NotObjects { .. }, Some(reject)) = (problem, &self.first_not_object) {
+            return Reject { reason: problem.reason(), ..reject.clone() };
+        }
+        // The current record is the one to blame, if there is one.
+        let from = if self.record_end > self.record_start { self.record_start } else { self.start };
+        let place = self.place(from);
+        Reject {
+            line: place.line,
+            byte_offset: place.offset,
+            column: problem.attribute().map(str::to_owned),
+            kind: problem.kind(),
+            raw: shown(self.buffer.get(from..self.filled).unwrap_or_default()),
+            reason: problem.reason(),
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.buffer.get(self.start..self.filled).unwrap_or_default()
+    }
+
+    /// Blanks between records are passed over for good, however many there are.
+    #[inline]
+    fn skip_blanks(&mut self) {
+        while self.start < self.filled
+            && self.buffer.get(self.start).is_some_and(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
+        {
+            self.start += 1;
+        }
+    }
+
+    /// The next element of the array; `None`: there was something that is no record.
+    #[inline]
+    fn next_element(&mut self) -> Result<Option<Step>, Problem> {
+        self.skip_blanks();
+        let Some(&first) = self.buffer.get(self.start).filter(|_| self.start < self.filled) else {
+            return match (self.ended, self.state) {
+                (false, _) => Ok(Some(Step::NeedInput)),
+                (true, State::Closed) => Ok(Some(Step::End)),
+                (true, _) => Err(Problem::Truncated { place: self.place(self.start) }),
+            };
+        };
+        match self.state {
+            State::Closed => return Err(self.syntax(self.start, "nothing after the array", false)),
+            State::First if first == b']' => {
+                self.start += 1;
+                self.state = State::Closed;
+                return Ok(None);
+            }
+            State::First | State::Next => {}
+        }
+        let start = self.start;
+        let mut scanner = Scanner::new(&self.buffer, start, self.filled);
+        let found = element(&mut self.records, &mut scanner);
+        let end = scanner.at;
+        let found = found.and_then(|is_object| {
+            scanner.skip_blanks();
+            match scanner.byte() {
+                b',' => Ok((is_object, State::Next)),
+                b']' => Ok((is_object, State::Closed)),
+                _ => Err(scanner.malformed("`,` or `]`").into()),
+            }
+        });
+        match found {
+            Ok((is_object, state)) => {
+                let next = scanner.at + 1;
+                self.state = state;
+                self.take(start, end, next, is_object)
+            }
+            Err(stop) => self.stopped(stop).map(Some),
+        }
+    }
+
+    /// The record on the next line; `None`: there is none on it.
+    #[inline]
+    fn next_line(&mut self) -> Result<Option<Step>, Problem> {
+        let unread = self.unread();
+        let (line_end, next) = match memchr(b'\n', unread) {
+            Some(length) => (self.start + length, self.start + length + 1),
+            None if self.ended && unread.is_empty() => return Ok(Some(Step::End)),
+            None if self.ended => (self.filled, self.filled),
+            None => return self.need_more().map(Some),
+        };
+        let mut scanner = Scanner::new(&self.buffer, self.start, line_end);
+        scanner.skip_blanks();
+        let start = scanner.at;
+        if start >= line_end {
+            self.start = next;
+            self.wanted = 1;
+            return Ok(None);
+        }
+        let found = element(&mut self.records, &mut scanner);
+        let end = scanner.at;
+        let found = found.and_then(|is_object| {
+            scanner.skip_blanks();
+            match scanner.at >= line_end {
+                true => Ok(is_object),
+                false => Err(scanner.malformed("the end of the line").into()),
+            }
+        });
+        match found {
+            Ok(is_object) => self.take(start, end, next, is_object),
+            Err(stop) => {
+                self.start = start;
+                Err(self.problem(stop))
+            }
+        }
+    }
+
+    /// An element is complete, and what comes next begins at `next`.
+    #[inline]
+    fn take(&mut self, start: usize, end: usize, next: usize, is_object: bool) -> Result<Option<Step>, Problem> {
+        (self.record_start, self.record_end) = (start, end);
+        if end - start > MAX_RECORD_BYTES {
+            return Err(Problem::RecordTooLong { place: self.place(start), limit: MAX_RECORD_BYTES });
+        }
+        let text = self.buffer.get(start..end).unwrap_or_default();
+        if let Err(error) = std::str::from_utf8(text) {
+            return Err(Problem::NotUtf8 { place: self.place(start + error.valid_up_to()) });
+        }
+        if !is_object {
+            self.not_object(start)?;
+        }
+        self.start = next;
+        self.wanted = 1;
+        self.number += 1;
+        Ok(is_object.then_some(Step::Record))
+    }
+
+    #[cold]
+    fn not_object(&mut self, start: usize) -> Result<(), Problem> {
+        self.not_objects.push(self.number);
+        if self.first_not_object.is_none() {
+            let problem = Problem::NotObjects { positions: Vec::new() };
+            (self.record_start, self.record_end) = (start, start + 1);
+            self.first_not_object = Some(self.reject(&problem));
+        }
+        if self.not_objects.len() >= NAMED_ELEMENTS {
+            return Err(Problem::NotObjects { positions: self.not_objects.clone() });
+        }
+        Ok(())
+    }
+
+    /// An element of an array could not be read: wait for more of it, or say what is wrong.
+    #[cold]
+    #[inline(never)]
+    fn stopped(&mut self, stop: Stop) -> Result<Step, Problem> {
+        match stop {
+            Stop::Malformed(Malformed { at, why: Why::Ends }) if self.ended => {
+                Err(Problem::Truncated { place: self.place(at) })
+            }
+            Stop::Malformed(Malformed { why: Why::Ends, .. }) => self.need_more(),
+            stop => Err(self.problem(stop)),
+        }
+    }
+
+    /// The next record is not all here.
+    #[cold]
+    #[inline(never)]
+    fn need_more(&mut self) -> Result<Step, Problem> {
+        let unread = self.filled - self.start;
+        if unread > MAX_RECORD_BYTES {
+            return Err(Problem::RecordTooLong { place: self.place(self.start), limit: MAX_RECORD_BYTES });
+        }
+        self.wanted = unread * 2;
+        Ok(Step::NeedInput)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn problem(&self, stop: Stop) -> Problem {
+        match stop {
+            Stop::Problem(problem) => *problem,
+            Stop::Malformed(Malformed { at, why: Why::Ends }) => self.syntax(at, "the rest of a value", true),
+            Stop::Malformed(Malformed { at, why: Why::Expected(what) }) => self.syntax(at, what, false),
+            Stop::Malformed(Malformed { at, why: Why::TooDeep }) => {
+                Problem::TooDeep { place: self.place(at), limit: MAX_DEPTH }
+            }
+        }
+    }
+
+    #[cold]
+    fn syntax(&self, at: usize, expected: &str, at_line_end: bool) -> Problem {
+        let found = match self.buffer.get(at).filter(|_| at < self.filled) {
+            _ if at_line_end => "the line ends".to_owned(),
+            Some(byte @ (b'!'..=b'~')) => format!("there is `{}`", char::from(*byte)),
+            Some(b'\n') => "the line ends".to_owned(),
+            Some(b' ') => "there is a space".to_owned(),
+            Some(byte) => format!("there is a byte 0x{byte:02x}"),
+            None => "the input ends".to_owned(),
+        };
+        Problem::Syntax { place: self.place(at), what: format!("expected {expected}, but {found}") }
+    }
+
+    fn place(&self, at: usize) -> Place {
+        let (line, line_offset) = self.lines.at(&self.buffer, at);
+        let offset = self.lines.base() + at as u64;
+        Place { line, column: offset - line_offset + 1, offset }
+    }
+}
+
+/// Read the value at the scanner's place; true if it is an object, whose rules are then checked.
+#[inline(always)]
+fn element(records: &mut Records, scanner: &mut Scanner<'_>) -> Result<bool, Stop> {
+    if scanner.byte() == b'{' {
+        records.read(scanner)?;
+        return Ok(true);
+    }
+    scanner.value(MAX_DEPTH as u32)?;
+    Ok(false)
+}

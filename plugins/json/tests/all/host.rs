@@ -1,0 +1,35 @@
+//! Loads of JSON into a host in memory.
+
+use jobhost_json::{LoadError, Options, Shape, load};
+use jobhost_load::Tally;
+use jobhost_load::memory::{MemoryHost, Stop};
+use serde_json::Value;
+
+pub const ARRAY: Options = Options { shape: Shape::Array, key_required: None };
+pub const LINES: Options = Options { shape: Shape::Lines, key_required: None };
+
+pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Tally, LoadError<Stop>> {
+    let resume = host.checkpoint.clone();
+    load(host, options, resume.as_deref())
+}
+
+/// Load a text; the lines that were written, or the sentence of the failure.
+pub fn loaded_lines(text: impl Into<Vec<u8>>, options: Options) -> Result<Vec<String>, String> {
+    let mut host = MemoryHost::new(text);
+    match load_into(&mut host, options) {
+        Ok(tally) => {
+            assert_eq!(tally.written, host.lines.len() as u64);
+            Ok(host.lines)
+        }
+        Err(error) => {
+            assert!(host.lines.is_empty(), "a load that fails leaves nothing");
+            assert_eq!(host.rejects.len(), 1, "and says why");
+            Err(error.to_string())
+        }
+    }
+}
+
+pub fn loaded(text: impl Into<Vec<u8>>, options: Options) -> Result<Vec<Value>, String> {
+    let lines = loaded_lines(text, options)?;
+    Ok(lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect())
+}

@@ -1,0 +1,177 @@
+//! Records and what becomes of them.
+
+use jobhost_json::{LoadError, Options, Shape};
+use jobhost_load::AttributeType;
+use jobhost_load::memory::MemoryHost;
+
+use crate::host::{ARRAY, LINES, load_into, loaded_lines};
+
+#[track_caller]
+fn becomes(record: &str, line: &str) {
+    assert_eq!(loaded_lines(format!("[{record}]"), ARRAY).as_deref(), Ok(&[line.to_owned()][..]), "{record}");
+    if !record.contains('\n') {
+        assert_eq!(loaded_lines(record, LINES).as_deref(), Ok(&[line.to_owned()][..]), "{record}");
+    }
+}
+
+#[test]
+fn values_keep_their_json() {
+    for record in [
+        r#"{"id":1,"n":1.50,"big":12345678901234567890123,"e":1e3,"z":-0}"#,
+        r#"{"id":2,"text":"10","flag":"true","date":"2021-01-02T03:04:05Z","zip":"007"}"#,
+        r#"{"id":3,"o":{"a":[1,{"b":null}]},"t":true,"f":false,"x":null,"s":""}"#,
+        r#"{"id":"4","uni":"\u00e9\ud83d\ude00\n\/","é😀":"日本","__proto__":1,"a/b`":2}"#,
+        r#"{"name":"no key"}"#,
+        r#"{"id":null}"#,
+        r#"{"id":""}"#,
+        "{}",
+    ] {
+        becomes(record, record);
+    }
+}
+
+#[test]
+fn white_space_between_tokens_goes() {
+    becomes(
+        " { \"id\" : 1 ,\t\"a b\": \"c  d\", \"o\" : { \"x\" : [ 1 , \"y z\" ] } , \"e\": [ ] } ",
+        r#"{"id":1,"a b":"c  d","o":{"x":[1,"y z"]},"e":[]}"#,
+    );
+    becomes("{\r\n  \"id\": 1,\n  \"o\": {\n    \"q\\\" r\": \"\\\\\"\n  }\n}\n", r#"{"id":1,"o":{"q\" r":"\\"}}"#);
+    becomes("{ }", "{}");
+}
+
+#[test]
+fn strings_that_are_json_objects_or_arrays_become_them() {
+    for (value, stored) in [
+        (r#""[1, 2]""#, "[1,2]"),
+        (r#""{\"a\": {\"b\": \"[1]\"}, \"n\": 1.50}""#, r#"{"a":{"b":"[1]"},"n":1.50}"#),
+        (r#""\u007b\u007d""#, "{}"),
+        (r#""[]""#, "[]"),
+        // What is none stays text, as it stands.
+        (r#""{bad}""#, r#""{bad}""#),
+        (r#""[1,]""#, r#""[1,]""#),
+        (r#""[1] ""#, r#""[1] ""#),
+        (r#"" [1]""#, r#"" [1]""#),
+        (r#""{\"a\":\"\\ud800\"}""#, r#""{\"a\":\"\\ud800\"}""#),
+        (r#""\n[1]""#, r#""\n[1]""#),
+        (r#""[""#, r#""[""#),
+        (r#""42""#, r#""42""#),
+    ] {
+        becomes(&format!("{{\"id\":1,\"v\":{value},\"w\":0}}"), &format!("{{\"id\":1,\"v\":{stored},\"w\":0}}"));
+    }
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    becomes(&format!("{{\"v\":\"{}\"}}", deep(31)), &format!("{{\"v\":{}}}", deep(31)));
+    becomes(&format!("{{\"v\":\"{}\"}}", deep(32)), &format!("{{\"v\":\"{}\"}}", deep(32)));
+    // Not within a value, not in the key.
+    becomes(r#"{"id":"[1]","o":{"v":"[1]"},"l":["[1]"]}"#, r#"{"id":"[1]","o":{"v":"[1]"},"l":["[1]"]}"#);
+}
+
+#[test]
+fn strings_of_typed_attributes_stay_strings() {
+    let mut host = MemoryHost::new(r#"[{"id":1,"s":"[1]","a":"[1]","u":"[1]"}]"#);
+    host = host.typed(&[("s", AttributeType::String), ("a", AttributeType::Any)]);
+    load_into(&mut host, ARRAY).unwrap();
+    assert_eq!(host.lines, [r#"{"id":1,"s":"[1]","a":[1],"u":[1]}"#]);
+}
+
+#[test]
+fn the_hosts_attributes_are_left_out() {
+    becomes(r#"{"id":1,"__createdtime__":5,"a":2,"__updatedtime__":null}"#, r#"{"id":1,"a":2}"#);
+    becomes(r#"{"__createdtime__":5}"#, "{}");
+    becomes(r#"{"\u005f_createdtime__":5,"id":3}"#, r#"{"id":3}"#);
+    let mut host = MemoryHost::new(r#"[{"__createdtime__":5,"id":1}]"#);
+    load_into(&mut host, ARRAY).unwrap();
+    assert_eq!(host.declared, ["id"]);
+}
+
+#[test]
+fn names_that_stand_twice_are_left_to_the_host_which_takes_the_last() {
+    becomes(r#"{"id":1,"a":1,"a":2}"#, r#"{"id":1,"a":1,"a":2}"#);
+    // The last key is the one that is judged.
+    becomes(r#"{"id":true,"id":2}"#, r#"{"id":true,"id":2}"#);
+}
+
+#[test]
+fn arrays_of_all_forms() {
+    let cases: &[(&str, &[&str])] = &[
+        ("[]", &[]),
+        (" \n[ ]\n ", &[]),
+        ("\u{feff}[]", &[]),
+        ("[{\"a\":1},{\"a\":2}]", &["{\"a\":1}", "{\"a\":2}"]),
+        ("\u{feff} [\n  {\"a\":1} ,\r\n\t{\"a\":2}\n]\n", &["{\"a\":1}", "{\"a\":2}"]),
+    ];
+    for (text, lines) in cases {
+        assert_eq!(loaded_lines(*text, ARRAY).unwrap(), *lines, "{text:?}");
+    }
+}
+
+#[test]
+fn lines_of_all_forms() {
+    let cases: &[(&str, &[&str])] = &[
+        ("", &[]),
+        ("\n \r\n\t\n", &[]),
+        ("\u{feff}", &[]),
+        ("{\"a\":1}", &["{\"a\":1}"]),
+        ("\u{feff}{\"a\":1}\r\n\n  {\"a\":2} \n", &["{\"a\":1}", "{\"a\":2}"]),
+    ];
+    for (text, lines) in cases {
+        assert_eq!(loaded_lines(*text, LINES).unwrap(), *lines, "{text:?}");
+    }
+}
+
+#[test]
+fn records_of_changing_shape_are_read_alike() {
+    let shapes = [
+        r#"{"id":1,"a":1,"b":2}"#,
+        r#"{"a":1,"id":2,"b":2}"#,
+        r#"{"id":3}"#,
+        r#"{"id":4,"b":1,"a":2}"#,
+        r#"{"id":5,"ab":1,"a":2,"c":3,"an attribute with a long name":4,"d":4}"#,
+        r#"{"id":7,"\u0061":1,"b":2}"#,
+        r#"{"id":8,"an attribute with a long nam":1,"b":2}"#,
+    ];
+    for rotation in 0..shapes.len() {
+        let mut rotated = shapes.to_vec();
+        rotated.rotate_left(rotation);
+        let mut host = MemoryHost::new(rotated.join("\n"));
+        load_into(&mut host, LINES).unwrap();
+        assert_eq!(host.lines, rotated);
+        host.declared.sort();
+        let names = ["a", "ab", "an attribute with a long nam", "an attribute with a long name", "b", "c", "d", "id"];
+        assert_eq!(host.declared, names);
+    }
+}
+
+#[test]
+fn attributes_of_late_records_are_declared_before_the_first_is_written() {
+    let mut text = "{\"id\":0}\n".repeat(50_000);
+    text.push_str("{\"id\":1,\"late\":true}\n");
+    let mut host = MemoryHost::new(text);
+    host.crash_at_batch = Some(0);
+    assert!(matches!(load_into(&mut host, LINES), Err(LoadError::Host(_))));
+    assert_eq!(host.declared, ["id", "late"]);
+}
+
+#[test]
+fn an_update_needs_keys() {
+    for shape in [Shape::Array, Shape::Lines] {
+        let options = Options { shape, key_required: Some("no key") };
+        let wrapped = |record: &str| if shape == Shape::Array { format!("[{record}]") } else { record.to_owned() };
+        for record in [r#"{"id":null,"a":1}"#, r#"{"a":1}"#, "{}", r#"{"id":1,"id":null}"#] {
+            assert_eq!(loaded_lines(wrapped(record), options), Err("no key".to_owned()), "{record}");
+        }
+        assert!(loaded_lines(wrapped(r#"{"id":1,"a":1}"#), options).is_ok());
+    }
+}
+
+#[test]
+fn progress_grows_to_the_size_of_the_source() {
+    let mut host = MemoryHost::new("{\"id\":1,\"name\":\"x\"}\n".repeat(20_000));
+    host.chunk = 10_000;
+    load_into(&mut host, LINES).unwrap();
+    let total = host.source.len() as u64;
+    assert!(host.progress.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+    assert_eq!(host.progress.first(), Some(&(0, Some(total))));
+    assert_eq!(host.progress.last(), Some(&(total, Some(total))));
+    assert!(host.progress.len() > 30);
+}

@@ -1,0 +1,108 @@
+//! The load's way to the host: `jobhost_load::Host` over the contract.
+
+use jobhost_load::{Host, Input, Reject, Table, Tally};
+use jobhost_plugin::progress::Unit;
+use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, progress, records, rejects};
+
+/// The one source of the plan.
+const SOURCE: u32 = 0;
+
+/// One table of the plan, and its only source.
+#[derive(Debug)]
+pub struct GuestHost {
+    table: TableName,
+    action: Action,
+}
+
+impl GuestHost {
+    pub fn new(table: TableName, action: Action) -> Self {
+        GuestHost { table, action }
+    }
+}
+
+impl Host for GuestHost {
+    type Error = Error;
+    type Input = SourceInput;
+
+    fn describe(&mut self) -> Result<Table, Error> {
+        let description = records::describe(&self.table)?;
+        let typed = description.attributes.into_iter();
+        Ok(Table {
+            primary_key: description.primary_key,
+            types: typed
+                .filter_map(|attribute| attribute.type_.map(|kind| (attribute.name, attribute_type(kind))))
+                .collect(),
+        })
+    }
+
+    fn declare(&mut self, attributes: &[String]) -> Result<(), Error> {
+        records::declare(&self.table, self.action, attributes)
+    }
+
+    fn open(&mut self, offset: u64) -> Result<SourceInput, Error> {
+        Ok(SourceInput(Source::open(SOURCE, offset)?))
+    }
+
+    fn write(&mut self, batch: &[u8], checkpoint: &[u8]) -> Result<(), Error> {
+        records::write(&self.table, self.action, batch, Some(checkpoint))
+    }
+
+    fn flush(&mut self) -> Result<Tally, Error> {
+        let tally = records::flush()?;
+        Ok(Tally { received: tally.received, written: tally.written })
+    }
+
+    fn progress(&mut self, done: u64, total: Option<u64>) {
+        progress::report(done, total, Unit::Bytes);
+    }
+
+    fn cancelled(&mut self) -> bool {
+        progress::cancelled()
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        rejects::report(&rejects::Reject {
+            line: reject.line,
+            byte_offset: reject.byte_offset,
+            column: reject.column,
+            kind: reject.kind.to_owned(),
+            raw: reject.raw,
+            reason: reject.reason,
+        });
+    }
+}
+
+/// The open source.
+#[derive(Debug)]
+pub struct SourceInput(Source);
+
+impl Input for SourceInput {
+    type Error = Error;
+
+    fn size(&self) -> Option<u64> {
+        self.0.info().size
+    }
+
+    fn etag(&self) -> &str {
+        &self.0.info().etag
+    }
+
+    fn read(&mut self) -> Result<Vec<u8>, Error> {
+        self.0.chunk()
+    }
+}
+
+fn attribute_type(kind: AttributeType) -> jobhost_load::AttributeType {
+    use jobhost_load::AttributeType as Type;
+    match kind {
+        AttributeType::Any => Type::Any,
+        AttributeType::String => Type::String,
+        AttributeType::Id => Type::Id,
+        AttributeType::Int => Type::Int,
+        AttributeType::Long => Type::Long,
+        AttributeType::Float => Type::Float,
+        AttributeType::Boolean => Type::Boolean,
+        AttributeType::Date => Type::Date,
+        AttributeType::BigInt => Type::BigInt,
+    }
+}

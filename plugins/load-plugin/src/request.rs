@@ -1,0 +1,109 @@
+//! The fields that all loads share, and which sentence says that one is wrong. The sentences are Harper's.
+
+use jobhost_plugin::{Action, Request, check_name};
+use serde_json::Value;
+
+pub const MAX_NAME_CHARACTERS: usize = 250;
+/// The sentence about a record of an update that has no primary key.
+pub const KEY_REQUIRED: &str = "a valid hash attribute must be provided with update record";
+
+/// What the client asked to be done; nothing means `insert`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked(Option<Action>);
+
+impl Asked {
+    /// What the plan says. Who does not name an action needs the rights of both, as in Harper.
+    pub fn planned(self) -> Action {
+        self.0.unwrap_or(Action::Upsert)
+    }
+
+    pub fn run(self) -> Action {
+        self.0.unwrap_or(Action::Insert)
+    }
+
+    /// `sentence`, if a record must have a primary key.
+    pub fn key_required(self, sentence: &'static str) -> Option<&'static str> {
+        (self.run() == Action::Update).then_some(sentence)
+    }
+}
+
+/// The action of a request that was found good.
+pub fn asked(request: &Request) -> Asked {
+    Asked(request.text("action").and_then(action))
+}
+
+fn action(name: &str) -> Option<Action> {
+    match name {
+        "insert" => Some(Action::Insert),
+        "update" => Some(Action::Update),
+        "upsert" => Some(Action::Upsert),
+        _ => None,
+    }
+}
+
+/// Absent, null, or one of the three.
+pub fn is_action(value: Option<&Value>) -> bool {
+    value.is_none_or(|value| value.as_str().and_then(action).is_some())
+}
+
+/// The rules that the loads share, but for the URL load, which has sentences of its own. To be joined with commas.
+pub fn check_load(request: &Request) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut check = |label: &str, name: &Value| {
+        problems.extend(check_name(name).into_iter().map(|problem| format!("{label} {problem}")));
+    };
+    // Harper copies `database` over `schema` and then checks both.
+    let database = request.get("database");
+    if let Some(name) = database {
+        check("Database", name);
+    }
+    if let Some(name) = database.or_else(|| request.get("schema")) {
+        check("Schema", name);
+    }
+    match request.get("table") {
+        Some(name) => check("Table", name),
+        None => problems.push("Table can't be blank".to_owned()),
+    }
+    if !is_action(request.get("action")) {
+        problems.push("Action is required and must be either insert, update, or upsert".to_owned());
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(value: Value) -> Request {
+        Request::parse(&value.to_string()).unwrap()
+    }
+
+    #[test]
+    fn no_action_inserts_but_needs_the_rights_to_update_too() {
+        let asked_of = |value| asked(&request(value));
+        let nothing = asked_of(json!({"action": null}));
+        assert_eq!((nothing.planned(), nothing.run()), (Action::Upsert, Action::Insert));
+        let update = asked_of(json!({"action": "update"}));
+        assert_eq!((update.planned(), update.run()), (Action::Update, Action::Update));
+        assert_eq!(update.key_required(KEY_REQUIRED), Some(KEY_REQUIRED));
+        assert_eq!(nothing.key_required(KEY_REQUIRED), None);
+    }
+
+    #[test]
+    fn problems_come_in_harpers_order() {
+        let problems = check_load(&request(json!({"database": "a/b", "table": "x`y", "action": "merge"})));
+        let slashes = "names cannot include backticks or forward slashes";
+        assert_eq!(
+            problems,
+            [
+                format!("Database {slashes}"),
+                format!("Schema {slashes}"),
+                format!("Table {slashes}"),
+                "Action is required and must be either insert, update, or upsert".to_owned(),
+            ]
+        );
+        assert!(check_load(&request(json!({"table": "t", "action": "upsert"}))).is_empty());
+    }
+}

@@ -1,0 +1,40 @@
+//! Where a load is: stored with each batch, read by the next attempt.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+const VERSION: u32 = 1;
+
+/// A checkpoint that this version of the plugin cannot use.
+#[derive(Debug, thiserror::Error)]
+#[error("The checkpoint of the interrupted attempt cannot be read: {0}. Run the job again.")]
+pub struct CheckpointError(String);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Checkpoint<P> {
+    version: u32,
+    /// Of the source; a checkpoint means nothing for other content.
+    pub(crate) etag: String,
+    #[serde(flatten)]
+    pub(crate) position: P,
+}
+
+impl<P: Serialize + DeserializeOwned> Checkpoint<P> {
+    pub(crate) fn new(etag: &str, position: P) -> Self {
+        Checkpoint { version: VERSION, etag: etag.to_owned(), position }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        // A struct of numbers and strings always has a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let checkpoint: Checkpoint<P> =
+            serde_json::from_slice(bytes).map_err(|error| CheckpointError(error.to_string()))?;
+        if checkpoint.version != VERSION {
+            return Err(CheckpointError(format!("its version is {}, not {VERSION}", checkpoint.version)));
+        }
+        Ok(checkpoint)
+    }
+}

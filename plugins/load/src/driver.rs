@@ -1,0 +1,116 @@
+//! The two passes.
+
+use jobhost_batch::Batch;
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::format::Format;
+use crate::host::{Host, Tally};
+use crate::input::Records;
+
+/// Why a load ended early. `P` is what the format calls a problem.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError<E, P> {
+    #[error("the host refused a call")]
+    Host(E),
+    /// Something in the input; it was reported as a reject too.
+    #[error(transparent)]
+    Input(P),
+    #[error("The source changed while it was read; nothing more was written. Run the job again.")]
+    Changed,
+    #[error("The job was cancelled.")]
+    Cancelled,
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+type Failed<H, F> = LoadError<<H as Host>::Error, <F as Format>::Problem>;
+
+/// Load the source of `host`, from its start or from a checkpoint. `format` has seen nothing of it yet.
+pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8]>) -> Result<Tally, Failed<H, F>> {
+    let from = match resume {
+        None => match validate(host, &mut format)? {
+            Some(start) => start,
+            None => return host.flush().map_err(LoadError::Host),
+        },
+        Some(checkpoint) => reopen(host, &mut format, checkpoint)?,
+    };
+    write(host, &mut format, from)?;
+    host.flush().map_err(LoadError::Host)
+}
+
+/// Pass 1: look at every record. Gives where the first one is, or `None` if there are none.
+fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<Checkpoint<F::Position>>, Failed<H, F>> {
+    let mut records = Records::open(host, format, 0)?;
+    host.progress(0, records.size());
+    if !records.begin(host)? {
+        return Ok(None);
+    }
+    let start = Checkpoint::new(records.etag(), records.format.position());
+    if !records.advance(host)? {
+        return Ok(None);
+    }
+    // What the first record has is declared at once: most loads that may not be are refused before they read on.
+    declare(host, records.format)?;
+    loop {
+        if let Err(problem) = records.format.check(|note| host.reject(note)) {
+            return Err(records.rejected(host, problem));
+        }
+        if !records.advance(host)? {
+            break;
+        }
+    }
+    declare(host, records.format)?;
+    Ok(Some(start))
+}
+
+fn declare<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<(), Failed<H, F>> {
+    let attributes = format.new_attributes();
+    if attributes.is_empty() { Ok(()) } else { host.declare(&attributes).map_err(LoadError::Host) }
+}
+
+/// What a resumed attempt needs of the start of the source.
+fn reopen<H: Host, F: Format>(
+    host: &mut H,
+    format: &mut F,
+    checkpoint: &[u8],
+) -> Result<Checkpoint<F::Position>, Failed<H, F>> {
+    let checkpoint = Checkpoint::decode(checkpoint)?;
+    let mut records = Records::open(host, format, 0)?;
+    if records.etag() != checkpoint.etag || !records.begin(host)? {
+        return Err(LoadError::Changed);
+    }
+    declare(host, records.format)?;
+    Ok(checkpoint)
+}
+
+/// Pass 2: write every record from a position on.
+fn write<H: Host, F: Format>(
+    host: &mut H,
+    format: &mut F,
+    mut state: Checkpoint<F::Position>,
+) -> Result<(), Failed<H, F>> {
+    format.rewind(&state.position);
+    let mut records = Records::open(host, format, F::offset_of(&state.position))?;
+    if records.etag() != state.etag {
+        return Err(LoadError::Changed);
+    }
+    records.report_progress();
+    let mut batch = Batch::new();
+    while records.advance(host)? {
+        if let Err(problem) = batch.record(|json| records.format.encode(json)) {
+            return Err(records.rejected(host, problem));
+        }
+        if batch.is_full() {
+            state.position = records.format.position();
+            host.write(batch.as_bytes(), &state.encode()).map_err(LoadError::Host)?;
+            batch.clear();
+        }
+    }
+    if !batch.is_empty() {
+        state.position = records.format.position();
+        host.write(batch.as_bytes(), &state.encode()).map_err(LoadError::Host)?;
+    }
+    let done = records.format.offset();
+    host.progress(done, Some(records.size().unwrap_or(done)));
+    Ok(())
+}

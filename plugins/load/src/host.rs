@@ -1,0 +1,86 @@
+//! What a load needs of the world around it.
+
+use crate::attribute::AttributeType;
+
+/// The most bytes of a rejected record that are repeated.
+const SHOWN_BYTES: usize = 1024;
+
+/// The world: one table, one source that can be opened again and again.
+pub trait Host {
+    type Error;
+    type Input: Input<Error = Self::Error>;
+
+    /// The table that is loaded.
+    fn describe(&mut self) -> Result<Table, Self::Error>;
+    /// Say which attributes the records will have, perhaps in several calls.
+    fn declare(&mut self, attributes: &[String]) -> Result<(), Self::Error>;
+    /// Open the source at a byte.
+    fn open(&mut self, offset: u64) -> Result<Self::Input, Self::Error>;
+    /// Hand over a batch of JSON lines and the state after it.
+    fn write(&mut self, batch: &[u8], checkpoint: &[u8]) -> Result<(), Self::Error>;
+    /// Make everything durable and tell what became of it.
+    fn flush(&mut self) -> Result<Tally, Self::Error>;
+    /// Bytes of the source that were dealt with, and how many there are, where that is known.
+    fn progress(&mut self, done: u64, total: Option<u64>);
+    fn cancelled(&mut self) -> bool;
+    fn reject(&mut self, reject: Reject);
+}
+
+/// An open source.
+pub trait Input {
+    type Error;
+
+    /// Bytes of the whole source; `None` where only reading tells.
+    fn size(&self) -> Option<u64>;
+    /// Changes when the content changes.
+    fn etag(&self) -> &str;
+    /// The next bytes; none at the end.
+    fn read(&mut self) -> Result<Vec<u8>, Self::Error>;
+}
+
+/// The table that is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    pub primary_key: String,
+    /// Attributes that have a type.
+    pub types: Vec<(String, AttributeType)>,
+}
+
+impl Table {
+    /// The type of an attribute; `Any` for one that has none.
+    pub fn kind_of(&self, attribute: &str) -> AttributeType {
+        let typed = self.types.iter().find(|(name, _)| name == attribute);
+        typed.map_or(AttributeType::Any, |(_, kind)| *kind)
+    }
+}
+
+/// What became of the records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub received: u64,
+    pub written: u64,
+}
+
+/// A record that could not be taken, or not as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// From 1.
+    pub line: u64,
+    /// From 0, in the whole source.
+    pub byte_offset: u64,
+    pub column: Option<String>,
+    /// A short word for a program.
+    pub kind: &'static str,
+    /// The start of the record as it stands in the source; see [`shown`].
+    pub raw: String,
+    pub reason: String,
+}
+
+/// The start of some input, as text of a bounded size.
+pub fn shown(raw: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(raw.get(..SHOWN_BYTES).unwrap_or(raw)).into_owned();
+    while text.len() > SHOWN_BYTES {
+        text.pop();
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! A host in memory, for tests of formats: one source, one table without keys of its own, everything observable. It
+//! holds what it is given to the contract by assertions.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "for tests, which may fail loudly"
+)]
+
+use serde_json::Value;
+
+use crate::attribute::AttributeType;
+use crate::host::{Host, Input, Reject, Table, Tally};
+
+/// Why a call of the host fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The host went away in the middle.
+    Crash,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct MemoryHost {
+    pub source: Vec<u8>,
+    pub chunk: usize,
+    pub etag: String,
+    pub table: Table,
+    pub declared: Vec<String>,
+    pub lines: Vec<String>,
+    pub batches: usize,
+    pub checkpoint: Option<Vec<u8>>,
+    pub rejects: Vec<Reject>,
+    pub progress: Vec<(u64, Option<u64>)>,
+    pub opened: Vec<u64>,
+    /// Crash instead of taking this batch.
+    pub crash_at_batch: Option<usize>,
+    /// Cancel at this many reads.
+    pub cancel_after: Option<usize>,
+    /// Change the source at this many opens.
+    pub change_at_open: Option<usize>,
+}
+
+impl MemoryHost {
+    pub fn new(source: impl Into<Vec<u8>>) -> Self {
+        MemoryHost {
+            source: source.into(),
+            chunk: 256 * 1024,
+            etag: "one".to_owned(),
+            table: Table { primary_key: "id".to_owned(), types: Vec::new() },
+            declared: Vec::new(),
+            lines: Vec::new(),
+            batches: 0,
+            checkpoint: None,
+            rejects: Vec::new(),
+            progress: Vec::new(),
+            opened: Vec::new(),
+            crash_at_batch: None,
+            cancel_after: None,
+            change_at_open: None,
+        }
+    }
+
+    pub fn typed(mut self, types: &[(&str, AttributeType)]) -> Self {
+        self.table.types = types.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+        self
+    }
+
+    /// The records that were written, as JSON.
+    pub fn records(&self) -> Vec<Value> {
+        self.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Host for MemoryHost {
+    type Error = Stop;
+    type Input = MemoryInput;
+
+    fn describe(&mut self) -> Result<Table, Stop> {
+        Ok(self.table.clone())
+    }
+
+    fn declare(&mut self, attributes: &[String]) -> Result<(), Stop> {
+        let new = attributes.iter().filter(|name| !self.declared.contains(name));
+        let new: Vec<String> = new.cloned().collect();
+        self.declared.extend(new);
+        Ok(())
+    }
+
+    fn open(&mut self, offset: u64) -> Result<MemoryInput, Stop> {
+        self.opened.push(offset);
+        if self.change_at_open == Some(self.opened.len()) {
+            self.etag = "two".to_owned();
+        }
+        Ok(MemoryInput {
+            rest: self.source[offset as usize..].to_vec(),
+            size: self.source.len() as u64,
+            chunk: self.chunk,
+            etag: self.etag.clone(),
+        })
+    }
+
+    fn write(&mut self, batch: &[u8], checkpoint: &[u8]) -> Result<(), Stop> {
+        assert!(batch.len() <= 1024 * 1024 && checkpoint.len() <= 64 * 1024, "within the contract");
+        if self.crash_at_batch == Some(self.batches) {
+            return Err(Stop::Crash);
+        }
+        self.batches += 1;
+        let text = std::str::from_utf8(batch).unwrap();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        assert!(lines.len() <= 16_384, "within the contract");
+        self.lines.extend(lines);
+        self.checkpoint = Some(checkpoint.to_vec());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<Tally, Stop> {
+        let count = self.lines.len() as u64;
+        Ok(Tally { received: count, written: count })
+    }
+
+    fn progress(&mut self, done: u64, total: Option<u64>) {
+        self.progress.push((done, total));
+    }
+
+    fn cancelled(&mut self) -> bool {
+        match &mut self.cancel_after {
+            Some(0) => true,
+            Some(reads) => {
+                *reads -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn reject(&mut self, reject: Reject) {
+        self.rejects.push(reject);
+    }
+}
+
+/// The source, opened.
+#[derive(Debug)]
+pub struct MemoryInput {
+    rest: Vec<u8>,
+    size: u64,
+    chunk: usize,
+    etag: String,
+}
+
+impl Input for MemoryInput {
+    type Error = Stop;
+
+    fn size(&self) -> Option<u64> {
+        Some(self.size)
+    }
+
+    fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    fn read(&mut self) -> Result<Vec<u8>, Stop> {
+        let count = self.chunk.min(self.rest.len());
+        Ok(self.rest.drain(..count).collect())
+    }
+}

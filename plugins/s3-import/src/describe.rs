@@ -1,0 +1,73 @@
+//! What the plugin says of itself.
+
+use jobhost_load_plugin::request_schema;
+use jobhost_plugin::{Access, Description, Operation};
+use serde_json::{Value, json};
+
+/// Fields of `s3` that nobody but the host sees.
+const SECRETS: [&str; 4] = ["aws_access_key_id", "aws_secret_access_key", "session_token", "aws_session_token"];
+
+pub(crate) fn description() -> Description {
+    let name = "import_from_s3";
+    Description {
+        name: "s3-import".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        summary: "Loads CSV and JSON from an S3 object into a table".to_owned(),
+        operations: vec![Operation {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            summary: "Load an S3 object: CSV, an array of JSON objects, or a JSON object a line".to_owned(),
+            request_schema: request_schema(name, &[("s3", s3(), true)]).to_string(),
+            secrets: SECRETS.map(|field| format!("/s3/{field}")).to_vec(),
+            inline_source: None,
+            access: Access::TablePermission,
+            resumable: true,
+        }],
+    }
+}
+
+fn s3() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "aws_access_key_id": { "type": "string", "description": "Secret." },
+            "aws_secret_access_key": { "type": "string", "description": "Secret." },
+            "session_token": { "type": "string", "description": "Secret; for temporary keys." },
+            "aws_session_token": { "type": "string", "description": "The same as session_token." },
+            "profile": {
+                "type": "string",
+                "description": "A profile of the server's credentials file, instead of keys; for super_users."
+            },
+            "bucket": { "type": "string" },
+            "key": {
+                "type": "string",
+                "pattern": "\\.(csv|json|jsonl|ndjson)(\\.gz|\\.zst)?$",
+                "description": "Key of the object. Its end tells the format: .csv, .json (an array of objects), .jsonl or \
+                                .ndjson (an object a line), each with .gz or .zst if it is compressed."
+            },
+            "region": { "type": "string" },
+            "endpoint": { "type": "string", "format": "uri", "description": "URL of the S3 server." },
+            "path_style": { "type": "boolean", "description": "Whether the bucket stands in the path of the URL." }
+        },
+        "required": ["bucket", "key"],
+        "oneOf": [
+            { "required": ["aws_access_key_id", "aws_secret_access_key", "region"] },
+            { "required": ["profile"] }
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operation_names_its_secrets_and_what_it_needs() {
+        let description = description();
+        let [import] = &description.operations[..] else { panic!("one operation") };
+        assert_eq!(import.secrets[0], "/s3/aws_access_key_id");
+        assert!(import.resumable && import.inline_source.is_none());
+        let schema: Value = serde_json::from_str(&import.request_schema).unwrap();
+        assert_eq!(schema["required"], json!(["operation", "table", "s3"]));
+    }
+}

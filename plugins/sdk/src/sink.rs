@@ -1,0 +1,92 @@
+//! Writing a sink of the plan. Small pieces are collected, so that crossing to the host is paid once for many of them.
+
+use crate::bindings::jobhost::plugin::objects;
+use crate::{Error, Receipt};
+
+/// What is collected before it is written.
+const LEAST_BYTES: usize = 64 * 1024;
+/// Written in one call.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// A sink that is being written. Dropped without `finish`, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Sink {
+    writer: objects::Writer,
+    collected: Vec<u8>,
+}
+
+impl Sink {
+    /// Begin to write the sink with this index in the plan. Each sink can be created once.
+    pub fn create(index: u32) -> Result<Self, Error> {
+        Ok(Sink { writer: objects::create(index)?, collected: Vec::new() })
+    }
+
+    /// Append bytes, any number of them. Blocks while the other side is busy.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let writer = &self.writer;
+        collect(&mut self.collected, bytes, |piece| writer.write(piece))
+    }
+
+    /// Make what was written durable and visible, all of it at once.
+    pub fn finish(self) -> Result<Receipt, Error> {
+        if !self.collected.is_empty() {
+            self.writer.write(&self.collected)?;
+        }
+        self.writer.finish()
+    }
+}
+
+/// Hands bytes on in pieces of a good size. What is large enough goes without being copied.
+fn collect<E>(collected: &mut Vec<u8>, bytes: &[u8], mut hand_on: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    if bytes.len() < LEAST_BYTES || !collected.is_empty() {
+        let room = MOST_BYTES.saturating_sub(collected.len());
+        let (fits, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        collected.extend_from_slice(fits);
+        if collected.len() < LEAST_BYTES {
+            return Ok(());
+        }
+        hand_on(collected)?;
+        collected.clear();
+        return if rest.is_empty() { Ok(()) } else { collect(collected, rest, hand_on) };
+    }
+    bytes.chunks(MOST_BYTES).try_for_each(hand_on)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes of the pieces, and all the bytes.
+    fn pieces(writes: &[usize]) -> (Vec<usize>, Vec<u8>) {
+        let (mut collected, mut sizes, mut all, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for &size in writes {
+            let bytes: Vec<u8> = (next..next + size).map(|index| index as u8).collect();
+            next += size;
+            let taken = collect(&mut collected, &bytes, |piece| {
+                sizes.push(piece.len());
+                all.extend_from_slice(piece);
+                Ok::<(), Error>(())
+            });
+            taken.unwrap();
+        }
+        all.extend_from_slice(&collected);
+        (sizes, all)
+    }
+
+    #[test]
+    fn pieces_have_a_good_size_and_nothing_is_lost() {
+        let writes = [1, 10, 200 * 1024, 3, 64 * 1024, 0, 700 * 1024, 5, 1 << 20, 100, 60_000, 60_000];
+        let (sizes, all) = pieces(&writes);
+        assert_eq!(all.len(), writes.iter().sum::<usize>());
+        assert!(all.iter().enumerate().all(|(index, byte)| *byte == index as u8));
+        assert!(sizes.iter().all(|size| *size <= MOST_BYTES));
+        let small = sizes.iter().filter(|size| **size < LEAST_BYTES).count();
+        assert!(small <= 2, "{sizes:?}");
+    }
+
+    #[test]
+    fn small_writes_are_collected() {
+        let (sizes, _) = pieces(&[100; 1_000]);
+        assert!(sizes.iter().all(|size| *size >= LEAST_BYTES), "{sizes:?}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Our own work: HTTP request, durable job, sandboxed component, store; measured from the request to the
+//! first answer that says COMPLETE.
+
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Bench;
+use super::dataset::{Dataset, Keys};
+use super::host::{Client, Host, Setup, expect_loaded};
+use super::meter::{self, Usage};
+use super::peers::{Loader, disk_bytes};
+use super::s3::S3Server;
+use crate::failure::{Doing, Failure, Result};
+
+pub use table::{OurTable, Search};
+
+const POLL: Duration = Duration::from_millis(10);
+const WITHIN: Duration = Duration::from_secs(1800);
+
+/// Loads into a host in a fresh data directory, every time.
+pub struct Ours {
+    setup: Setup,
+    dir: PathBuf,
+    source: Source,
+    /// The job row of the last load.
+    pub row: Value,
+    /// What the host logged meanwhile.
+    pub log: String,
+}
+
+enum Source {
+    File,
+    /// The member `s3` of the request.
+    S3(Value),
+}
+
+impl Ours {
+    pub fn new(bench: &Bench) -> Self {
+        let (setup, dir) = (bench.setup.clone(), bench.scratch().join("jobhost"));
+        Self { setup, dir, source: Source::File, row: Value::Null, log: String::new() }
+    }
+
+    /// Loads the object that the server has, and not the file.
+    pub fn from_s3(bench: &Bench, server: &S3Server) -> Self {
+        let mut ours = Self::new(bench);
+        ours.setup.settings.push(format!("s3.endpoint={}", server.endpoint()));
+        ours.source = Source::S3(server.object());
+        ours
+    }
+}
+
+impl Loader for Ours {
+    fn name(&self) -> String {
+        match self.source {
+            Source::File => "jobhost csv_file_load",
+            Source::S3(_) => "jobhost import_from_s3",
+        }
+        .to_owned()
+    }
+
+    fn conditions(&self) -> &'static str {
+        "from sending the HTTP request to the `get_job` answer that says COMPLETE (polled every 10 ms); the host process in a fresh data directory; its peak RSS since its start, so with the compilation of the plugins"
+    }
+
+    fn load(&mut self, data: &Dataset) -> Result<(Usage, u64)> {
+        let host = Host::start(&self.setup, &self.dir)?;
+        let mut client = host.connect()?;
+        create_table(&mut client, "people")?;
+        let request = match &self.source {
+            Source::File => load_request(data),
+            Source::S3(object) => json!({
+                "operation": "import_from_s3", "database": "bench", "table": "people", "action": "insert",
+                "s3": object,
+            })
+            .to_string(),
+        };
+        let (row, usage) = job(&host, &mut client, &request)?;
+        expect_loaded(&row, data.rows)?;
+        check_records(&mut client, data)?;
+        self.row = row;
+        let bytes = disk_bytes(&host.data_dir());
+        let log = host.log();
+        host.stop()?;
+        self.log = fs::read_to_string(&log).doing(|| format!("cannot read {}", log.display()))?;
+        fs::remove_dir_all(&self.dir).ok();
+        Ok((usage, bytes))
+    }
+}
+
+/// Runs one job to its end: its row, and what the host used for it.
+fn job(host: &Host, client: &mut Client, request: &str) -> Result<(Value, Usage)> {
+    meter::of_server(host.pid(), || {
+        let id = client.submit(request)?;
+        client.wait(&id, POLL, WITHIN)
+    })
+}
+
+fn load_request(data: &Dataset) -> String {
+    json!({
+        "operation": "csv_file_load", "database": "bench", "table": "people",
+        "action": "insert", "file_path": data.path,
+    })
+    .to_string()
+}
+
+pub fn create_table(client: &mut Client, table: &str) -> Result<()> {
+    client.call(&json!({
+        "operation": "create_table", "database": "bench", "table": table, "primary_key": "id",
+    }))?;
+    Ok(())
+}
+
+/// Looks for records at the start, in the middle and at the end of the file.
+fn check_records(client: &mut Client, data: &Dataset) -> Result<()> {
+    for probe in data.probes() {
+        // Typing makes a number of a cell that looks like one.
+        let id = match data.keys {
+            Keys::Sequential => json!(probe.id.parse::<u64>().unwrap_or(0)),
+            Keys::Uuid => json!(probe.id),
+        };
+        let found = client.call(&json!({
+            "operation": "search_by_id", "database": "bench", "table": "people",
+            "ids": [id], "get_attributes": ["name", "email"],
+        }))?;
+        if found != json!([{"name": probe.name, "email": probe.email}]) {
+            return Err(Failure::new(format!("record {} is not as in the file: {found}", probe.id)));
+        }
+    }
+    Ok(())
+}
