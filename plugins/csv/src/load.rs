@@ -11,7 +11,7 @@ use crate::header::Header;
 use crate::reader::Reader;
 use crate::record::Record;
 
-pub use jobhost_load::{CheckpointError, Host, Input, KeyError, Reject, Table, Tally};
+pub use jobhost_load::{CheckpointError, Host, Input, Reject, Table, Tally};
 
 /// Why a load of CSV ended early.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;

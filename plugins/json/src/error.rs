@@ -89,7 +89,6 @@ impl Problem {
 
 fn not_objects(positions: &[u64]) -> String {
     let sentences: Vec<String> =
-        positions.iter().map(|position| format!("'records[{position}]' must be of type object.")).collect();
-    // Harper ends the last one without a full stop if there is no other.
-    sentences.join(" ")
+        positions.iter().map(|position| format!("'records[{position}]' must be of type object")).collect();
+    sentences.join(". ")
 }

@@ -1,22 +1,21 @@
 //! Cuts a stream of bytes into records. Never holds more than one record and the last chunk; knows where it is.
 
+mod faults;
 mod place;
 
+use jobhost_batch::JsonBuffer;
+use jobhost_load::{Reject, Step, Table};
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Place, Problem};
+use crate::error::Problem;
 use crate::record::{MAX_DEPTH, Records, Stop};
-use crate::scan::{BLOCK, Malformed, Scanner, Why};
-use jobhost_batch::JsonBuffer;
-use jobhost_load::{Reject, Step, Table, shown};
+use crate::scan::{BLOCK, Scanner};
 use place::Lines;
 
 /// The longest record, in bytes as it stands in the input.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// How many elements that are no objects a sentence names; what follows is not read.
-const NAMED_ELEMENTS: usize = 10;
 
 /// How records stand in the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,24 +191,6 @@ impl Reader {
         self.records.write(&self.buffer, self.record_start..self.record_end, json);
     }
 
-    /// The reject for a problem with the current record, or with what begins at `start`.
-    pub(crate) fn reject(&self, problem: &Problem) -> Reject {
-        if let (Problem::NotObjects { .. }, Some(reject)) = (problem, &self.first_not_object) {
-            return Reject { reason: problem.reason(), ..reject.clone() };
-        }
-        // The current record is the one to blame, if there is one.
-        let from = if self.record_end > self.record_start { self.record_start } else { self.start };
-        let place = self.place(from);
-        Reject {
-            line: place.line,
-            byte_offset: place.offset,
-            column: problem.attribute().map(str::to_owned),
-            kind: problem.kind(),
-            raw: shown(self.buffer.get(from..self.filled).unwrap_or_default()),
-            reason: problem.reason(),
-        }
-    }
-
     fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.filled).unwrap_or_default()
     }
@@ -320,77 +301,6 @@ impl Reader {
         self.wanted = 1;
         self.number += 1;
         Ok(is_object.then_some(Step::Record))
-    }
-
-    #[cold]
-    fn not_object(&mut self, start: usize) -> Result<(), Problem> {
-        self.not_objects.push(self.number);
-        if self.first_not_object.is_none() {
-            let problem = Problem::NotObjects { positions: Vec::new() };
-            (self.record_start, self.record_end) = (start, start + 1);
-            self.first_not_object = Some(self.reject(&problem));
-        }
-        if self.not_objects.len() >= NAMED_ELEMENTS {
-            return Err(Problem::NotObjects { positions: self.not_objects.clone() });
-        }
-        Ok(())
-    }
-
-    /// An element of an array could not be read: wait for more of it, or say what is wrong.
-    #[cold]
-    #[inline(never)]
-    fn stopped(&mut self, stop: Stop) -> Result<Step, Problem> {
-        match stop {
-            Stop::Malformed(Malformed { at, why: Why::Ends }) if self.ended => {
-                Err(Problem::Truncated { place: self.place(at) })
-            }
-            Stop::Malformed(Malformed { why: Why::Ends, .. }) => self.need_more(),
-            stop => Err(self.problem(stop)),
-        }
-    }
-
-    /// The next record is not all here.
-    #[cold]
-    #[inline(never)]
-    fn need_more(&mut self) -> Result<Step, Problem> {
-        let unread = self.filled - self.start;
-        if unread > MAX_RECORD_BYTES {
-            return Err(Problem::RecordTooLong { place: self.place(self.start), limit: MAX_RECORD_BYTES });
-        }
-        self.wanted = unread * 2;
-        Ok(Step::NeedInput)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn problem(&self, stop: Stop) -> Problem {
-        match stop {
-            Stop::Problem(problem) => *problem,
-            Stop::Malformed(Malformed { at, why: Why::Ends }) => self.syntax(at, "the rest of a value", true),
-            Stop::Malformed(Malformed { at, why: Why::Expected(what) }) => self.syntax(at, what, false),
-            Stop::Malformed(Malformed { at, why: Why::TooDeep }) => {
-                Problem::TooDeep { place: self.place(at), limit: MAX_DEPTH }
-            }
-        }
-    }
-
-    #[cold]
-    fn syntax(&self, at: usize, expected: &str, at_line_end: bool) -> Problem {
-        let found = match self.buffer.get(at).filter(|_| at < self.filled) {
-            _ if at_line_end => "the line ends".to_owned(),
-            Some(byte @ (b'!'..=b'~')) => format!("there is `{}`", char::from(*byte)),
-            Some(b'\n') => "the line ends".to_owned(),
-            Some(b' ') => "there is a space".to_owned(),
-            Some(byte) => format!("there is a byte 0x{byte:02x}"),
-            None => "the input ends".to_owned(),
-        };
-        Problem::Syntax { place: self.place(at), what: format!("expected {expected}, but {found}") }
-    }
-
-    fn place(&self, at: usize) -> Place {
-        let (line, line_offset) = self.lines.at(&self.buffer, at);
-        let offset = self.lines.base() + at as u64;
-        Place { line, column: offset - line_offset + 1, offset }
     }
 }
 

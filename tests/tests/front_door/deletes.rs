@@ -61,7 +61,11 @@ fn the_time_of_creation_decides_to_the_millisecond() {
     assert_eq!(host.run_ok(&delete("2099-01-01")), "No records found to delete");
     assert_eq!(host.count("t"), 0);
     host.insert("t", json!([{"id": "a", "fresh": true}]));
-    assert_eq!(host.rows("t"), [json!({"id": "a", "fresh": true})], "the key is free again and nothing old shows");
+    assert_eq!(
+        host.rows("t"),
+        [json!({"id": "a", "n": null, "fresh": true})],
+        "the key is free again and nothing old shows"
+    );
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn show(report: &mut Report, data: &Dataset, format: Format, rounds: u32, outcom
 
 fn targets(report: &mut Report, data: &Dataset, format: &str, class: &'static str, outcomes: &[Outcome]) {
     let rows = data.rows as f64;
-    let what = format!("export, {format}, {} keys, {class}", data.keys.name());
+    let what = format!("export, {format}, {} keys", data.keys.name());
     let duck = outcomes.iter().find(|o| o.class == class && o.name.starts_with("DuckDB"));
     let harper = HARPER_TIMES * HARPER_ROWS / HARPER_SECONDS;
     for ours in outcomes.iter().filter(|o| o.ours && o.class == class) {

@@ -46,10 +46,14 @@ impl Columns {
     pub const TIMES: [&'static str; 2] = ["__createdtime__", "__updatedtime__"];
 
     pub fn names(self) -> Vec<&'static str> {
-        let [id, rest @ ..] = OF_FILE;
+        let [id, mut rest @ ..] = OF_FILE;
         match self {
             Self::OfFile => OF_FILE.to_vec(),
-            Self::All => [id].into_iter().chain(Self::TIMES).chain(rest).collect(),
+            // The order of `*`: the key, the times, the others by name.
+            Self::All => {
+                rest.sort_unstable();
+                [id].into_iter().chain(Self::TIMES).chain(rest).collect()
+            }
         }
     }
 
@@ -142,7 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn the_times_follow_the_key() {
-        assert_eq!(Columns::All.names().get(..4), Some(&["id", "__createdtime__", "__updatedtime__", "name"][..]));
+    fn all_columns_are_in_the_order_of_a_star() {
+        let names = Columns::All.names().join(",");
+        assert_eq!(names, "id,__createdtime__,__updatedtime__,active,age,city,created,email,name,score");
     }
 }

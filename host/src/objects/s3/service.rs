@@ -22,6 +22,7 @@ use crate::objects::{ObjectError, ObjectErrorKind};
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// Answers to requests that change something are small documents.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
+const SECRET_HEADERS: [&str; 2] = ["authorization", "x-amz-security-token"];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Without a byte for this long, a body that is read counts as broken.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -82,6 +83,10 @@ impl HttpService for Service {
         })?;
         let mut outgoing = reqwest::Request::new(parts.method, url);
         *outgoing.headers_mut() = parts.headers;
+        for (name, value) in outgoing.headers_mut() {
+            // Not to be seen in the traces of the HTTP library.
+            value.set_sensitive(SECRET_HEADERS.contains(&name.as_str()));
+        }
         if body.content_length() > 0 {
             *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
         }

@@ -301,7 +301,7 @@ proptest! {
                 if compact && value.starts_with(['[', '{']) {
                     // What `RawValue` keeps of a number, the tree would not.
                     let mut parts = Vec::new();
-                    super::text::each_compact_part(value.as_bytes(), |part| parts.extend_from_slice(part));
+                    text::each_compact_part(value.as_bytes(), |part| parts.extend_from_slice(part));
                     let parts = String::from_utf8(parts).unwrap();
                     let (one, other): (Value, Value) =
                         (serde_json::from_str(&value).unwrap(), serde_json::from_str(&parts).unwrap());

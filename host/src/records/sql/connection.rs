@@ -38,6 +38,9 @@ const LIMITS: &[(Limit, usize)] = &[
 /// The least that SQLite may use for sorting.
 const MIN_SORT_KIB: usize = 256;
 
+/// The column of EXPLAIN QUERY PLAN that says in words what a step does.
+const PLAN_DETAIL: usize = 3;
+
 /// Columns that a statement reads, by table.
 pub(super) type Reads = BTreeMap<TableName, BTreeSet<String>>;
 
@@ -62,7 +65,9 @@ pub fn check(statement: &SqlStatement, tables: &[VisibleTable]) -> Result<Checke
 /// A connection with its tables.
 pub(super) struct Session {
     pub connection: Connection,
-    sql: String,
+    statement: SqlStatement,
+    /// Tables that are read into a temporary table first.
+    copied: BTreeSet<usize>,
     reads: Arc<Mutex<Reads>>,
 }
 
@@ -77,7 +82,7 @@ impl Session {
             sources.push(source(statement, visible)?);
         }
         create(&connection, sources, state).map_err(broken)?;
-        Ok(Session { connection, sql: statement.rendered.clone(), reads: Arc::default() })
+        Ok(Session { connection, statement: statement.clone(), copied: BTreeSet::new(), reads: Arc::default() })
     }
 
     /// From here on the connection can do nothing but run the statement, which is prepared to see that it can be run.
@@ -100,12 +105,28 @@ impl Session {
         let reads = Arc::clone(&self.reads);
         let authorizer = move |context: AuthContext<'_>| authorize(&context, &reads);
         self.connection.authorizer(Some(authorizer)).map_err(broken)?;
-        let statement = self.prepare()?;
-        Ok(column_names(&statement))
+        let columns = column_names(&self.prepare()?);
+        if self.statement.copyable {
+            self.copied = self.scanned_again_and_again().map_err(|error| explain(&error))?;
+        }
+        Ok(columns)
+    }
+
+    /// Tables that SQLite would scan for each row of another table, although it looks for one value only: a join that is
+    /// not by key, or a subquery that is tied to its outside. SQLite makes an index for that, but not on a virtual table.
+    fn scanned_again_and_again(&self) -> rusqlite::Result<BTreeSet<usize>> {
+        let sql = format!("EXPLAIN QUERY PLAN {}", self.statement.sql(&self.copied));
+        let mut plan = self.connection.prepare(&sql)?;
+        let mut steps = plan.query([])?;
+        let mut found = BTreeSet::new();
+        while let Some(step) = steps.next()? {
+            found.extend(vtab::scanned_for_a_value(step.get_ref(PLAN_DETAIL)?.as_str()?));
+        }
+        Ok(found)
     }
 
     pub fn prepare(&self) -> Result<Statement<'_>, QueryError> {
-        self.connection.prepare(&self.sql).map_err(|error| explain(&error))
+        self.connection.prepare(&self.statement.sql(&self.copied)).map_err(|error| explain(&error))
     }
 
     pub fn reads(&self) -> Reads {

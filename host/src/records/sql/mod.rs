@@ -79,12 +79,25 @@ pub struct SqlLimits {
 /// A statement that was understood: text for SQLite, and what it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlStatement {
-    rendered: String,
+    rendered: Vec<Part>,
     tables: Vec<TableName>,
     /// Every name that may be a column, so that a wide table declares only those.
     names: BTreeSet<String>,
     /// `*` or `t.*` is somewhere in it.
     wildcard: bool,
+    /// No column is named with its database, which only a table itself has and a copy does not.
+    copyable: bool,
+}
+
+/// A piece of the text for SQLite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    /// A table in FROM, with its number in `tables`; and whether a name for it follows.
+    Table {
+        number: usize,
+        named: bool,
+    },
 }
 
 impl SqlStatement {
@@ -101,6 +114,33 @@ impl SqlStatement {
     /// Names that it may use as columns, of any of its tables; `None` if it asks for all columns with `*`.
     pub fn named_columns(&self) -> Option<&BTreeSet<String>> {
         if self.wildcard { None } else { Some(&self.names) }
+    }
+
+    /// The text for SQLite. Tables in `copied` are read once into a temporary table, which SQLite can index.
+    fn sql(&self, copied: &BTreeSet<usize>) -> String {
+        let mut sql = String::new();
+        for part in &self.rendered {
+            let (number, named) = match part {
+                Part::Text(text) => {
+                    sql.push_str(text);
+                    continue;
+                }
+                Part::Table { number, named } => (number, named),
+            };
+            let Some(name) = self.tables.get(*number) else { continue };
+            let copy = copied.contains(number);
+            // A LIMIT keeps SQLite from making the subquery a part of what it stands in.
+            sql.push_str(if copy { "(SELECT * FROM " } else { "" });
+            names::push_quoted(&mut sql, &name.database);
+            sql.push('.');
+            names::push_quoted(&mut sql, &name.table);
+            sql.push_str(if copy { " LIMIT -1)" } else { "" });
+            if copy && !named {
+                sql.push_str(" AS ");
+                names::push_quoted(&mut sql, &name.table);
+            }
+        }
+        sql
     }
 
     /// The tables as the catalogue has them; `NotFound` for the first that does not exist.

@@ -19,6 +19,10 @@ use super::state::State;
 /// How a cursor reads.
 const BY_SCAN: c_int = 0;
 const BY_KEY: c_int = 1;
+/// All records, of which SQLite wants those with one value that it knows only when it runs.
+const BY_SCAN_FOR_A_VALUE: c_int = 2;
+/// Between the mask of columns and the number of the table, which SQLite hands from the plan to the cursor.
+const NUMBER_FOLLOWS: char = '@';
 /// A scan costs a million look-ups of a key: SQLite needs only the order of magnitude to choose.
 const SCAN_COST: f64 = 1e6;
 const SCAN_ROWS: i64 = 1_000_000;
@@ -35,9 +39,17 @@ pub(super) fn register(connection: &Connection, sources: Vec<Source>, state: &Ar
     connection.create_module("records", &MODULE, Some(Sources { sources, state: Arc::clone(state) }))
 }
 
+/// The number of the table that a step of SQLite's plan scans for one value, like `SCAN g VIRTUAL TABLE INDEX 2:5@1`.
+pub(super) fn scanned_for_a_value(step: &str) -> Option<usize> {
+    let (_, plan) = step.split_once(&format!(" VIRTUAL TABLE INDEX {BY_SCAN_FOR_A_VALUE}:"))?;
+    let (_, number) = plan.split_once(NUMBER_FOLLOWS)?;
+    number.split(' ').next()?.parse().ok()
+}
+
 #[repr(C)]
 struct RecordsTable {
     base: sqlite3_vtab,
+    number: usize,
     source: Arc<Source>,
     state: Arc<State>,
 }
@@ -63,37 +75,40 @@ unsafe impl VTab<'_> for RecordsTable {
         arguments: &[&[u8]],
     ) -> Result<(Cow<'static, CStr>, Self)> {
         let number = arguments.first().and_then(|argument| std::str::from_utf8(argument).ok()?.parse::<usize>().ok());
-        let found = sources.zip(number).and_then(|(all, number)| Some((all.sources.get(number)?, &all.state)));
-        let (source, state) = found.ok_or_else(|| Error::ModuleError("no such source".to_owned()))?;
+        let found = sources.zip(number).and_then(|(all, number)| Some((number, all.sources.get(number)?, &all.state)));
+        let (number, source, state) = found.ok_or_else(|| Error::ModuleError("no such source".to_owned()))?;
         let declaration = CString::new(declaration(source))?;
-        let table =
-            RecordsTable { base: sqlite3_vtab::default(), source: Arc::clone(source), state: Arc::clone(state) };
-        Ok((Cow::Owned(declaration), table))
+        let (source, state) = (Arc::clone(source), Arc::clone(state));
+        Ok((Cow::Owned(declaration), RecordsTable { base: sqlite3_vtab::default(), number, source, state }))
     }
 
     /// The key if it is known, else all; with the mask of columns that are used.
     fn best_index(&self, info: &mut IndexInfo) -> Result<bool> {
         let key = self.source.key_column().and_then(|column| c_int::try_from(column).ok());
-        let by_key = info.constraints().enumerate().position(|(number, constraint)| {
-            key == Some(constraint.column())
-                && constraint.is_usable()
+        let mut by_key = None;
+        let mut for_a_value = false;
+        for (number, constraint) in info.constraints().enumerate() {
+            let equal = constraint.is_usable()
                 && constraint.operator() == IndexConstraintOp::SQLITE_INDEX_CONSTRAINT_EQ
-                && info.collation(number).is_ok_and(|collation| collation == "BINARY")
-        });
-        info.set_idx_str(&format!("{:x}", info.col_used()));
-        match by_key {
-            Some(number) => {
-                info.constraint_usage(number).set_argv_index(1);
-                info.set_idx_num(BY_KEY);
-                info.set_idx_flags(IndexFlags::SQLITE_INDEX_SCAN_UNIQUE);
-                info.set_estimated_cost(1.0);
-                info.set_estimated_rows(1);
+                && info.collation(number).is_ok_and(|collation| collation == "BINARY");
+            if equal && key == Some(constraint.column()) {
+                by_key = Some(number);
+                break;
             }
-            None => {
-                info.set_idx_num(BY_SCAN);
-                info.set_estimated_cost(SCAN_COST);
-                info.set_estimated_rows(SCAN_ROWS);
-            }
+            // What is written in the statement is the same for all rows.
+            for_a_value |= equal && info.rhs_value(number).is_ok_and(|value| value.is_none());
+        }
+        info.set_idx_str(&format!("{:x}{NUMBER_FOLLOWS}{}", info.col_used(), self.number));
+        if let Some(number) = by_key {
+            info.constraint_usage(number).set_argv_index(1);
+            info.set_idx_num(BY_KEY);
+            info.set_idx_flags(IndexFlags::SQLITE_INDEX_SCAN_UNIQUE);
+            info.set_estimated_cost(1.0);
+            info.set_estimated_rows(1);
+        } else {
+            info.set_idx_num(if for_a_value { BY_SCAN_FOR_A_VALUE } else { BY_SCAN });
+            info.set_estimated_cost(SCAN_COST);
+            info.set_estimated_rows(SCAN_ROWS);
         }
         Ok(true)
     }
@@ -112,7 +127,7 @@ impl CreateVTab<'_> for RecordsTable {
 // SAFETY: RecordsCursor is repr(C) and its first field is sqlite3_vtab_cursor.
 unsafe impl VTabCursor for RecordsCursor {
     fn filter(&mut self, by: c_int, mask: Option<&str>, arguments: &Filters<'_>) -> Result<()> {
-        let mask = mask.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.split(NUMBER_FOLLOWS).next()?, 16).ok());
         self.reader.use_columns(mask.unwrap_or(u64::MAX));
         match by {
             BY_KEY => self.reader.begin_key(arguments.iter().next().unwrap_or(ValueRef::Null)),

@@ -23,16 +23,16 @@ fn sentences_are_harpers() {
     {
         refused(text, truncated);
     }
-    refused("[1]", "'records[0]' must be of type object.");
+    refused("[1]", "'records[0]' must be of type object");
     refused(
         "[1,\"a\",{\"id\":1},null,[{\"id\":1}]]",
         "'records[0]' must be of type object. 'records[1]' must be of type object. 'records[3]' must be of type object. \
-         'records[4]' must be of type object.",
+         'records[4]' must be of type object",
     );
     let many = format!("[{}]", vec!["1"; 1000].join(","));
-    assert_eq!(loaded_lines(many, ARRAY).unwrap_err().matches("must be of type object.").count(), 10);
+    assert_eq!(loaded_lines(many, ARRAY).unwrap_err().matches("must be of type object").count(), 10);
     let lines = loaded_lines("{\"id\":1}\n7\n\n[1]\n", LINES);
-    assert_eq!(lines, Err("'records[1]' must be of type object. 'records[2]' must be of type object.".to_owned()));
+    assert_eq!(lines, Err("'records[1]' must be of type object. 'records[2]' must be of type object".to_owned()));
     refused("[{\"id\":true}]", "Invalid primary key type: boolean");
     refused("[{\"id\":[1]}]", "Invalid primary key type: array");
     refused("[{\"id\":{}}]", "Invalid primary key type: object");

@@ -143,6 +143,7 @@ impl Renderer {
             let path: Vec<_> = path.iter().map(|part| part.value.as_str()).collect();
             return Err(unsupported(path.join(".")));
         }
+        self.copyable &= path.len() < 3;
         for (number, part) in path.iter().enumerate() {
             if number > 0 {
                 self.push(".");

@@ -3,7 +3,7 @@
 use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins};
 
 use super::{Rendered, Renderer, absent, unsupported};
-use crate::records::sql::names;
+use crate::records::sql::Part;
 use crate::records::table::{DEFAULT_DATABASE, TableName};
 
 impl Renderer {
@@ -79,7 +79,7 @@ impl Renderer {
                     && index_directives.is_empty()
                     && inheritance.is_none();
                 absent(!plain, "an option of a table")?;
-                this.table_name(name)?;
+                this.table_name(name, alias.is_some())?;
                 this.table_alias(alias.as_ref())
             }
             TableFactor::Derived { lateral, subquery, alias, sample } => {
@@ -108,7 +108,7 @@ impl Renderer {
     }
 
     /// A table gets its database in front, so that SQLite cannot take it for anything else.
-    fn table_name(&mut self, name: &ObjectName) -> Rendered {
+    fn table_name(&mut self, name: &ObjectName, named: bool) -> Rendered {
         let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
         let (database, table) = match parts.as_deref() {
             Some([table]) if self.ctes.contains(&table.value) => {
@@ -119,13 +119,13 @@ impl Renderer {
             Some([database, table]) => (database.value.as_str(), &table.value),
             _ => return Err(unsupported(name)),
         };
-        names::push_quoted(&mut self.out, database);
-        self.push(".");
-        names::push_quoted(&mut self.out, table);
         let table = TableName::new(database, table.as_str());
-        if !self.tables.contains(&table) {
+        let number = self.tables.iter().position(|known| *known == table).unwrap_or_else(|| {
             self.tables.push(table);
-        }
+            self.tables.len() - 1
+        });
+        self.parts.push(Part::Text(std::mem::take(&mut self.out)));
+        self.parts.push(Part::Table { number, named });
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use std::fmt::Display;
 use sqlparser::ast::{Cte, CteAsMaterialized, Ident, LimitClause, Offset, OrderBy, OrderByKind, Query, With};
 
 use super::parse::{shortened, too_complex};
-use super::{MAX_DATABASES, MAX_TABLES, SqlError, SqlStatement, names};
+use super::{MAX_DATABASES, MAX_TABLES, Part, SqlError, SqlStatement, names};
 use crate::records::table::TableName;
 
 /// Levels of the tree, chains of AND and OR not counted.
@@ -32,9 +32,20 @@ pub(super) use call::is_allowed_in_sqlite;
 type Rendered = Result<(), SqlError>;
 
 pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
-    let mut renderer = Renderer::default();
+    let mut renderer = Renderer {
+        parts: Vec::new(),
+        out: String::new(),
+        tables: Vec::new(),
+        names: BTreeSet::new(),
+        wildcard: false,
+        copyable: true,
+        ctes: Vec::new(),
+        depth: 0,
+        selects: 0,
+    };
     renderer.query(query)?;
-    let Renderer { out: rendered, tables, names, wildcard, .. } = renderer;
+    let Renderer { out, mut parts, tables, names, wildcard, copyable, .. } = renderer;
+    parts.push(Part::Text(out));
     let databases: BTreeSet<&str> = tables.iter().map(|table| table.database.as_str()).collect();
     if tables.len() > MAX_TABLES || databases.len() > MAX_DATABASES {
         return Err(SqlError::Invalid(format!(
@@ -43,15 +54,17 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
             databases.len(),
         )));
     }
-    Ok(SqlStatement { rendered, tables, names, wildcard })
+    Ok(SqlStatement { rendered: parts, tables, names, wildcard, copyable })
 }
 
-#[derive(Default)]
 struct Renderer {
+    /// What is finished, up to the last table; and what comes behind it.
+    parts: Vec<Part>,
     out: String,
     tables: Vec<TableName>,
     names: BTreeSet<String>,
     wildcard: bool,
+    copyable: bool,
     /// Common table expressions that can be seen from here.
     ctes: Vec<String>,
     depth: usize,

@@ -158,6 +158,7 @@ impl Renderer {
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                 self.wildcard(options)?;
+                self.copyable &= name.0.len() < 2;
                 for part in &name.0 {
                     let Some(ident) = part.as_ident() else { return Err(unsupported(item)) };
                     self.name(ident);

@@ -248,9 +248,11 @@ async fn a_wide_table_declares_what_is_named() {
 }
 
 #[tokio::test]
-async fn a_query_sees_one_moment() {
+async fn a_query_sees_one_moment_and_joins_by_look_ups() {
     let place = Place::new();
-    let many: Vec<String> = (0..20_000).map(|id| format!("{{\"id\":{id},\"x\":1,\"pad\":\"{:0100}\"}}", 0)).collect();
+    let many: Vec<String> = (0..20_000_u64)
+        .map(|id| format!("{{\"id\":{id},\"x\":1,\"pad\":\"{:0100}\",\"pad2\":{}}}", 0, id * 7919 % 20_000))
+        .collect();
     place.table("data.t", "id", &many.join("\n")).await;
     let mut rows = place.open("SELECT x FROM t", RowShape::Arrays, place.limits()).unwrap();
     place.write(&TableName::new("data", "t"), &many.join("\n").replace("\"x\":1", "\"x\":2")).await;
@@ -258,10 +260,20 @@ async fn a_query_sees_one_moment() {
     while rows.next(&mut out).await.unwrap() {}
     assert_eq!(rows.given(), 20_000);
     assert!(!String::from_utf8(out).unwrap().contains('2'));
+    place.table("data.u", "id", &many.join("\n").replace("\"x\":1", "\"x\":3")).await;
     assert_eq!(place.column("SELECT SUM(x) FROM t").await, json!([40_000]));
     assert_eq!(
         place.column("SELECT COUNT(*) FROM t a JOIN t b ON a.id = b.id").await,
         json!([20_000]),
         "a join on keys looks up keys"
     );
+    // Each would look at 400 million pairs of records if it scanned a table for each record of the other.
+    for sql in [
+        "SELECT COUNT(*) FROM t a JOIN t b ON a.pad2 = b.pad2",
+        "SELECT COUNT(*) FROM t LEFT JOIN u ON t.pad2 = u.pad2",
+        "SELECT COUNT(*) FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.pad2 = t.pad2)",
+        "SELECT COUNT(*) FROM t WHERE (SELECT u.x FROM u WHERE u.pad2 = t.pad2) = 3",
+    ] {
+        assert_eq!(place.column(sql).await, json!([20_000]), "{sql}");
+    }
 }

@@ -72,9 +72,12 @@ async fn sorting_more_than_memory_holds_is_right() {
 async fn values_have_a_bound() {
     let place = kennel().await;
     let long = "x".repeat(10_000);
-    let doubled = (0..8).fold(format!("'{long}'"), |text, _| format!("replace({text}, 'xxxxx', 'xxxxxxxxxxxxxxxxxxxx')"));
+    let doubled =
+        (0..8).fold(format!("'{long}'"), |text, _| format!("replace({text}, 'xxxxx', 'xxxxxxxxxxxxxxxxxxxx')"));
     for sql in [
-        format!("WITH RECURSIVE n(x) AS (SELECT '{long}' UNION ALL SELECT x FROM n LIMIT 3000) SELECT group_concat(x) FROM n"),
+        format!(
+            "WITH RECURSIVE n(x) AS (SELECT '{long}' UNION ALL SELECT x FROM n LIMIT 3000) SELECT group_concat(x) FROM n"
+        ),
         "WITH RECURSIVE n(x) AS (SELECT 'a' UNION ALL SELECT x || x FROM n) SELECT length(x) FROM n".to_owned(),
         format!("SELECT length({doubled})"),
     ] {

@@ -1,0 +1,102 @@
+//! What is wrong, and where: from what the scanner found to problems and rejects. Nothing here is done for a good record.
+
+use jobhost_load::{Reject, Step, shown};
+
+use super::{MAX_RECORD_BYTES, Reader};
+use crate::error::{Place, Problem};
+use crate::record::{MAX_DEPTH, Stop};
+use crate::scan::{Malformed, Why};
+
+/// How many elements that are no objects a sentence names; what follows is not read.
+const NAMED_ELEMENTS: usize = 10;
+
+impl Reader {
+    /// The reject for a problem with the current record, or with what begins at `start`.
+    pub(crate) fn reject(&self, problem: &Problem) -> Reject {
+        if let (Problem::NotObjects { .. }, Some(reject)) = (problem, &self.first_not_object) {
+            return Reject { reason: problem.reason(), ..reject.clone() };
+        }
+        // The current record is the one to blame, if there is one.
+        let from = if self.record_end > self.record_start { self.record_start } else { self.start };
+        let place = self.place(from);
+        Reject {
+            line: place.line,
+            byte_offset: place.offset,
+            column: problem.attribute().map(str::to_owned),
+            kind: problem.kind(),
+            raw: shown(self.buffer.get(from..self.filled).unwrap_or_default()),
+            reason: problem.reason(),
+        }
+    }
+
+    #[cold]
+    pub(super) fn not_object(&mut self, start: usize) -> Result<(), Problem> {
+        self.not_objects.push(self.number);
+        if self.first_not_object.is_none() {
+            let problem = Problem::NotObjects { positions: Vec::new() };
+            (self.record_start, self.record_end) = (start, start + 1);
+            self.first_not_object = Some(self.reject(&problem));
+        }
+        if self.not_objects.len() >= NAMED_ELEMENTS {
+            return Err(Problem::NotObjects { positions: self.not_objects.clone() });
+        }
+        Ok(())
+    }
+
+    /// An element of an array could not be read: wait for more of it, or say what is wrong.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn stopped(&mut self, stop: Stop) -> Result<Step, Problem> {
+        match stop {
+            Stop::Malformed(Malformed { at, why: Why::Ends }) if self.ended => {
+                Err(Problem::Truncated { place: self.place(at) })
+            }
+            Stop::Malformed(Malformed { why: Why::Ends, .. }) => self.need_more(),
+            stop => Err(self.problem(stop)),
+        }
+    }
+
+    /// The next record is not all here.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn need_more(&mut self) -> Result<Step, Problem> {
+        let unread = self.filled - self.start;
+        if unread > MAX_RECORD_BYTES {
+            return Err(Problem::RecordTooLong { place: self.place(self.start), limit: MAX_RECORD_BYTES });
+        }
+        self.wanted = unread * 2;
+        Ok(Step::NeedInput)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn problem(&self, stop: Stop) -> Problem {
+        match stop {
+            Stop::Problem(problem) => *problem,
+            Stop::Malformed(Malformed { at, why: Why::Ends }) => self.syntax(at, "the rest of a value", true),
+            Stop::Malformed(Malformed { at, why: Why::Expected(what) }) => self.syntax(at, what, false),
+            Stop::Malformed(Malformed { at, why: Why::TooDeep }) => {
+                Problem::TooDeep { place: self.place(at), limit: MAX_DEPTH }
+            }
+        }
+    }
+
+    #[cold]
+    pub(super) fn syntax(&self, at: usize, expected: &str, at_line_end: bool) -> Problem {
+        let found = match self.buffer.get(at).filter(|_| at < self.filled) {
+            _ if at_line_end => "the line ends".to_owned(),
+            Some(byte @ (b'!'..=b'~')) => format!("there is `{}`", char::from(*byte)),
+            Some(b'\n') => "the line ends".to_owned(),
+            Some(b' ') => "there is a space".to_owned(),
+            Some(byte) => format!("there is a byte 0x{byte:02x}"),
+            None => "the input ends".to_owned(),
+        };
+        Problem::Syntax { place: self.place(at), what: format!("expected {expected}, but {found}") }
+    }
+
+    pub(super) fn place(&self, at: usize) -> Place {
+        let (line, line_offset) = self.lines.at(&self.buffer, at);
+        let offset = self.lines.base() + at as u64;
+        Place { line, column: offset - line_offset + 1, offset }
+    }
+}
