@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
 use jobhost::records::jobs::{JobRow, JobStatus, Lease, Tally};
 use jobhost::records::{
-    Action, Batch, BatchLimits, CatalogueChange, ScanOrder, Store, SystemClock, TableName, TableWrite, WriteGroup,
+    Action, Batch, BatchLimits, CatalogueChange, DeleteBefore, ScanOrder, ScanPosition, Store, SystemClock, TableName,
+    TableWrite, Timestamp, WriteGroup,
 };
 use uuid::Uuid;
 
@@ -253,9 +254,58 @@ fn run(keys: Keys, rows: u64, group_bytes: usize, dir: &Path) -> Result<(), Fail
         report(what, seen?, cost, Cost { wall: Duration::ZERO, cpu: Duration::ZERO });
         println!("{:28} {}", "", watch.stop());
     }
+    let watch = Watch::start();
+    let (seen, cost) = measure(|| snapshot_scan(&*store, &name));
+    report("snapshot, pages by arrival", seen?, cost, Cost { wall: Duration::ZERO, cpu: Duration::ZERO });
+    println!("{:28} {}", "", watch.stop());
+    let file = |store: &Arc<EmbeddedStore>| Ok::<_, Failure>(runtime.block_on(store.size())? >> 20);
+    let watch = Watch::start();
+    let (slowest, cost) = measure(|| runtime.block_on(delete_all(&*store, &name)));
+    let (deleted, slowest) = slowest?;
+    report("delete all, 50,000 a step", deleted, cost, Cost { wall: Duration::ZERO, cpu: Duration::ZERO });
+    println!("{:28} slowest step {} ms; {}; file {} MB", "", slowest.as_millis(), watch.stop(), file(&store)?);
+    let (tally, cost) =
+        measure(|| runtime.block_on(load(&store, &name, Action::Insert, Records::new(keys, rows), group_bytes)));
+    report("load into the freed space", rows, cost, made);
+    println!("{:28} {} written; file {} MB", "", tally?.written, file(&store)?);
     drop(store);
     std::fs::remove_dir_all(dir)?;
     Ok(())
+}
+
+fn snapshot_scan(store: &dyn Store, name: &TableName) -> Result<u64, Failure> {
+    let snapshot = store.snapshot()?;
+    let mut position = ScanPosition::Start;
+    let mut seen = 0;
+    loop {
+        let page = snapshot.page(name, &mut position)?;
+        if page.is_empty() {
+            return Ok(seen);
+        }
+        seen += page.len() as u64;
+    }
+}
+
+/// As `delete_records_before` does. Says how many, and how long the slowest step took.
+async fn delete_all(store: &dyn Store, name: &TableName) -> Result<(u64, Duration), Failure> {
+    let id = Uuid::new_v4();
+    store.create_job(job(id)?, Vec::new()).await?;
+    let mut slowest = Duration::ZERO;
+    loop {
+        let start = Instant::now();
+        let step = DeleteBefore {
+            table: name.clone(),
+            created_before: Timestamp(u64::MAX),
+            limit: 50_000,
+            lease: Some(Lease { job: id, attempt: 1 }),
+            checkpoint: Some(Vec::new()),
+        };
+        let applied = store.delete_created_before(step).await?;
+        slowest = slowest.max(start.elapsed());
+        if applied.tally.deleted < 50_000 {
+            return Ok((applied.job_tally.unwrap_or_default().deleted, slowest));
+        }
+    }
 }
 
 /// Jobs that do nothing: created, started, ended; each step durable before the next.

@@ -149,6 +149,8 @@ impl Host {
         set("server.listen", "127.0.0.1:0");
         set("data.dir", &home.join("data").display().to_string());
         set("plugins.dir", &home.join("plugins").display().to_string());
+        // Compiling the same plugins for each of a hundred hosts would take most of the time of the tests.
+        set("plugins.cache_dir", &artifacts::in_package("../target/test-compile-cache").display().to_string());
         set("files.directories", &files.join(","));
         set("files.export_directories", &home.join("exports").display().to_string());
         set("log.level", "info,jobhost=debug");

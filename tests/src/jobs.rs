@@ -33,7 +33,7 @@ impl Client {
     /// The row of a job once it has ended.
     #[track_caller]
     pub fn job(&self, id: &str) -> Value {
-        self.job_when(id, "its end", |row| matches!(row["status"].as_str(), Some("COMPLETE" | "ERROR")))
+        self.job_when(id, "its end", |row| matches!(row["status"].as_str(), Some("COMPLETE" | "ERROR" | "CANCELLED")))
     }
 
     /// The row of a job as soon as it is as wanted.

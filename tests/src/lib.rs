@@ -31,4 +31,10 @@ pub use host::Host;
 pub use options::Options;
 pub use s3::S3Server;
 pub use wait::eventually;
+
+/// In base64, as operations take bytes.
+pub fn encoded(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
 pub use web::Web;

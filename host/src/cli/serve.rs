@@ -159,7 +159,7 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
 }
 
 fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>) -> PluginFolder {
-    let directory = config.data_dir.join("compile-cache");
+    let directory = config.plugin_cache_dir.clone().unwrap_or_else(|| config.data_dir.join("compile-cache"));
     let cache = CompileCache::open(&directory, &engine);
     if let Err(error) = &cache {
         warn!(%error, directory = %directory.display(), "the compile cache cannot be used; each start compiles anew");

@@ -114,6 +114,13 @@ pub const SETTINGS: &[Setting] = &[
          effect within a second or two.",
     ),
     setting(
+        "plugins.cache_dir",
+        Kind::Text,
+        "",
+        "Where compiled plugins are kept, so that a start does not compile them anew. Not set: <data.dir>/compile-cache. Only \
+         the host may write there. Hosts with one owner can share it.",
+    ),
+    setting(
         "plugins.allowed_digests",
         Kind::List,
         "",

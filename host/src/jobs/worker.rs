@@ -119,8 +119,14 @@ impl Worker {
         }
     }
 
-    async fn end(&self, row: JobRow, ending: Ending) -> Result<(), StoreError> {
+    async fn end(&self, mut row: JobRow, ending: Ending) -> Result<(), StoreError> {
         let attempt = row.attempt;
+        if ending == Ending::Cancelled
+            && let Some(stored) = self.parts.store.job(row.id).await?
+        {
+            // Who asked, and what the job has changed, came to the store and not to this attempt.
+            (row.cancel, row.tally) = (stored.cancel, stored.tally);
+        }
         let Ok(row) = lifecycle::finish(row, ending, self.parts.clock.now()) else {
             return Ok(());
         };

@@ -112,19 +112,31 @@ impl CompileCache {
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    if let Ok(key) = fs::read(path)
-        && let Ok(key) = <[u8; KEY_BYTES]>::try_from(key)
-    {
+    if let Some(key) = read_key(path) {
         return Ok(key);
     }
-    // Without its key the whole cache is a miss, which costs time and nothing else.
     let key: [u8; KEY_BYTES] = rand::random();
-    let part = path.with_extension("part");
+    let part = path.with_extension(format!("{}.part", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     file.write_all(&key)?;
     file.sync_all()?;
-    fs::rename(&part, path)?;
+    // Hosts may share a cache: whoever comes second uses the key of the first. A key that cannot be read is replaced,
+    // which makes the whole cache a miss and costs time, nothing else.
+    let linked = fs::hard_link(&part, path);
+    let key = match (&linked, read_key(path)) {
+        (Err(_), Some(other)) => other,
+        (Ok(()), _) => key,
+        (Err(_), None) => {
+            fs::rename(&part, path)?;
+            return Ok(key);
+        }
+    };
+    fs::remove_file(&part)?;
     Ok(key)
+}
+
+fn read_key(path: &Path) -> Option<[u8; KEY_BYTES]> {
+    <[u8; KEY_BYTES]>::try_from(fs::read(path).ok()?).ok()
 }
 
 #[cfg(test)]

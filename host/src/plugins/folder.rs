@@ -157,14 +157,9 @@ fn outcome(name: String, made: Result<Plugin, LoadFailure>, before: Option<Arc<P
 
 /// Where two files bring the same operation, the one that is in service keeps it, else the first by name has it.
 fn settle(mut files: Vec<PluginFile>, before: &[PluginFile]) -> Vec<PluginFile> {
-    let in_service = |name: &str| {
-        before.iter().filter_map(|file| file.plugin.as_ref()).any(|plugin| plugin.description.name == name)
-    };
+    let in_service = |name: &str| before.iter().any(|old| old.file == name && old.plugin.is_some());
     let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| {
-        let plugin = files.get(index).and_then(|file| file.plugin.as_ref());
-        (!plugin.is_some_and(|plugin| in_service(&plugin.description.name)), index)
-    });
+    order.sort_by_key(|&index| (!files.get(index).is_some_and(|file| in_service(&file.file)), index));
     let mut holders: BTreeMap<String, String> = BTreeMap::new();
     for index in order {
         let Some(file) = files.get_mut(index) else { continue };

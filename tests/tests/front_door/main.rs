@@ -11,6 +11,7 @@
 )]
 
 mod alike;
+mod cancel;
 mod config;
 mod crash;
 mod csv_spectrum;
@@ -30,6 +31,7 @@ mod interference;
 mod jobs;
 mod malformed;
 mod permissions;
+mod plugin_folder;
 mod properties;
 mod queue;
 mod recordings;

@@ -79,7 +79,7 @@ fn a_server_that_stays_busy_or_is_not_there_is_an_error() {
 #[test]
 fn a_slow_server_keeps_only_its_own_job_waiting() {
     let (server, proxy, host) =
-        start(|asked| if asked.reads(KEY) && asked.before == 0 { Act::Hold(100_000) } else { Act::Pass });
+        start_patient(300, |asked| if asked.reads(KEY) && asked.before == 0 { Act::Hold(100_000) } else { Act::Pass });
     let id = host.start_job(&import_from_s3(&server, "t", KEY));
     proxy.await_request("the first read", |asked| asked.reads(KEY));
     host.insert("t", json!([{"id": "meanwhile"}]));
@@ -93,7 +93,7 @@ fn a_slow_server_keeps_only_its_own_job_waiting() {
 
 #[test]
 fn a_server_that_stops_in_the_middle_for_ever_is_an_error() {
-    let (server, _proxy, host) = start_patient(300, |asked| if asked.reads(KEY) { Act::Hold(1000) } else { Act::Pass });
+    let (server, _proxy, host) = start(|asked| if asked.reads(KEY) { Act::Hold(1000) } else { Act::Pass });
     let told = host.run_error(&import_from_s3(&server, "t", KEY));
     assert!(told.contains("s3.timeout_seconds") || told.contains("in time"), "{told}");
     assert_eq!(host.count("t"), 0);

@@ -38,11 +38,14 @@ const LIMITS: &[(Limit, usize)] = &[
 /// The least that SQLite may use for sorting.
 const MIN_SORT_KIB: usize = 256;
 
+/// All queries of the process may take as much memory as so many that each take what one may.
+const QUERIES_IN_MEMORY: usize = 8;
+const MIN_HEAP_BYTES: usize = 256 << 20;
 /// The column of EXPLAIN QUERY PLAN that says in words what a step does.
 const PLAN_DETAIL: usize = 3;
 
 /// Columns that a statement reads, by table.
-pub(super) type Reads = BTreeMap<TableName, BTreeSet<String>>;
+type Reads = BTreeMap<TableName, BTreeSet<String>>;
 
 /// What is known of a statement before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +61,7 @@ pub struct Checked {
 pub fn check(statement: &SqlStatement, tables: &[VisibleTable]) -> Result<Checked, QueryError> {
     let state = Arc::new(State::new(None));
     let mut session = Session::open(statement, tables, &state)?;
-    let columns = session.restrict()?;
-    Ok(Checked { columns, reads: session.reads() })
+    session.restrict()
 }
 
 /// A connection with its tables.
@@ -68,7 +70,6 @@ pub(super) struct Session {
     statement: SqlStatement,
     /// Tables that are read into a temporary table first.
     copied: BTreeSet<usize>,
-    reads: Arc<Mutex<Reads>>,
 }
 
 impl Session {
@@ -79,15 +80,20 @@ impl Session {
         for name in &statement.tables {
             let visible = tables.iter().find(|visible| visible.table.name == *name);
             let visible = visible.ok_or_else(|| QueryError::from(missing_table(name)))?;
-            sources.push(source(statement, visible)?);
+            let mut source = source(statement, visible)?;
+            if statement.tables.len() > 1 && state.has_snapshot() {
+                source
+                    .count_if_small(state)
+                    .map_err(|error| state.take_failure().unwrap_or_else(|| explain(&error)))?;
+            }
+            sources.push(source);
         }
         create(&connection, sources, state).map_err(broken)?;
-        Ok(Session { connection, statement: statement.clone(), copied: BTreeSet::new(), reads: Arc::default() })
+        Ok(Session { connection, statement: statement.clone(), copied: BTreeSet::new() })
     }
 
     /// From here on the connection can do nothing but run the statement, which is prepared to see that it can be run.
-    /// Gives the columns of the result.
-    pub fn restrict(&mut self) -> Result<Vec<String>, QueryError> {
+    pub fn restrict(&mut self) -> Result<Checked, QueryError> {
         for (limit, value) in LIMITS {
             self.connection.set_limit(*limit, i32::try_from(*value).unwrap_or(i32::MAX)).map_err(broken)?;
         }
@@ -102,14 +108,21 @@ impl Session {
         ] {
             self.connection.set_db_config(option, value).map_err(broken)?;
         }
-        let reads = Arc::clone(&self.reads);
-        let authorizer = move |context: AuthContext<'_>| authorize(&context, &reads);
+        let reads: Arc<Mutex<Reads>> = Arc::default();
+        let authorizer_reads = Arc::clone(&reads);
+        let authorizer = move |context: AuthContext<'_>| authorize(&context, &authorizer_reads);
         self.connection.authorizer(Some(authorizer)).map_err(broken)?;
         let columns = column_names(&self.prepare()?);
-        if self.statement.copyable {
-            self.copied = self.scanned_again_and_again().map_err(|error| explain(&error))?;
+        let checked = Checked { columns, reads: reads.lock().unwrap_or_else(PoisonError::into_inner).clone() };
+        // With a copy SQLite may choose another order, in which it scans another table again and again.
+        while self.statement.copyable {
+            let known = self.copied.len();
+            self.copied.extend(self.scanned_again_and_again().map_err(|error| explain(&error))?);
+            if self.copied.len() == known {
+                break;
+            }
         }
-        Ok(columns)
+        Ok(checked)
     }
 
     /// Tables that SQLite would scan for each row of another table, although it looks for one value only: a join that is
@@ -129,15 +142,18 @@ impl Session {
         self.connection.prepare(&self.statement.sql(&self.copied)).map_err(|error| explain(&error))
     }
 
-    pub fn reads(&self) -> Reads {
-        self.reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Where temporary files go, and how much memory sorting may take before it does.
     pub fn bound_memory(&self, limits: &SqlLimits) -> Result<(), QueryError> {
         set_spill_directory(&self.connection, &limits.spill_dir)?;
         let kib = (limits.memory_bytes / 1024).max(MIN_SORT_KIB);
-        let pragmas = format!("PRAGMA temp_store = FILE; PRAGMA main.cache_size = -{kib};");
+        let most = limits.memory_bytes.saturating_mul(QUERIES_IN_MEMORY).max(MIN_HEAP_BYTES);
+        // The limits of the heap are those of the process: at half of it sorting goes to files early, and at the whole a
+        // query fails that asks for more. It can be lowered but not raised.
+        let pragmas = format!(
+            "PRAGMA temp_store = FILE; PRAGMA main.cache_size = -{kib}; PRAGMA hard_heap_limit = {most}; PRAGMA \
+             soft_heap_limit = {};",
+            most / 2
+        );
         self.connection.execute_batch(&pragmas).map_err(broken)
     }
 }
@@ -206,7 +222,7 @@ fn authorize(context: &AuthContext<'_>, reads: &Mutex<Reads>) -> Authorization {
 fn column_names(statement: &Statement<'_>) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut columns = Vec::new();
-    let names: Vec<String> = statement.column_names().into_iter().map(names::decode).collect();
+    let names: Vec<String> = statement.column_names().map(names::decode).collect();
     for name in &names {
         let mut unique = name.clone();
         let mut number = 2;
@@ -254,9 +270,9 @@ pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
     };
     let store = |kind, message: &str| QueryError::Store(StoreError::new(kind, message));
     match code {
-        ErrorCode::OutOfMemory => {
-            QueryError::TooLarge("The SQL query needs more memory than it may use; sort or group less".to_owned())
-        }
+        ErrorCode::OutOfMemory => QueryError::TooLarge(
+            "The SQL query needs more memory than it may use; ask for less, or raise 'sql.memory_bytes'".to_owned(),
+        ),
         ErrorCode::TooBig => QueryError::TooLarge(format!(
             "The SQL query makes a value or a row of more than {MAX_VALUE_BYTES} bytes; ask for less"
         )),

@@ -1,10 +1,15 @@
 //! Functions that SQLite does not have, or has with a time that grows with the product of its arguments' lengths.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
-use super::values::{boolean, truth};
+use serde_json::value::RawValue;
+
+use super::values::{Stored, boolean, truth};
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
@@ -29,11 +34,13 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
         connection.create_scalar_function(*name, 1, flags, move |context| Ok(number(context, 0).map(function)))?;
     }
     connection.create_scalar_function("instr", 2, flags, instr)?;
-    connection.create_scalar_function("replace", 3, flags, replace)
+    connection.create_scalar_function("replace", 3, flags, replace)?;
+    connection.create_scalar_function("json_extract", 2, flags, json_extract)
 }
 
 /// SQLite has them only if it is built for them.
-const REAL_FUNCTIONS: &[(&str, fn(f64) -> f64)] = &[
+type OfOne = fn(f64) -> f64;
+const REAL_FUNCTIONS: &[(&str, OfOne)] = &[
     ("ceil", f64::ceil),
     ("floor", f64::floor),
     ("sqrt", f64::sqrt),
@@ -89,6 +96,62 @@ fn replace(context: &mut Context<'_>) -> Result<Option<Value>> {
     }
     out.push_str(rest);
     if out.len() > limit { Err(too_big()) } else { Ok(Some(Value::Text(out))) }
+}
+
+/// The value at a path like `$.a."b c"[0]` in an object or an array; NULL if there is none.
+fn json_extract(context: &mut Context<'_>) -> Result<Option<Value>> {
+    let (ValueRef::Blob(json), ValueRef::Text(path)) = (context.get_raw(0), context.get_raw(1)) else {
+        return Ok(None);
+    };
+    let path = std::str::from_utf8(path).unwrap_or_default();
+    let (Ok(mut json), Some(mut path)) = (serde_json::from_slice::<&RawValue>(json), path.strip_prefix('$')) else {
+        return Err(bad_path(path));
+    };
+    while !path.is_empty() {
+        let (step, rest) = step(path).ok_or_else(|| bad_path(path))?;
+        let inner = match step {
+            Step::Name(name) => {
+                let members = serde_json::from_str::<HashMap<Cow<'_, str>, &RawValue>>(json.get()).ok();
+                members.and_then(|members| members.get(name).copied())
+            }
+            Step::Index(index) => {
+                serde_json::from_str::<Vec<&RawValue>>(json.get()).ok().and_then(|items| items.get(index).copied())
+            }
+        };
+        let Some(inner) = inner else { return Ok(None) };
+        (json, path) = (inner, rest);
+    }
+    Ok(Some(match Stored::read(json.get()) {
+        Stored::Null => Value::Null,
+        Stored::Integer(integer) => Value::Integer(integer),
+        Stored::Real(real) => Value::Real(real),
+        Stored::Text(text) => Value::Text(text.into_owned()),
+        Stored::Json(json) => Value::Blob(json.to_vec()),
+    }))
+}
+
+enum Step<'p> {
+    Name(&'p str),
+    Index(usize),
+}
+
+/// The first step of a path, and what follows.
+fn step(path: &str) -> Option<(Step<'_>, &str)> {
+    if let Some(rest) = path.strip_prefix('[') {
+        let (index, rest) = rest.split_once(']')?;
+        return Some((Step::Index(index.parse().ok()?), rest));
+    }
+    let name = path.strip_prefix('.')?;
+    if let Some(quoted) = name.strip_prefix('"') {
+        let (name, rest) = quoted.split_once('"')?;
+        return Some((Step::Name(name), rest));
+    }
+    let (name, rest) = name.split_at(name.find(['.', '[']).unwrap_or(name.len()));
+    if name.is_empty() { None } else { Some((Step::Name(name), rest)) }
+}
+
+fn bad_path(path: &str) -> Error {
+    Error::UserFunctionError(format!("'{path}' is no path like $.name or $.list[0]").into())
 }
 
 fn too_big() -> Error {

@@ -16,6 +16,8 @@ use crate::records::table::{CREATED_TIME, TableName, UPDATED_TIME};
 
 /// In SQLite's mask of used columns the last bit stands for all columns from this one on.
 const LAST_MASK_BIT: usize = 63;
+/// A table of less than this is kept, if it is all that there is: the inner table of a join is read again and again.
+const WHOLE_TABLE_BYTES: usize = 256 << 10;
 
 /// A table as a statement sees it.
 #[derive(Debug)]
@@ -24,12 +26,28 @@ pub(super) struct Source {
     primary_key: String,
     columns: Vec<String>,
     key_column: Option<usize>,
+    /// Records that it has, if it is known.
+    records: Option<usize>,
 }
 
 impl Source {
     pub fn new(name: TableName, primary_key: &str, columns: Vec<String>) -> Self {
         let key_column = columns.iter().position(|column| column == primary_key);
-        Source { name, primary_key: primary_key.to_owned(), columns, key_column }
+        Source { name, primary_key: primary_key.to_owned(), columns, key_column, records: None }
+    }
+
+    /// Looks whether the table is small, so that SQLite can choose in which order to join tables.
+    pub fn count_if_small(&mut self, state: &State) -> Result<()> {
+        let mut position = ScanPosition::Start;
+        let page = state.page(&self.name, &mut position)?;
+        if page.is_empty() || is_whole(&self.name, &page, position, state)? {
+            self.records = Some(page.len());
+        }
+        Ok(())
+    }
+
+    pub fn records(&self) -> Option<usize> {
+        self.records
     }
 
     pub fn name(&self) -> &TableName {
@@ -124,10 +142,8 @@ impl Reader {
         self.position = ScanPosition::Start;
         self.more = true;
         self.next_page()?;
-        if self.more {
-            // One page ahead of its end a table does not show that it ends; a small one is read twice at most.
-            self.whole = self.page.text.len() < WHOLE_TABLE_BYTES && self.is_last_page()?;
-        }
+        self.whole = self.more && is_whole(&self.source.name, &self.page, self.position, &self.state)?;
+        self.more &= !self.whole;
         Ok(())
     }
 
@@ -147,15 +163,6 @@ impl Reader {
         };
         self.rewind();
         self.find()
-    }
-
-    fn is_last_page(&mut self) -> Result<bool> {
-        let mut position = self.position;
-        let next = self.state.page(&self.source.name, &mut position)?;
-        if next.is_empty() {
-            self.more = false;
-        }
-        Ok(next.is_empty())
     }
 
     fn rewind(&mut self) {
@@ -221,12 +228,15 @@ fn stored_at<'r>(text: &'r [u8], spans: &[Span], slot: usize) -> Stored<'r> {
     value_at(text, spans, slot).map_or(Stored::Null, Stored::read)
 }
 
-/// A table of less than this is kept, if it is all that there is: the inner table of a join is read again and again.
-const WHOLE_TABLE_BYTES: usize = 256 << 10;
-
 fn millis(time: Timestamp) -> ValueRef<'static> {
     match i64::try_from(time.as_millis()) {
         Ok(millis) if time.0.is_multiple_of(1000) => ValueRef::Integer(millis),
         _ => ValueRef::Real(time.as_millis_f64()),
     }
+}
+
+/// True if the first page is all that there is, and not large: it can be kept for the next scan.
+fn is_whole(table: &TableName, first: &RecordPage, behind: ScanPosition, state: &State) -> Result<bool> {
+    let mut position = behind;
+    Ok(first.text.len() < WHOLE_TABLE_BYTES && state.page(table, &mut position)?.is_empty())
 }

@@ -50,7 +50,7 @@ impl SqlRows {
         let state = Arc::new(State::new(Some(store.snapshot()?)));
         let mut session = Session::open(statement, tables, &state)?;
         session.bound_memory(&limits)?;
-        let columns = session.restrict()?;
+        let columns = session.restrict()?.columns;
         let interrupt = session.connection.get_interrupt_handle();
         let (sender, pages) = mpsc::channel(PAGES_AHEAD);
         let run = Run {

@@ -32,6 +32,10 @@ impl State {
         State { snapshot: snapshot.map(Mutex::new), failure: Mutex::new(None), cancelled: AtomicBool::new(false) }
     }
 
+    pub fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
     /// Nobody wants the rows any more.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
@@ -71,7 +75,7 @@ impl State {
     }
 
     pub fn damaged(&self, error: Damaged) -> rusqlite::Error {
-        let reason = stopped(&error);
+        let reason = stopped(error);
         let message = "A stored record cannot be read";
         self.fail(QueryError::Store(StoreError::caused_by(StoreErrorKind::Unavailable, message, error)));
         reason

@@ -23,9 +23,8 @@ const BY_KEY: c_int = 1;
 const BY_SCAN_FOR_A_VALUE: c_int = 2;
 /// Between the mask of columns and the number of the table, which SQLite hands from the plan to the cursor.
 const NUMBER_FOLLOWS: char = '@';
-/// A scan costs a million look-ups of a key: SQLite needs only the order of magnitude to choose.
-const SCAN_COST: f64 = 1e6;
-const SCAN_ROWS: i64 = 1_000_000;
+/// What a table has of which only is known that it is not small. SQLite needs no more than the order of magnitude.
+const MANY_RECORDS: usize = 1_000_000;
 
 /// What the tables of a connection are made of.
 struct Sources {
@@ -107,8 +106,10 @@ unsafe impl VTab<'_> for RecordsTable {
             info.set_estimated_rows(1);
         } else {
             info.set_idx_num(if for_a_value { BY_SCAN_FOR_A_VALUE } else { BY_SCAN });
-            info.set_estimated_cost(SCAN_COST);
-            info.set_estimated_rows(SCAN_ROWS);
+            // A look-up of a key costs 1, so does a record of a scan.
+            let records = self.source.records().unwrap_or(MANY_RECORDS).max(1);
+            info.set_estimated_cost(records as f64);
+            info.set_estimated_rows(i64::try_from(records).unwrap_or(i64::MAX));
         }
         Ok(true)
     }

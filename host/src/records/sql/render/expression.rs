@@ -1,10 +1,11 @@
 //! Expressions: as a value, as a condition, or as a number.
 
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, Expr, Ident, InTarget, ObjectName, OrderByExpr, OrderByOptions,
-    OrderBySort, UnaryOperator, Value,
+    CaseWhen, CastKind, CeilFloorKind, Expr, Ident, InTarget, ObjectName, OrderByExpr, OrderByOptions, OrderBySort,
+    Value,
 };
 
+use super::operator::is_condition;
 use super::{Rendered, Renderer, absent, unsupported};
 use crate::records::sql::values::{FALSE, TRUE};
 
@@ -177,7 +178,7 @@ impl Renderer {
         Ok(())
     }
 
-    fn infix(&mut self, left: &Expr, words: &str, right: &Expr) -> Rendered {
+    pub(super) fn infix(&mut self, left: &Expr, words: &str, right: &Expr) -> Rendered {
         self.value(left)?;
         self.push(words);
         self.value(right)
@@ -193,78 +194,6 @@ impl Renderer {
         self.condition(inner)?;
         self.push(words);
         Ok(())
-    }
-
-    fn binary(&mut self, whole: &Expr, left: &Expr, op: &BinaryOperator, right: &Expr) -> Rendered {
-        let words = match op {
-            BinaryOperator::And => return self.chain(whole, op, " AND "),
-            BinaryOperator::Or => return self.chain(whole, op, " OR "),
-            BinaryOperator::Eq => return self.infix(left, " = ", right),
-            BinaryOperator::NotEq => return self.infix(left, " <> ", right),
-            BinaryOperator::Lt => return self.infix(left, " < ", right),
-            BinaryOperator::LtEq => return self.infix(left, " <= ", right),
-            BinaryOperator::Gt => return self.infix(left, " > ", right),
-            BinaryOperator::GtEq => return self.infix(left, " >= ", right),
-            BinaryOperator::Is => return self.infix(left, " IS ", right),
-            BinaryOperator::IsNot => return self.infix(left, " IS NOT ", right),
-            BinaryOperator::StringConcat => return self.infix(left, " || ", right),
-            BinaryOperator::Divide => {
-                self.push("CAST(");
-                self.number(left)?;
-                self.push(" AS REAL) / ");
-                return self.number(right);
-            }
-            BinaryOperator::Modulo => {
-                self.push("modulo(");
-                self.number(left)?;
-                self.push(", ");
-                self.number(right)?;
-                self.push(")");
-                return Ok(());
-            }
-            BinaryOperator::Plus => " + ",
-            BinaryOperator::Minus => " - ",
-            BinaryOperator::Multiply => " * ",
-            BinaryOperator::BitwiseAnd => " & ",
-            BinaryOperator::BitwiseOr => " | ",
-            _ => return Err(unsupported(op)),
-        };
-        self.number(left)?;
-        self.push(words);
-        self.number(right)
-    }
-
-    /// `a AND b AND c …` leans to the left and may be long, so it is not walked by recursion.
-    fn chain(&mut self, whole: &Expr, operator: &BinaryOperator, words: &str) -> Rendered {
-        let mut terms = Vec::new();
-        let mut first = whole;
-        while let Expr::BinaryOp { left, op, right } = first
-            && op == operator
-        {
-            terms.push(right.as_ref());
-            first = left;
-        }
-        self.condition(first)?;
-        for term in terms.into_iter().rev() {
-            self.push(words);
-            self.condition(term)?;
-        }
-        Ok(())
-    }
-
-    fn unary(&mut self, op: &UnaryOperator, expr: &Expr) -> Rendered {
-        match op {
-            UnaryOperator::Not | UnaryOperator::BangNot => {
-                self.push("NOT ");
-                self.condition(expr)
-            }
-            UnaryOperator::Minus => {
-                self.push("-");
-                self.number(expr)
-            }
-            UnaryOperator::Plus => self.number(expr),
-            _ => Err(unsupported(op)),
-        }
     }
 
     fn is_in(&mut self, whole: &Expr, expr: &Expr, target: &InTarget, negated: bool) -> Rendered {
@@ -367,42 +296,5 @@ impl Renderer {
             Some(false) => " NULLS LAST",
         });
         Ok(())
-    }
-}
-
-/// True for what SQLite computes as 0, 1 or NULL.
-fn is_condition(expr: &Expr) -> bool {
-    match expr {
-        Expr::Nested(inner) => is_condition(inner),
-        Expr::UnaryOp { op, .. } => matches!(op, UnaryOperator::Not | UnaryOperator::BangNot),
-        Expr::BinaryOp { op, .. } => matches!(
-            op,
-            BinaryOperator::And
-                | BinaryOperator::Or
-                | BinaryOperator::Eq
-                | BinaryOperator::NotEq
-                | BinaryOperator::Lt
-                | BinaryOperator::LtEq
-                | BinaryOperator::Gt
-                | BinaryOperator::GtEq
-                | BinaryOperator::Is
-                | BinaryOperator::IsNot
-        ),
-        Expr::IsTrue(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::IsNull(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsDistinctFrom(..)
-        | Expr::IsNotDistinctFrom(..)
-        | Expr::In { .. }
-        | Expr::Between { .. }
-        | Expr::Like { .. }
-        | Expr::ILike { .. }
-        | Expr::Exists { .. } => true,
-        _ => false,
     }
 }

@@ -10,6 +10,7 @@
 mod call;
 mod expression;
 mod from;
+mod operator;
 mod select;
 mod window;
 

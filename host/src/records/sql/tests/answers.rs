@@ -90,7 +90,10 @@ async fn values_are_those_of_json() {
         ("date('2024-02-30', '+1 day')", json!("2024-03-02")),
         ("'100%' LIKE '100!%' ESCAPE '!'", json!(true)),
         ("JSON_EXTRACT((SELECT home FROM dog WHERE id = 3), '$.y')", json!("a b")),
-        ("JSON_ARRAY_LENGTH((SELECT tags FROM dog WHERE id = 1))", json!(2)),
+        ("JSON_EXTRACT((SELECT home FROM dog WHERE id = 3), '$')", json!({"x": 1, "y": "a b"})),
+        ("JSON_EXTRACT((SELECT tags FROM dog WHERE id = 1), '$[1]')", json!("b")),
+        ("JSON_EXTRACT((SELECT tags FROM dog WHERE id = 1), '$[2].x')", json!(null)),
+        ("JSON_EXTRACT(NULL, '$')", json!(null)),
     ] {
         assert_eq!(place.column(&format!("SELECT {expression}")).await, json!([expected]), "{expression}");
     }
