@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use rustix::fs::{SeekFrom, seek};
 
 const CHUNK: usize = 1024 * 1024;
@@ -25,6 +27,23 @@ pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// The ways in which a text may be written down by somebody who does not mean to: as it is, in a URL, in hexadecimal
+/// digits, and in base64 wherever in a longer text it stands.
+pub fn spellings(secret: &str) -> Vec<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let in_url = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let in_url: String = secret.bytes().map(in_url).collect();
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    // Three bytes become four digits: what a digit is depends on how many bytes come before, and the digits at both
+    // ends depend on the neighbours.
+    let base64 = |before: usize| {
+        let digits = BASE64.encode(format!("{}{secret}", "x".repeat(before)));
+        let (from, to) = (before.div_ceil(3) * 4, digits.len() - 3);
+        digits[from..to].to_owned()
+    };
+    vec![secret.to_owned(), in_url, hex, base64(0), base64(1), base64(2)]
 }
 
 fn contains(mut file: File, needle: &[u8]) -> bool {
@@ -55,6 +74,16 @@ fn contains(mut file: File, needle: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_known_in_base64_wherever_it_stands() {
+        for before in ["", "a", "ab", "abc", "abcd"] {
+            let text = BASE64.encode(format!("{before}the secret/of the test&more"));
+            let known = spellings("the secret/of the test");
+            assert!(known.iter().any(|spelling| text.contains(spelling)), "{text}: {known:?}");
+        }
+        assert!(spellings("a/b c and more").contains(&"a%2Fb%20c%20and%20more".to_owned()));
+    }
 
     #[test]
     fn a_secret_is_found_beyond_holes_and_across_chunks() {

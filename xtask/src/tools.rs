@@ -4,6 +4,7 @@
 use crate::failure::{Doing, Failure, Result};
 use crate::{process, repository};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,12 +24,34 @@ pub fn cargo_program(package: &str, version: &str) -> Result<PathBuf> {
 pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = installed(name, |folder| {
         println!("installing {} (a minute, once)", packages.join(" "));
-        // With copies of scripts that name the folder it was made in; only its Python is used, which finds itself.
-        process::run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        // Its scripts name the folder in which it was made; only its Python is used, which finds itself.
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        process::run(Command::new(folder.join("bin").join("python")).args(pip).args(packages))
+        let made = process::run(Command::new("python3").args(["-m", "venv"]).arg(folder));
+        if made.is_ok() {
+            return process::run(Command::new(folder.join("bin").join("python")).args(pip).args(packages));
+        }
+        // Debian has the module venv in a package of its own; a folder of packages does as well.
+        let packaged =
+            Command::new("python3").args(pip).arg("--target").arg(folder.join("packages")).args(packages).status();
+        if !packaged.is_ok_and(|status| status.success()) {
+            let failure = Failure::new("neither `python3 -m venv` nor `python3 -m pip` works".to_owned());
+            return Err(failure.remedy("install Python 3 with its module venv (Debian: python3-venv)"));
+        }
+        write_python(folder)
     })?;
     Ok(folder.join("bin").join("python"))
+}
+
+/// A `bin/python` that finds the packages beside it, wherever the folder is moved.
+fn write_python(folder: &Path) -> Result<()> {
+    let bin = folder.join("bin");
+    let _ = fs::remove_dir_all(&bin);
+    let python = bin.join("python");
+    let script = "#!/bin/sh\nPYTHONPATH=\"$(dirname \"$0\")/../packages\" exec python3 \"$@\"\n";
+    let failed = || format!("cannot write {}", python.display());
+    fs::create_dir_all(&bin).doing(failed)?;
+    fs::write(&python, script).doing(failed)?;
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).doing(failed)
 }
 
 /// Makes a folder of tools once; it has its name only when it is complete.

@@ -21,14 +21,16 @@ fn start() -> Host {
 
 fn decoded(path: &Path) -> String {
     let bytes = std::fs::read(path).expect("the file");
-    let mut text = String::new();
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).map(drop),
-        Some("zst") => zstd::decode_all(&bytes[..]).map(|bytes| text = String::from_utf8(bytes).expect("UTF-8")),
-        _ => Ok(text = String::from_utf8(bytes).expect("UTF-8")),
-    }
-    .expect("a whole file");
-    text
+    let plain = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => {
+            let mut plain = Vec::new();
+            flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain).expect("a whole file");
+            plain
+        }
+        Some("zst") => zstd::decode_all(&bytes[..]).expect("a whole file"),
+        _ => bytes,
+    };
+    String::from_utf8(plain).expect("UTF-8")
 }
 
 #[test]

@@ -1,12 +1,9 @@
-//! What is exported and imported again is what it was, record by record. 300,000 records of every kind of value: a million
-//! would prove no more and take CI three times as long.
+//! What is exported and imported again is what it was, record by record.
 
 use jobhost_tests::exports::{export_to_s3, import_from_s3, sql};
 use jobhost_tests::s3::S3Server;
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
-
-const ROWS: u64 = 300_000;
 
 /// Values that the way through text could change. CSV can hold no absent value, and no text that looks like a date.
 fn line(id: u64, nested: bool) -> String {
@@ -17,9 +14,10 @@ fn line(id: u64, nested: bool) -> String {
         3 => "back\\slash\ttab".to_owned(),
         4 => " blanks ".to_owned(),
         5 => "007".to_owned(),
-        _ => format!("{}", "long ".repeat(20)),
+        _ => "long ".repeat(20),
     };
-    let mut record = json!({"id": id, "text": text, "n": id * 31 % 1000, "f": id as f64 + 0.125, "b": id % 2 == 0});
+    let mut record =
+        json!({"id": id, "text": text, "n": id * 31 % 1000, "f": id as f64 + 0.125, "b": id.is_multiple_of(2)});
     if nested {
         record["o"] = json!({"list": [id, null, "x"], "deep": {"er": {}}});
         record["when"] = json!("2021-01-02T03:04:05Z");
@@ -28,15 +26,15 @@ fn line(id: u64, nested: bool) -> String {
 }
 
 #[track_caller]
-fn assert_round_trip(format: &str, compression: Option<&str>, nested: bool) {
+fn assert_round_trip(rows: u64, format: &str, compression: Option<&str>, nested: bool) {
     let server = S3Server::strict();
     let host = Host::start(Options::new().set("s3.endpoint", server.endpoint()));
-    let lines: String = (1..=ROWS).map(|id| line(id, nested)).collect();
+    let lines: String = (1..=rows).map(|id| line(id, nested)).collect();
     server.put("source.jsonl", lines);
     for table in ["first", "second"] {
         host.create_table(table);
     }
-    let loaded = format!("successfully loaded {ROWS} of {ROWS} records");
+    let loaded = format!("successfully loaded {rows} of {rows} records");
     assert_eq!(host.run_ok(&import_from_s3(&server, "first", "source.jsonl")), loaded);
     // In key order and without the times, which are those of each table.
     let columns = if nested { "id, text, n, f, b, o, \"when\"" } else { "id, text, n, f, b" };
@@ -45,7 +43,7 @@ fn assert_round_trip(format: &str, compression: Option<&str>, nested: bool) {
         let mut request = export_to_s3(&server, format, table, search);
         request["compression"] = json!(compression);
         let result = host.run_for_result(&request);
-        assert_eq!(result["records"], ROWS, "{result}");
+        assert_eq!(result["records"], rows, "{result}");
         let key = result["Key"].as_str().expect("a key").to_owned();
         server.get(&key).expect("the object").bytes
     };
@@ -56,15 +54,16 @@ fn assert_round_trip(format: &str, compression: Option<&str>, nested: bool) {
     assert!(first == export("second"), "{format}: what came back is something else");
     let same: Value = host
         .sql("SELECT COUNT(*) AS c FROM gold.first AS a JOIN gold.second AS b ON a.id = b.id WHERE a.text = b.text");
-    assert_eq!(same, json!([{"c": ROWS}]));
+    assert_eq!(same, json!([{"c": rows}]));
 }
 
 #[test]
 fn by_compressed_lines_of_json() {
-    assert_round_trip("jsonl", Some("zstd"), true);
+    assert_round_trip(1_000_000, "jsonl", Some("zstd"), true);
 }
 
+/// Fewer records: the way through the store is the same, and what is CSV's own is in each of them.
 #[test]
 fn by_csv() {
-    assert_round_trip("csv", None, false);
+    assert_round_trip(300_000, "csv", None, false);
 }

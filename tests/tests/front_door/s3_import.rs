@@ -52,7 +52,7 @@ fn every_format_and_compression_is_read_from_both_servers() {
 #[test]
 fn a_large_object_is_read_in_bounded_memory() {
     const ROWS: u64 = 400_000;
-    const MOST: u64 = 300 * 1024 * 1024;
+    const MOST: u64 = 256 * 1024 * 1024;
     let server = S3Server::strict();
     let host = start(&server);
     server.put("large.csv", numbered(ROWS));

@@ -3,36 +3,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use base64::Engine as _;
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::exports::{everything, export_to_s3, import_from_s3};
 use jobhost_tests::s3::{Act, Proxy, S3Server};
-use jobhost_tests::scan::files_with;
+use jobhost_tests::scan::{files_with, spellings};
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "session/token+of=the_test&0123456789";
-
-/// The ways in which a text may be written down without being meant to be.
-fn spellings(secret: &str) -> Vec<String> {
-    let percent: String = secret
-        .bytes()
-        .map(|byte| match byte {
-            byte if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect();
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let mut all = vec![secret.to_owned(), percent, hex];
-    // Base64 of a text that contains it depends on how many bytes come before.
-    for before in 0..3 {
-        let padded = format!("{}{secret}", "x".repeat(before));
-        let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(padded);
-        let from = if before == 0 { 0 } else { 4 };
-        all.push(encoded[from..encoded.len() - 3].to_owned());
-    }
-    all
-}
 
 struct Watch<'a> {
     secrets: [&'a str; 2],
@@ -109,9 +87,17 @@ fn keys_are_sealed_while_a_job_lives_and_gone_after() {
         assert_eq!(row["status"], "COMPLETE", "{row:#}");
         watch.replies(&host, &id);
         watch.disk(&host, &format!("{kind} has ended"));
+        assert_no_files(&host.data().join("spool"));
         assert!(host.stop().success());
         watch.disk(&host, &format!("{kind} has ended and the host stopped"));
     }
+}
+
+#[track_caller]
+fn assert_no_files(directory: &Path) {
+    let left: Vec<_> =
+        directory.read_dir().into_iter().flatten().map(|entry| entry.expect("an entry").path()).collect();
+    assert!(left.is_empty(), "the job is over and its files are still there: {left:?}");
 }
 
 #[track_caller]

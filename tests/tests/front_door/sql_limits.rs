@@ -50,7 +50,7 @@ fn sorting_more_than_fits_in_memory_spills_to_disk_within_a_limit() {
 
 #[test]
 fn large_results_are_streamed() {
-    const MOST: u64 = 300 * 1024 * 1024;
+    const MOST: u64 = 256 * 1024 * 1024;
     let host = start(Options::new());
     let rows = host.sql("SELECT id, name, n FROM gold.t");
     assert_eq!(rows.as_array().expect("rows").len() as u64, ROWS);

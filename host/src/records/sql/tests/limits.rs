@@ -87,3 +87,17 @@ async fn values_have_a_bound() {
     }
     assert_eq!(place.column("SELECT length(replace('aaa', 'a', 'bb'))").await, json!([6]));
 }
+
+#[tokio::test]
+async fn many_large_values_at_once_do_not_fit_into_memory() {
+    let place = kennel().await;
+    let columns: Vec<String> = (0..60).map(|number| format!("x || '{number}' AS c{number}")).collect();
+    let sql = format!(
+        "WITH RECURSIVE n(x) AS (SELECT 'a' UNION ALL SELECT x || x FROM n WHERE length(x) < 8000000) SELECT {} FROM n",
+        columns.join(", ")
+    );
+    let Err(QueryError::TooLarge(sentence)) = place.text(&sql, RowShape::Arrays).await else { panic!() };
+    assert!(sentence.contains("sql.memory_bytes"), "{sentence}");
+    // It was this query that failed, and not the ones after it.
+    assert_eq!(place.column("SELECT COUNT(*) FROM dog").await, json!([4]));
+}
