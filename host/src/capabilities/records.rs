@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use super::cpu::CpuMeter;
 use super::error::{CapabilityError, CapabilityErrorKind};
@@ -44,6 +45,8 @@ pub struct Records {
     group_bytes: usize,
     group_since: Option<Instant>,
     in_store: Option<JoinHandle<Result<Applied, StoreError>>>,
+    /// Groups in the store's hands, which go on when this is dropped.
+    handed_over: TaskTracker,
     tally: Tally,
     permitted: HashMap<(u32, Action), HashSet<String>>,
     denial: Arc<Mutex<Option<Denial>>>,
@@ -73,6 +76,7 @@ impl Records {
             group_bytes: 0,
             group_since: None,
             in_store: None,
+            handed_over: TaskTracker::new(),
             tally,
             permitted: HashMap::new(),
             denial: Arc::default(),
@@ -83,6 +87,11 @@ impl Records {
     /// Where the last permission denial is kept: its structured form becomes the job's message.
     pub fn denial(&self) -> Arc<Mutex<Option<Denial>>> {
         Arc::clone(&self.denial)
+    }
+
+    /// What was handed to the store. Whoever drops an attempt half way waits for it before he says what was stored.
+    pub fn handed_over(&self) -> TaskTracker {
+        self.handed_over.clone()
     }
 
     pub fn describe(&self, table: &TableName) -> Result<Arc<Table>, CapabilityError> {
@@ -195,7 +204,7 @@ impl Records {
         self.group_bytes = 0;
         self.group_since = None;
         let store = Arc::clone(&self.store);
-        self.in_store = Some(tokio::spawn(async move { store.apply(group).await }));
+        self.in_store = Some(self.handed_over.spawn(async move { store.apply(group).await }));
         Ok(())
     }
 

@@ -80,7 +80,7 @@ pub async fn run_attempt(
         row.tally,
         Arc::clone(&usage.checking),
     );
-    let denial = records.denial();
+    let (denial, handed_over) = (records.denial(), records.handed_over());
     let (progress, rejects) = (Arc::<Progress>::default(), Arc::<Rejects>::default());
     let log = Arc::clone(&running.log);
     let capabilities = Capabilities {
@@ -136,6 +136,8 @@ pub async fn run_attempt(
         }
     };
     drop(run);
+    handed_over.close();
+    handed_over.wait().await;
     // A sink that was finished has nothing to sweep; any other must not outlive the attempt.
     sweep(&staged.targets).await;
     add_rejects(&mut row, &earlier, &rejects);
