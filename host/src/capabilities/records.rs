@@ -26,8 +26,9 @@ const GROUP_RECORDS: usize = 100_000;
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 const GROUP_AGE: Duration = Duration::from_millis(250);
 
-/// Records that one step of a delete takes: one transaction, short enough that other writers hardly wait.
-const DELETE_STEP_RECORDS: usize = 50_000;
+/// Records that one step of a delete takes: one transaction, as large as a group of writes. With random keys every step
+/// touches most pages of the index, so many small steps would cost more than they give.
+const DELETE_STEP_RECORDS: usize = 100_000;
 
 const MAX_CHECKPOINT_BYTES: usize = 64 * 1024;
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;

@@ -92,14 +92,14 @@ impl PermittedSearch {
         order: ScanOrder,
         limits: &SearchLimits,
     ) -> Result<Rows, QueryError> {
+        let format = RowFormat { shape, separator, order };
         match self.0 {
             Permitted::Table { table, query } => {
-                let format = RowFormat { shape, separator, order };
                 let limits = query::SearchLimits { sort_bytes: limits.sort_bytes };
                 let search = Search::open(store.as_ref(), &table, query, format, limits).await?;
                 Ok(Rows::of_search(store, search))
             }
-            Permitted::Sql(sql) => Ok(Rows::of_sql(sql.open(store, shape, separator, limits.sql.clone()).await?)),
+            Permitted::Sql(sql) => sql.open(store, format, limits).await,
         }
     }
 }

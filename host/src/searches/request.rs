@@ -24,7 +24,7 @@ pub struct SearchRequest {
 
 #[derive(Debug, Clone)]
 pub(super) enum Asked {
-    Table(TableSearch),
+    Table(Box<TableSearch>),
     Sql(Result<SqlStatement, SqlError>),
 }
 
@@ -72,9 +72,9 @@ impl SearchRequest {
     /// An operation with its members; others than `members_of` are ignored. The caller bounds their size.
     pub fn parse(operation: &str, fields: &Fields) -> Result<Self, SearchError> {
         let asked = match operation {
-            "search_by_id" | "search_by_hash" => Asked::Table(by_id(fields)),
-            "search_by_value" => Asked::Table(by_value(fields)),
-            "search_by_conditions" => Asked::Table(by_conditions(fields)),
+            "search_by_id" | "search_by_hash" => Asked::Table(Box::new(by_id(fields))),
+            "search_by_value" => Asked::Table(Box::new(by_value(fields))),
+            "search_by_conditions" => Asked::Table(Box::new(by_conditions(fields))),
             "sql" => Asked::Sql(statement(fields)),
             other => {
                 let name: String = other.chars().take(100).collect();

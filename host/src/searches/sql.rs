@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::SearchError;
 use super::permitted::readable;
+use super::rows::Rows;
+use super::{SearchError, SearchLimits};
 use crate::access::{Denial, Right, Role};
-use crate::records::query::{QueryError, RowShape, Separator};
-use crate::records::sql::{self, SqlError, SqlLimits, SqlRows, SqlStatement, VisibleTable};
+use crate::records::query::{self, Query, QueryError, RowFormat, Search};
+use crate::records::sql::{self, SqlError, SqlRows, SqlStatement, VisibleTable};
 use crate::records::{Catalogue, Store, Table, TableName};
 
 /// The statement of the request's `sql`.
@@ -45,16 +46,26 @@ impl PermittedSql {
         self.statement.tables().iter().collect()
     }
 
+    /// Begins it. `format.order` counts where the statement asks for no order.
     pub async fn open(
         self,
         store: Arc<dyn Store>,
-        shape: RowShape,
-        separator: Separator,
-        limits: SqlLimits,
-    ) -> Result<SqlRows, QueryError> {
+        format: RowFormat,
+        limits: &SearchLimits,
+    ) -> Result<Rows, QueryError> {
+        if let (Some(plain), [visible]) = (self.statement.plain(), self.tables.as_slice()) {
+            // The columns were checked with the statement.
+            let attributes = plain.columns.clone().unwrap_or_else(|| visible.columns.clone());
+            let query = Query { attributes: Some(attributes), ..Query::everything() };
+            let limits = query::SearchLimits { sort_bytes: limits.sort_bytes };
+            let search = Search::open(store.as_ref(), &visible.table, query, format, limits).await?;
+            return Ok(Rows::of_search(store, search));
+        }
+        let limits = limits.sql.clone();
         // The snapshot and the statement are made on a thread that may wait for the disk.
-        let open = move || SqlRows::open(store, &self.statement, &self.tables, shape, separator, limits);
-        tokio::task::spawn_blocking(open).await.map_err(|error| SqlError::Unavailable(error.to_string()))?
+        let open = move || SqlRows::open(store, &self.statement, &self.tables, format.shape, format.separator, limits);
+        let rows = tokio::task::spawn_blocking(open).await;
+        Ok(Rows::of_sql(rows.map_err(|error| SqlError::Unavailable(error.to_string()))??))
     }
 }
 

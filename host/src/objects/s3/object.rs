@@ -18,7 +18,7 @@ use crate::objects::{ObjectError, ObjectErrorKind, S3Location};
 /// The first range is short, because many readers want no more; the following ones double up to the largest. One
 /// is read ahead while one is consumed, so a reader holds at most two of the largest.
 const FIRST_RANGE: u64 = 512 * 1024;
-const LARGEST_RANGE: u64 = 4 * 1024 * 1024;
+const LARGEST_RANGE: u64 = 8 * 1024 * 1024;
 /// How often a range is asked for again that ended early, beside the library's own retries.
 const MAX_RESUMES: usize = 3;
 

@@ -12,6 +12,7 @@ mod functions;
 mod names;
 mod output;
 mod parse;
+mod plain;
 mod reader;
 mod render;
 mod rows;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use connection::{Checked, check};
+pub use plain::PlainSelect;
 pub use rows::SqlRows;
 
 use super::query::QueryError;
@@ -87,6 +89,7 @@ pub struct SqlStatement {
     wildcard: bool,
     /// No column is named with its database, which only a table itself has and a copy does not.
     copyable: bool,
+    plain: Option<PlainSelect>,
 }
 
 /// A piece of the text for SQLite.
@@ -109,6 +112,11 @@ impl SqlStatement {
     /// The tables it reads, each once, in the order in which they are named.
     pub fn tables(&self) -> &[TableName] {
         &self.tables
+    }
+
+    /// If it asks for columns of its one table and nothing else: which.
+    pub fn plain(&self) -> Option<&PlainSelect> {
+        self.plain.as_ref()
     }
 
     /// Names that it may use as columns, of any of its tables; `None` if it asks for all columns with `*`.

@@ -20,6 +20,7 @@ use std::fmt::Display;
 use sqlparser::ast::{Cte, CteAsMaterialized, Ident, LimitClause, Offset, OrderBy, OrderByKind, Query, With};
 
 use super::parse::{shortened, too_complex};
+use super::plain::plain;
 use super::{MAX_DATABASES, MAX_TABLES, Part, SqlError, SqlStatement, names};
 use crate::records::table::TableName;
 
@@ -55,7 +56,8 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
             databases.len(),
         )));
     }
-    Ok(SqlStatement { rendered: parts, tables, names, wildcard, copyable })
+    let plain = plain(query).filter(|_| tables.len() == 1);
+    Ok(SqlStatement { rendered: parts, tables, names, wildcard, copyable, plain })
 }
 
 struct Renderer {
