@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program from crates.io.
+/// A program from the registry of Rust packages.
 pub fn cargo_program(package: &str, version: &str) -> Result<PathBuf> {
     let folder = installed(&format!("{package}-{version}"), |folder| {
         println!("installing {package} {version} (a few minutes, once)");
