@@ -1,6 +1,7 @@
 //! What the plugin says of itself.
 
-use jobhost_plugin::{Access, Description, Operation};
+use jobhost_plugin::schema::Field;
+use jobhost_plugin::{Access, Description, Operation, schema};
 use serde_json::{Value, json};
 
 pub(crate) fn description() -> Description {
@@ -11,6 +12,7 @@ pub(crate) fn description() -> Description {
         "maxLength": 200,
         "description": "Name of the file, without extension; without it the name is the time in milliseconds."
     });
+    let key = json!({ "type": "string", "description": "Key of the object, without extension." });
     Description {
         name: "export".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -22,21 +24,23 @@ pub(crate) fn description() -> Description {
                 &[("path", path, true), ("filename", filename, false)],
             ),
             Operation {
-                secrets: ["aws_access_key_id", "aws_secret_access_key", "session_token", "aws_session_token"]
-                    .map(|field| format!("/s3/{field}"))
-                    .to_vec(),
-                ..operation("export_to_s3", "Write the result of a search to an S3 object", &[("s3", s3(), true)])
+                secrets: schema::s3_secrets(),
+                ..operation(
+                    "export_to_s3",
+                    "Write the result of a search to an S3 object",
+                    &[("s3", schema::s3(key), true)],
+                )
             },
         ],
     }
 }
 
-fn operation(name: &str, summary: &str, fields: &[(&str, Value, bool)]) -> Operation {
+fn operation(name: &str, summary: &str, fields: &[Field<'_>]) -> Operation {
     Operation {
         name: name.to_owned(),
         aliases: Vec::new(),
         summary: summary.to_owned(),
-        request_schema: schema(name, fields).to_string(),
+        request_schema: request(name, fields).to_string(),
         secrets: Vec::new(),
         inline_source: None,
         access: Access::SuperUser,
@@ -44,66 +48,24 @@ fn operation(name: &str, summary: &str, fields: &[(&str, Value, bool)]) -> Opera
     }
 }
 
-fn s3() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "aws_access_key_id": { "type": "string", "description": "Secret." },
-            "aws_secret_access_key": { "type": "string", "description": "Secret." },
-            "session_token": { "type": "string", "description": "Secret; for temporary keys." },
-            "aws_session_token": { "type": "string", "description": "The same as session_token." },
-            "profile": {
-                "type": "string",
-                "description": "A profile of the server's credentials file, instead of keys."
-            },
-            "bucket": { "type": "string" },
-            "key": { "type": "string", "description": "Key of the object, without extension." },
-            "region": { "type": "string" },
-            "endpoint": { "type": "string", "format": "uri", "description": "URL of the S3 server." },
-            "path_style": { "type": "boolean", "description": "Whether the bucket stands in the path of the URL." }
-        },
-        "required": ["bucket", "key"],
-        "oneOf": [
-            { "required": ["aws_access_key_id", "aws_secret_access_key", "region"] },
-            { "required": ["profile"] }
-        ]
-    })
-}
-
-fn schema(operation: &str, fields: &[(&str, Value, bool)]) -> Value {
-    let mut properties = json!({
-        "operation": { "const": operation },
-        "format": { "enum": ["json", "csv", "jsonl"], "description": "Also the extension of the name." },
-        "compression": {
-            "enum": ["gzip", "zstd", null],
-            "description": "Compress what is written; .gz or .zst is appended to the name."
-        },
-        "search_operation": {
-            "type": "object",
-            "description": "A request for one of these operations.",
-            "properties": {
-                "operation": {
-                    "enum": ["search_by_value", "search_by_hash", "search_by_id", "sql", "search_by_conditions"]
-                }
-            },
-            "required": ["operation"]
-        }
+fn request(operation: &str, fields: &[Field<'_>]) -> Value {
+    let format = json!({ "enum": ["json", "csv", "jsonl"], "description": "Also the extension of the name." });
+    let compression = json!({
+        "enum": ["gzip", "zstd", null],
+        "description": "Compress what is written; .gz or .zst is appended to the name."
     });
-    let mut required = vec!["operation", "format", "search_operation"];
-    for (field, schema, is_required) in fields {
-        if let Some(properties) = properties.as_object_mut() {
-            properties.insert((*field).to_owned(), schema.clone());
-        }
-        if *is_required {
-            required.push(field);
-        }
-    }
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+    let search = json!({
         "type": "object",
-        "properties": properties,
-        "required": required
-    })
+        "description": "A request for one of these operations.",
+        "properties": {
+            "operation": {
+                "enum": ["search_by_value", "search_by_hash", "search_by_id", "sql", "search_by_conditions"]
+            }
+        },
+        "required": ["operation"]
+    });
+    let shared = [("format", format, true), ("compression", compression, false), ("search_operation", search, true)];
+    schema::request(operation, &[&shared, fields].concat())
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! What the plugin says of itself.
 
 use jobhost_load_plugin::request_schema;
-use jobhost_plugin::{Access, Description, Operation};
+use jobhost_plugin::{Access, Description, Operation, schema};
 use serde_json::{Value, json};
-
-/// Fields of `s3` that nobody but the host sees.
-const SECRETS: [&str; 4] = ["aws_access_key_id", "aws_secret_access_key", "session_token", "aws_session_token"];
 
 pub(crate) fn description() -> Description {
     let name = "import_from_s3";
@@ -17,8 +14,8 @@ pub(crate) fn description() -> Description {
             name: name.to_owned(),
             aliases: Vec::new(),
             summary: "Load an S3 object: CSV, an array of JSON objects, or a JSON object a line".to_owned(),
-            request_schema: request_schema(name, &[("s3", s3(), true)]).to_string(),
-            secrets: SECRETS.map(|field| format!("/s3/{field}")).to_vec(),
+            request_schema: request_schema(name, &[("s3", schema::s3(key()), true)]).to_string(),
+            secrets: schema::s3_secrets(),
             inline_source: None,
             access: Access::TablePermission,
             resumable: true,
@@ -26,34 +23,12 @@ pub(crate) fn description() -> Description {
     }
 }
 
-fn s3() -> Value {
+fn key() -> Value {
     json!({
-        "type": "object",
-        "properties": {
-            "aws_access_key_id": { "type": "string", "description": "Secret." },
-            "aws_secret_access_key": { "type": "string", "description": "Secret." },
-            "session_token": { "type": "string", "description": "Secret; for temporary keys." },
-            "aws_session_token": { "type": "string", "description": "The same as session_token." },
-            "profile": {
-                "type": "string",
-                "description": "A profile of the server's credentials file, instead of keys; for super_users."
-            },
-            "bucket": { "type": "string" },
-            "key": {
-                "type": "string",
-                "pattern": "\\.(csv|json|jsonl|ndjson)(\\.gz|\\.zst)?$",
-                "description": "Key of the object. Its end tells the format: .csv, .json (an array of objects), .jsonl or \
-                                .ndjson (an object a line), each with .gz or .zst if it is compressed."
-            },
-            "region": { "type": "string" },
-            "endpoint": { "type": "string", "format": "uri", "description": "URL of the S3 server." },
-            "path_style": { "type": "boolean", "description": "Whether the bucket stands in the path of the URL." }
-        },
-        "required": ["bucket", "key"],
-        "oneOf": [
-            { "required": ["aws_access_key_id", "aws_secret_access_key", "region"] },
-            { "required": ["profile"] }
-        ]
+        "type": "string",
+        "pattern": "\\.(csv|json|jsonl|ndjson)(\\.gz|\\.zst)?$",
+        "description": "Key of the object. Its end tells the format: .csv, .json (an array of objects), .jsonl or .ndjson \
+                        (an object a line), each with .gz or .zst if it is compressed."
     })
 }
 

@@ -145,6 +145,7 @@ mod plan;
 mod plugin;
 mod query;
 mod request;
+pub mod schema;
 mod sink;
 mod source;
 mod writer;
