@@ -30,8 +30,7 @@ pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
         Some(_) => return Err(ApiError::bad_request("Invalid job ID specified.")),
     };
     let Ok(id) = Uuid::parse_str(&id) else { return Ok(Reply::Json(b"[]".to_vec())) };
-    let row = call.state.jobs.job(id).await?;
-    let row = row.filter(|row| call.user.role.is_super_user() || row.user == call.user.username);
+    let row = call.state.jobs.visible_job(call.user, id).await?;
     let rows: Vec<Value> = row.iter().map(|row| Value::Object(render(row))).collect();
     Reply::json(&rows)
 }
@@ -51,8 +50,7 @@ pub(super) async fn cancel(call: &Call<'_>) -> Result<Reply, ApiError> {
 /// The lines that a job has logged.
 pub(super) async fn get_log(call: &Call<'_>) -> Result<Reply, ApiError> {
     let id = named_job(call)?;
-    let row = call.state.jobs.job(id).await?;
-    let row = row.filter(|row| call.user.role.is_super_user() || row.user == call.user.username);
+    let row = call.state.jobs.visible_job(call.user, id).await?;
     let row = row.ok_or_else(|| unknown(&id.to_string()))?;
     let log = call.state.jobs.log(id).await?;
     let lines: Vec<&str> = log.lines().collect();

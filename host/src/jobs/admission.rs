@@ -91,11 +91,7 @@ impl Jobs {
         let id = Uuid::new_v4();
         let stored = self.store_new(id, user, &found, operation, text, plan, inline, sealed).await;
         if let Err(error) = stored {
-            let spool = self.spool.clone();
-            let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;
-            if !matches!(removed, Ok(Ok(()))) {
-                warn!(job = %id, "the spool of a job that was not stored could not be removed");
-            }
+            self.spool.forget(id).await;
             return Err(error);
         }
         info!(job = %id, operation, user = %user.username, plugin = %found.plugin.label(), "job queued");

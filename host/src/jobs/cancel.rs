@@ -84,8 +84,7 @@ impl Jobs {
     /// Cancels a job of this user, or of anybody for a super_user. Asking again changes nothing.
     pub async fn cancel(&self, user: &User, id: Uuid) -> Result<CancelOutcome, StoreError> {
         for _ in 0..TRIES {
-            let row = self.job(id).await?;
-            let Some(row) = row.filter(|row| user.role.is_super_user() || row.user == user.username) else {
+            let Some(row) = self.visible_job(user, id).await? else {
                 return Ok(CancelOutcome::Unknown);
             };
             let attempt = row.attempt;
@@ -99,7 +98,7 @@ impl Jobs {
                     if !stored.status.is_final() {
                         return Ok(CancelOutcome::Requested(Box::new(stored)));
                     }
-                    self.forget_spool(id).await;
+                    self.spool.forget(id).await;
                     return Ok(CancelOutcome::Cancelled(Box::new(stored)));
                 }
                 Err(error) if error.kind == StoreErrorKind::LeaseLost => {}

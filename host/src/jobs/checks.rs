@@ -12,7 +12,7 @@ use crate::capabilities::{Plan, S3Object, Sink, Source, UrlSource};
 use crate::objects::download::headers_from;
 use crate::objects::{ObjectError, ObjectErrorKind};
 use crate::records::TableName;
-use crate::searches::{SearchError, SearchRequest};
+use crate::searches::{SearchError, SearchRequest, missing_table};
 
 /// Who asks for what.
 pub(super) struct Checks<'a> {
@@ -48,11 +48,8 @@ impl Checks<'_> {
             .collect();
         self.user.role.check_tables(&catalogue, &wanted).map_err(SubmitError::Denied)?;
         for (table, _) in &wanted {
-            if !catalogue.has_database(&table.database) {
-                return Err(SubmitError::NotFound(format!("database '{}' does not exist", table.database)));
-            }
             if catalogue.table(table).is_none() {
-                return Err(SubmitError::NotFound(format!("Table '{table}' does not exist")));
+                return Err(SubmitError::NotFound(missing_table(&catalogue, table)));
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ pub use admission::SubmitError;
 pub use cancel::CancelOutcome;
 pub use secrets::{Sealer, SealerError};
 
-use crate::access::Access;
+use crate::access::{Access, User};
 use crate::metrics::Metrics;
 use crate::objects::{Directories, Downloader, ExportDirectories, S3};
 use crate::plugins::{Catalogue, PluginOperation};
@@ -125,22 +125,15 @@ impl Jobs {
         self.parts.plugins.operation(name).is_some()
     }
 
-    pub async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
-        self.parts.store.job(id).await
+    /// A job of this user, or of anybody for a super_user: whoever may not see a job cannot learn that it exists.
+    pub async fn visible_job(&self, user: &User, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+        let row = self.parts.store.job(id).await?;
+        Ok(row.filter(|row| user.role.is_super_user() || row.user == user.username))
     }
 
     /// At most `limit` rows, in order of start time.
     pub async fn started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError> {
         self.parts.store.jobs_started_between(range, limit).await
-    }
-
-    /// Removes what a job that has ended has in the spool.
-    async fn forget_spool(&self, id: Uuid) {
-        let spool = self.spool.clone();
-        let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;
-        if !matches!(removed, Ok(Ok(()))) {
-            tracing::warn!(job = %id, "the job's spool could not be removed");
-        }
     }
 
     /// Stops the workers. Attempts that run are put back into the queue, to be resumed by the next process.

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::records::{StoreError, StoreErrorKind};
@@ -55,6 +56,15 @@ impl Spool {
         match fs::remove_dir_all(self.directory(job)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    /// As [`Spool::remove`], from an asynchronous task. What cannot be removed is told to the log and swept at the next start.
+    pub async fn forget(&self, job: Uuid) {
+        let spool = self.clone();
+        let removed = tokio::task::spawn_blocking(move || spool.remove(job)).await;
+        if let Err(error) = removed.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            warn!(%job, %error, "the job's spool could not be removed");
         }
     }
 

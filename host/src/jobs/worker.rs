@@ -136,11 +136,7 @@ impl Worker {
             self.parts.metrics.limit_hit(limit);
         }
         info!(job = %row.id, operation = %row.operation, status = ?row.status, attempt, "job ended");
-        let (spool, id) = (self.spool.clone(), row.id);
-        let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;
-        if !matches!(removed, Ok(Ok(()))) {
-            warn!(job = %id, "the job's spool could not be removed");
-        }
+        self.spool.forget(row.id).await;
         Ok(())
     }
 

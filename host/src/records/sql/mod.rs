@@ -29,9 +29,9 @@ pub use connection::{Checked, check};
 pub use plain::PlainSelect;
 pub use rows::SqlRows;
 
-use super::query::QueryError;
+use super::query::{QueryError, selectable_attributes};
 use super::store::{StoreError, StoreErrorKind};
-use super::table::{CREATED_TIME, Catalogue, Table, TableName, UPDATED_TIME};
+use super::table::{Catalogue, Table, TableName};
 
 /// Bytes of a statement.
 pub const MAX_SQL_BYTES: usize = 64 << 10;
@@ -174,15 +174,9 @@ pub struct VisibleTable {
 }
 
 impl VisibleTable {
-    /// With all columns: the primary key, the two times unless the table was made with `attributes`, the other
-    /// attributes in byte order.
+    /// With all columns that `*` stands for.
     pub fn whole(table: Arc<Table>) -> Self {
-        let key = std::iter::once(table.primary_key.as_str());
-        let times: &[&str] = if table.schema_defined { &[] } else { &[CREATED_TIME, UPDATED_TIME] };
-        let mut others: Vec<&str> = table.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
-        others.retain(|name| *name != table.primary_key && !times.contains(name));
-        others.sort_unstable();
-        let columns = key.chain(times.iter().copied()).chain(others).map(str::to_owned).collect();
+        let columns = selectable_attributes(&table).into_iter().map(str::to_owned).collect();
         VisibleTable { table, columns }
     }
 }

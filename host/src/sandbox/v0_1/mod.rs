@@ -41,6 +41,13 @@ pub fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 impl types::Host for Guest {}
 
+/// What a capability call gives: a trap, an error of the contract, or what was asked for.
+type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
+
+fn answer<T>(result: Result<T, CapabilityError>) -> Answer<T> {
+    Ok(result.map_err(Into::into))
+}
+
 impl Guest {
     /// `describe` and `plan` run without capabilities; a call of one in them is an error of the guest's author.
     fn may_act(&mut self) -> Result<&mut Capabilities, CapabilityError> {

@@ -3,16 +3,10 @@
 use wasmtime::component::Resource;
 
 use super::imported::objects::{Host, HostReader, HostWriter, ObjectInfo, Receipt};
-use super::{acting, types};
-use crate::capabilities::{CapabilityError, Objects};
+use super::{Answer, acting, answer};
+use crate::capabilities::Objects;
 use crate::objects::{ObjectReader, ObjectWriter};
 use crate::sandbox::guest::Guest;
-
-type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
-
-fn answer<T>(result: Result<T, CapabilityError>) -> Answer<T> {
-    Ok(result.map_err(Into::into))
-}
 
 impl Host for Guest {
     async fn open(&mut self, source: u32, offset: u64) -> Answer<Resource<ObjectReader>> {

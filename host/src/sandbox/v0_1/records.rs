@@ -3,17 +3,11 @@
 use wasmtime::component::Resource;
 
 use super::imported::records::{Attribute, Host, HostCursor, RowShape as Shape, TableDescription, Tally};
-use super::{acting, types};
-use crate::capabilities::{CapabilityError, Cursor};
+use super::{Answer, acting, answer, types};
+use crate::capabilities::Cursor;
 use crate::records::Timestamp;
 use crate::records::query::RowShape;
 use crate::sandbox::guest::Guest;
-
-type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
-
-fn answer<T>(result: Result<T, CapabilityError>) -> Answer<T> {
-    Ok(result.map_err(Into::into))
-}
 
 impl Host for Guest {
     async fn describe(&mut self, table: types::TableName) -> Answer<TableDescription> {
