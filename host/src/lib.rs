@@ -8,6 +8,7 @@ pub mod capabilities;
 pub mod cli;
 pub mod config;
 pub mod jobs;
+pub mod json;
 pub mod metrics;
 pub mod objects;
 pub mod plugins;

@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::records::jobs::Tally;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Accepted {
     operation: String,
@@ -29,6 +31,16 @@ struct Limit {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Fate {
+    fate: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
     state: String,
 }
@@ -38,23 +50,31 @@ struct State {
 pub struct Metrics {
     registry: Registry,
     accepted: Family<Accepted, Counter>,
-    refused_queue_full: Counter,
+    refused: Family<Reason, Counter>,
     ended: Family<Ended, Counter>,
     seconds: Family<Accepted, Histogram, fn() -> Histogram>,
     queued: Gauge,
+    queue_limit: Gauge,
+    queue_wait: Histogram,
     running: Gauge,
+    workers: Gauge,
+    records: Family<Fate, Counter>,
     limits_hit: Family<Limit, Counter>,
     cpu: Counter<f64, AtomicU64>,
     plugins: Family<State, Gauge>,
     store_bytes: Gauge,
+    store_max_bytes: Gauge,
 }
 
 /// What is looked at when the figures are shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Looked {
     pub plugins_in_service: usize,
+    /// Their files hold something newer that is not fit.
+    pub plugins_previous_in_service: usize,
     pub plugins_failed: usize,
     pub store_bytes: u64,
+    pub store_max_bytes: u64,
 }
 
 /// A millisecond to about an hour.
@@ -67,40 +87,53 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("jobhost");
         let accepted = Family::default();
         registry.register("jobs_accepted", "Jobs that were accepted", accepted.clone());
-        let refused_queue_full = Counter::default();
-        registry.register(
-            "jobs_refused_queue_full",
-            "Requests refused because the queue was full",
-            refused_queue_full.clone(),
-        );
+        let refused = Family::default();
+        registry.register("jobs_refused", "Requests for job operations that did not become jobs", refused.clone());
         let ended = Family::default();
         registry.register("jobs_ended", "Jobs that ended, by final state", ended.clone());
         let seconds = Family::<_, _, fn() -> Histogram>::new_with_constructor(buckets);
         registry.register_with_unit("job_attempt_duration", "Time of an attempt", Unit::Seconds, seconds.clone());
         let queued = Gauge::default();
         registry.register("jobs_queued", "Jobs that wait for a worker", queued.clone());
+        let queue_limit = Gauge::default();
+        registry.register("jobs_queue_limit", "Jobs that may wait (jobs.max_queued)", queue_limit.clone());
+        let queue_wait = buckets();
+        let help = "Time from a job's acceptance to its first attempt";
+        registry.register_with_unit("job_queue_wait", help, Unit::Seconds, queue_wait.clone());
         let running = Gauge::default();
         registry.register("jobs_running", "Attempts that run", running.clone());
+        let workers = Gauge::default();
+        registry.register("job_workers", "Attempts that can run at once (jobs.workers)", workers.clone());
+        let records = Family::default();
+        registry.register("job_records", "Records of ended jobs, by what became of them", records.clone());
         let limits_hit = Family::default();
-        registry.register("limits_hit", "Attempts that a limit of the sandbox ended", limits_hit.clone());
+        registry.register("limits_hit", "Jobs that met a limit, whether it ended them or not", limits_hit.clone());
         let cpu = Counter::default();
         registry.register_with_unit("job_cpu", "Processor time of guests", Unit::Seconds, cpu.clone());
         let plugins = Family::default();
         registry.register("plugins", "Files in the plugin folder, by state", plugins.clone());
         let store_bytes = Gauge::default();
         registry.register_with_unit("store_size", "What the store takes on disk", Unit::Bytes, store_bytes.clone());
+        let store_max_bytes = Gauge::default();
+        let help = "What the store may take on disk (data.max_bytes)";
+        registry.register_with_unit("store_max", help, Unit::Bytes, store_max_bytes.clone());
         Metrics {
             registry,
             accepted,
-            refused_queue_full,
+            refused,
             ended,
             seconds,
             queued,
+            queue_limit,
+            queue_wait,
             running,
+            workers,
+            records,
             limits_hit,
             cpu,
             plugins,
             store_bytes,
+            store_max_bytes,
         }
     }
 }
@@ -110,8 +143,15 @@ impl Metrics {
         self.accepted.get_or_create(&Accepted { operation: operation.to_owned() }).inc();
     }
 
-    pub fn queue_full(&self) {
-        self.refused_queue_full.inc();
+    /// `reason` is a word of the host's own.
+    pub fn job_refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// How many jobs may wait and run.
+    pub fn capacity(&self, max_queued: usize, workers: usize) {
+        self.queue_limit.set(i64::try_from(max_queued).unwrap_or(i64::MAX));
+        self.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
     }
 
     /// Jobs wait.
@@ -122,6 +162,11 @@ impl Metrics {
     /// One of them waits no longer.
     pub fn taken(&self) {
         self.queued.dec();
+    }
+
+    /// A job begins for the first time after it has waited so long.
+    pub fn waited(&self, time: Duration) {
+        self.queue_wait.observe(time.as_secs_f64());
     }
 
     pub fn attempt_begins(&self) {
@@ -138,6 +183,19 @@ impl Metrics {
         self.ended.get_or_create(&Ended { operation: operation.to_owned(), status: status.to_owned() }).inc();
     }
 
+    /// What became of the records of a job that has ended.
+    pub fn records(&self, tally: &Tally, rejected: u64) {
+        for (fate, count) in [
+            ("received", tally.received),
+            ("written", tally.written),
+            ("skipped", tally.skipped),
+            ("deleted", tally.deleted),
+            ("rejected", rejected),
+        ] {
+            self.records.get_or_create(&Fate { fate }).inc_by(count);
+        }
+    }
+
     pub fn limit_hit(&self, limit: &str) {
         self.limits_hit.get_or_create(&Limit { limit: limit.to_owned() }).inc();
     }
@@ -149,7 +207,9 @@ impl Metrics {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         };
         state("in_service", looked.plugins_in_service);
+        state("previous_in_service", looked.plugins_previous_in_service);
         state("failed", looked.plugins_failed);
+        self.store_max_bytes.set(i64::try_from(looked.store_max_bytes).unwrap_or(i64::MAX));
         self.store_bytes.set(i64::try_from(looked.store_bytes).unwrap_or(i64::MAX));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -170,15 +230,20 @@ mod tests {
         metrics.attempt_begins();
         metrics.attempt_ends("csv_file_load", Duration::from_millis(20), Duration::from_millis(5));
         metrics.job_ended("csv_file_load", "COMPLETE");
-        metrics.limit_hit("memory_limit");
-        let text = metrics.show(Looked { plugins_in_service: 2, plugins_failed: 1, store_bytes: 4096 }).unwrap();
+        metrics.limit_hit("sandbox.memory_bytes");
+        metrics.job_refused("denied");
+        metrics.records(&Tally { received: 3, ..Tally::default() }, 1);
+        let looked = Looked { plugins_in_service: 2, plugins_failed: 1, store_bytes: 4096, ..Looked::default() };
+        let text = metrics.show(looked).unwrap();
         for line in [
             "jobhost_jobs_accepted_total{operation=\"csv_file_load\"} 1",
             "jobhost_jobs_queued 2",
             "jobhost_jobs_running 0",
             "jobhost_jobs_ended_total{operation=\"csv_file_load\",status=\"COMPLETE\"} 1",
-            "jobhost_limits_hit_total{limit=\"memory_limit\"} 1",
+            "jobhost_limits_hit_total{limit=\"sandbox.memory_bytes\"} 1",
             "jobhost_plugins{state=\"failed\"} 1",
+            "jobhost_jobs_refused_total{reason=\"denied\"} 1",
+            "jobhost_job_records_total{fate=\"received\"} 3",
             "jobhost_store_size_bytes 4096",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

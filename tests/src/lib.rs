@@ -13,11 +13,14 @@
 pub mod artifacts;
 pub mod client;
 pub mod compare;
+pub mod components;
 pub mod csv_text;
 pub mod exports;
 pub mod host;
 pub mod jobs;
+pub mod limits;
 pub mod options;
+pub mod plugins;
 pub mod recordings;
 pub mod s3;
 pub mod scan;

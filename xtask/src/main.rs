@@ -5,6 +5,7 @@ mod client;
 mod components;
 mod demo;
 mod failure;
+mod fuzz;
 mod host;
 mod links;
 mod lint;
@@ -24,6 +25,7 @@ cargo xtask TASK
   test            everything that CI runs
   plugins         build the plugin components and the hostile guests into target/plugins and target/guests
   bench [...]     measure loads and jobs against other databases; `cargo xtask bench --help` tells more
+  fuzz [...]      run the fuzz targets for long; `cargo xtask fuzz --help` tells more
   check           formatting, lints, licences and known vulnerabilities of dependencies, links of the documents
 ";
 
@@ -46,6 +48,7 @@ fn task(arguments: &[String]) -> Result<()> {
         ["test"] => test::run(),
         ["plugins"] => components::build(&toolchain::ensure()?),
         ["bench", options @ ..] => bench(options, arguments.get(1..).unwrap_or_default()),
+        ["fuzz", ..] => fuzz::run(arguments.get(1..).unwrap_or_default()),
         ["check"] => check(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

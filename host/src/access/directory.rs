@@ -32,6 +32,7 @@ pub(super) struct Account {
 struct RoleDocument {
     id: String,
     role: String,
+    #[serde(deserialize_with = "crate::json::members")]
     permission: Map<String, Value>,
     created: Timestamp,
     updated: Timestamp,

@@ -7,13 +7,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::error::ApiError;
 
 /// A larger body is read only for somebody who has proved who they are.
 pub(super) const UNAUTHENTICATED_BYTES: usize = 1 << 20;
-/// A client that sends nothing for so long is given up.
-const IDLE: Duration = Duration::from_secs(60);
+/// What a client has to send in the time that `server.body_seconds` gives.
+const PACE_BYTES: usize = 1 << 20;
 /// Memory taken at once on the word of a `Content-Length`.
 const MOST_RESERVED: usize = 64 << 20;
 
@@ -92,18 +93,20 @@ pub(super) struct Reader {
     body: Body,
     declared: usize,
     limit: usize,
+    /// For each [`PACE_BYTES`].
+    time: Duration,
     buffer: BytesMut,
     done: bool,
 }
 
 impl Reader {
-    pub fn new(headers: &HeaderMap, body: Body, limit: usize) -> Result<Self, ApiError> {
+    pub fn new(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Self, ApiError> {
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let declared: usize = declared.unwrap_or(0);
         if declared > limit {
             return Err(too_large(limit));
         }
-        Ok(Reader { body, declared, limit, buffer: BytesMut::new(), done: false })
+        Ok(Reader { body, declared, limit, time, buffer: BytesMut::new(), done: false })
     }
 
     /// The `Content-Length`; 0 if there is none.
@@ -117,9 +120,16 @@ impl Reader {
             let wanted = self.declared.min(most).min(MOST_RESERVED);
             self.buffer.reserve(wanted.saturating_sub(self.buffer.len()));
         }
+        let (mut deadline, mut due) = (Instant::now() + self.time, self.buffer.len().saturating_add(PACE_BYTES));
         while !self.done && self.buffer.len() < most {
-            let frame = tokio::time::timeout(IDLE, self.body.frame()).await.map_err(|_| {
-                let sentence = format!("Nothing of the request body came for {} seconds", IDLE.as_secs());
+            if self.buffer.len() >= due {
+                (deadline, due) = (Instant::now() + self.time, self.buffer.len().saturating_add(PACE_BYTES));
+            }
+            let frame = tokio::time::timeout_at(deadline, self.body.frame()).await.map_err(|_| {
+                let seconds = self.time.as_secs();
+                let sentence = format!(
+                    "The request body came too slowly: less than 1 MiB in {seconds} seconds (server.body_seconds)"
+                );
                 ApiError::new(StatusCode::REQUEST_TIMEOUT, sentence)
             })?;
             match frame {

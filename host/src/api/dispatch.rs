@@ -29,7 +29,7 @@ pub(super) async fn answer(state: &ApiState, room: &Room, request: Request) -> R
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
     body::check_content_type(&headers)?;
-    let mut reader = Reader::new(&headers, body, state.max_body_bytes)?;
+    let mut reader = Reader::new(&headers, body, state.max_body_bytes, state.body_time)?;
     let mut user = None;
     // Kept until the request is answered, because the body or what was made of it lives as long.
     let mut _taken = None;

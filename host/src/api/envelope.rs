@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use serde::Deserializer;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use crate::json;
 
 const NO_OPERATION: &str = "Request body must include an 'operation' property.";
 /// Members at the top level; no operation takes a tenth of this.
@@ -58,7 +59,7 @@ impl Envelope {
             Shape::Scalar => return Err(ApiError::bad_body(NO_OPERATION)),
         };
         let mut envelope = Envelope { body, members, operation: String::new() };
-        envelope.operation = match envelope.value::<Value>("operation")? {
+        envelope.operation = match envelope.value("operation")? {
             None | Some(Value::Null) => return Err(ApiError::bad_request(NO_OPERATION)),
             Some(Value::String(name)) if name.is_empty() => return Err(ApiError::bad_request(NO_OPERATION)),
             Some(Value::String(name)) => name,
@@ -86,9 +87,9 @@ impl Envelope {
     }
 
     /// A member as a value; `None` if it is absent.
-    pub fn value<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ApiError> {
+    pub fn value(&self, name: &str) -> Result<Option<Value>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        serde_json::from_str(text)
+        json::value(text)
             .map(Some)
             .map_err(|error| ApiError::bad_request(format!("'{name}' cannot be read: {}", reason(&error))))
     }
@@ -112,7 +113,7 @@ impl Envelope {
     pub fn to_map(&self) -> Result<Map<String, Value>, ApiError> {
         let mut map = Map::new();
         for member in &self.members {
-            let value: Value = self.value(&member.name)?.unwrap_or_default();
+            let value = self.value(&member.name)?.unwrap_or_default();
             map.insert(member.name.clone(), value);
         }
         Ok(map)

@@ -22,7 +22,7 @@ const SHOWN_ID_CHARACTERS: usize = 64;
 /// An array of one row, or of none if there is no such job or it is somebody else's: whoever may not see a job cannot
 /// learn that it exists. A super_user sees all.
 pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
-    let id = match call.envelope.value::<Value>("id")? {
+    let id = match call.envelope.value("id")? {
         None => return Err(ApiError::bad_request("'id' is required")),
         Some(Value::String(id)) if !id.is_empty() => id,
         // No job has a number for its id.
@@ -58,7 +58,7 @@ pub(super) async fn get_log(call: &Call<'_>) -> Result<Reply, ApiError> {
 }
 
 fn named_job(call: &Call<'_>) -> Result<Uuid, ApiError> {
-    match call.envelope.value::<Value>("id")? {
+    match call.envelope.value("id")? {
         None => Err(ApiError::bad_request("'id' is required")),
         Some(Value::String(text)) => Uuid::parse_str(&text).map_err(|_| unknown(&text)),
         Some(_) => Err(ApiError::bad_request("'id' must be a string")),
@@ -100,7 +100,7 @@ pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiEr
 }
 
 fn moment(call: &Call<'_>, member: &str, refused: &str) -> Result<Timestamp, ApiError> {
-    let value = call.envelope.value::<Value>(member)?;
+    let value = call.envelope.value(member)?;
     value.as_ref().and_then(Value::as_str).and_then(iso_date::parse).ok_or_else(|| {
         ApiError::bad_request(format!("There was an error searching jobs by date: Error: Invalid {refused}"))
     })
@@ -156,6 +156,9 @@ fn render(row: &JobRow) -> Map<String, Value> {
     put("attempt", row.attempt.into());
     if row.usage != Usage::default() {
         put("usage", json!(row.usage));
+    }
+    if !row.limits_met.is_empty() {
+        put("limits_met", json!(row.limits_met));
     }
     if let Some(cancel) = &row.cancel {
         put("cancel_requested", json!({ "by": cancel.by, "datetime": cancel.at.as_millis() }));

@@ -18,12 +18,14 @@ mod reply;
 mod roles;
 mod rows;
 mod search;
+pub mod server;
 mod structure;
 mod tokens;
 mod users;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -55,6 +57,10 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// `server.max_body_bytes`.
     pub max_body_bytes: usize,
+    /// Time for each MiB of a body: `server.body_seconds`.
+    pub body_time: Duration,
+    /// `data.max_bytes`.
+    pub max_store_bytes: u64,
     pub search_limits: SearchLimits,
     pub metrics: Arc<Metrics>,
 }
@@ -93,10 +99,15 @@ async fn health() -> Response {
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let state = &service.state;
     let files = state.plugins.files();
+    let count = |serves: bool, failed: bool| {
+        files.iter().filter(|file| file.plugin.is_some() == serves && file.failure.is_some() == failed).count()
+    };
     let looked = Looked {
-        plugins_in_service: files.iter().filter(|file| file.plugin.is_some()).count(),
-        plugins_failed: files.iter().filter(|file| file.failure.is_some()).count(),
+        plugins_in_service: count(true, false),
+        plugins_previous_in_service: count(true, true),
+        plugins_failed: count(false, true),
         store_bytes: state.store.size().await.unwrap_or_default(),
+        store_max_bytes: state.max_store_bytes,
     };
     signed(match state.metrics.show(looked) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),

@@ -1,6 +1,6 @@
 //! Names in requests: databases, tables, attributes; and what is wrong with a request as a refusal.
 
-use serde_json::Value;
+
 
 use super::envelope::Envelope;
 use super::error::ApiError;
@@ -30,7 +30,7 @@ pub(super) fn database(envelope: &Envelope) -> Result<Result<String, String>, Ap
 /// `database` and `table`.
 pub(super) fn table_name(envelope: &Envelope, problems: &mut Problems) -> Result<Option<TableName>, ApiError> {
     let database = problems.take(database(envelope)?);
-    let table = match envelope.value::<Value>("table")? {
+    let table = match envelope.value("table")? {
         None => {
             problems.add("'table' is required");
             None

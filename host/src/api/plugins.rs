@@ -10,10 +10,8 @@ use super::dispatch::Call;
 use super::error::ApiError;
 use super::names::Problems;
 use super::reply::Reply;
-use crate::plugins::{InstallError, Plugin, PluginFile, install, load};
-
-/// The versions of the contract that this host can run.
-const CONTRACTS: &str = "0.1.0";
+use crate::plugins::{InstallError, Plugin, PluginFile, install};
+use crate::sandbox::versions;
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     Reply::json(&call.state.plugins.files().iter().map(line).collect::<Vec<_>>())
@@ -87,19 +85,19 @@ pub(super) async fn remove(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 /// A file that the operator lets jobs read holds the component.
 async fn read(call: &Call<'_>, path: String) -> Result<Vec<u8>, ApiError> {
-    let directories = call.state.directories.clone();
+    let (directories, most) = (call.state.directories.clone(), call.state.plugins.loader().component_bytes);
     let read = tokio::task::spawn_blocking(move || {
         use std::io::Read;
         let file = directories.open_file(&path).map_err(|error| error.message)?;
         let mut bytes = Vec::new();
-        file.take(load::MAX_COMPONENT_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         Ok::<_, String>(bytes)
     });
     read.await.map_err(|error| ApiError::internal(&error))?.map_err(ApiError::bad_request)
 }
 
 fn text(call: &Call<'_>, member: &str) -> Result<Option<String>, ApiError> {
-    match call.envelope.value::<Value>(member)? {
+    match call.envelope.value(member)? {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(ApiError::bad_request(format!("'{member}' must be a string"))),
@@ -129,13 +127,18 @@ fn line(file: &PluginFile) -> Value {
     let Some(members) = line.as_object_mut() else { return line };
     if let Some(reason) = &file.failure {
         members.insert("reason".to_owned(), json!(reason));
-        members.insert("supported_contracts".to_owned(), json!([CONTRACTS]));
+        members.insert("supported_contracts".to_owned(), json!(versions::SUPPORTED));
     }
     if let Some(plugin) = plugin {
         members.insert("name".to_owned(), json!(plugin.description.name));
         members.insert("version".to_owned(), json!(plugin.description.version));
         members.insert("summary".to_owned(), json!(plugin.description.summary));
         members.insert("operations".to_owned(), plugin.operation_names().collect());
+        members.insert("asks".to_owned(), json!(plugin.description.capabilities));
+        members.insert("granted".to_owned(), json!(plugin.grants.lines()));
+        let ungranted: Vec<_> =
+            plugin.description.capabilities.iter().filter(|asked| !plugin.grants.mentions(**asked)).collect();
+        members.insert("not_granted".to_owned(), json!(ungranted));
         if file.failure.is_some() {
             members.insert("sha256_in_service".to_owned(), json!(plugin.digest));
         }
@@ -147,7 +150,7 @@ fn operations(plugin: &Plugin) -> Value {
     let operations = plugin.description.operations.iter();
     operations
         .map(|operation| {
-            let schema = serde_json::from_str(&operation.request_schema).unwrap_or(Value::Null);
+            let schema = crate::json::value(&operation.request_schema).unwrap_or(Value::Null);
             json!({
                 "name": operation.name,
                 "aliases": operation.aliases,

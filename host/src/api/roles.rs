@@ -28,7 +28,7 @@ pub(super) async fn alter(call: &Call<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) async fn drop(call: &Call<'_>) -> Result<Reply, ApiError> {
-    let id = match call.envelope.value::<Value>("id")? {
+    let id = match call.envelope.value("id")? {
         None | Some(Value::Null) => return Err(ApiError::bad_request("Id can't be blank")),
         Some(Value::String(id)) => id,
         Some(_) => return Err(ApiError::bad_request("Id is invalid")),

@@ -8,6 +8,7 @@ use super::envelope::Envelope;
 use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
+use crate::records::batch::is_impossible_name;
 use crate::records::table::{CREATED_TIME, MAX_ATTRIBUTES, SYSTEM_DATABASE, UPDATED_TIME};
 use crate::records::{Attribute, AttributeType, CatalogueChange, Table, TableName};
 use crate::searches::missing_table;
@@ -101,7 +102,7 @@ pub(super) async fn drop_table(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 pub(super) async fn create_attribute(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = permitted_table(call)?;
-    let attribute = match call.envelope.value::<Value>("attribute")? {
+    let attribute = match call.envelope.value("attribute")? {
         None | Some(Value::Null) => return Err(ApiError::bad_request("Attribute name is required")),
         Some(value) => attribute_name("attribute", &value).map_err(ApiError::bad_request)?,
     };
@@ -125,7 +126,7 @@ pub(super) async fn create_attribute(call: &Call<'_>) -> Result<Reply, ApiError>
 
 pub(super) async fn drop_attribute(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = permitted_table(call)?;
-    let attribute = match call.envelope.value::<Value>("attribute")? {
+    let attribute = match call.envelope.value("attribute")? {
         None => return Err(ApiError::bad_request("'attribute' is required")),
         Some(value) => attribute_name("attribute", &value).map_err(ApiError::bad_request)?,
     };
@@ -152,7 +153,7 @@ struct Declared {
 }
 
 fn declared_attributes(envelope: &Envelope) -> Result<Result<Option<Declared>, String>, ApiError> {
-    Ok(match envelope.value::<Value>("attributes")? {
+    Ok(match envelope.value("attributes")? {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Array(items)) => declare(&items).map(Some),
         Some(_) => Err("'attributes' must be an array".to_owned()),
@@ -220,8 +221,8 @@ fn primary_key(envelope: &Envelope, declared: Option<&Declared>) -> Result<Resul
 
 fn attribute_name(label: &str, value: &Value) -> Result<String, String> {
     match value {
-        Value::String(name) if matches!(name.as_str(), "" | "undefined" | "null") => {
-            Err(format!("Invalid attribute name: '{name}'"))
+        Value::String(name) if is_impossible_name(name) => {
+            Err(format!("Invalid attribute name: '{}'", name.escape_debug()))
         }
         Value::String(name) if name.len() > MAX_ATTRIBUTE_NAME_BYTES => {
             Err(format!("'{label}' must have at most {MAX_ATTRIBUTE_NAME_BYTES} bytes"))

@@ -23,7 +23,7 @@ pub(super) async fn create(state: &ApiState, envelope: &Envelope, headers: &Head
 async fn user_in(state: &ApiState, envelope: &Envelope) -> Result<User, ApiError> {
     let mut credentials = Vec::with_capacity(2);
     for name in ["username", "password"] {
-        match envelope.value::<Value>(name)? {
+        match envelope.value(name)? {
             Some(Value::String(text)) => credentials.push(text),
             None | Some(Value::Null) => return Err(ApiError::bad_request(format!("{name} is required"))),
             Some(_) => return Err(ApiError::bad_request(format!("{name} must be a string"))),
@@ -41,7 +41,7 @@ async fn user_in(state: &ApiState, envelope: &Envelope) -> Result<User, ApiError
 /// For the bearer of a refresh token, in the header or as `refresh_token` in the request.
 pub(super) fn refresh(state: &ApiState, envelope: &Envelope, headers: &HeaderMap) -> Result<Reply, ApiError> {
     let required = || ApiError::bad_request("'refresh_token' is required");
-    let token = match envelope.value::<Value>("refresh_token")? {
+    let token = match envelope.value("refresh_token")? {
         Some(Value::String(token)) => token,
         Some(_) => return Err(ApiError::bad_request("'refresh_token' must be a string")),
         None => match Credentials::from_headers(headers)? {

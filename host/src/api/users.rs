@@ -9,7 +9,7 @@ use crate::access::{NewUser, User, UserChange};
 
 /// A member that is absent or null counts as blank.
 fn present(call: &Call<'_>, name: &str) -> Result<Option<Value>, ApiError> {
-    Ok(call.envelope.value::<Value>(name)?.filter(|value| !value.is_null()))
+    Ok(call.envelope.value(name)?.filter(|value| !value.is_null()))
 }
 
 fn string(label: &str, value: Value, problems: &mut Vec<String>) -> Option<String> {

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Longest line that is kept whole.
 const MAX_LINE_BYTES: usize = 4 * 1024;
-/// Text kept for a job.
-const MAX_LOG_BYTES: usize = 64 * 1024;
+/// Text kept for a job by default: `sandbox.log_bytes`.
+const DEFAULT_LOG_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
@@ -28,26 +28,48 @@ impl LogLevel {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct JobLog {
+    max_bytes: usize,
     lines: Mutex<Lines>,
+}
+
+impl Default for JobLog {
+    fn default() -> Self {
+        JobLog::new(DEFAULT_LOG_BYTES)
+    }
 }
 
 #[derive(Debug, Default)]
 struct Lines {
     kept: VecDeque<String>,
     bytes: usize,
+    /// Lines that had to go.
     dropped: u64,
+    /// Of all lines that there ever were.
+    total_bytes: u64,
 }
 
 impl JobLog {
+    /// Keeps so much text.
+    pub fn new(max_bytes: usize) -> Self {
+        JobLog { max_bytes, lines: Mutex::default() }
+    }
+
+    /// Bytes that were written in all and how many lines had to go, if any had.
+    pub fn overflow(&self) -> Option<(u64, u64)> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        (lines.dropped > 0).then_some((lines.total_bytes, lines.dropped))
+    }
+
     pub fn write(&self, level: LogLevel, text: &str) {
         let text = truncated(text, MAX_LINE_BYTES);
         let line = format!("[{}] {text}", level.word());
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.bytes += line.len();
+        lines.total_bytes += line.len() as u64;
         lines.kept.push_back(line);
-        while lines.bytes > MAX_LOG_BYTES {
+        while lines.bytes > self.max_bytes {
             let Some(oldest) = lines.kept.pop_front() else { break };
             lines.bytes -= oldest.len();
             lines.dropped += 1;
@@ -97,7 +119,7 @@ mod tests {
     fn a_long_line_is_cut_at_a_character() {
         let log = JobLog::default();
         log.write(LogLevel::Warn, &"é".repeat(10_000));
-        let (tail, _) = log.tail(MAX_LOG_BYTES);
+        let (tail, _) = log.tail(DEFAULT_LOG_BYTES);
         assert!(tail.len() <= MAX_LINE_BYTES + 16);
     }
 }

@@ -5,6 +5,7 @@
 mod cpu;
 pub mod error;
 pub mod job_log;
+pub mod limits;
 pub mod objects;
 pub mod plan;
 pub mod progress;
@@ -18,11 +19,12 @@ use std::sync::Arc;
 pub use cpu::CpuMeter;
 pub use error::{CapabilityError, CapabilityErrorKind};
 pub use job_log::{JobLog, LogLevel};
-pub use objects::Objects;
+pub use limits::{CapabilityLimits, LimitsMet};
+pub use objects::{ObjectLimits, Objects};
 pub use plan::{Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse, UrlSource};
 pub use progress::Progress;
 pub use queries::{Cursor, Queries};
-pub use records::Records;
+pub use records::{RecordLimits, Records};
 pub use rejects::{Reject, Rejects};
 pub use usage::UsageMeter;
 

@@ -3,41 +3,53 @@
 use std::sync::Arc;
 
 use super::error::{CapabilityError, CapabilityErrorKind};
+use super::limits::LimitsMet;
 use crate::objects::{
     ObjectError, ObjectErrorKind, ObjectInfo, ObjectReader, ObjectWriter, Receipt, StagedSource, Target,
 };
+use crate::records::jobs::LimitReached;
 
 /// Most bytes one `read` gives.
 pub const MAX_READ_BYTES: usize = 256 * 1024;
-/// Readers a guest may hold open at a time.
-pub const MAX_OPEN_READERS: usize = 16;
-
 /// Most bytes one `write` takes.
 pub const MAX_WRITE_BYTES: usize = 1024 * 1024;
-/// Writers a guest may hold open at a time: each may hold some parts of an upload in memory.
-pub const MAX_OPEN_WRITERS: usize = 4;
+
+/// Handles that a guest may hold open at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectLimits {
+    pub readers: usize,
+    pub writers: usize,
+}
 
 /// The sources and sinks of one attempt, in the order of the plan.
 pub struct Objects {
     sources: Vec<Arc<StagedSource>>,
     /// `None` once it was created.
     sinks: Vec<Option<Target>>,
+    limits: ObjectLimits,
+    limits_met: Arc<LimitsMet>,
     open_readers: usize,
     open_writers: usize,
 }
 
 impl Objects {
-    pub fn new(sources: Vec<Arc<StagedSource>>, sinks: Vec<Target>) -> Self {
-        Objects { sources, sinks: sinks.into_iter().map(Some).collect(), open_readers: 0, open_writers: 0 }
+    pub fn new(
+        sources: Vec<Arc<StagedSource>>,
+        sinks: Vec<Target>,
+        limits: ObjectLimits,
+        limits_met: Arc<LimitsMet>,
+    ) -> Self {
+        let sinks = sinks.into_iter().map(Some).collect();
+        Objects { sources, sinks, limits, limits_met, open_readers: 0, open_writers: 0 }
     }
 
     /// Open the source with this index in the plan.
     pub async fn open(&mut self, index: u32, offset: u64) -> Result<ObjectReader, CapabilityError> {
-        if self.open_readers >= MAX_OPEN_READERS {
-            return Err(CapabilityError::new(
-                CapabilityErrorKind::Limit,
-                format!("{MAX_OPEN_READERS} readers are open already, which is the limit; drop one first"),
-            ));
+        let (open, most) = (self.open_readers, self.limits.readers);
+        if open >= most {
+            let reached = LimitReached::new("sandbox.readers", most, open as u64 + 1);
+            let sentence = format!("{most} readers are open already, which is the limit; drop one first");
+            return Err(self.limits_met.refuse(reached, sentence));
         }
         let planned = self.sources.len();
         let source = usize::try_from(index).ok().and_then(|index| self.sources.get(index)).ok_or_else(|| {
@@ -64,11 +76,11 @@ impl Objects {
 
     /// Begin to write the sink with this index in the plan.
     pub async fn create(&mut self, index: u32) -> Result<ObjectWriter, CapabilityError> {
-        if self.open_writers >= MAX_OPEN_WRITERS {
-            return Err(CapabilityError::new(
-                CapabilityErrorKind::Limit,
-                format!("{MAX_OPEN_WRITERS} writers are open already, which is the limit; drop one first"),
-            ));
+        let (open, most) = (self.open_writers, self.limits.writers);
+        if open >= most {
+            let reached = LimitReached::new("sandbox.writers", most, open as u64 + 1);
+            let sentence = format!("{most} writers are open already, which is the limit; drop one first");
+            return Err(self.limits_met.refuse(reached, sentence));
         }
         let planned = self.sinks.len();
         let sink = usize::try_from(index).ok().and_then(|index| self.sinks.get_mut(index)).ok_or_else(|| {

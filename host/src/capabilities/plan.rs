@@ -144,6 +144,11 @@ impl Plan {
         words.join(", ")
     }
 
+    /// A table that is named without saying what for.
+    pub fn without_right(&self) -> Option<&TableName> {
+        self.tables.iter().find(|used| used.rights.is_empty()).map(|used| &used.table)
+    }
+
     /// Which list is longer than a plan may have, with its length and the bound.
     pub fn excess(&self) -> Option<(&'static str, usize, usize)> {
         [

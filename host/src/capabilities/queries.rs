@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use super::error::{CapabilityError, CapabilityErrorKind};
+use super::limits::LimitsMet;
 use crate::access::Role;
+use crate::records::jobs::LimitReached;
 use crate::records::query::{QueryError, RowShape, Separator};
 use crate::records::{ScanOrder, Store};
 use crate::searches::{Rows, SearchError, SearchLimits, SearchRequest};
-
-/// Cursors a guest may hold open at a time: each keeps a moment of the store alive.
-const MAX_OPEN_CURSORS: usize = 4;
 
 /// The queries of one attempt, in the order of the plan.
 pub struct Queries {
@@ -18,6 +17,9 @@ pub struct Queries {
     role: Arc<Role>,
     searches: Vec<SearchRequest>,
     limits: SearchLimits,
+    /// Cursors that may be open at a time.
+    cursors: usize,
+    limits_met: Arc<LimitsMet>,
     open: usize,
 }
 
@@ -33,17 +35,24 @@ impl Cursor {
 }
 
 impl Queries {
-    pub fn new(store: Arc<dyn Store>, role: Arc<Role>, searches: Vec<SearchRequest>, limits: SearchLimits) -> Self {
-        Queries { store, role, searches, limits, open: 0 }
+    pub fn new(
+        store: Arc<dyn Store>,
+        role: Arc<Role>,
+        searches: Vec<SearchRequest>,
+        limits: SearchLimits,
+        cursors: usize,
+        limits_met: Arc<LimitsMet>,
+    ) -> Self {
+        Queries { store, role, searches, limits, cursors, limits_met, open: 0 }
     }
 
     /// Open the query with this index in the plan.
     pub async fn open(&mut self, index: u32, shape: RowShape) -> Result<Cursor, CapabilityError> {
-        if self.open >= MAX_OPEN_CURSORS {
-            return Err(CapabilityError::new(
-                CapabilityErrorKind::Limit,
-                format!("{MAX_OPEN_CURSORS} cursors are open already, which is the limit; drop one first"),
-            ));
+        let most = self.cursors;
+        if self.open >= most {
+            let reached = LimitReached::new("sandbox.cursors", most, self.open as u64 + 1);
+            let sentence = format!("{most} cursors are open already, which is the limit; drop one first");
+            return Err(self.limits_met.refuse(reached, sentence));
         }
         let planned = self.searches.len();
         let search = usize::try_from(index).ok().and_then(|index| self.searches.get(index)).ok_or_else(|| {

@@ -11,10 +11,11 @@ use tokio_util::task::TaskTracker;
 
 use super::cpu::CpuMeter;
 use super::error::{CapabilityError, CapabilityErrorKind};
+use super::limits::LimitsMet;
 use super::plan::{Plan, TableRight};
 use crate::access::{Denial, Role};
 use crate::records::batch::is_impossible_name;
-use crate::records::jobs::{Lease, Tally};
+use crate::records::jobs::{Lease, LimitReached, Tally};
 use crate::records::{
     Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, Store, StoreError, Table, TableName,
     TableWrite, Timestamp, WriteGroup,
@@ -30,9 +31,15 @@ const GROUP_AGE: Duration = Duration::from_millis(250);
 /// touches most pages of the index, so many small steps would cost more than they give.
 const DELETE_STEP_RECORDS: usize = 100_000;
 
-const MAX_CHECKPOINT_BYTES: usize = 64 * 1024;
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
 const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
+
+/// How much one call may hand over.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordLimits {
+    pub batch: BatchLimits,
+    pub checkpoint_bytes: usize,
+}
 
 /// What one attempt may do to tables, and what it has in hand.
 pub struct Records {
@@ -40,7 +47,8 @@ pub struct Records {
     lease: Lease,
     plan: Arc<Plan>,
     role: Arc<Role>,
-    limits: BatchLimits,
+    limits: RecordLimits,
+    limits_met: Arc<LimitsMet>,
     group: WriteGroup,
     group_records: usize,
     group_bytes: usize,
@@ -62,7 +70,8 @@ impl Records {
         lease: Lease,
         plan: Arc<Plan>,
         role: Arc<Role>,
-        limits: BatchLimits,
+        limits: RecordLimits,
+        limits_met: Arc<LimitsMet>,
         tally: Tally,
         checking: Arc<CpuMeter>,
     ) -> Self {
@@ -72,6 +81,7 @@ impl Records {
             plan,
             role,
             limits,
+            limits_met,
             group: WriteGroup { lease: Some(lease), ..WriteGroup::default() },
             group_records: 0,
             group_bytes: 0,
@@ -123,7 +133,7 @@ impl Records {
         if let Some(name) = names.iter().find(|name| is_impossible_name(name)) {
             return Err(CapabilityError::new(
                 CapabilityErrorKind::Invalid,
-                format!("Invalid attribute name: '{name}'"),
+                format!("Invalid attribute name: '{}'", name.escape_debug()),
             ));
         }
         self.check_attributes(&known, action, names)
@@ -138,9 +148,10 @@ impl Records {
         checkpoint: Option<Vec<u8>>,
     ) -> Result<(), CapabilityError> {
         self.check_planned(table, TableRight::of_action(action))?;
-        check_checkpoint(checkpoint.as_deref())?;
+        self.check_checkpoint(checkpoint.as_deref())?;
         let known = self.table(table)?;
-        let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits))?;
+        let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits.batch));
+        let batch = batch.map_err(|error| self.refused(error))?;
         self.check_attributes(&known, action, batch.attributes())?;
         if checkpoint.is_some() {
             self.group.checkpoint = checkpoint;
@@ -166,7 +177,7 @@ impl Records {
         checkpoint: Option<Vec<u8>>,
     ) -> Result<u64, CapabilityError> {
         self.check_planned(table, TableRight::Delete)?;
-        check_checkpoint(checkpoint.as_deref())?;
+        self.check_checkpoint(checkpoint.as_deref())?;
         self.table(table)?;
         // What was handed over before comes first, or its checkpoint would overtake this one.
         self.flush().await?;
@@ -222,6 +233,24 @@ impl Records {
         Ok(())
     }
 
+    fn check_checkpoint(&self, checkpoint: Option<&[u8]>) -> Result<(), CapabilityError> {
+        let most = self.limits.checkpoint_bytes;
+        match checkpoint.map(<[u8]>::len) {
+            Some(bytes) if bytes > most => {
+                let reached = LimitReached::new("sandbox.checkpoint_bytes", most, bytes as u64);
+                Err(self.limits_met.refuse(reached, format!("a checkpoint of {bytes} bytes; the limit is {most}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refused(&self, error: BatchError) -> CapabilityError {
+        match error.kind {
+            BatchErrorKind::Limit(exceeded) => self.limits_met.refuse_batch(exceeded, error.message),
+            BatchErrorKind::Invalid => CapabilityError::new(CapabilityErrorKind::Invalid, error.message),
+        }
+    }
+
     fn table(&self, name: &TableName) -> Result<Arc<Table>, CapabilityError> {
         self.store.catalogue().table(name).cloned().ok_or_else(|| {
             CapabilityError::new(CapabilityErrorKind::NotFound, format!("Table '{name}' does not exist"))
@@ -257,25 +286,5 @@ impl Records {
         }
         permitted.extend(new.into_iter().cloned());
         Ok(())
-    }
-}
-
-fn check_checkpoint(checkpoint: Option<&[u8]>) -> Result<(), CapabilityError> {
-    match checkpoint.map(<[u8]>::len) {
-        Some(bytes) if bytes > MAX_CHECKPOINT_BYTES => Err(CapabilityError::new(
-            CapabilityErrorKind::Limit,
-            format!("a checkpoint of {bytes} bytes; the limit is {MAX_CHECKPOINT_BYTES}"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-impl From<BatchError> for CapabilityError {
-    fn from(error: BatchError) -> Self {
-        let kind = match error.kind {
-            BatchErrorKind::Limit => CapabilityErrorKind::Limit,
-            BatchErrorKind::Invalid => CapabilityErrorKind::Invalid,
-        };
-        CapabilityError { kind, message: error.to_string() }
     }
 }

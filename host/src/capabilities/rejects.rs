@@ -6,8 +6,6 @@ use serde::Serialize;
 
 use super::job_log::truncated;
 
-/// Rejects of a job that are kept with their text.
-pub const MAX_KEPT: usize = 100;
 const MAX_RAW_BYTES: usize = 1024;
 const MAX_WORD_BYTES: usize = 250;
 const MAX_REASON_BYTES: usize = 1024;
@@ -25,8 +23,10 @@ pub struct Reject {
     pub reason: String,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rejects {
+    /// How many are kept with their text.
+    most: usize,
     state: Mutex<State>,
 }
 
@@ -37,10 +37,14 @@ struct State {
 }
 
 impl Rejects {
+    pub fn new(most: usize) -> Self {
+        Rejects { most, state: Mutex::default() }
+    }
+
     pub fn report(&self, mut reject: Reject) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.count += 1;
-        if state.kept.len() < MAX_KEPT {
+        if state.kept.len() < self.most {
             reject.raw = truncated(&reject.raw, MAX_RAW_BYTES).to_owned();
             reject.reason = truncated(&reject.reason, MAX_REASON_BYTES).to_owned();
             reject.kind = truncated(&reject.kind, MAX_WORD_BYTES).to_owned();

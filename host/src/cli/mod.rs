@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, ConfigError, Sources, Values};
+use crate::plugins::compiler;
 
 /// A host for long-running data jobs in which every job type is a sandboxed WebAssembly component.
 #[derive(Parser)]
@@ -25,6 +26,16 @@ enum Subcommands {
     Serve(Settings),
     /// Print the effective configuration, with the reason for each default.
     Config(Settings),
+    /// What the host itself runs to compile a component.
+    #[command(name = compiler::COMMAND, hide = true)]
+    CompileComponent {
+        #[arg(long)]
+        stack_bytes: usize,
+        #[arg(long)]
+        memory_bytes: u64,
+        #[arg(long)]
+        cpu_seconds: u64,
+    },
     /// Look at the plugin folder and change it.
     Plugin {
         #[command(subcommand)]
@@ -73,6 +84,9 @@ pub fn run() -> ExitCode {
     let result = match Command::parse().subcommand {
         Subcommands::Serve(settings) => serve(settings),
         Subcommands::Config(settings) => print_config(settings),
+        Subcommands::CompileComponent { stack_bytes, memory_bytes, cpu_seconds } => {
+            compiler::compile_here(stack_bytes, memory_bytes, cpu_seconds)
+        }
         Subcommands::Plugin { command } => plugin::run(command),
     };
     match result {

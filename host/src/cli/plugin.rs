@@ -11,7 +11,7 @@ use crate::api;
 use crate::config::Config;
 use crate::plugins::load::read_component;
 use crate::plugins::trust::read_signature;
-use crate::plugins::{Catalogue, Loader, Plugin, PluginFolder, install};
+use crate::plugins::{Catalogue, Compiler, Loader, Plugin, PluginFolder, install};
 use crate::sandbox::engine;
 
 #[derive(Subcommand)]
@@ -66,7 +66,8 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
             let config = settings.config()?;
             let name = name.or_else(|| Some(file.file_name()?.to_str()?.to_owned()));
             let name = name.ok_or_else(|| format!("{} has no file name; give one with --name", file.display()))?;
-            let component = read_component(&file).map_err(|reason| format!("{}: {reason}", file.display()))?;
+            let component = read_component(&file, config.component_bytes)
+                .map_err(|reason| format!("{}: {reason}", file.display()))?;
             let loader = loader(&config)?;
             let added = install::add(&loader, &config.plugins_dir, &name, component, read_signature(&file));
             let plugin = runtime.block_on(added).map_err(|error| error.to_string())?;
@@ -85,15 +86,26 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
 /// Without the compile cache, which belongs to the host that may be running.
 fn loader(config: &Config) -> Result<Loader, String> {
     Ok(Loader {
-        engine: engine::start().map_err(|error| error.to_string())?,
-        limits: Arc::new(config.sandbox_limits()),
+        engine: engine::start(config.sandbox.stack_bytes).map_err(|error| error.to_string())?,
+        limits: Arc::new(config.sandbox.clone()),
+        compiler: Compiler::new(config.compile),
         cache: None,
         trust: Arc::new(config.trust.clone()),
+        grants: Arc::new(config.grants.clone()),
+        component_bytes: config.component_bytes,
         builtin: api::is_builtin,
     })
 }
 
 fn line(plugin: &Plugin) -> String {
     let operations: Vec<&str> = plugin.operation_names().collect();
-    format!("{} sha256 {} brings {}", plugin.label(), plugin.digest, operations.join(", "))
+    let mut line = format!("{} sha256 {} brings {}", plugin.label(), plugin.digest, operations.join(", "));
+    let asks: Vec<&str> = plugin.description.capabilities.iter().map(|capability| capability.word()).collect();
+    let granted = plugin.grants.lines();
+    line.push_str(&format!("; asks for {}", if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") }));
+    line.push_str(&format!(
+        "; is granted {}",
+        if granted.is_empty() { "nothing".to_owned() } else { granted.join(", ") }
+    ));
+    line
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
@@ -19,10 +18,10 @@ use crate::config::{self, Config};
 use crate::jobs::{JobLimits, JobParts, Jobs, Sealer};
 use crate::metrics::Metrics;
 use crate::objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
-use crate::plugins::{Catalogue, CompileCache, Loader, PluginFolder};
+use crate::plugins::{Catalogue, CompileCache, Compiler, Loader, PluginFolder};
 use crate::records::embedded::{EmbeddedOptions, EmbeddedStore};
 use crate::records::sql::SqlLimits;
-use crate::records::{BatchLimits, Clock, Store, StoreError, SystemClock};
+use crate::records::{Clock, Store, StoreError, SystemClock};
 use crate::sandbox::{Engine, engine};
 use crate::searches::SearchLimits;
 
@@ -52,6 +51,10 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config::cores())
         .thread_name("job")
+        // A guest that computes keeps its thread for an epoch at a time: timers and the network are looked at in between, not
+        // after dozens of those.
+        .event_interval(1)
+        .global_queue_interval(1)
         .enable_all()
         .build()
         .map_err(&runtime_failed)?;
@@ -73,7 +76,8 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
     let access = open_access(config, Arc::clone(&store), Arc::clone(&clock)).await?;
-    let engine = engine::start().map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
+    let engine = engine::start(config.sandbox.stack_bytes)
+        .map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
     let catalogue = Arc::new(Catalogue::default());
     let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&catalogue)));
     plugins.reload().await;
@@ -111,7 +115,7 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         },
         clock: Arc::clone(&clock),
         spool_dir: config.data_dir.join("spool"),
-        batch_limits: BatchLimits::default(),
+        guest_limits: config.guest.clone(),
     };
     let job_limits =
         JobLimits { workers: config.workers, max_queued: config.max_queued, cancel_grace: config.cancel_grace };
@@ -125,6 +129,8 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         directories,
         clock,
         max_body_bytes: config.max_body_bytes,
+        body_time: config.body_time,
+        max_store_bytes: config.max_store_bytes,
         search_limits,
         metrics,
     };
@@ -132,25 +138,18 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            warn!(%error, "TCP_NODELAY could not be set");
-        }
-    });
     announce(address)?;
     info!(%address, workers = config.workers, "ready");
 
     let stop = tokio_util::sync::CancellationToken::new();
     let watched = stop.clone();
     tokio::spawn(async move { plugins.watch(watched).await });
-    let stopping = stop.clone();
-    let server = axum::serve(listener, api::router(Arc::new(state)))
-        .with_graceful_shutdown(async move { stopping.cancelled().await });
-    let server = tokio::spawn(async move { server.await });
+    let router = api::router(Arc::new(state));
+    let server = tokio::spawn(api::server::serve(listener, router, config.connections, stop.clone(), DRAIN_TIME));
     signals.wait().await;
     info!("stopping");
     stop.cancel();
-    if tokio::time::timeout(DRAIN_TIME, server).await.is_err() {
+    if !server.await.unwrap_or(false) {
         warn!("some requests were not answered within {DRAIN_TIME:?}");
     }
     jobs.stop().await;
@@ -166,9 +165,12 @@ fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>) -> 
     }
     let loader = Loader {
         engine,
-        limits: Arc::new(config.sandbox_limits()),
+        limits: Arc::new(config.sandbox.clone()),
+        compiler: Compiler::new(config.compile),
         cache: cache.ok().map(Arc::new),
         trust: Arc::new(config.trust.clone()),
+        grants: Arc::new(config.grants.clone()),
+        component_bytes: config.component_bytes,
         builtin: api::is_builtin,
     };
     PluginFolder::new(config.plugins_dir.clone(), loader, catalogue)

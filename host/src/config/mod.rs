@@ -11,9 +11,12 @@ use std::time::Duration;
 pub use show::show;
 pub use values::{ConfigError, Sources, Values, gather};
 
+use crate::api::server::ConnectionLimits;
+use crate::capabilities::CapabilityLimits;
 use crate::objects::AllowedAddress;
-use crate::plugins::{PublicKey, Trust};
-use crate::sandbox::SandboxLimits;
+use crate::plugins::{CompileLimits, Grants, PluginGrants, PublicKey, Trust};
+use crate::records::BatchLimits;
+use crate::sandbox::{Bound, SandboxLimits};
 use values::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ impl std::fmt::Debug for SealingKey {
 pub struct Config {
     pub listen: SocketAddr,
     pub max_body_bytes: usize,
+    pub connections: ConnectionLimits,
+    pub body_time: Duration,
     pub data_dir: PathBuf,
     pub max_store_bytes: u64,
     pub sealing_key: Option<SealingKey>,
@@ -60,6 +65,9 @@ pub struct Config {
     pub plugins_dir: PathBuf,
     pub plugin_cache_dir: Option<PathBuf>,
     pub trust: Trust,
+    pub component_bytes: u64,
+    pub compile: CompileLimits,
+    pub grants: Grants,
     pub file_directories: Vec<PathBuf>,
     pub allowed_addresses: Vec<AllowedAddress>,
     pub url_max_bytes: u64,
@@ -74,29 +82,24 @@ pub struct Config {
     pub sql_memory_bytes: usize,
     pub sql_spill_bytes: u64,
     pub sql_timeout: Duration,
-    pub sandbox_memory_bytes: usize,
-    pub sandbox_wall: Duration,
-    pub sandbox_cpu: Duration,
-    pub sandbox_plan: Duration,
+    pub sandbox: SandboxLimits,
+    /// The other keys of section `sandbox`.
+    pub guest: CapabilityLimits,
     pub log_level: String,
     pub log_format: LogFormat,
 }
 
 impl Config {
-    pub fn sandbox_limits(&self) -> SandboxLimits {
-        SandboxLimits {
-            memory_bytes: self.sandbox_memory_bytes,
-            wall: self.sandbox_wall,
-            cpu: self.sandbox_cpu,
-            plan: self.sandbox_plan,
-        }
-    }
-
     pub fn from_values(values: &Values) -> Result<Self, ConfigError> {
         let read = Reader { values };
         Ok(Config {
             listen: read.parsed("server.listen", "an address and port like 127.0.0.1:9925")?,
             max_body_bytes: read.size("server.max_body_bytes")?,
+            connections: ConnectionLimits {
+                header: Duration::from_secs(read.positive("server.header_seconds")?),
+                connections: read.size("server.max_connections")?,
+            },
+            body_time: Duration::from_secs(read.positive("server.body_seconds")?),
             data_dir: PathBuf::from(read.filled("data.dir")?),
             max_store_bytes: read.positive("data.max_bytes")?,
             admin_username: read.filled("admin.username")?,
@@ -113,6 +116,13 @@ impl Config {
             plugins_dir: PathBuf::from(read.filled("plugins.dir")?),
             plugin_cache_dir: read.optional("plugins.cache_dir").map(PathBuf::from),
             trust: read.trust()?,
+            component_bytes: read.positive("plugins.component_bytes")?,
+            compile: CompileLimits {
+                seconds: Duration::from_secs(read.positive("plugins.compile_seconds")?),
+                memory_bytes: read.positive("plugins.compile_memory_bytes")?,
+                stack_bytes: read.size("sandbox.stack_bytes")?,
+            },
+            grants: read.grants()?,
             file_directories: read.list("files.directories").into_iter().map(PathBuf::from).collect(),
             allowed_addresses: read.addresses("urls.allow")?,
             url_max_bytes: read.positive("urls.max_bytes")?,
@@ -127,10 +137,8 @@ impl Config {
             sql_memory_bytes: read.size("sql.memory_bytes")?,
             sql_spill_bytes: read.positive("sql.spill_bytes")?,
             sql_timeout: Duration::from_secs(read.positive("sql.timeout_seconds")?),
-            sandbox_memory_bytes: read.size("sandbox.memory_bytes")?,
-            sandbox_wall: Duration::from_secs(read.positive("sandbox.wall_seconds")?),
-            sandbox_cpu: Duration::from_secs(read.positive("sandbox.cpu_seconds")?),
-            sandbox_plan: Duration::from_millis(read.positive("sandbox.plan_milliseconds")?),
+            sandbox: read.sandbox()?,
+            guest: read.guest()?,
             log_level: read.filled("log.level")?,
             log_format: match read.text("log.format").as_str() {
                 "text" => LogFormat::Text,
@@ -145,6 +153,8 @@ const WORKERS_PER_CORE: usize = 4;
 const MIN_DEFAULT_WORKERS: usize = 8;
 /// More would only wait for each other.
 const MAX_WORKERS: usize = 1024;
+/// What the reader of batches can follow.
+const MAX_RECORD_DEPTH: u64 = 100;
 /// The queue keeps an entry of memory for each.
 const MAX_QUEUED: usize = 10_000_000;
 
@@ -234,6 +244,62 @@ impl Reader<'_> {
         Ok(Trust { digests, keys: parsed.collect::<Result<_, _>>()? })
     }
 
+    fn sandbox(&self) -> Result<SandboxLimits, ConfigError> {
+        let seconds = |key: &str| self.positive(key).map(Duration::from_secs);
+        Ok(SandboxLimits {
+            memory_bytes: Bound::new(self.size("sandbox.memory_bytes")?, "sandbox.memory_bytes"),
+            wall: Bound::new(seconds("sandbox.wall_seconds")?, "sandbox.wall_seconds"),
+            cpu: Bound::new(seconds("sandbox.cpu_seconds")?, "sandbox.cpu_seconds"),
+            plan: Duration::from_millis(self.positive("sandbox.plan_milliseconds")?),
+            host_call: seconds("sandbox.host_call_seconds")?,
+            memories: self.size("sandbox.memories")?,
+            instances: self.size("sandbox.instances")?,
+            tables: self.size("sandbox.tables")?,
+            table_elements: self.size("sandbox.table_elements")?,
+            stack_bytes: self.size("sandbox.stack_bytes")?,
+            call_bytes: self.size("sandbox.call_bytes")?,
+            handles: self.size("sandbox.handles")?,
+        })
+    }
+
+    fn guest(&self) -> Result<CapabilityLimits, ConfigError> {
+        let depth = self.positive("sandbox.record_depth")?;
+        if depth > MAX_RECORD_DEPTH {
+            return Err(self.wrong("sandbox.record_depth", &depth.to_string(), "1 to 100"));
+        }
+        Ok(CapabilityLimits {
+            batch: BatchLimits {
+                bytes: self.size("sandbox.batch_bytes")?,
+                records: self.size("sandbox.batch_records")?,
+                record_bytes: self.size("sandbox.record_bytes")?,
+                depth: u32::try_from(depth).unwrap_or(u32::MAX),
+                ..BatchLimits::default()
+            },
+            checkpoint_bytes: self.size("sandbox.checkpoint_bytes")?,
+            readers: self.size("sandbox.readers")?,
+            writers: self.size("sandbox.writers")?,
+            cursors: self.size("sandbox.cursors")?,
+            log_bytes: self.size("sandbox.log_bytes")?,
+            rejects: self.size("sandbox.rejects")?,
+            result_bytes: self.size("sandbox.result_bytes")?,
+            message_bytes: self.size("sandbox.message_bytes")?,
+        })
+    }
+
+    fn grants(&self) -> Result<Grants, ConfigError> {
+        let parsed = self.values.grants().map(|(plugin, given)| {
+            let Value::List(lines) = &given.value else { return Ok((plugin.to_owned(), PluginGrants::default())) };
+            let grants = PluginGrants::parse(lines.clone()).map_err(|(line, error)| ConfigError::Value {
+                key: format!("grants.{plugin}"),
+                value: line,
+                origin: given.origin.clone(),
+                must: error.to_string(),
+            })?;
+            Ok((plugin.to_owned(), grants))
+        });
+        parsed.collect()
+    }
+
     fn wrong(&self, key: &str, value: &str, must: &str) -> ConfigError {
         ConfigError::Value {
             key: key.to_owned(),
@@ -284,10 +350,30 @@ mod tests {
             ("nosuch.key=1", "nosuch.key"),
             ("data.dir=", "not empty"),
             ("jobs.workers", "section.key=value"),
+            ("grants.csv-load=fly *", "grants.csv-load"),
+            ("grants.mine=insert dog", "database.table"),
+            ("sandbox.record_depth=101", "1 to 100"),
         ] {
             let message = config(&[flag], &[]).unwrap_err().to_string();
             assert!(message.contains(part), "{flag}: {message}");
         }
+    }
+
+    #[test]
+    fn grants_are_by_plugin_and_what_is_set_replaces_the_default() {
+        let environment = [("JOBHOST_GRANTS_MY_PLUGIN", "query data.*, concurrency 2")];
+        let config = config(&["grants.csv-load=insert data.dog"], &environment).unwrap();
+        assert_eq!(config.grants.of("csv-load").lines(), ["insert data.dog"]);
+        assert_eq!(config.grants.of("my-plugin").lines(), ["query data.*", "concurrency 2"]);
+        assert_eq!(config.grants.of("export").lines(), ["query *", "write-file *", "write-s3 *"]);
+        assert!(config.grants.of("another").lines().is_empty());
+    }
+
+    #[test]
+    fn the_defaults_of_limits_are_said_once() {
+        let config = config(&[], &[]).unwrap();
+        assert_eq!(format!("{:?}", config.sandbox), format!("{:?}", SandboxLimits::default()));
+        assert_eq!(format!("{:?}", config.guest), format!("{:?}", CapabilityLimits::default()));
     }
 
     #[test]

@@ -41,6 +41,25 @@ pub const SETTINGS: &[Setting] = &[
         "Largest request body. 1 GiB, as Harper allows; a csv_data_load carries its data in the body.",
     ),
     setting(
+        "server.header_seconds",
+        Kind::Number,
+        "30",
+        "Time for the head of a request, and how long a connection may stay idle before it.",
+    ),
+    setting(
+        "server.body_seconds",
+        Kind::Number,
+        "60",
+        "Time for each MiB of a request's body: 60 seconds, so that nobody holds a connection by sending a byte now and then.",
+    ),
+    setting(
+        "server.max_connections",
+        Kind::Number,
+        "4096",
+        "Connections that are open at a time; further ones wait. At most half of the file descriptors that the process may \
+         have (ulimit -n), because jobs need some too.",
+    ),
+    setting(
         "data.dir",
         Kind::Text,
         "./jobhost-data",
@@ -134,6 +153,20 @@ pub const SETTINGS: &[Setting] = &[
          64 bytes in a file beside it, named like it with .sig appended. Empty: no signature is needed.",
     ),
     setting(
+        "plugins.component_bytes",
+        Kind::Number,
+        "67108864",
+        "Largest component that is loaded: 64 MiB. Languages that carry an interpreter make components of some 10 to 40 MiB.",
+    ),
+    setting(
+        "plugins.compile_seconds",
+        Kind::Number,
+        "60",
+        "Time for compiling a component. It is done by a process of its own, one at a time and after everything else that \
+         wants a processor; the largest real ones take some seconds.",
+    ),
+    setting("plugins.compile_memory_bytes", Kind::Number, "4294967296", "Address space of that process: 4 GiB."),
+    setting(
         "files.directories",
         Kind::List,
         "",
@@ -221,16 +254,118 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number,
         "134217728",
         "Memory of one plugin instance: 128 MiB. Input is streamed, so a plugin needs no more for larger input; languages \
-         that carry an interpreter fit in.",
+         that carry an interpreter fit in. A grant can give a plugin another bound.",
     ),
-    setting("sandbox.wall_seconds", Kind::Number, "86400", "Time one attempt may take: 1 day."),
-    setting("sandbox.cpu_seconds", Kind::Number, "21600", "Processor time one attempt may take: 6 hours."),
+    setting(
+        "sandbox.memories",
+        Kind::Number,
+        "8",
+        "Linear memories of one plugin instance. Compilers make one or two.",
+    ),
+    setting("sandbox.instances", Kind::Number, "64", "Core instances in one component. Compilers make a handful."),
+    setting(
+        "sandbox.tables",
+        Kind::Number,
+        "64",
+        "Tables in one component. Compilers make one for each core instance.",
+    ),
+    setting(
+        "sandbox.table_elements",
+        Kind::Number,
+        "100000",
+        "Elements of all tables of an instance together; each costs the host 8 to 16 bytes. A table holds the functions \
+         that are called by pointer: some thousands.",
+    ),
+    setting(
+        "sandbox.stack_bytes",
+        Kind::Number,
+        "1048576",
+        "Stack of a plugin's code: 1 MiB, as compilers expect. Recursion past it ends the job.",
+    ),
+    setting(
+        "sandbox.wall_seconds",
+        Kind::Number,
+        "86400",
+        "Time one attempt may take: 1 day. A grant can give a plugin another bound.",
+    ),
+    setting(
+        "sandbox.cpu_seconds",
+        Kind::Number,
+        "21600",
+        "Processor time one attempt may take: 6 hours. A grant can give a plugin another bound.",
+    ),
     setting(
         "sandbox.plan_milliseconds",
         Kind::Number,
         "1000",
         "Time for a plugin to describe itself or to plan a request. It takes well under a millisecond; a second leaves room \
          on a busy machine.",
+    ),
+    setting(
+        "sandbox.host_call_seconds",
+        Kind::Number,
+        "7200",
+        "Time one call of a capability may take: 2 hours, which is longer than the slowest of them, a download \
+         (urls.timeout_seconds), is given.",
+    ),
+    setting(
+        "sandbox.call_bytes",
+        Kind::Number,
+        "4194304",
+        "Data that one call of a plugin may make the host copy: 4 MiB, a batch and its checkpoint with room.",
+    ),
+    setting(
+        "sandbox.handles",
+        Kind::Number,
+        "256",
+        "Handles that a plugin may hold at a time: readers, writers, cursors, streams, timers.",
+    ),
+    setting("sandbox.readers", Kind::Number, "16", "Sources that a plugin may read at a time."),
+    setting(
+        "sandbox.writers",
+        Kind::Number,
+        "4",
+        "Sinks that a plugin may write at a time; each may hold some parts of an upload in memory.",
+    ),
+    setting(
+        "sandbox.cursors",
+        Kind::Number,
+        "4",
+        "Queries that a plugin may have open at a time; each keeps a moment of the store alive.",
+    ),
+    setting("sandbox.batch_bytes", Kind::Number, "1048576", "Bytes of one batch of records: 1 MiB."),
+    setting("sandbox.batch_records", Kind::Number, "16384", "Records of one batch."),
+    setting("sandbox.record_bytes", Kind::Number, "262144", "Bytes of one record in a batch: 256 KiB."),
+    setting(
+        "sandbox.record_depth",
+        Kind::Number,
+        "32",
+        "Levels of nesting of a record, the record itself being the first. At most 100.",
+    ),
+    setting(
+        "sandbox.checkpoint_bytes",
+        Kind::Number,
+        "65536",
+        "Bytes of a checkpoint: 64 KiB. It is written with every group of batches.",
+    ),
+    setting(
+        "sandbox.result_bytes",
+        Kind::Number,
+        "262144",
+        "Bytes of a job's result: 256 KiB. It lies in the job's row.",
+    ),
+    setting("sandbox.message_bytes", Kind::Number, "65536", "Bytes of a job's message: 64 KiB. A longer one is cut."),
+    setting(
+        "sandbox.log_bytes",
+        Kind::Number,
+        "65536",
+        "Text kept of a job's log, stdout and stderr together: the last 64 KiB. What goes is counted.",
+    ),
+    setting(
+        "sandbox.rejects",
+        Kind::Number,
+        "100",
+        "Rejected input records of a job that are kept with their text. All are counted.",
     ),
     setting(
         "log.level",
@@ -240,6 +375,22 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("log.format", Kind::Text, "text", "text for people, json for machines. Logs go to stderr."),
 ];
+
+/// What the shipped plugins are granted where the configuration says nothing else. Any other plugin starts with nothing.
+/// What they touch is bounded by what the user who asks may do, and by the keys of files, urls and s3.
+pub const GRANTS: &[(&str, &[&str])] = &[
+    ("csv-load", &["insert *", "update *", "read-file *", "fetch-url *"]),
+    ("delete-records-before", &["delete *"]),
+    ("export", &["query *", "write-file *", "write-s3 *"]),
+    ("s3-import", &["insert *", "update *", "read-s3 *"]),
+];
+
+pub const GRANTS_REASON: &str = "What each plugin may do: one key a plugin, a list of lines CAPABILITY SCOPE. A plan needs \
+    that its plugin asks for the capability in its description and that a line here covers what the plan touches; nothing \
+    else is possible for a plugin. insert, update, delete, query: a table database.table, database.* or *.table. read-file, \
+    write-file: a directory and what is beneath it. fetch-url: host or host:port. read-s3, write-s3: bucket or host/bucket. \
+    The scope * is everything. concurrency, memory-bytes, wall-seconds and cpu-seconds with a number bound the plugin's \
+    jobs. A key set here replaces the plugin's default; a plugin without a key has no grant.";
 
 impl Setting {
     /// The environment variable of the key.

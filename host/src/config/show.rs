@@ -1,6 +1,6 @@
 //! The effective configuration as a commented TOML file: what each key is, why, and where it was set.
 
-use super::settings::{Kind, SETTINGS};
+use super::settings::{GRANTS_REASON, Kind, SETTINGS};
 use super::values::{Value, Values};
 
 const COMMENT_WIDTH: usize = 110;
@@ -26,13 +26,23 @@ pub fn show(values: &Values) -> String {
             }
             (Value::Text(plain), _) => text.push_str(&format!("{name} = {}\n", toml::Value::String(plain.clone()))),
             (Value::Number(number), _) => text.push_str(&format!("{name} = {number}\n")),
-            (Value::List(list), _) => {
-                let list = list.iter().cloned().map(toml::Value::String).collect();
-                text.push_str(&format!("{name} = {}\n", toml::Value::Array(list)));
-            }
+            (Value::List(list), _) => text.push_str(&format!("{name} = {}\n", array(list))),
         }
     }
+    text.push_str("\n[grants]\n");
+    for line in wrapped(GRANTS_REASON) {
+        text.push_str(&format!("# {line}\n"));
+    }
+    text.push_str("# Environment: JOBHOST_GRANTS_<PLUGIN>, with _ in the place of -.\n");
+    for (plugin, given) in values.grants() {
+        let Value::List(lines) = &given.value else { continue };
+        text.push_str(&format!("# Set by: {}.\n{plugin} = {}\n", given.origin, array(lines)));
+    }
     text
+}
+
+fn array(list: &[String]) -> toml::Value {
+    toml::Value::Array(list.iter().cloned().map(toml::Value::String).collect())
 }
 
 fn wrapped(reason: &str) -> Vec<String> {

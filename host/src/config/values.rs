@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::settings::{Kind, SETTINGS, Setting, find};
+use super::settings::{GRANTS, Kind, SETTINGS, Setting, find};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -42,13 +42,43 @@ pub struct Sources {
     pub flags: Vec<String>,
 }
 
-pub type Values = BTreeMap<&'static str, Given>;
+const GRANT_PREFIX: &str = "grants.";
+const GRANT_VARIABLE: &str = "JOBHOST_GRANTS_";
+
+#[derive(Debug, Default)]
+pub struct Values {
+    settings: BTreeMap<&'static str, Given>,
+    /// By the name of the plugin.
+    grants: BTreeMap<String, Given>,
+}
+
+impl Values {
+    pub fn get(&self, key: &str) -> Option<&Given> {
+        self.settings.get(key)
+    }
+
+    pub fn grants(&self) -> impl Iterator<Item = (&str, &Given)> {
+        self.grants.iter().map(|(plugin, given)| (plugin.as_str(), given))
+    }
+
+    fn insert(&mut self, setting: &Setting, given: Given) {
+        self.settings.insert(setting.key, given);
+    }
+
+    /// An empty list takes all of a plugin's grants away.
+    fn grant(&mut self, plugin: &str, lines: Vec<String>, origin: String) {
+        self.grants.insert(plugin.to_owned(), Given { value: Value::List(lines), origin });
+    }
+}
 
 pub fn gather(sources: &Sources) -> Result<Values, ConfigError> {
-    let mut values = Values::new();
+    let mut values = Values::default();
+    for (plugin, lines) in GRANTS {
+        values.grant(plugin, lines.iter().map(|line| (*line).to_owned()).collect(), "default".to_owned());
+    }
     for setting in SETTINGS {
         let value = from_text(setting, setting.default, "the default")?;
-        values.insert(setting.key, Given { value, origin: "default".to_owned() });
+        values.insert(setting, Given { value, origin: "default".to_owned() });
     }
     if let Some(path) = &sources.file {
         read_file(path, &mut values)?;
@@ -57,16 +87,26 @@ pub fn gather(sources: &Sources) -> Result<Values, ConfigError> {
         let variable = setting.variable();
         if let Some((_, text)) = sources.environment.iter().find(|(name, _)| *name == variable) {
             let value = from_text(setting, text, &variable)?;
-            values.insert(setting.key, Given { value, origin: variable });
+            values.insert(setting, Given { value, origin: variable });
+        }
+    }
+    for (name, text) in &sources.environment {
+        // Names of plugins are lower-kebab-case.
+        if let Some(plugin) = name.strip_prefix(GRANT_VARIABLE) {
+            values.grant(&plugin.to_ascii_lowercase().replace('_', "-"), list(text), name.clone());
         }
     }
     for flag in &sources.flags {
         let (key, text) = flag.split_once('=').ok_or_else(|| ConfigError::Flag { flag: flag.clone() })?;
         let origin = format!("--set {key}");
+        if let Some(plugin) = key.strip_prefix(GRANT_PREFIX) {
+            values.grant(plugin, list(text), origin);
+            continue;
+        }
         let setting =
             find(key).ok_or_else(|| ConfigError::UnknownKey { key: key.to_owned(), origin: "--set".to_owned() })?;
         let value = from_text(setting, text, &origin)?;
-        values.insert(setting.key, Given { value, origin });
+        values.insert(setting, Given { value, origin });
     }
     Ok(values)
 }
@@ -80,10 +120,12 @@ fn from_text(setting: &Setting, text: &str, origin: &str) -> Result<Value, Confi
             origin: origin.to_owned(),
             must: "a whole number that is not negative".to_owned(),
         })?),
-        Kind::List => {
-            Value::List(text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect())
-        }
+        Kind::List => Value::List(list(text)),
     })
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
 fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
@@ -97,11 +139,16 @@ fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
         };
         for (name, member) in members {
             let key = format!("{section}.{name}");
+            if key.starts_with(GRANT_PREFIX) {
+                let lines = strings(member).map_err(|found| wrong_list(&key, &found, &origin))?;
+                values.grant(&name, lines, origin.clone());
+                continue;
+            }
             let Some(setting) = find(&key) else {
                 return Err(ConfigError::UnknownKey { key, origin });
             };
             let value = from_toml(setting, member, &origin)?;
-            values.insert(setting.key, Given { value, origin: origin.clone() });
+            values.insert(setting, Given { value, origin: origin.clone() });
         }
     }
     Ok(())
@@ -121,16 +168,25 @@ fn from_toml(setting: &Setting, member: toml::Value, origin: &str) -> Result<Val
             .map(Value::Number)
             .map_err(|_| wrong(&toml::Value::Integer(number), "a whole number that is not negative")),
         (Kind::Number, other) => Err(wrong(&other, "a whole number that is not negative")),
-        (Kind::List, toml::Value::Array(entries)) => {
-            let mut list = Vec::new();
-            for entry in entries {
-                let toml::Value::String(text) = entry else {
-                    return Err(wrong(&entry, "a list of strings"));
-                };
-                list.push(text);
-            }
-            Ok(Value::List(list))
-        }
-        (Kind::List, other) => Err(wrong(&other, "a list of strings")),
+        (Kind::List, list) => strings(list).map(Value::List).map_err(|found| wrong_list(setting.key, &found, origin)),
+    }
+}
+
+/// A list of strings, or what is none.
+fn strings(value: toml::Value) -> Result<Vec<String>, toml::Value> {
+    let toml::Value::Array(entries) = value else { return Err(value) };
+    let text = |entry| match entry {
+        toml::Value::String(text) => Ok(text),
+        other => Err(other),
+    };
+    entries.into_iter().map(text).collect()
+}
+
+fn wrong_list(key: &str, found: &toml::Value, origin: &str) -> ConfigError {
+    ConfigError::Value {
+        key: key.to_owned(),
+        value: found.to_string(),
+        origin: origin.to_owned(),
+        must: "a list of strings".to_owned(),
     }
 }

@@ -1,17 +1,19 @@
 //! From a request to a durable job: plan, checks, payload, row, queue, in this order. Nothing is stored for a request
 //! that is refused.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
-use tokio::sync::mpsc::OwnedPermit;
-use tokio::sync::mpsc::error::TrySendError;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::checks::Checks;
 use super::payload::{Inline, Payload};
-use super::{Jobs, QueuedJob, lifecycle, secrets};
+use super::queue::{Place, QueuedJob};
+use super::{Jobs, lifecycle, secrets};
 use crate::access::{Denial, User};
 use crate::capabilities::Plan;
+use crate::capabilities::job_log::truncated;
 use crate::plugins::PluginOperation;
 use crate::records::StoreError;
 use crate::sandbox::OperationAccess;
@@ -54,9 +56,31 @@ impl From<StoreError> for SubmitError {
     }
 }
 
+impl SubmitError {
+    /// A word for the figures.
+    fn reason(&self) -> &'static str {
+        match self {
+            SubmitError::Refused(_) => "invalid",
+            SubmitError::NotFound(_) => "not_found",
+            SubmitError::Denied(_) => "denied",
+            SubmitError::NotGranted(_) => "not_granted",
+            SubmitError::QueueFull { .. } => "queue_full",
+            SubmitError::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
 impl Jobs {
     /// Accepts a request for a job operation. When this returns an id, the job is durable.
     pub async fn submit(&self, user: &User, operation: &str, request: Map<String, Value>) -> Result<Uuid, SubmitError> {
+        let admitted = self.admit(user, operation, request).await;
+        if let Err(error) = &admitted {
+            self.parts.metrics.job_refused(error.reason());
+        }
+        admitted
+    }
+
+    async fn admit(&self, user: &User, operation: &str, request: Map<String, Value>) -> Result<Uuid, SubmitError> {
         let Some(found) = self.parts.plugins.operation(operation) else {
             return Err(SubmitError::Refused(format!("Operation '{operation}' not found")));
         };
@@ -71,16 +95,22 @@ impl Jobs {
         let inline = found.operation.inline_source.as_deref().and_then(|pointer| take_inline(&mut request, pointer));
         let secrets = secrets::extract(&mut request, &found.operation.secrets);
         let text = request.to_string();
-        if text.len() > MAX_REQUEST_BYTES {
+        let size = text.len().saturating_add(secrets.values().map(|secret| secret.to_string().len()).sum());
+        if size > MAX_REQUEST_BYTES {
             return Err(SubmitError::Refused(format!(
-                "The request has {} bytes besides its data; the limit is {MAX_REQUEST_BYTES}. Send less, or put it in a file.",
-                text.len()
+                "The request has {size} bytes besides its data; the limit is {MAX_REQUEST_BYTES}. Send less, or put it in a file."
             )));
         }
         let plan = self.plan(&found, operation, &text).await?;
-        Checks { parts: &self.parts, user, request: &request, secrets: &secrets, has_inline: inline.is_some() }
-            .check(&plan)
-            .await?;
+        let checks = Checks {
+            parts: &self.parts,
+            plugin: &found.plugin,
+            user,
+            request: &request,
+            secrets: &secrets,
+            has_inline: inline.is_some(),
+        };
+        checks.check(&plan).await?;
 
         let sealed = match secrets.is_empty() {
             true => None,
@@ -95,34 +125,41 @@ impl Jobs {
             return Err(error);
         }
         info!(job = %id, operation, user = %user.username, plugin = %found.plugin.label(), "job queued");
-        self.parts.metrics.job_accepted(&found.operation.name);
+        self.parts.metrics.job_accepted(operation);
         self.parts.metrics.queued(1);
-        place.send(QueuedJob { id, operation: Some(found) });
+        self.queue.push(QueuedJob { id, operation: Some(found), place: Some(place) });
         Ok(id)
     }
 
     /// A place in the queue, before any work is done for the request.
-    fn place(&self) -> Result<OwnedPermit<QueuedJob>, SubmitError> {
-        self.queue.clone().try_reserve_owned().map_err(|error| match error {
-            TrySendError::Full(_) => {
-                self.parts.metrics.queue_full();
-                SubmitError::QueueFull { max_queued: self.max_queued, retry_after_seconds: RETRY_AFTER_SECONDS }
-            }
-            TrySendError::Closed(_) => SubmitError::Unavailable("The host is stopping.".to_owned()),
-        })
+    fn place(&self) -> Result<Place, SubmitError> {
+        let (max_queued, retry_after_seconds) = (self.max_queued, RETRY_AFTER_SECONDS);
+        self.queue.place().ok_or(SubmitError::QueueFull { max_queued, retry_after_seconds })
     }
 
     async fn plan(&self, found: &PluginOperation, operation: &str, request: &str) -> Result<Plan, SubmitError> {
-        let _turn =
-            self.plans.acquire().await.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
-        let planned = found.plugin.component.plan(operation, request.to_owned()).await.map_err(|crash| {
+        let stopping = |_| SubmitError::Unavailable("The host is stopping.".to_owned());
+        let _of_plugin = found.plugin.plans.acquire().await.map_err(stopping)?;
+        let _of_all = self.plans.acquire().await.map_err(stopping)?;
+        let (handle, plugin) = (tokio::runtime::Handle::current(), Arc::clone(&found.plugin));
+        let (name, request) = (operation.to_owned(), request.to_owned());
+        // On a thread of its own: what a guest computes must not hold up the threads that answer requests.
+        let planned = tokio::task::spawn_blocking(move || handle.block_on(plugin.component.plan(&name, &request)));
+        let planned = planned.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?;
+        let planned = planned.map_err(|crash| {
             warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
             SubmitError::Unavailable(format!(
                 "The plugin {} could not plan this request: {crash}",
                 found.plugin.label()
             ))
         })?;
-        let plan = planned.map_err(SubmitError::Refused)?;
+        let most = self.parts.guest_limits.message_bytes;
+        let plan = planned.map_err(|refusal| SubmitError::Refused(truncated(&refusal, most).to_owned()))?;
+        if let Some(table) = plan.without_right() {
+            let label = found.plugin.label();
+            let message = format!("The plugin {label} planned the table {table} without saying what it will do to it");
+            return Err(SubmitError::Unavailable(message));
+        }
         if let Some((list, length, bound)) = plan.excess() {
             return Err(SubmitError::Unavailable(format!(
                 "The plugin {} planned {length} {list}; the limit is {bound}",

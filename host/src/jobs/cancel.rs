@@ -39,8 +39,8 @@ pub(super) struct RunningEntry {
 }
 
 impl Running {
-    pub fn enter(&self, job: Uuid) -> RunningEntry {
-        let attempt = Attempt { cancel: CancellationToken::new(), log: Arc::default() };
+    pub fn enter(&self, job: Uuid, log_bytes: usize) -> RunningEntry {
+        let attempt = Attempt { cancel: CancellationToken::new(), log: Arc::new(JobLog::new(log_bytes)) };
         self.lock().insert(job, attempt.clone());
         RunningEntry { running: self.clone(), job, cancel: attempt.cancel, log: attempt.log }
     }
@@ -97,6 +97,10 @@ impl Jobs {
                     self.running.tell(id);
                     if !stored.status.is_final() {
                         return Ok(CancelOutcome::Requested(Box::new(stored)));
+                    }
+                    self.parts.metrics.job_ended(&stored.operation, stored.status.word());
+                    if self.queue.remove(id) {
+                        self.parts.metrics.taken();
                     }
                     self.spool.forget(id).await;
                     return Ok(CancelOutcome::Cancelled(Box::new(stored)));

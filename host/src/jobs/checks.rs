@@ -1,22 +1,28 @@
-//! Whether a plan may become a job: is what it names there, may the user touch it, does the configuration allow it?
+//! Whether a plan may become a job: is what it names there, may the user touch it, do the configuration and the plugin's
+//! grant allow it?
 //! Nothing is opened for good and nothing is changed here.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::JobParts;
 use super::admission::SubmitError;
 use super::credentials::{S3Access, s3_access};
+use super::granted::{Granted, Refused};
 use super::secrets::{self, Secrets};
 use crate::access::{Right, User};
 use crate::capabilities::{Plan, S3Object, Sink, Source, UrlSource};
+use crate::json;
 use crate::objects::download::headers_from;
 use crate::objects::{ObjectError, ObjectErrorKind};
+use crate::plugins::{NotAsked, NotGranted, Plugin};
 use crate::records::TableName;
+use crate::sandbox::Capability;
 use crate::searches::{SearchError, SearchRequest, missing_table};
 
 /// Who asks for what.
 pub(super) struct Checks<'a> {
     pub parts: &'a JobParts,
+    pub plugin: &'a Plugin,
     pub user: &'a User,
     /// With handles in the place of secrets.
     pub request: &'a Value,
@@ -26,20 +32,21 @@ pub(super) struct Checks<'a> {
 
 impl Checks<'_> {
     pub async fn check(&self, plan: &Plan) -> Result<(), SubmitError> {
-        self.tables(plan)?;
+        let mut granted = Granted::new(self.parts, self.plugin);
+        self.tables(plan, &mut granted)?;
         for query in &plan.queries {
-            self.query(query)?;
+            self.query(query, &mut granted)?;
         }
         for source in &plan.sources {
-            self.source(source).await?;
+            self.source(source, &mut granted).await?;
         }
         for sink in &plan.sinks {
-            self.sink(sink).await?;
+            self.sink(sink, &mut granted).await?;
         }
-        Ok(())
+        granted.verdict().map_err(not_granted)
     }
 
-    fn tables(&self, plan: &Plan) -> Result<(), SubmitError> {
+    fn tables(&self, plan: &Plan, granted: &mut Granted<'_>) -> Result<(), SubmitError> {
         let catalogue = self.parts.store.catalogue();
         let wanted: Vec<(TableName, Vec<Right>)> = plan
             .tables
@@ -52,29 +59,26 @@ impl Checks<'_> {
                 return Err(SubmitError::NotFound(missing_table(&catalogue, table)));
             }
         }
-        Ok(())
+        plan.tables.iter().try_for_each(|used| granted.rights(used)).map_err(not_asked)
     }
 
-    fn query(&self, query: &str) -> Result<(), SubmitError> {
+    fn query(&self, query: &str, granted: &mut Granted<'_>) -> Result<(), SubmitError> {
         let search = search_of(query).map_err(search_refused)?;
-        search.permitted(&self.user.role, &self.parts.store.catalogue()).map_err(search_refused)?;
-        Ok(())
+        let permitted = search.permitted(&self.user.role, &self.parts.store.catalogue()).map_err(search_refused)?;
+        granted.read_tables(permitted.tables()).map_err(not_asked)
     }
 
-    async fn source(&self, source: &Source) -> Result<(), SubmitError> {
+    async fn source(&self, source: &Source, granted: &mut Granted<'_>) -> Result<(), SubmitError> {
         match source {
             Source::RequestField if self.has_inline => Ok(()),
             Source::RequestField => {
                 let message = "The plan names the inline source, but the request has none";
                 Err(SubmitError::Refused(message.to_owned()))
             }
-            Source::File(path) => {
-                let (directories, path) = (self.parts.directories.clone(), path.clone());
-                let opened = tokio::task::spawn_blocking(move || directories.open_file(&path).map(drop)).await;
-                opened.map_err(|error| SubmitError::Unavailable(error.to_string()))?.map_err(object_refused)
-            }
+            Source::File(path) => granted.file(path).await.map_err(refused),
             Source::Url(UrlSource { url, headers, .. }) => {
-                self.parts.downloader.check_url(url).map_err(object_refused)?;
+                let url = self.parts.downloader.check_url(url).map_err(object_refused)?;
+                granted.url(&url).map_err(not_asked)?;
                 if let Some(pointer) = headers
                     && let Some(object) = secrets::revealed(self.request, self.secrets, pointer)
                 {
@@ -82,31 +86,27 @@ impl Checks<'_> {
                 }
                 Ok(())
             }
-            Source::S3 { object, .. } => self.s3(object),
+            Source::S3 { object, .. } => self.s3(Capability::ReadS3, object, granted),
         }
     }
 
-    async fn sink(&self, sink: &Sink) -> Result<(), SubmitError> {
+    async fn sink(&self, sink: &Sink, granted: &mut Granted<'_>) -> Result<(), SubmitError> {
         match sink {
-            Sink::File { directory, name, .. } => {
-                let (exports, directory, name) = (self.parts.exports.clone(), directory.clone(), name.clone());
-                let checked = tokio::task::spawn_blocking(move || exports.check(&directory, &name)).await;
-                checked.map_err(|error| SubmitError::Unavailable(error.to_string()))?.map_err(object_refused)
-            }
-            Sink::S3 { object, .. } => self.s3(object),
+            Sink::File { directory, name, .. } => granted.export(directory, name).await.map_err(refused),
+            Sink::S3 { object, .. } => self.s3(Capability::WriteS3, object, granted),
         }
     }
 
-    fn s3(&self, object: &S3Object) -> Result<(), SubmitError> {
+    fn s3(&self, capability: Capability, object: &S3Object, granted: &mut Granted<'_>) -> Result<(), SubmitError> {
         let S3Access { location, .. } =
             s3_access(self.parts, &self.user.role, self.request, self.secrets, object).map_err(object_refused)?;
-        self.parts.s3.check(&location).map_err(object_refused)
+        granted.s3(capability, &location).map_err(refused)
     }
 }
 
 /// The search that a query of a plan asks for.
 pub(super) fn search_of(query: &str) -> Result<SearchRequest, SearchError> {
-    let fields: Map<String, Value> = serde_json::from_str(query)
+    let fields = json::object(query)
         .map_err(|error| SearchError::Invalid(format!("a query of the plan is no JSON object: {error}")))?;
     let operation = fields.get("operation").and_then(Value::as_str).unwrap_or_default();
     SearchRequest::parse(operation, &fields)
@@ -119,6 +119,22 @@ fn search_refused(error: SearchError) -> SubmitError {
         SearchError::Denied(denial) => SubmitError::Denied(denial),
         SearchError::Store(error) => error.into(),
     }
+}
+
+fn refused(error: Refused) -> SubmitError {
+    match error {
+        Refused::Object(error) => object_refused(error),
+        Refused::NotAsked(error) => not_asked(error),
+        Refused::NotGranted(error) => not_granted(error),
+    }
+}
+
+fn not_asked(error: NotAsked) -> SubmitError {
+    SubmitError::Unavailable(error.to_string())
+}
+
+fn not_granted(error: NotGranted) -> SubmitError {
+    SubmitError::NotGranted(error.to_string())
 }
 
 fn object_refused(error: ObjectError) -> SubmitError {

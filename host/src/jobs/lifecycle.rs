@@ -63,6 +63,7 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
         plugin,
         plugin_digest,
         usage: Usage::default(),
+        limits_met: Vec::new(),
         cancel: None,
     }
 }

@@ -8,8 +8,6 @@ use crate::capabilities::JobLog;
 use crate::records::{Store, StoreError};
 
 const KIND: &str = "job_log";
-/// As much as an attempt keeps.
-const MAX_BYTES: usize = 64 * 1024;
 
 /// Stores what an attempt has logged, if it has. A log that cannot be stored does not keep the job from its end.
 pub(super) async fn keep(store: &dyn Store, job: Uuid, log: &JobLog) {
@@ -23,7 +21,7 @@ pub(super) async fn keep(store: &dyn Store, job: Uuid, log: &JobLog) {
 }
 
 fn shown(log: &JobLog) -> String {
-    match log.tail(MAX_BYTES) {
+    match log.tail(usize::MAX) {
         (text, 0) => text,
         (text, dropped) => format!("({dropped} earlier lines were dropped)\n{text}"),
     }

@@ -6,9 +6,11 @@ mod attempt;
 mod cancel;
 mod checks;
 mod credentials;
+mod granted;
 pub mod lifecycle;
 mod log;
 mod payload;
+mod queue;
 mod recovery;
 pub mod secrets;
 mod spool;
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -29,13 +31,15 @@ pub use cancel::CancelOutcome;
 pub use secrets::{Sealer, SealerError};
 
 use crate::access::{Access, User};
+use crate::capabilities::CapabilityLimits;
 use crate::metrics::Metrics;
 use crate::objects::{Directories, Downloader, ExportDirectories, S3};
-use crate::plugins::{Catalogue, PluginOperation};
+use crate::plugins::Catalogue;
 use crate::records::jobs::{JobRow, StartRange};
-use crate::records::{BatchLimits, Clock, Store, StoreError};
+use crate::records::{Clock, Store, StoreError};
 use crate::searches::SearchLimits;
 use cancel::Running;
+use queue::Queue;
 use spool::Spool;
 use worker::Worker;
 
@@ -58,7 +62,7 @@ pub struct JobParts {
     pub clock: Arc<dyn Clock>,
     /// Where payloads and downloads lie until their job ends.
     pub spool_dir: PathBuf,
-    pub batch_limits: BatchLimits,
+    pub guest_limits: CapabilityLimits,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,18 +75,11 @@ pub struct JobLimits {
     pub cancel_grace: Duration,
 }
 
-/// A job that waits for a worker.
-struct QueuedJob {
-    id: Uuid,
-    /// The operation as it was in service at admission; `None` for a job of an earlier process.
-    operation: Option<Arc<PluginOperation>>,
-}
-
 /// The jobs of this host.
 pub struct Jobs {
     parts: JobParts,
     spool: Spool,
-    queue: mpsc::Sender<QueuedJob>,
+    queue: Arc<Queue>,
     max_queued: usize,
     plans: Semaphore,
     stop: CancellationToken,
@@ -100,16 +97,16 @@ impl Jobs {
         let spool = Spool::open(parts.spool_dir.clone())?;
         let recovered = recovery::recover(&parts, &spool).await?;
         parts.metrics.queued(recovered.len());
-        let (queue, waiting) = mpsc::channel(limits.max_queued.max(1));
+        parts.metrics.capacity(limits.max_queued, limits.workers);
+        let queue = Queue::new(recovered, limits.max_queued);
         let stop = CancellationToken::new();
         let workers = TaskTracker::new();
-        let shared = worker::shared_queue(recovered, waiting);
         let running = Running::default();
         for _ in 0..limits.workers.max(1) {
             let worker = Worker {
                 parts: parts.clone(),
                 spool: spool.clone(),
-                queue: Arc::clone(&shared),
+                queue: Arc::clone(&queue),
                 stop: stop.clone(),
                 running: running.clone(),
                 cancel_grace: limits.cancel_grace,

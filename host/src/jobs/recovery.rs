@@ -2,8 +2,8 @@
 //! no job is IN_PROGRESS.
 
 use tracing::{info, warn};
-use uuid::Uuid;
 
+use super::queue::QueuedJob;
 use super::spool::Spool;
 use super::staging::sweep_job;
 use super::{JobParts, lifecycle};
@@ -11,7 +11,7 @@ use crate::records::jobs::JobStatus;
 use crate::records::{StoreError, StoreErrorKind};
 
 /// The jobs to run, oldest first.
-pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, StoreError> {
+pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<QueuedJob>, StoreError> {
     let unfinished = parts.store.unfinished_jobs().await?;
     let owners = unfinished.iter().copied().collect();
     spool.sweep(&owners).map_err(|error| {
@@ -22,7 +22,8 @@ pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, Store
         let Some(row) = parts.store.job(id).await? else {
             continue;
         };
-        let resumable = parts.plugins.operation(&row.operation).is_some_and(|found| found.operation.resumable);
+        let operation = parts.plugins.operation(&row.operation);
+        let resumable = operation.as_ref().is_some_and(|found| found.operation.resumable);
         let attempt = row.attempt;
         let waiting = row.status == JobStatus::Created;
         let changed = match lifecycle::recover(&row, resumable) {
@@ -31,6 +32,9 @@ pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, Store
         };
         let Ok(changed) = changed else { continue };
         let ended = changed.status.is_final();
+        if ended {
+            parts.metrics.job_ended(&changed.operation, changed.status.word());
+        }
         if ended && let Err(error) = sweep_job(parts, spool, id, &changed.user).await {
             warn!(job = %id, %error, "the job's payload could not be read");
         }
@@ -45,7 +49,7 @@ pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, Store
             }
         } else {
             info!(job = %id, attempt, "job recovered into the queue");
-            queued.push(id);
+            queued.push(QueuedJob { id, operation, place: None });
         }
     }
     Ok(queued)

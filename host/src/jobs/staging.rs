@@ -11,16 +11,18 @@ use uuid::Uuid;
 
 use super::JobParts;
 use super::checks::search_of;
-use super::credentials::s3_access;
+use super::credentials::{S3Access, s3_access};
+use super::granted::{Granted, Refused};
 use super::payload::{Inline, Payload};
 use super::secrets::{self, Secrets};
 use super::spool::Spool;
 use crate::access::Role;
-use crate::capabilities::{Sink, Source};
+use crate::capabilities::{S3Object, Sink, Source};
 use crate::objects::download::headers_from;
 use crate::objects::staged::Origin;
-use crate::objects::{Download, ObjectError, ObjectErrorKind, StagedSource, Target};
+use crate::objects::{Download, HostScopes, ObjectError, ObjectErrorKind, StagedSource, Target};
 use crate::records::StoreError;
+use crate::sandbox::Capability;
 use crate::searches::SearchRequest;
 
 /// What one attempt can open, in the order of the plan.
@@ -37,6 +39,8 @@ struct Staging<'a> {
     job: Uuid,
     role: &'a Role,
     payload: &'a Payload,
+    /// `None` where nothing is opened for a plugin.
+    granted: Option<Granted<'a>>,
     /// With handles in the place of `secrets`; null where nothing of the plan looks into it.
     request: Value,
     secrets: Secrets,
@@ -48,9 +52,11 @@ pub(super) async fn stage(
     job: Uuid,
     role: &Role,
     payload: &Payload,
-) -> Result<Staged, ObjectError> {
+    granted: Option<Granted<'_>>,
+) -> Result<Staged, Refused> {
     let (request, secrets) = opened(parts, payload)?;
-    let staging = Staging { parts, spool, job, role, payload, request, secrets };
+    let mut staging = Staging { parts, spool, job, role, payload, granted, request, secrets };
+    staging.check_tables()?;
     let mut sources = Vec::new();
     for (index, source) in payload.plan.sources.iter().enumerate() {
         sources.push(Arc::new(StagedSource::new(staging.origin(index, source).await?)));
@@ -62,8 +68,11 @@ pub(super) async fn stage(
     let mut searches = Vec::new();
     for query in &payload.plan.queries {
         let search = search_of(query);
-        searches.push(search.map_err(|error| ObjectError::new(ObjectErrorKind::Invalid, error.to_string()))?);
+        let search = search.map_err(|error| ObjectError::new(ObjectErrorKind::Invalid, error.to_string()))?;
+        staging.check_query(&search)?;
+        searches.push(search);
     }
+    staging.verdict()?;
     Ok(Staged { sources, targets, searches })
 }
 
@@ -84,7 +93,7 @@ pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: 
         return Ok(());
     }
     let Some(user) = parts.access.user(user) else { return Ok(()) };
-    match stage(parts, spool, job, &user.role, &payload).await {
+    match stage(parts, spool, job, &user.role, &payload, None).await {
         Ok(staged) => sweep(&staged.targets).await,
         Err(error) => warn!(%job, %error, "what the job has written could not be looked for"),
     }
@@ -102,7 +111,7 @@ fn opened(parts: &JobParts, payload: &Payload) -> Result<(Value, Secrets), Objec
         return Ok((Value::Null, Secrets::new()));
     }
     let invalid = |message: String| ObjectError::new(ObjectErrorKind::Invalid, message);
-    let request = serde_json::from_str(&payload.request)
+    let request = crate::json::value(&payload.request)
         .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;
     let secrets = match &payload.sealed {
         Some(sealed) => parts.sealer.open_sealed(sealed).map_err(|error| invalid(error.to_string()))?,
@@ -111,19 +120,68 @@ fn opened(parts: &JobParts, payload: &Payload) -> Result<(Value, Secrets), Objec
     Ok((request, secrets))
 }
 
+/// What is wrong with the file itself is told when it is opened.
+fn still_granted(checked: Result<(), Refused>) -> Result<(), Refused> {
+    match checked {
+        Err(Refused::Object(_)) => Ok(()),
+        checked => checked,
+    }
+}
+
 impl Staging<'_> {
-    async fn origin(&self, index: usize, source: &Source) -> Result<Origin, ObjectError> {
+    fn check_tables(&mut self) -> Result<(), Refused> {
+        let Some(granted) = &mut self.granted else { return Ok(()) };
+        Ok(self.payload.plan.tables.iter().try_for_each(|used| granted.rights(used))?)
+    }
+
+    /// A query that the user may not make any more is refused when it is opened.
+    fn check_query(&mut self, search: &SearchRequest) -> Result<(), Refused> {
+        let Some(granted) = &mut self.granted else { return Ok(()) };
+        match search.permitted(self.role, &self.parts.store.catalogue()) {
+            Ok(permitted) => Ok(granted.read_tables(permitted.tables())?),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn verdict(&mut self) -> Result<(), Refused> {
+        let Some(granted) = &mut self.granted else { return Ok(()) };
+        Ok(granted.verdict()?)
+    }
+
+    fn s3(&mut self, capability: Capability, object: &S3Object) -> Result<S3Access, Refused> {
+        let access = s3_access(self.parts, self.role, &self.request, &self.secrets, object)?;
+        if let Some(granted) = &mut self.granted {
+            granted.s3(capability, &access.location)?;
+        }
+        Ok(access)
+    }
+
+    async fn origin(&mut self, index: usize, source: &Source) -> Result<Origin, Refused> {
         Ok(match source {
             Source::RequestField => match &self.payload.inline {
                 Some(Inline::Text(text)) => Origin::Memory(Bytes::from(text.clone().into_bytes())),
                 Some(Inline::Spooled) | None => Origin::Spooled(self.spool.inline_path(self.job)),
             },
-            Source::File(path) => Origin::File { directories: self.parts.directories.clone(), path: path.clone() },
+            Source::File(path) => {
+                let directories = match &mut self.granted {
+                    Some(granted) => {
+                        still_granted(granted.file(path).await)?;
+                        granted.directories()
+                    }
+                    None => self.parts.directories.clone(),
+                };
+                Origin::File { directories, path: path.clone() }
+            }
             Source::Url(source) => {
                 let object = source.headers.as_deref();
                 let object = object.and_then(|pointer| secrets::revealed(&self.request, &self.secrets, pointer));
+                let url = self.parts.downloader.check_url(&source.url)?;
+                if let Some(granted) = &mut self.granted {
+                    granted.url(&url)?;
+                }
                 let download = Download {
-                    url: self.parts.downloader.check_url(&source.url)?,
+                    url,
+                    hosts: self.granted.as_ref().map_or(HostScopes::Any, Granted::hosts),
                     headers: object.map_or_else(|| Ok(http::HeaderMap::new()), |object| headers_from(&object))?,
                     media_types: source.media_types.clone(),
                 };
@@ -131,7 +189,7 @@ impl Staging<'_> {
                 Origin::Url { downloader: self.parts.downloader.clone(), download: Box::new(download), spool, index }
             }
             Source::S3 { object, encoding } => {
-                let access = s3_access(self.parts, self.role, &self.request, &self.secrets, object)?;
+                let access = self.s3(Capability::ReadS3, object)?;
                 Origin::S3 {
                     s3: self.parts.s3.clone(),
                     location: access.location,
@@ -142,17 +200,22 @@ impl Staging<'_> {
         })
     }
 
-    async fn target(&self, index: usize, sink: &Sink) -> Result<Target, ObjectError> {
+    async fn target(&mut self, index: usize, sink: &Sink) -> Result<Target, Refused> {
         Ok(match sink {
-            Sink::File { directory, name, encoding } => Target::File {
-                exports: self.parts.exports.clone(),
-                directory: directory.clone(),
-                name: name.clone(),
-                encoding: *encoding,
-                token: format!("{}-{index}", self.job),
-            },
+            Sink::File { directory, name, encoding } => {
+                let exports = match &mut self.granted {
+                    Some(granted) => {
+                        still_granted(granted.export(directory, name).await)?;
+                        granted.exports()
+                    }
+                    None => self.parts.exports.clone(),
+                };
+                let token = format!("{}-{index}", self.job);
+                let (directory, name, encoding) = (directory.clone(), name.clone(), *encoding);
+                Target::File { exports, directory, name, encoding, token }
+            }
             Sink::S3 { object, media_type, encoding } => {
-                let access = s3_access(self.parts, self.role, &self.request, &self.secrets, object)?;
+                let access = self.s3(Capability::WriteS3, object)?;
                 Target::S3 {
                     s3: self.parts.s3.clone(),
                     location: access.location,

@@ -1,11 +1,9 @@
 //! A worker: takes one job at a time from the queue and carries it to its end.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -13,25 +11,17 @@ use uuid::Uuid;
 use super::attempt::{AttemptEnd, run_attempt};
 use super::cancel::Running;
 use super::lifecycle::{self, Ending};
+use super::queue::{Queue, QueuedJob};
 use super::spool::Spool;
-use super::{JobParts, QueuedJob, log};
+use super::{JobParts, log};
+use crate::plugins::PluginOperation;
 use crate::records::jobs::JobRow;
 use crate::records::{StoreError, StoreErrorKind};
-
-/// Jobs of an earlier process first, then those that are queued now.
-pub struct SharedQueue {
-    recovered: VecDeque<Uuid>,
-    waiting: mpsc::Receiver<QueuedJob>,
-}
-
-pub fn shared_queue(recovered: Vec<Uuid>, waiting: mpsc::Receiver<QueuedJob>) -> Arc<Mutex<SharedQueue>> {
-    Arc::new(Mutex::new(SharedQueue { recovered: recovered.into(), waiting }))
-}
 
 pub struct Worker {
     pub parts: JobParts,
     pub spool: Spool,
-    pub queue: Arc<Mutex<SharedQueue>>,
+    pub queue: Arc<Queue>,
     pub stop: CancellationToken,
     pub running: Running,
     pub cancel_grace: Duration,
@@ -44,15 +34,18 @@ impl Worker {
             let next = tokio::select! {
                 biased;
                 () = worker.stop.cancelled() => return,
-                next = worker.next() => next,
+                next = worker.queue.next() => next,
             };
-            let Some(job) = next else { return };
-            let id = job.id;
+            let (QueuedJob { id, operation, place }, turn) = next;
+            drop(place);
             worker.parts.metrics.taken();
             // A task of its own, so that a mistake of the host in one job is that job's error and not the end of the worker.
             let carried = tokio::spawn({
                 let worker = Arc::clone(&worker);
-                async move { worker.carry(job).await }
+                async move {
+                    let _turn = turn;
+                    worker.carry(id, operation).await
+                }
             });
             match carried.await {
                 Ok(Ok(())) => {}
@@ -68,33 +61,30 @@ impl Worker {
         }
     }
 
-    async fn next(&self) -> Option<QueuedJob> {
-        let mut queue = self.queue.lock().await;
-        if let Some(id) = queue.recovered.pop_front() {
-            return Some(QueuedJob { id, operation: None });
-        }
-        queue.waiting.recv().await
-    }
-
-    async fn carry(&self, job: QueuedJob) -> Result<(), StoreError> {
-        let Some(row) = self.parts.store.job(job.id).await? else {
+    async fn carry(&self, id: Uuid, operation: Option<Arc<PluginOperation>>) -> Result<(), StoreError> {
+        let Some(row) = self.parts.store.job(id).await? else {
             return Ok(());
         };
-        let operation = job.operation.or_else(|| self.parts.plugins.operation(&row.operation));
+        let operation = operation.or_else(|| self.parts.plugins.operation(&row.operation));
         let before = row.attempt;
         let Ok(row) = lifecycle::begin(row, self.parts.clock.now()) else {
             return Ok(());
         };
         // Known as running before it is stored as running, so that whoever sees the latter can tell it to end.
-        let entry = self.running.enter(row.id);
+        let entry = self.running.enter(row.id, self.parts.guest_limits.log_bytes);
         let row = self.parts.store.update_job(row, before).await?;
         if row.cancel.is_some() {
             entry.cancel.cancel();
         }
         info!(job = %row.id, operation = %row.operation, attempt = row.attempt, "attempt begins");
         let (begun, operation_name) = (Instant::now(), row.operation.clone());
+        let first = row.attempt == 1;
+        let waited = Duration::from_micros(row.started.map_or(0, |started| started.0.saturating_sub(row.created.0)));
         let before = row.usage.cpu_microseconds;
         self.parts.metrics.attempt_begins();
+        if first {
+            self.parts.metrics.waited(waited);
+        }
         let attempt = run_attempt(&self.parts, &self.spool, row, operation, &entry, &self.stop, self.cancel_grace);
         let ended = attempt.await;
         let cpu = match &ended {
@@ -132,8 +122,10 @@ impl Worker {
         };
         let row = self.parts.store.update_job(row, attempt).await?;
         self.parts.metrics.job_ended(&row.operation, row.status.word());
-        if let Some(limit) = row.error.as_ref().and_then(|error| error.get("kind")?.as_str()?.strip_suffix("_limit")) {
-            self.parts.metrics.limit_hit(limit);
+        self.parts.metrics.records(&row.tally, row.rejected);
+        let ended_by = row.error.as_ref().and_then(|error| error.pointer("/limit/key")?.as_str());
+        for key in ended_by.into_iter().chain(row.limits_met.iter().map(|met| &*met.most.key)) {
+            self.parts.metrics.limit_hit(key);
         }
         info!(job = %row.id, operation = %row.operation, status = ?row.status, attempt, "job ended");
         self.spool.forget(row.id).await;

@@ -18,7 +18,41 @@ const O_NONBLOCK: i32 = 0o4000;
 /// The directories that jobs may read.
 #[derive(Debug, Clone, Default)]
 pub struct Directories {
-    allowed: Arc<Vec<(PathBuf, Dir)>>,
+    allowed: Arc<Vec<Allowed>>,
+}
+
+/// A directory that is held open.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    root: PathBuf,
+    dir: Dir,
+    /// What relative paths count from: the configured directory that `root` is in.
+    base: PathBuf,
+}
+
+impl Allowed {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let root = path.canonicalize()?;
+        let dir = Dir::open_ambient_dir(&root, ambient_authority())?;
+        Ok(Allowed { base: root.clone(), root, dir })
+    }
+
+    /// This directory where it is in the scope, or the scope where that is in this directory.
+    fn narrowed(&self, scope: &Path) -> Option<Allowed> {
+        let base = self.base.clone();
+        if self.root.starts_with(scope) {
+            return Some(Allowed { root: self.root.clone(), dir: self.dir.try_clone().ok()?, base });
+        }
+        let beneath = scope.strip_prefix(&self.root).ok()?;
+        Some(Allowed { root: scope.to_owned(), dir: self.dir.open_dir(beneath).ok()?, base })
+    }
+}
+
+/// No more than what is both allowed and in one of the scopes. What leads out of a scope is refused as what leads out of a
+/// configured directory is.
+pub(super) fn narrowed(allowed: &[Allowed], scopes: &[PathBuf]) -> Arc<Vec<Allowed>> {
+    let scopes = scopes.iter().map(|scope| scope.canonicalize().unwrap_or_else(|_| scope.clone()));
+    Arc::new(scopes.flat_map(|scope| allowed.iter().filter_map(move |one| one.narrowed(&scope))).collect())
 }
 
 /// A configured directory that cannot be used.
@@ -36,11 +70,14 @@ impl Directories {
         for path in paths {
             let failed =
                 |source| DirectoryError { setting: "files.directories", path: path.display().to_string(), source };
-            let real = path.canonicalize().map_err(failed)?;
-            let dir = Dir::open_ambient_dir(&real, ambient_authority()).map_err(failed)?;
-            allowed.push((real, dir));
+            allowed.push(Allowed::open(path).map_err(failed)?);
         }
         Ok(Directories { allowed: Arc::new(allowed) })
+    }
+
+    /// These directories as far as they are in the scopes.
+    pub fn narrowed(&self, scopes: &[PathBuf]) -> Self {
+        Directories { allowed: narrowed(&self.allowed, scopes) }
     }
 
     /// Open a regular file for reading. A relative path is taken from the host's working directory if that lies inside an
@@ -70,6 +107,12 @@ impl Directories {
         Err(first_error.map_or_else(|| self.outside(path), |error| refused(path, error)))
     }
 
+    /// The directory that a file is really in, as grants name it.
+    pub fn directory_of(&self, path: &str) -> PathBuf {
+        let path = real(&self.allowed, Path::new(path));
+        path.parent().map_or_else(|| path.clone(), Path::to_owned)
+    }
+
     fn outside(&self, path: &str) -> ObjectError {
         let parent = Path::new(path).parent().unwrap_or(Path::new("/")).display().to_string();
         ObjectError::new(
@@ -82,22 +125,25 @@ impl Directories {
     }
 }
 
+/// Where a path that one of the directories holds leads to, links resolved; as it is where none holds it.
+pub(super) fn real(allowed: &[Allowed], path: &Path) -> PathBuf {
+    // As `candidates` looks for it: from here, then from each directory.
+    let here = std::env::current_dir().map(|here| here.join(path)).unwrap_or_else(|_| path.to_owned());
+    let from = std::iter::once(here).chain(allowed.iter().map(|one| one.base.join(path)));
+    let mut found = from.filter_map(|path| path.canonicalize().ok());
+    found.find(|path| allowed.iter().any(|one| path.starts_with(&one.root))).unwrap_or_else(|| path.to_owned())
+}
+
 /// Each allowed directory that may hold the path, with the path beneath it.
-pub(super) fn candidates<'a>(allowed: &'a [(PathBuf, Dir)], path: &Path) -> Vec<(&'a Dir, PathBuf)> {
-    let absolute = if path.is_absolute() {
-        path.to_owned()
-    } else {
-        std::env::current_dir().map(|cwd| cwd.join(path)).unwrap_or_else(|_| path.to_owned())
+pub(super) fn candidates<'a>(allowed: &'a [Allowed], path: &Path) -> Vec<(&'a Dir, PathBuf)> {
+    let from_here = std::env::current_dir().map(|here| here.join(path)).unwrap_or_else(|_| path.to_owned());
+    let beneath = |one: &Allowed, path: &Path| {
+        let beneath = path.strip_prefix(&one.root).ok()?;
+        Some(if beneath.as_os_str().is_empty() { PathBuf::from(".") } else { beneath.to_owned() })
     };
-    let mut candidates = Vec::new();
-    for (root, dir) in allowed {
-        if let Ok(beneath) = absolute.strip_prefix(root) {
-            let beneath = if beneath.as_os_str().is_empty() { Path::new(".") } else { beneath };
-            candidates.push((dir, beneath.to_owned()));
-        }
-    }
+    let mut candidates: Vec<_> = allowed.iter().filter_map(|one| Some((&one.dir, beneath(one, &from_here)?))).collect();
     if path.is_relative() {
-        candidates.extend(allowed.iter().map(|(_, dir)| (dir, path.to_owned())));
+        candidates.extend(allowed.iter().filter_map(|one| Some((&one.dir, beneath(one, &one.base.join(path))?))));
     }
     candidates
 }

@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use url::{Host, Url};
 
 use super::address_guard::AddressGuard;
+use super::host_scope::HostScopes;
 use super::{ObjectError, ObjectErrorKind};
 
 /// Bounds of one download. Each has a configuration key in `[urls]`.
@@ -31,6 +32,8 @@ pub struct Download {
     pub headers: HeaderMap,
     /// Media types that are accepted, lower case; empty means any.
     pub media_types: Vec<String>,
+    /// Where the URL and all redirects from it may lead.
+    pub hosts: HostScopes,
 }
 
 /// What was fetched.
@@ -106,6 +109,9 @@ impl Downloader {
         let mut headers = download.headers.clone();
         for _ in 0..=self.limits.max_redirects {
             self.check_hop(&url)?;
+            if !download.hosts.covers(&url) {
+                return Err(not_granted(&url));
+            }
             let response = self.client(&url)?.get(url.clone()).headers(headers.clone()).send().await;
             let response = response.map_err(|error| unreachable(&url, &error))?;
             if let Some(next) = redirect(&url, &response)? {
@@ -217,6 +223,16 @@ impl Resolve for GuardedResolver {
     }
 }
 
+fn not_granted(url: &Url) -> ObjectError {
+    let (host, port) = (url.host_str().unwrap_or(""), url.port_or_known_default().unwrap_or(0));
+    let message = format!(
+        "{FAILED}: {}, the plugin is not granted {host}:{port}. To allow it, the operator adds \"fetch-url {host}:{port}\" to \
+         the plugin's key in [grants] of the configuration",
+        shown(url)
+    );
+    ObjectError::new(ObjectErrorKind::Denied, message)
+}
+
 fn redirect(url: &Url, response: &reqwest::Response) -> Result<Option<Url>, ObjectError> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -266,12 +282,13 @@ fn check_encoding(url: &Url, headers: &HeaderMap) -> Result<(), ObjectError> {
 }
 
 /// Headers that say how the request itself is framed, routed or encoded, which is the client's business alone.
-const RESERVED_HEADERS: [&str; 11] = [
+const RESERVED_HEADERS: [&str; 12] = [
     "accept-encoding",
     "connection",
     "content-length",
     "expect",
     "host",
+    "http2-settings",
     "keep-alive",
     "range",
     "te",

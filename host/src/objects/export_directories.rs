@@ -5,11 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use rustix::fs::{Access, AtFlags};
 
-use super::directories::{DirectoryError, candidates};
+use super::directories::{Allowed, DirectoryError, candidates, narrowed, real};
 use super::{ObjectError, ObjectErrorKind};
 
 /// What the names of unfinished files begin with.
@@ -19,7 +18,7 @@ const MAX_NAME_BYTES: usize = 255;
 
 #[derive(Debug, Clone, Default)]
 pub struct ExportDirectories {
-    allowed: Arc<Vec<(PathBuf, Dir)>>,
+    allowed: Arc<Vec<Allowed>>,
 }
 
 impl ExportDirectories {
@@ -31,11 +30,19 @@ impl ExportDirectories {
                 path: path.display().to_string(),
                 source,
             };
-            let real = path.canonicalize().map_err(failed)?;
-            let dir = Dir::open_ambient_dir(&real, ambient_authority()).map_err(failed)?;
-            allowed.push((real, dir));
+            allowed.push(Allowed::open(path).map_err(failed)?);
         }
         Ok(ExportDirectories { allowed: Arc::new(allowed) })
+    }
+
+    /// Where a directory really is, as grants name it.
+    pub fn real(&self, directory: &str) -> PathBuf {
+        real(&self.allowed, Path::new(directory))
+    }
+
+    /// These directories as far as they are in the scopes.
+    pub fn narrowed(&self, scopes: &[PathBuf]) -> Self {
+        ExportDirectories { allowed: narrowed(&self.allowed, scopes) }
     }
 
     /// Whether a file of this name could be written to this directory now. Blocks.

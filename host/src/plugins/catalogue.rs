@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::sandbox::{Description, GuestComponent, Operation};
+use tokio::sync::Semaphore;
+
+use super::grants::{PluginGrants, Touched};
+use crate::sandbox::{Capability, Description, GuestComponent, Operation};
 
 /// A plugin in service.
 pub struct Plugin {
@@ -12,9 +15,56 @@ pub struct Plugin {
     /// sha256 of the component, in hexadecimal.
     pub digest: String,
     pub component: GuestComponent,
+    pub grants: Arc<PluginGrants>,
+    /// Who wants a plan of it waits for one of these, so that its slow plans hold up nobody else's.
+    pub plans: Semaphore,
+}
+
+/// A plan goes beyond what the plugin's description asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "The plugin {plugin} planned to use {} on {touched}, but its description does not ask for it: its author must add the \
+     capability to the description",
+    .capability.word()
+)]
+pub struct NotAsked {
+    plugin: String,
+    capability: Capability,
+    touched: Touched,
+}
+
+/// A plan goes beyond what the operator grants.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The plugin {plugin} is not granted {missing}. To allow it, the operator adds to the configuration: {line}")]
+pub struct NotGranted {
+    plugin: String,
+    missing: String,
+    line: String,
 }
 
 impl Plugin {
+    pub fn asks_for(&self, capability: Capability, touched: &Touched) -> Result<(), NotAsked> {
+        if self.description.capabilities.contains(&capability) {
+            return Ok(());
+        }
+        Err(NotAsked { plugin: self.label(), capability, touched: touched.clone() })
+    }
+
+    /// The refusal that names all of these, and the line that would grant them.
+    pub fn not_granted(&self, missing: Vec<(Capability, Touched)>) -> NotGranted {
+        let mut lines = Vec::new();
+        let mut words = Vec::new();
+        for (capability, touched) in missing {
+            let line = format!("{} {touched}", capability.word());
+            if !lines.contains(&line) {
+                words.push(format!("{} on {touched}", capability.word()));
+                lines.push(line);
+            }
+        }
+        let line = self.grants.with_lines(&self.description.name, &lines);
+        NotGranted { plugin: self.label(), missing: words.join(", "), line }
+    }
+
     /// `name@version`, as job rows show it.
     pub fn label(&self) -> String {
         format!("{}@{}", self.description.name, self.description.version)

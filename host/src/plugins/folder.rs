@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::catalogue::{Catalogue, Plugin, PluginFile};
+use super::grants::Grants;
 use super::load::{LoadFailure, Loader};
 use super::trust::signature_path;
 
@@ -72,22 +73,23 @@ impl PluginFolder {
                 return self.catalogue.files();
             }
         };
+        let published = self.catalogue.files();
         let mut next = BTreeMap::new();
         for (name, stamp) in listing {
             let known = loaded.remove(&name);
             let entry = match known {
                 Some(known) if known.stamp == stamp => known,
-                known => {
-                    let before = known.and_then(|known| known.candidate.plugin);
+                _ => {
+                    let before = published.iter().find(|file| file.file == name).and_then(|file| file.plugin.clone());
                     let made = self.loader.load(&self.folder.join(&name)).await;
                     Loaded { stamp, candidate: outcome(name.clone(), made, before) }
                 }
             };
             next.insert(name, entry);
         }
-        let before = self.catalogue.files();
-        let files = settle(next.values().map(|entry| entry.candidate.clone()).collect(), &before);
-        announce(&files, &before);
+        let candidates = next.values().map(|entry| entry.candidate.clone()).collect();
+        let files = settle(candidates, &published, &self.loader.grants);
+        announce(&files, &published);
         self.catalogue.publish(files.clone());
         *loaded = next;
         files
@@ -155,21 +157,30 @@ fn outcome(name: String, made: Result<Plugin, LoadFailure>, before: Option<Arc<P
     }
 }
 
-/// Where two files bring the same operation, the one that is in service keeps it, else the first by name has it.
-fn settle(mut files: Vec<PluginFile>, before: &[PluginFile]) -> Vec<PluginFile> {
-    let in_service = |name: &str| before.iter().any(|old| old.file == name && old.plugin.is_some());
-    let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| (!files.get(index).is_some_and(|file| in_service(&file.file)), index));
+/// Where two files bring the same operation, the one that has it in service keeps it; else those whose plugins the
+/// configuration knows come first, then the first by name.
+fn settle(mut files: Vec<PluginFile>, before: &[PluginFile], grants: &Grants) -> Vec<PluginFile> {
     let mut holders: BTreeMap<String, String> = BTreeMap::new();
+    for old in before {
+        let still = files.iter().find(|file| file.file == old.file).and_then(|file| file.plugin.as_ref());
+        let (Some(old_plugin), Some(still)) = (&old.plugin, still) else { continue };
+        let kept = old_plugin.operation_names().filter(|name| still.operation_names().any(|now| now == *name));
+        holders.extend(kept.map(|name| (name.to_owned(), old.file.clone())));
+    }
+    let is_known =
+        |file: &PluginFile| file.plugin.as_ref().is_some_and(|plugin| grants.knows(&plugin.description.name));
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|&index| (!files.get(index).is_some_and(is_known), index));
     for index in order {
         let Some(file) = files.get_mut(index) else { continue };
         let Some(plugin) = file.plugin.clone() else { continue };
-        if let Some((name, holder)) = plugin.operation_names().find_map(|name| holders.get_key_value(name)) {
+        let taken = |name: &str| holders.get(name).filter(|holder| **holder != file.file);
+        if let Some((name, holder)) = plugin.operation_names().find_map(|name| Some((name, taken(name)?))) {
             file.failure = Some(format!("its operation '{name}' is brought by {holder} already"));
             file.plugin = None;
             continue;
         }
-        holders.extend(plugin.operation_names().map(|name| (name.to_owned(), plugin.label())));
+        holders.extend(plugin.operation_names().map(|name| (name.to_owned(), file.file.clone())));
     }
     files
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::catalogue::Plugin;
-use super::load::{LoadFailure, Loader};
+use super::load::{LoadFailure, Loader, check_file_name};
 use super::trust::signature_path;
 
 const MAX_NAME_BYTES: usize = 128;
@@ -47,6 +47,9 @@ pub async fn add(
 ) -> Result<Plugin, InstallError> {
     check_name(name)?;
     let plugin = loader.make(component.clone(), signature.clone()).await?;
+    if let Err(reason) = check_file_name(Path::new(name), &plugin.description.name) {
+        return Err(LoadFailure { digest: Some(plugin.digest), reason }.into());
+    }
     let path = folder.join(name);
     let written = tokio::task::spawn_blocking(move || {
         if let Some(signature) = signature {

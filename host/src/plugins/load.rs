@@ -5,23 +5,33 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use super::catalogue::Plugin;
 use super::compile_cache::CompileCache;
+use super::compiler::Compiler;
+use super::grants::Grants;
 use super::trust::{Trust, read_signature};
 use super::verify::verify;
-use crate::sandbox::{Engine, GuestComponent, SandboxLimits};
+use crate::capabilities::job_log::truncated;
+use crate::sandbox::{ContractVersion, Crash, Description, Engine, GuestComponent, SandboxLimits};
 
-/// A component larger than this is not read.
-pub const MAX_COMPONENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Plans of one plugin that are made at once.
+const CONCURRENT_PLANS: usize = 2;
+/// The sentence why a component is no plugin is cut here.
+const MAX_REASON_BYTES: usize = 1024;
 
 /// What is needed to make plugins of files.
 #[derive(Clone)]
 pub struct Loader {
     pub engine: Engine,
     pub limits: Arc<SandboxLimits>,
+    pub compiler: Compiler,
     pub cache: Option<Arc<CompileCache>>,
     pub trust: Arc<Trust>,
+    pub grants: Arc<Grants>,
+    /// A larger component is not read: `plugins.component_bytes`.
+    pub component_bytes: u64,
     /// Whether the host itself has an operation of that name.
     pub builtin: fn(&str) -> bool,
 }
@@ -43,11 +53,15 @@ impl LoadFailure {
 impl Loader {
     /// Reads a file and makes a plugin of it. Its signature lies beside it.
     pub async fn load(&self, file: &Path) -> Result<Plugin, LoadFailure> {
-        let path = file.to_owned();
-        let read = tokio::task::spawn_blocking(move || Ok((read_component(&path)?, read_signature(&path))));
+        let (path, most) = (file.to_owned(), self.component_bytes);
+        let read = tokio::task::spawn_blocking(move || Ok((read_component(&path, most)?, read_signature(&path))));
         let read = read.await.unwrap_or_else(|error| Err(format!("reading it was stopped: {error}")));
         let (component, signature) = read.map_err(LoadFailure::unread)?;
-        self.make(component, signature).await
+        let plugin = self.make(component, signature).await?;
+        match check_file_name(file, &plugin.description.name) {
+            Ok(()) => Ok(plugin),
+            Err(reason) => Err(LoadFailure { digest: Some(plugin.digest), reason }),
+        }
     }
 
     /// Makes a plugin of a component and the signature that came with it.
@@ -55,51 +69,91 @@ impl Loader {
         let loader = self.clone();
         let compiled = tokio::task::spawn_blocking(move || {
             let digest = hex::encode(Sha256::digest(&component));
-            let trusted = loader.trust.check(&digest, &component, signature.as_deref());
+            let small = check_size(component.len() as u64, loader.component_bytes);
+            let trusted = small.and_then(|()| loader.trust.check(&digest, &component, signature.as_deref()));
             let compiled = trusted.and_then(|()| loader.compile(&digest, &component));
             (digest, compiled)
         });
         let (digest, component) =
             compiled.await.map_err(|error| LoadFailure::unread(format!("compiling it was stopped: {error}")))?;
-        let failed = |reason: String| LoadFailure { digest: Some(digest.clone()), reason };
+        let failed = |reason: String| {
+            let reason = truncated(&reason, MAX_REASON_BYTES).replace(['\n', '\r', '\0'], " ");
+            LoadFailure { digest: Some(digest.clone()), reason }
+        };
         let component = component.map_err(failed)?;
-        let description = component.describe().await.map_err(|crash| failed(format!("describe failed: {crash}")))?;
-        let again = component.describe().await.map_err(|crash| failed(format!("describe failed: {crash}")))?;
+        let (description, again) = described(&component).await.map_err(failed)?;
         if again != description {
             return Err(failed("describe gave two different answers; it must be pure".to_owned()));
         }
         verify(&description, self.builtin).map_err(|unfit| failed(unfit.to_string()))?;
-        Ok(Plugin { description, digest, component })
+        let grants = self.grants.of(&description.name);
+        let component = component.with_limits(grants.limits(&description.name, &self.limits));
+        Ok(Plugin { description, digest, component, grants, plans: Semaphore::new(CONCURRENT_PLANS) })
     }
 
     fn compile(&self, digest: &str, bytes: &[u8]) -> Result<GuestComponent, String> {
+        let version = ContractVersion::of(bytes).map_err(|error| error.to_string())?;
+        let link =
+            |compiled: &[u8]| GuestComponent::precompiled(&self.engine, version, compiled, Arc::clone(&self.limits));
         if let Some(cache) = &self.cache
             && let Some(compiled) = cache.get(digest)
-            && let Ok(component) = GuestComponent::precompiled(&self.engine, &compiled, Arc::clone(&self.limits))
+            && let Ok(component) = link(&compiled)
         {
             return Ok(component);
         }
-        let component = GuestComponent::compile(&self.engine, bytes, Arc::clone(&self.limits))
-            .map_err(|crash| format!("it is not a component of world jobhost:plugin/job-type@0.1.0: {crash}"))?;
-        if let Some(cache) = &self.cache
-            && let Some(compiled) = component.compiled()
-        {
+        let compiled = self.compiler.compile(bytes)?;
+        let component = link(&compiled)
+            .map_err(|crash| format!("it does not fit the world jobhost:plugin/job-type of its version: {crash}"))?;
+        if let Some(cache) = &self.cache {
             cache.put(digest, &compiled);
         }
         Ok(component)
     }
 }
 
+/// Two answers, which should be the same. On a thread of its own: what a guest computes must not hold up the threads that
+/// answer requests.
+async fn described(component: &GuestComponent) -> Result<(Description, Description), String> {
+    let (handle, component) = (tokio::runtime::Handle::current(), component.clone());
+    let asked = tokio::task::spawn_blocking(move || {
+        handle.block_on(async { Ok((component.describe().await?, component.describe().await?)) })
+    });
+    match asked.await {
+        Ok(described) => described.map_err(|crash: Crash| format!("describe failed: {crash}")),
+        Err(error) => Err(format!("describe was stopped: {error}")),
+    }
+}
+
+/// Grants go by a plugin's name, so no component may bear a name that is not that of its file, which the operator sees.
+pub fn check_file_name(file: &Path, plugin: &str) -> Result<(), String> {
+    if file.file_stem().is_some_and(|stem| stem == plugin) {
+        return Ok(());
+    }
+    Err(format!("it says that its name is '{plugin}': the file must be named {plugin}.wasm"))
+}
+
 /// Reads a component file whose size is bounded.
-pub fn read_component(path: &Path) -> Result<Vec<u8>, String> {
+pub fn read_component(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
     let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    // Opening a FIFO must not wait for somebody who writes to it.
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err("it is not a regular file".to_owned());
     }
-    let size = metadata.len();
-    if size > MAX_COMPONENT_BYTES {
-        return Err(format!("it has {size} bytes; a component may have {MAX_COMPONENT_BYTES}"));
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    check_size(metadata.len().max(bytes.len() as u64), most)?;
+    Ok(bytes)
+}
+
+/// Whether a component of this size may be loaded.
+pub fn check_size(bytes: u64, most: u64) -> Result<(), String> {
+    if bytes <= most {
+        return Ok(());
     }
-    std::fs::read(path).map_err(unreadable)
+    Err(format!("it has {bytes} bytes; a component may have {most} (plugins.component_bytes)"))
 }

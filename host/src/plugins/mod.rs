@@ -3,15 +3,19 @@
 
 pub mod catalogue;
 pub mod compile_cache;
+pub mod compiler;
 pub mod folder;
+pub mod grants;
 pub mod install;
 pub mod load;
 pub mod trust;
 pub mod verify;
 
-pub use catalogue::{Catalogue, Plugin, PluginFile, PluginOperation};
+pub use catalogue::{Catalogue, NotAsked, NotGranted, Plugin, PluginFile, PluginOperation};
 pub use compile_cache::CompileCache;
+pub use compiler::{CompileLimits, Compiler};
 pub use folder::PluginFolder;
+pub use grants::{Grants, PluginGrants, Touched};
 pub use install::InstallError;
 pub use load::{LoadFailure, Loader};
 pub use trust::{PublicKey, Trust};

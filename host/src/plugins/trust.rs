@@ -49,6 +49,11 @@ impl Trust {
                         with .sig appended"
                 .to_owned());
         };
+        if signature.len() as u64 > MAX_SIGNATURE_FILE_BYTES {
+            return Err(format!(
+                "its signature has more than {MAX_SIGNATURE_FILE_BYTES} bytes; it must have {SIGNATURE_BYTES}"
+            ));
+        }
         if signature.len() != SIGNATURE_BYTES {
             return Err(format!("its signature has {} bytes; it must have {SIGNATURE_BYTES}", signature.len()));
         }
@@ -62,10 +67,12 @@ impl Trust {
 
 /// The signature beside a component file, if there is one of its size. Blocks.
 pub fn read_signature(file: &Path) -> Option<Vec<u8>> {
-    let path = signature_path(file);
-    let size = std::fs::metadata(&path).ok()?.len();
-    // One of another size is taken as it is, to be told apart from none; no more than that is read.
-    if size > MAX_SIGNATURE_FILE_BYTES { Some(Vec::new()) } else { std::fs::read(&path).ok() }
+    use std::io::Read;
+    let file = std::fs::File::open(signature_path(file)).ok()?;
+    // One of another size is taken as it is, to be told apart from none.
+    let mut bytes = Vec::new();
+    file.take(MAX_SIGNATURE_FILE_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// `name.wasm.sig`.

@@ -7,6 +7,7 @@ const MAX_NAME_BYTES: usize = 64;
 const MAX_ALIASES: usize = 16;
 const MAX_SECRETS: usize = 64;
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
+const MAX_SUMMARY_BYTES: usize = 1024;
 
 /// Why a description cannot be put in service, in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,16 @@ pub fn verify(description: &Description, builtin: impl Fn(&str) -> bool) -> Resu
     }
     if !is_version(&description.version) {
         return unfit(format!("version = {:?}; it must be a semantic version like 1.0.0", description.version));
+    }
+    if description.summary.len() > MAX_SUMMARY_BYTES {
+        return unfit(format!(
+            "a summary of {} bytes; at most {MAX_SUMMARY_BYTES} are allowed",
+            description.summary.len()
+        ));
+    }
+    let asked: std::collections::BTreeSet<_> = description.capabilities.iter().collect();
+    if asked.len() != description.capabilities.len() {
+        return unfit("a capability twice".to_owned());
     }
     if description.operations.is_empty() || description.operations.len() > MAX_OPERATIONS {
         let count = description.operations.len();
@@ -51,6 +62,12 @@ pub fn verify(description: &Description, builtin: impl Fn(&str) -> bool) -> Resu
 
 fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
     let unfit = |text: String| Err(Unfit(format!("of operation {:?}: {text}", operation.name)));
+    if operation.summary.len() > MAX_SUMMARY_BYTES {
+        return unfit(format!(
+            "a summary of {} bytes; at most {MAX_SUMMARY_BYTES} are allowed",
+            operation.summary.len()
+        ));
+    }
     if operation.aliases.len() > MAX_ALIASES {
         return unfit(format!("{} aliases; at most {MAX_ALIASES} are allowed", operation.aliases.len()));
     }
@@ -60,8 +77,14 @@ fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
     if operation.request_schema.len() > MAX_TEXT_BYTES {
         return unfit(format!("a request schema of more than {MAX_TEXT_BYTES} bytes"));
     }
-    if let Err(error) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&operation.request_schema) {
-        return unfit(format!("a request schema that is not a JSON object: {error}"));
+    let schema = match crate::json::object(&operation.request_schema) {
+        Ok(schema) => serde_json::Value::Object(schema),
+        Err(error) => return unfit(format!("a request schema that is not a JSON object: {error}")),
+    };
+    // Against the schema of schemas: nothing that it refers to is looked up.
+    if let Err(error) = jsonschema::meta::validate(&schema) {
+        let place = error.instance_path().to_string();
+        return unfit(format!("a request schema that is no JSON Schema: at {place:?} {}", error.masked()));
     }
     for pointer in operation.secrets.iter().chain(&operation.inline_source) {
         if !pointer.starts_with('/') {
@@ -88,13 +111,14 @@ fn is_version(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::OperationAccess;
+    use crate::sandbox::{Capability, OperationAccess};
 
     fn description() -> Description {
         Description {
             name: "csv-load".to_owned(),
             version: "0.1.0".to_owned(),
             summary: String::new(),
+            capabilities: vec![Capability::Insert],
             operations: vec![Operation {
                 name: "csv_data_load".to_owned(),
                 aliases: vec![],
@@ -124,6 +148,10 @@ mod tests {
         let mut bad = description();
         bad.operations[0].request_schema = "[]".to_owned();
         assert!(verify(&bad, |_| false).unwrap_err().to_string().contains("JSON object"));
+        let mut bad = description();
+        bad.operations[0].request_schema = r#"{"properties": {"a": {"type": "strnig"}}}"#.to_owned();
+        let told = verify(&bad, |_| false).unwrap_err().to_string();
+        assert!(told.contains("/properties/a/type"), "{told}");
         assert!(verify(&description(), |name| name == "csv_data_load").is_err());
         let mut bad = description();
         bad.version = "one".to_owned();

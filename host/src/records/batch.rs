@@ -45,7 +45,27 @@ pub enum BatchErrorKind {
     /// Not JSON, not a record, an impossible name, key or value.
     Invalid,
     /// One of the limits was reached.
-    Limit,
+    Limit(Exceeded),
+}
+
+/// A limit that a batch exceeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    pub bound: BatchBound,
+    pub limit: usize,
+    /// `None` where reading stopped before that could be known.
+    pub reached: Option<usize>,
+}
+
+/// Which of [`BatchLimits`] it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchBound {
+    Bytes,
+    Records,
+    RecordBytes,
+    Depth,
+    /// One that cannot be configured.
+    Fixed,
 }
 
 /// Why a batch was refused; nothing of it is stored. The sentence is for the client.
@@ -58,9 +78,10 @@ pub struct BatchError {
     pub message: String,
 }
 
-/// Names that no attribute can have, because clients written in JavaScript cannot tell them from an absent one.
+/// Names that no attribute can have: clients written in JavaScript cannot tell some from an absent one, and SQL engines end
+/// a name at a NUL.
 pub fn is_impossible_name(name: &str) -> bool {
-    matches!(name, "" | "undefined" | "null")
+    matches!(name, "" | "undefined" | "null") || name.contains('\0')
 }
 
 /// Checked records of one table.
@@ -99,6 +120,9 @@ impl Batch {
         let text: Bytes = text.into();
         if text.len() > limits.bytes.min(u32::MAX as usize / 4) {
             return Err(limit(
+                BatchBound::Bytes,
+                limits.bytes,
+                text.len(),
                 0,
                 format!("a batch of {} bytes is larger than the limit of {} bytes", text.len(), limits.bytes),
             ));
@@ -182,8 +206,15 @@ fn invalid(record: usize, message: impl Into<String>) -> BatchError {
     BatchError { kind: BatchErrorKind::Invalid, record, message: message.into() }
 }
 
-fn limit(record: usize, message: impl Into<String>) -> BatchError {
-    BatchError { kind: BatchErrorKind::Limit, record, message: message.into() }
+fn limit(
+    bound: BatchBound,
+    limit: usize,
+    reached: impl Into<Option<usize>>,
+    record: usize,
+    message: String,
+) -> BatchError {
+    let exceeded = Exceeded { bound, limit, reached: reached.into() };
+    BatchError { kind: BatchErrorKind::Limit(exceeded), record, message }
 }
 
 struct Parser<'a> {
@@ -223,13 +254,18 @@ impl Parser<'_> {
         let start = self.scanner.at;
         self.number += 1;
         if self.number as usize > self.limits.records {
-            return Err(limit(0, format!("a batch holds more than the limit of {} records", self.limits.records)));
+            let most = self.limits.records;
+            let message = format!("a batch holds more than the limit of {most} records");
+            return Err(limit(BatchBound::Records, most, self.number as usize, 0, message));
         }
         let findings = self.members(start)?;
         let end = self.scanner.at;
         if end - start > self.limits.record_bytes {
             let (bytes, most) = (end - start, self.limits.record_bytes);
             return Err(limit(
+                BatchBound::RecordBytes,
+                most,
+                bytes,
                 self.number as usize,
                 format!("record {} has {bytes} bytes, more than the limit of {most} bytes", self.number),
             ));
@@ -252,7 +288,8 @@ impl Parser<'_> {
         let (Ok(start), Ok(end), Ok(key_end)) =
             (u32::try_from(start), u32::try_from(end), u32::try_from(self.batch.keys.len()))
         else {
-            return Err(limit(self.number as usize, "a batch takes more than 4 GiB"));
+            let message = "a batch takes more than 4 GiB".to_owned();
+            return Err(limit(BatchBound::Fixed, u32::MAX as usize, None, self.number as usize, message));
         };
         self.batch.records.push(Record { start, end, key_end, rewritten });
         Ok(())
@@ -368,12 +405,15 @@ impl Parser<'_> {
         let record = self.number as usize;
         let name = self.names.name(number);
         if is_impossible_name(name) {
-            return Err(invalid(record, format!("Invalid attribute name: '{name}'")));
+            return Err(invalid(record, format!("Invalid attribute name: '{}'", name.escape_debug())));
         }
         let most = self.limits.name_bytes;
         if name.len() > most {
             let start: String = name.chars().take(40).collect();
             return Err(limit(
+                BatchBound::Fixed,
+                most,
+                name.len(),
                 record,
                 format!(
                     "the attribute name that begins '{start}' has {} bytes, more than the limit of {most} bytes",
@@ -382,7 +422,8 @@ impl Parser<'_> {
             ));
         }
         if self.names.len() > MAX_ATTRIBUTES {
-            return Err(limit(record, format!("a batch has more than the limit of {MAX_ATTRIBUTES} attributes")));
+            let message = format!("a batch has more than the limit of {MAX_ATTRIBUTES} attributes");
+            return Err(limit(BatchBound::Fixed, MAX_ATTRIBUTES, self.names.len(), record, message));
         }
         Ok(())
     }
@@ -486,6 +527,9 @@ impl Parser<'_> {
         if malformed.why == scan::TOO_DEEP {
             let most = self.limits.depth;
             return limit(
+                BatchBound::Depth,
+                most as usize,
+                None,
                 record,
                 format!("record {record} of the batch is nested deeper than the limit of {most} levels"),
             );

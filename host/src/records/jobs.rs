@@ -1,10 +1,13 @@
 //! The rows of jobs as a store keeps them. What the states mean and which change is lawful is decided in `crate::jobs`;
 //! the store only guards: a final row never changes, and a stale lease changes nothing.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Timestamp;
+use crate::json;
 
 /// Where a job stands. `Created` means queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,15 +63,18 @@ pub struct JobRow {
     pub started: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     /// A sentence, or for a denial an object in Harper's shape.
+    #[serde(default, deserialize_with = "json::optional")]
     pub message: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "json::optional")]
     pub result: Option<serde_json::Value>,
     /// What an operator or plugin author needs beyond the sentence: kind, backtrace, tail of stderr.
+    #[serde(default, deserialize_with = "json::optional")]
     pub error: Option<serde_json::Value>,
     pub progress: Option<Progress>,
     pub tally: Tally,
     /// Rejected input records: all counted, the first ones kept.
     pub rejected: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::list")]
     pub rejects: Vec<serde_json::Value>,
     /// Number of the latest attempt; the lease number that guards every write. 0 before the first attempt.
     pub attempt: u32,
@@ -78,6 +84,9 @@ pub struct JobRow {
     /// What the attempts took, summed up.
     #[serde(default)]
     pub usage: Usage,
+    /// Limits that were met without ending an attempt, of the latest one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits_met: Vec<LimitMet>,
     /// Somebody wants the job to end. Once stored it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<CancelRequest>,
@@ -108,6 +117,31 @@ pub struct Usage {
     /// Calls of capabilities.
     #[serde(default)]
     pub host_calls: u64,
+}
+
+/// A limit that was met. Figures are in the unit that the key names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitReached {
+    /// The key of the configuration that sets it.
+    pub key: Arc<str>,
+    pub limit: u64,
+    /// What was asked for or used; `None` where that cannot be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<u64>,
+}
+
+impl LimitReached {
+    pub fn new(key: &str, limit: usize, reached: impl Into<Option<u64>>) -> Self {
+        LimitReached { key: Arc::from(key), limit: limit as u64, reached: reached.into() }
+    }
+}
+
+/// How often a limit was met in a job, and the most that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitMet {
+    #[serde(flatten)]
+    pub most: LimitReached,
+    pub times: u64,
 }
 
 /// How far a job is.

@@ -12,7 +12,7 @@ pub mod sql;
 pub mod store;
 pub mod table;
 
-pub use batch::{Batch, BatchError, BatchErrorKind, BatchLimits};
+pub use batch::{Batch, BatchBound, BatchError, BatchErrorKind, BatchLimits, Exceeded};
 pub use key::{Key, KeyError};
 pub use store::{
     Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, RecordView, ScanOrder, ScanPosition, Snapshot,

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use wasmtime::component::ResourceTableError;
+
+use super::limits::{Bound, SandboxLimits};
+use crate::records::jobs::LimitReached;
 
 /// What ended the guest, for a program to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CrashKind {
-    /// The guest trapped: a panic, an out-of-bounds access, a stack overflow.
+    /// The guest trapped: a panic, an out-of-bounds access.
     Trap,
-    MemoryLimit,
-    TableLimit,
-    CpuLimit,
-    WallLimit,
-    /// A call passed more data than one call may.
-    CallLimit,
+    /// One of the limits was met.
+    Limit,
     /// The component does not fit the world, or could not be instantiated.
     Contract,
 }
@@ -27,54 +27,118 @@ pub struct Crash {
     pub message: String,
     /// Frames of the guest, innermost first.
     pub backtrace: Option<String>,
+    /// The limit that ended it.
+    pub limit: Option<LimitReached>,
 }
 
-/// Raised inside the engine when a limit is met; found again in the engine's error.
+/// Raised when a limit is met; where the engine is in between, found again in its error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LimitHit {
-    #[error("The plugin asked for {asked} bytes of memory; its limit is {limit} bytes (sandbox.memory_bytes)")]
-    Memory { asked: usize, limit: usize },
-    #[error("The plugin asked for a table of {asked} elements; its limit is {limit}")]
-    Table { asked: usize, limit: usize },
-    #[error("The plugin used {used:?} of processor time; its limit is {limit:?} ({key})")]
-    Cpu { used: Duration, limit: Duration, key: &'static str },
-    #[error("The plugin ran for {limit:?}, which is its limit ({key})")]
-    Wall { limit: Duration, key: &'static str },
+    #[error("The plugin asked for {asked} bytes of memory; its limit is {} ({})", bound.value, bound.key)]
+    Memory { asked: usize, bound: Bound<usize> },
+    #[error("The plugin asked for tables of {asked} elements; the limit is {limit} (sandbox.table_elements)")]
+    TableElements { asked: usize, limit: usize },
+    #[error("The plugin used {used:.1?} of processor time; its limit is {:?} ({})", bound.value, bound.key)]
+    Cpu { used: Duration, bound: Bound<Duration> },
+    #[error("The plugin ran for {:?}, which is its limit ({})", bound.value, bound.key)]
+    Wall { bound: Bound<Duration> },
+    #[error("The plugin did not answer within {limit:?} (sandbox.plan_milliseconds)")]
+    Plan { limit: Duration },
+    #[error("The plugin's call of {call} took longer than {limit:?} (sandbox.host_call_seconds)")]
+    HostCall { call: &'static str, limit: Duration },
 }
 
 impl LimitHit {
-    fn kind(&self) -> CrashKind {
+    fn reached(&self) -> LimitReached {
+        let seconds = |time: &Duration| time.as_secs();
+        let limit =
+            |key: &str, limit: u64, reached: u64| LimitReached { key: key.into(), limit, reached: Some(reached) };
         match self {
-            LimitHit::Memory { .. } => CrashKind::MemoryLimit,
-            LimitHit::Table { .. } => CrashKind::TableLimit,
-            LimitHit::Cpu { .. } => CrashKind::CpuLimit,
-            LimitHit::Wall { .. } => CrashKind::WallLimit,
+            LimitHit::Memory { asked, bound } => limit(&bound.key, bound.value as u64, *asked as u64),
+            LimitHit::TableElements { asked, limit: most } => {
+                limit("sandbox.table_elements", *most as u64, *asked as u64)
+            }
+            LimitHit::Cpu { used, bound } => limit(&bound.key, seconds(&bound.value), used.as_secs_f64().ceil() as u64),
+            LimitHit::Wall { bound } => limit(&bound.key, seconds(&bound.value), seconds(&bound.value)),
+            LimitHit::Plan { limit: most } => {
+                let milliseconds = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+                limit("sandbox.plan_milliseconds", milliseconds, milliseconds)
+            }
+            LimitHit::HostCall { limit: most, .. } => limit("sandbox.host_call_seconds", seconds(most), seconds(most)),
         }
     }
 }
 
 impl From<LimitHit> for Crash {
     fn from(hit: LimitHit) -> Self {
-        Crash { kind: hit.kind(), message: hit.to_string(), backtrace: None }
+        Crash::limit(hit.reached(), hit.to_string())
     }
 }
 
-impl From<wasmtime::Error> for Crash {
-    fn from(error: wasmtime::Error) -> Self {
-        let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>().map(ToString::to_string);
-        if let Some(hit) = error.downcast_ref::<LimitHit>() {
-            return Crash { backtrace, ..Crash::from(hit.clone()) };
-        }
-        if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
-            return Crash { kind: CrashKind::Trap, message: trap_sentence(*trap), backtrace };
-        }
-        let cause = error.root_cause().to_string();
-        if cause.contains("too much data") || cause.contains("fuel") {
-            let message = format!("The plugin passed more data in one call than a call may carry: {cause}");
-            return Crash { kind: CrashKind::CallLimit, message, backtrace };
-        }
-        Crash { kind: CrashKind::Contract, message: format!("The plugin could not be run: {error:#}"), backtrace }
+impl Crash {
+    pub fn contract(message: String) -> Self {
+        Crash { kind: CrashKind::Contract, message, backtrace: None, limit: None }
     }
+
+    fn limit(reached: LimitReached, message: String) -> Self {
+        Crash { kind: CrashKind::Limit, message, backtrace: None, limit: Some(reached) }
+    }
+
+    /// What an error of the engine says about a guest with these limits.
+    pub fn of(error: &wasmtime::Error, limits: &SandboxLimits) -> Self {
+        let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>().map(ToString::to_string);
+        let crash = match (error.downcast_ref::<LimitHit>(), error.downcast_ref::<wasmtime::Trap>()) {
+            (Some(hit), _) => hit.clone().into(),
+            (None, Some(wasmtime::Trap::StackOverflow)) => {
+                let most = limits.stack_bytes;
+                let message =
+                    format!("The plugin's recursion went deeper than its stack of {most} bytes (sandbox.stack_bytes)");
+                Crash::limit(LimitReached::new("sandbox.stack_bytes", most, None), message)
+            }
+            (None, Some(trap)) => {
+                Crash { kind: CrashKind::Trap, message: trap_sentence(*trap), backtrace: None, limit: None }
+            }
+            (None, None) => by_words(error, limits).unwrap_or_else(|| untyped(error, backtrace.is_some())),
+        };
+        Crash { backtrace, ..crash }
+    }
+}
+
+/// Limits for which the engine has no type of error that can be seen from here.
+fn by_words(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Crash> {
+    if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+        let most = limits.handles;
+        let reached = LimitReached::new("sandbox.handles", most, most as u64 + 1);
+        let message =
+            format!("The plugin asked for more than {most} handles (sandbox.handles); it must drop some first");
+        return Some(Crash::limit(reached, message));
+    }
+    let cause = error.root_cause().to_string();
+    if cause.contains("fuel allocated for hostcalls") {
+        let most = limits.call_bytes;
+        let message = format!("The plugin passed more than {most} bytes in one call (sandbox.call_bytes)");
+        return Some(Crash::limit(LimitReached::new("sandbox.call_bytes", most, None), message));
+    }
+    let (what, count) = cause.strip_prefix("resource limit exceeded: ")?.split_once(" count too high at ")?;
+    let (key, most, things) = match what {
+        "instance" => ("sandbox.instances", limits.instances, "core instances"),
+        "memory" => ("sandbox.memories", limits.memories, "memories"),
+        "table" => ("sandbox.tables", limits.tables, "tables"),
+        _ => return None,
+    };
+    let message = format!("The plugin has {count} or more {things}; the limit is {most} ({key})");
+    Some(Crash::limit(LimitReached::new(key, most, count.parse::<u64>().ok()), message))
+}
+
+/// `was_running`: a call of the guest was refused by the engine or by WASI; else it could not even be instantiated.
+fn untyped(error: &wasmtime::Error, was_running: bool) -> Crash {
+    let cause = error.root_cause().to_string();
+    let cause = cause.lines().next().unwrap_or_default();
+    if was_running {
+        let message = format!("The plugin made a call that cannot be answered: {cause}");
+        return Crash { kind: CrashKind::Trap, message, backtrace: None, limit: None };
+    }
+    Crash::contract(format!("The plugin could not be run: {cause}"))
 }
 
 fn trap_sentence(trap: wasmtime::Trap) -> String {
@@ -82,7 +146,6 @@ fn trap_sentence(trap: wasmtime::Trap) -> String {
         wasmtime::Trap::UnreachableCodeReached => {
             "The plugin stopped itself (a panic or an abort); its stderr and the backtrace say where".to_owned()
         }
-        wasmtime::Trap::StackOverflow => "The plugin's recursion went deeper than its stack".to_owned(),
         wasmtime::Trap::MemoryOutOfBounds => "The plugin read or wrote outside its memory".to_owned(),
         other => format!("The plugin trapped: {other}"),
     }

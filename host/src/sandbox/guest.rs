@@ -1,26 +1,25 @@
 //! What the engine keeps for one guest: WASI with empty hands, the limiter, and the capabilities, if it has any.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::limits::Limiter;
+use super::failure::LimitHit;
+use super::limits::{Limiter, SandboxLimits};
 use super::stdio::LogStream;
-use crate::capabilities::{Capabilities, JobLog, LogLevel, UsageMeter};
+use crate::capabilities::{Capabilities, CapabilityError, CapabilityErrorKind, JobLog, LogLevel, UsageMeter};
 
-/// Handles (readers, streams, pollables) a guest may hold.
-const MAX_HANDLES: usize = 256;
-/// Bytes that one call of a guest may make the host copy: a batch and its checkpoint, with room.
-const MAX_CALL_BYTES: usize = 4 * 1024 * 1024;
 /// Random bytes one call may ask for.
 const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 
 pub struct Guest {
     wasi: WasiCtx,
     pub table: ResourceTable,
-    pub limiter: Limiter,
+    limiter: Limiter,
+    limits: Arc<SandboxLimits>,
     pub log: Arc<JobLog>,
     /// `None` while it may only describe and plan.
     pub capabilities: Option<Capabilities>,
@@ -32,10 +31,40 @@ impl WasiView for Guest {
     }
 }
 
+/// Ends the guest when one of its calls takes too long.
+pub async fn within<T>(limit: Duration, call: &'static str, work: impl Future<Output = T>) -> wasmtime::Result<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => Ok(done),
+        Err(_) => Err(LimitHit::HostCall { call, limit }.into()),
+    }
+}
+
+impl Guest {
+    /// How long one call of a capability may take.
+    pub fn host_call(&self) -> Duration {
+        self.limits.host_call
+    }
+
+    /// `describe` and `plan` run without capabilities; a call of one in them is an error of the guest's author.
+    pub fn may_act(&mut self) -> Result<&mut Capabilities, CapabilityError> {
+        acting(&mut self.capabilities)
+    }
+}
+
+/// As [`Guest::may_act`], beside a borrowed handle. Each use is one call of the guest.
+pub fn acting(capabilities: &mut Option<Capabilities>) -> Result<&mut Capabilities, CapabilityError> {
+    let Some(may) = capabilities.as_mut() else {
+        let message = "no capability but log works in describe and plan";
+        return Err(CapabilityError::new(CapabilityErrorKind::Denied, message));
+    };
+    may.usage.host_call();
+    Ok(may)
+}
+
 /// A fresh store for one call.
 pub fn store(
     engine: &Engine,
-    memory_bytes: usize,
+    limits: &Arc<SandboxLimits>,
     log: Arc<JobLog>,
     usage: Arc<UsageMeter>,
     capabilities: Option<Capabilities>,
@@ -49,11 +78,12 @@ pub fn store(
         .allow_udp(false)
         .allow_ip_name_lookup(false);
     let mut table = ResourceTable::new();
-    table.set_max_capacity(MAX_HANDLES);
-    let guest = Guest { wasi: wasi.build(), table, limiter: Limiter::new(memory_bytes, usage), log, capabilities };
+    table.set_max_capacity(limits.handles);
+    let limiter = Limiter::new(Arc::clone(limits), usage);
+    let guest = Guest { wasi: wasi.build(), table, limiter, limits: Arc::clone(limits), log, capabilities };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(MAX_CALL_BYTES);
+    store.set_hostcall_fuel(limits.call_bytes);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     store

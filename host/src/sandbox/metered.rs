@@ -7,32 +7,29 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::failure::LimitHit;
 use crate::capabilities::CpuMeter;
 
+/// Gives what the future gives, or the processor time used when that is more than the limit.
 pub struct Metered<F> {
     future: Pin<Box<F>>,
     meter: Arc<CpuMeter>,
     limit: Duration,
-    key: &'static str,
 }
 
 impl<F: Future> Metered<F> {
-    pub fn new(future: F, meter: Arc<CpuMeter>, limit: Duration, key: &'static str) -> Self {
-        Metered { future: Box::pin(future), meter, limit, key }
+    pub fn new(future: F, meter: Arc<CpuMeter>, limit: Duration) -> Self {
+        Metered { future: Box::pin(future), meter, limit }
     }
 }
 
 impl<F: Future> Future for Metered<F> {
-    type Output = Result<F::Output, LimitHit>;
+    type Output = Result<F::Output, Duration>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let meter = Arc::clone(&self.meter);
         match meter.measure(|| self.future.as_mut().poll(context)) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending if meter.used() > self.limit => {
-                Poll::Ready(Err(LimitHit::Cpu { used: meter.used(), limit: self.limit, key: self.key }))
-            }
+            Poll::Pending if meter.used() > self.limit => Poll::Ready(Err(meter.used())),
             Poll::Pending => Poll::Pending,
         }
     }

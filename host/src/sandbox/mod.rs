@@ -9,10 +9,14 @@ mod guest;
 pub mod limits;
 mod metered;
 mod stdio;
+#[cfg(test)]
+mod tests;
 mod v0_1;
+pub mod versions;
 
 pub use component::{GuestComponent, RunEnd, RunRequest};
-pub use contract::{Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
+pub use contract::{Capability, Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
 pub use failure::{Crash, CrashKind, LimitHit};
-pub use limits::SandboxLimits;
+pub use limits::{Bound, SandboxLimits};
+pub use versions::{ContractVersion, VersionError};
 pub use wasmtime::Engine;

@@ -1,7 +1,7 @@
 //! What the plugin says of itself.
 
 use jobhost_load_plugin::request_schema;
-use jobhost_plugin::{Access, Description, Operation};
+use jobhost_plugin::{Access, Capability, Description, Operation};
 use serde_json::{Value, json};
 
 pub(crate) fn description() -> Description {
@@ -22,6 +22,7 @@ pub(crate) fn description() -> Description {
         name: "csv-load".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         summary: "Loads CSV from the request, a file or a URL into a table".to_owned(),
+        capabilities: vec![Capability::Insert, Capability::Update, Capability::ReadFile, Capability::FetchUrl],
         operations: vec![
             Operation {
                 inline_source: Some("/data".to_owned()),

@@ -301,6 +301,26 @@ mod tests {
         }
     }
 
+    /// Texts near to dates; where both readers take one, they take it for the same instant.
+    #[test]
+    fn fuzz_date() {
+        let input = (bolero::produce::<Vec<u8>>().with().len(0usize..6), 0usize..30);
+        bolero::check!().with_iterations(3_000).with_generator(input).for_each(|(changes, length)| {
+            let mut text = b"2024-02-29T23:59:59.999+01:30".to_vec();
+            for change in changes {
+                let at = usize::from(change >> 3) % text.len();
+                let other = b"0129-:TZ".get(usize::from(change & 7)).copied();
+                text[at] = other.unwrap_or(b'0');
+            }
+            text.truncate(*length);
+            let text = String::from_utf8(text).unwrap();
+            printed(&text);
+            if let Some(instant) = with_zone(text.as_bytes()) {
+                assert_eq!(lenient(text.as_bytes()), Some(instant));
+            }
+        });
+    }
+
     #[test]
     fn a_date_column_takes_more_forms() {
         let day = with_zone(b"2021-01-02T00:00Z");

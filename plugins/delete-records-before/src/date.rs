@@ -128,6 +128,23 @@ mod tests {
         }
     }
 
+    /// Texts near to dates name an instant of the years that four digits can write, or none.
+    #[test]
+    fn fuzz_date() {
+        let input = (bolero::produce::<Vec<u8>>().with().len(0usize..6), 0usize..30);
+        bolero::check!().with_iterations(3_000).with_generator(input).for_each(|(changes, length)| {
+            let mut text = b"2024-02-29T23:59:59.999+01:30".to_vec();
+            for change in changes {
+                let at = usize::from(change >> 3) % text.len();
+                text[at] = b"0129-:TZ"[usize::from(change & 7)];
+            }
+            text.truncate(*length);
+            let instant = parse(std::str::from_utf8(&text).unwrap());
+            let (first, last) = (parse("0000-01-01T00:00+23:59").unwrap(), parse("9999-12-31T24:00-23:59").unwrap());
+            assert!(instant.is_none_or(|instant| (first..=last).contains(&instant)), "{text:?}");
+        });
+    }
+
     #[test]
     fn other_forms_and_impossible_dates_are_none() {
         for text in [

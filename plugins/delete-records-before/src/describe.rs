@@ -1,6 +1,6 @@
 //! What the plugin says of itself.
 
-use jobhost_plugin::{Access, Description, Operation};
+use jobhost_plugin::{Access, Capability, Description, Operation};
 use serde_json::json;
 
 pub(crate) fn description() -> Description {
@@ -25,6 +25,7 @@ pub(crate) fn description() -> Description {
         name: "delete-records-before".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         summary: "Deletes old records of a table".to_owned(),
+        capabilities: vec![Capability::Delete],
         operations: vec![Operation {
             name: "delete_records_before".to_owned(),
             aliases: vec!["delete_files_before".to_owned()],

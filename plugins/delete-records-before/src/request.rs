@@ -102,6 +102,35 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_request() {
+        let values = [
+            json!(null),
+            json!(""),
+            json!(true),
+            json!(-1.5),
+            json!([]),
+            json!({}),
+            json!("t"),
+            json!("2021"),
+            json!("9999-12-31T24:00-23:59"),
+            json!("0000"),
+            json!("\0"),
+            json!("\u{1f600}".repeat(126)),
+        ];
+        let input = bolero::produce::<Vec<(u8, u8)>>().with().len(0usize..6);
+        bolero::check!().with_iterations(3_000).with_generator(input).for_each(|changes| {
+            let mut request = json!({"table": "t", "date": "2021-01-02"});
+            for (field, value) in changes {
+                let field = ["database", "schema", "table", "date"][usize::from(*field % 4)];
+                request[field] = values[usize::from(*value) % values.len()].clone();
+            }
+            if let Ok(planned) = check(&request) {
+                assert!(!planned.table.table.is_empty() && !planned.table.database.is_empty(), "{request}");
+            }
+        });
+    }
+
+    #[test]
     fn a_good_request_has_a_table_and_a_time() {
         let request = check(&json!({"table": "deft", "date": "2021"})).unwrap();
         assert_eq!((request.table.database.as_str(), request.table.table.as_str()), ("data", "deft"));

@@ -1,7 +1,7 @@
 //! What the plugin says of itself.
 
 use jobhost_plugin::schema::Field;
-use jobhost_plugin::{Access, Description, Operation, schema};
+use jobhost_plugin::{Access, Capability, Description, Operation, schema};
 use serde_json::{Value, json};
 
 pub(crate) fn description() -> Description {
@@ -17,6 +17,7 @@ pub(crate) fn description() -> Description {
         name: "export".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         summary: "Writes the result of a search to a file of the server or to an S3 object".to_owned(),
+        capabilities: vec![Capability::Query, Capability::WriteFile, Capability::WriteS3],
         operations: vec![
             operation(
                 "export_local",

@@ -1,7 +1,7 @@
 //! What the plugin says of itself.
 
 use jobhost_load_plugin::request_schema;
-use jobhost_plugin::{Access, Description, Operation, schema};
+use jobhost_plugin::{Access, Capability, Description, Operation, schema};
 use serde_json::{Value, json};
 
 pub(crate) fn description() -> Description {
@@ -10,6 +10,7 @@ pub(crate) fn description() -> Description {
         name: "s3-import".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         summary: "Loads CSV and JSON from an S3 object into a table".to_owned(),
+        capabilities: vec![Capability::Insert, Capability::Update, Capability::ReadS3],
         operations: vec![Operation {
             name: name.to_owned(),
             aliases: Vec::new(),

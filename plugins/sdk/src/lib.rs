@@ -3,8 +3,8 @@
 //! A plugin implements [`Plugin`] and says [`export!`]:
 //!
 //! ```
-//! use jobhost_plugin::{Access, Action, BatchWriter, Description, Failure, Operation, Outcome, Plan, Plugin, Refusal};
-//! use jobhost_plugin::{Request, TableUse};
+//! use jobhost_plugin::{Access, Action, BatchWriter, Capability, Description, Failure, Operation, Outcome, Plan};
+//! use jobhost_plugin::{Plugin, Refusal, Request, TableUse};
 //!
 //! struct Count;
 //!
@@ -14,6 +14,8 @@
 //!             name: "count".to_owned(),
 //!             version: "0.1.0".to_owned(),
 //!             summary: "Writes the numbers from 1 to 3".to_owned(),
+//!             // What the operator is asked to grant: [grants] count = ["insert data.*"]
+//!             capabilities: vec![Capability::Insert],
 //!             operations: vec![Operation {
 //!                 name: "count_to_three".to_owned(),
 //!                 aliases: vec![],
@@ -151,8 +153,8 @@ mod source;
 mod writer;
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Description, Failure, FailureKind, FileSink, JobPlan as Plan, Operation, Outcome, Refusal, S3Credentials,
-    S3Object, S3Sink, S3Source, Sink as PlannedSink, Source as PlannedSource, TableUse, UrlSource,
+    Access, Capability, Description, Failure, FailureKind, FileSink, JobPlan as Plan, Operation, Outcome, Refusal,
+    S3Credentials, S3Object, S3Sink, S3Source, Sink as PlannedSink, Source as PlannedSource, TableUse, UrlSource,
 };
 pub use bindings::jobhost::plugin::objects::{ObjectInfo, Receipt};
 pub use bindings::jobhost::plugin::records::{Attribute, AttributeType, RowShape, TableDescription, Tally};

@@ -11,6 +11,7 @@
 )]
 
 mod alike;
+mod attacks;
 mod cancel;
 mod config;
 mod crash;
@@ -26,10 +27,14 @@ mod export_s3;
 mod export_snapshot;
 mod files;
 mod first_start;
+mod grants;
 mod guests;
 mod interference;
+mod job_log;
 mod jobs;
+mod limits;
 mod malformed;
+mod metrics;
 mod permissions;
 mod plugin_folder;
 mod properties;
@@ -41,10 +46,12 @@ mod s3_import;
 mod s3_network;
 mod s3_secrets;
 mod secrets;
+mod signatures;
 mod sql;
 mod sql_limits;
 mod ssrf;
 mod tokens;
 mod typed;
 mod urls;
+mod usage;
 mod users;

@@ -164,6 +164,13 @@ impl Client {
         Err(Failure::new(format!("{operation} answered {status}: {answer}")))
     }
 
+    /// Asks for a job that may be refused; its id if there is one.
+    pub fn attempt(&mut self, request: &str) -> Result<Option<String>> {
+        let (_, body) = self.connection.post(request)?;
+        let answer: Value = serde_json::from_slice(body).doing(|| "an answer of jobhost is no JSON".to_owned())?;
+        Ok(answer.get("job_id").and_then(Value::as_str).map(str::to_owned))
+    }
+
     /// Starts a job; the request is text so that nothing is serialised inside a measurement.
     pub fn submit(&mut self, request: &str) -> Result<String> {
         let answer = self.call_text("the start of a job", request)?;

@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod load;
 mod meter;
+mod neighbours;
 mod options;
 mod ours;
 mod parse;
@@ -33,6 +34,7 @@ use crate::repository;
 use host::Setup;
 use options::{HELP, Options, Part};
 use report::Report;
+pub use report::thousands;
 
 /// What every part needs to know.
 struct Bench {
@@ -95,6 +97,9 @@ impl Bench {
         if ours && self.options.has(Part::Tiny) {
             tiny::run(self, report)?;
             queue::run(self, report)?;
+        }
+        if ours && self.options.has(Part::Neighbours) {
+            neighbours::run(self, report)?;
         }
         if ours && self.options.has(Part::Parse) {
             parse::run(self, report)?;

@@ -15,17 +15,19 @@ pub enum Part {
     Import,
     Tiny,
     Flat,
+    Neighbours,
     Parse,
 }
 
 /// As `--only` takes them.
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 8] = [
     ("load", Part::Load),
     ("export", Part::Export),
     ("delete", Part::Delete),
     ("import", Part::Import),
     ("tiny", Part::Tiny),
     ("flat", Part::Flat),
+    ("neighbours", Part::Neighbours),
     ("parse", Part::Parse),
 ];
 
@@ -44,6 +46,8 @@ pub struct Options {
     /// Tiny jobs that each of the clients submits.
     pub jobs_per_client: u32,
     pub queued: u32,
+    /// Hostile jobs at once.
+    pub hostile: u32,
     pub poll: Duration,
     pub host: Option<PathBuf>,
     /// Passed on to `jobhost serve` as `--set key=value`.
@@ -52,8 +56,8 @@ pub struct Options {
 
 pub const HELP: &str = "\
 cargo xtask bench [options]
-  --only PARTS       comma separated: load, export, delete, import, tiny, flat, parse
-                     (default: load,export,delete,import,tiny,parse)
+  --only PARTS       comma separated: load, export, delete, import, tiny, flat, neighbours,
+                     parse (default: load,export,delete,import,tiny,parse)
   --flat             adds the part `flat`: our jobs at --rows and at --flat-rows, for the memory
   --rows N           rows of the generated CSV (1000000)
   --flat-rows N      rows of the larger table of the part `flat` (5000000)
@@ -65,6 +69,7 @@ cargo xtask bench [options]
   --clients N        clients at the same time (16)
   --jobs-per-client N  tiny jobs of each of them (250)
   --queued N         tiny jobs queued at once (20000)
+  --hostile N        hostile jobs at once in the part `neighbours` (4)
   --poll-ms N        pause of a polling client (5)
   --host FILE        the program (target/release/jobhost)
   --set KEY=VALUE    configuration for `jobhost serve`, repeatable
@@ -84,6 +89,7 @@ impl Default for Options {
             clients: 16,
             jobs_per_client: 250,
             queued: 20_000,
+            hostile: 4,
             poll: Duration::from_millis(5),
             host: None,
             settings: Vec::new(),
@@ -123,6 +129,7 @@ impl Options {
                 "--clients" => o.clients = positive(name, &value()?)?,
                 "--jobs-per-client" => o.jobs_per_client = positive(name, &value()?)?,
                 "--queued" => o.queued = positive(name, &value()?)?,
+                "--hostile" => o.hostile = positive(name, &value()?)?,
                 "--poll-ms" => o.poll = Duration::from_millis(positive(name, &value()?)?),
                 "--host" => o.host = Some(PathBuf::from(value()?)),
                 "--set" => o.settings.push(value()?),

@@ -14,6 +14,8 @@ pub struct Placement {
     /// URL of the bucket, without a slash at the end.
     pub bucket_url: String,
     pub host: String,
+    /// The server, without the bucket before its host.
+    pub endpoint: Url,
     pub port: u16,
     pub https: bool,
     pub bucket: String,
@@ -58,6 +60,7 @@ pub fn place(location: &S3Location, default: Option<&Url>, guard: &AddressGuard)
         Some(url) => url,
         None => aws_url(&location.region)?,
     };
+    let endpoint = url.clone();
     if !path_style {
         let host = format!("{}.{}", location.bucket, url.host_str().unwrap_or(""));
         if matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_))) || url.set_host(Some(&host)).is_err() {
@@ -80,6 +83,7 @@ pub fn place(location: &S3Location, default: Option<&Url>, guard: &AddressGuard)
     let placement = Placement {
         bucket_url,
         host,
+        endpoint,
         port,
         https,
         bucket: location.bucket.clone(),

@@ -13,5 +13,5 @@ mod upload;
 
 pub use credentials::{S3Keys, S3Profile};
 pub use object::{Chunks, RemoteObject};
-pub use options::{S3, S3Options};
+pub use options::{S3, S3Options, S3Place};
 pub(super) use upload::{Upload, sweep};

@@ -55,8 +55,8 @@ impl S3 {
 
     /// Whether requests for this location can be made at all: endpoint, region, bucket and key by their syntax, and
     /// an address that is written out by the guard. Connects to nothing.
-    pub fn check(&self, location: &S3Location) -> Result<(), ObjectError> {
-        self.placed(location).map(|_| ())
+    pub fn check(&self, location: &S3Location) -> Result<S3Place, ObjectError> {
+        self.placed(location).map(|placement| S3Place { server: placement.endpoint, bucket: placement.bucket })
     }
 
     /// A profile of the operator's credentials file, which is read now. Blocks for as long as reading a small file takes.
@@ -80,6 +80,13 @@ impl S3 {
     pub(super) fn store(&self, location: &S3Location, keys: &S3Keys) -> Result<Store, ObjectError> {
         Store::new(self.placed(location)?, keys, &self.shared.guard, self.timeout())
     }
+}
+
+/// A bucket, and the server that it is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Place {
+    pub server: Url,
+    pub bucket: String,
 }
 
 /// The guard's entry for the configured server.

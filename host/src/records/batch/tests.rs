@@ -149,7 +149,7 @@ fn impossible_names_are_refused() {
         assert_eq!((error.to_string(), error.record), (format!("Invalid attribute name: '{name}'"), 2));
     }
     assert!(parse("{\"id\":1,\"constructor\":1,\"naïve/`\":2}").is_ok());
-    assert_eq!(parse(&format!("{{\"{}\":1}}", "é".repeat(126))).unwrap_err().kind, BatchErrorKind::Limit);
+    assert!(matches!(parse(&format!("{{\"{}\":1}}", "é".repeat(126))).unwrap_err().kind, BatchErrorKind::Limit(_)));
 }
 
 #[test]
@@ -179,19 +179,19 @@ fn limits_hold() {
     let limits = BatchLimits { bytes: 200, records: 3, record_bytes: 60, depth: 3, name_bytes: 20 };
     let limited = |text: &str| Batch::parse(text.to_owned(), &table(&[]), Action::Insert, &limits);
     let kind = |text: &str| limited(text).unwrap_err().kind;
-    assert_eq!(kind(&"x".repeat(201)), BatchErrorKind::Limit);
+    assert!(matches!(kind(&"x".repeat(201)), BatchErrorKind::Limit(_)));
     assert!(limited("{}\n{}\n{}").is_ok());
     assert_eq!(limited("{}\n{}\n{}\n{}").unwrap_err().to_string(), "a batch holds more than the limit of 3 records");
-    assert_eq!(kind(&format!("{{\"id\":\"{}\"}}", "x".repeat(52))), BatchErrorKind::Limit);
+    assert!(matches!(kind(&format!("{{\"id\":\"{}\"}}", "x".repeat(52))), BatchErrorKind::Limit(_)));
     assert!(limited(&format!("{{\"id\":\"{}\"}}", "x".repeat(51))).is_ok());
     assert!(limited("{\"a\":[[1]]}").is_ok());
     assert_eq!(
         limited("{\"a\":[[[1]]]}").unwrap_err().to_string(),
         "record 1 of the batch is nested deeper than the limit of 3 levels"
     );
-    assert_eq!(kind(&format!("{{\"{}\":1}}", "n".repeat(21))), BatchErrorKind::Limit);
+    assert!(matches!(kind(&format!("{{\"{}\":1}}", "n".repeat(21))), BatchErrorKind::Limit(_)));
     let wide: Vec<_> = (0..=MAX_ATTRIBUTES).map(|number| format!("\"a{number}\":1")).collect();
-    assert_eq!(parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::Limit);
+    assert!(matches!(parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::Limit(_)));
 }
 
 #[test]

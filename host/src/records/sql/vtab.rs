@@ -76,7 +76,8 @@ unsafe impl VTab<'_> for RecordsTable {
         let number = arguments.first().and_then(|argument| std::str::from_utf8(argument).ok()?.parse::<usize>().ok());
         let found = sources.zip(number).and_then(|(all, number)| Some((number, all.sources.get(number)?, &all.state)));
         let (number, source, state) = found.ok_or_else(|| Error::ModuleError("no such source".to_owned()))?;
-        let declaration = CString::new(declaration(source))?;
+        // Stores of older hosts may have such names.
+        let declaration = CString::new(declaration(source).replace('\0', "\u{fffd}"))?;
         let (source, state) = (Arc::clone(source), Arc::clone(state));
         Ok((Cow::Owned(declaration), RecordsTable { base: sqlite3_vtab::default(), number, source, state }))
     }

@@ -7,7 +7,7 @@ use crate::capabilities::{
 };
 use crate::objects::{Encoding, S3Location};
 use crate::records::{Action, AttributeType, TableName};
-use crate::sandbox::contract::{Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
+use crate::sandbox::contract::{Capability, Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
 
 impl From<CapabilityError> for types::Error {
     fn from(error: CapabilityError) -> Self {
@@ -61,7 +61,24 @@ impl From<exported::Description> for Description {
             name: description.name,
             version: description.version,
             summary: description.summary,
+            capabilities: description.capabilities.into_iter().map(Into::into).collect(),
             operations: description.operations.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<exported::Capability> for Capability {
+    fn from(capability: exported::Capability) -> Self {
+        match capability {
+            exported::Capability::Insert => Capability::Insert,
+            exported::Capability::Update => Capability::Update,
+            exported::Capability::Delete => Capability::Delete,
+            exported::Capability::Query => Capability::Query,
+            exported::Capability::ReadFile => Capability::ReadFile,
+            exported::Capability::WriteFile => Capability::WriteFile,
+            exported::Capability::FetchUrl => Capability::FetchUrl,
+            exported::Capability::ReadS3 => Capability::ReadS3,
+            exported::Capability::WriteS3 => Capability::WriteS3,
         }
     }
 }

@@ -5,10 +5,12 @@ mod objects;
 mod records;
 mod reports;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::Store;
+use wasmtime::component::{Component, HasSelf, Linker};
 
+use super::contract::{Description, Failure, Outcome};
 use super::guest::Guest;
-use crate::capabilities::{Capabilities, CapabilityError, CapabilityErrorKind};
+use crate::capabilities::{CapabilityError, Plan};
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -29,14 +31,44 @@ mod bindings {
     });
 }
 
+use bindings::JobType;
+pub use bindings::JobTypePre;
 use bindings::exports::jobhost::plugin::job as exported;
 use bindings::jobhost::plugin as imported;
 use bindings::jobhost::plugin::types;
-pub use bindings::{JobType, JobTypePre};
 
-/// Links the capabilities of this version.
-pub fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    JobType::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+/// Links a component with the capabilities of this version.
+pub fn link(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Result<JobTypePre<Guest>> {
+    JobType::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    JobTypePre::new(linker.instantiate_pre(component)?)
+}
+
+pub async fn describe(guest: &JobTypePre<Guest>, store: &mut Store<Guest>) -> wasmtime::Result<Description> {
+    let guest = guest.instantiate_async(&mut *store).await?;
+    Ok(guest.jobhost_plugin_job().call_describe(store).await?.into())
+}
+
+pub async fn plan(
+    guest: &JobTypePre<Guest>,
+    store: &mut Store<Guest>,
+    operation: &str,
+    request: &str,
+) -> wasmtime::Result<Result<Plan, String>> {
+    let guest = guest.instantiate_async(&mut *store).await?;
+    let planned = guest.jobhost_plugin_job().call_plan(store, operation, &request.to_owned()).await?;
+    Ok(planned.map(Into::into).map_err(|refusal| refusal.message))
+}
+
+pub async fn run(
+    guest: &JobTypePre<Guest>,
+    store: &mut Store<Guest>,
+    operation: &str,
+    request: &str,
+    resume: Option<&[u8]>,
+) -> wasmtime::Result<Result<Outcome, Failure>> {
+    let guest = guest.instantiate_async(&mut *store).await?;
+    let ended = guest.jobhost_plugin_job().call_run(store, operation, &request.to_owned(), resume).await?;
+    Ok(ended.map(Into::into).map_err(Into::into))
 }
 
 impl types::Host for Guest {}
@@ -46,21 +78,4 @@ type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
 fn answer<T>(result: Result<T, CapabilityError>) -> Answer<T> {
     Ok(result.map_err(Into::into))
-}
-
-impl Guest {
-    /// `describe` and `plan` run without capabilities; a call of one in them is an error of the guest's author.
-    fn may_act(&mut self) -> Result<&mut Capabilities, CapabilityError> {
-        acting(&mut self.capabilities)
-    }
-}
-
-/// As [`Guest::may_act`], beside a borrowed handle. Each use is one call of the guest.
-fn acting(capabilities: &mut Option<Capabilities>) -> Result<&mut Capabilities, CapabilityError> {
-    let Some(may) = capabilities.as_mut() else {
-        let message = "no capability but log works in describe and plan";
-        return Err(CapabilityError::new(CapabilityErrorKind::Denied, message));
-    };
-    may.usage.host_call();
-    Ok(may)
 }

@@ -3,15 +3,16 @@
 use wasmtime::component::Resource;
 
 use super::imported::objects::{Host, HostReader, HostWriter, ObjectInfo, Receipt};
-use super::{Answer, acting, answer};
+use super::{Answer, answer};
 use crate::capabilities::Objects;
 use crate::objects::{ObjectReader, ObjectWriter};
-use crate::sandbox::guest::Guest;
+use crate::sandbox::guest::{Guest, acting, within};
 
 impl Host for Guest {
     async fn open(&mut self, source: u32, offset: u64) -> Answer<Resource<ObjectReader>> {
+        let limit = self.host_call();
         let opened = match self.may_act() {
-            Ok(may) => may.objects.open(source, offset).await,
+            Ok(may) => within(limit, "objects.open", may.objects.open(source, offset)).await?,
             Err(error) => Err(error),
         };
         match opened {
@@ -21,8 +22,9 @@ impl Host for Guest {
     }
 
     async fn create(&mut self, sink: u32) -> Answer<Resource<ObjectWriter>> {
+        let limit = self.host_call();
         let created = match self.may_act() {
-            Ok(may) => may.objects.create(sink).await,
+            Ok(may) => within(limit, "objects.create", may.objects.create(sink)).await?,
             Err(error) => Err(error),
         };
         match created {
@@ -39,10 +41,11 @@ impl HostReader for Guest {
     }
 
     async fn read(&mut self, reader: Resource<ObjectReader>, max: u32) -> Answer<Vec<u8>> {
+        let limit = self.host_call();
         let reader = self.table.get_mut(&reader)?;
         answer(match acting(&mut self.capabilities) {
             Ok(may) => {
-                let read = may.objects.read(reader, max).await;
+                let read = within(limit, "reader.read", may.objects.read(reader, max)).await?;
                 read.inspect(|bytes| may.usage.given(bytes.len()))
             }
             Err(error) => Err(error),
@@ -60,20 +63,22 @@ impl HostReader for Guest {
 
 impl HostWriter for Guest {
     async fn write(&mut self, writer: Resource<ObjectWriter>, bytes: Vec<u8>) -> Answer<()> {
+        let limit = self.host_call();
         let writer = self.table.get_mut(&writer)?;
         answer(match acting(&mut self.capabilities) {
             Ok(may) => {
                 may.usage.taken(bytes.len());
-                may.objects.write(writer, bytes).await
+                within(limit, "writer.write", may.objects.write(writer, bytes)).await?
             }
             Err(error) => Err(error),
         })
     }
 
     async fn finish(&mut self, writer: Resource<ObjectWriter>) -> Answer<Receipt> {
+        let limit = self.host_call();
         let writer = self.table.get_mut(&writer)?;
         let finished = match acting(&mut self.capabilities) {
-            Ok(may) => may.objects.finish(writer).await,
+            Ok(may) => within(limit, "writer.finish", may.objects.finish(writer)).await?,
             Err(error) => Err(error),
         };
         answer(finished.map(|receipt| Receipt {

@@ -3,11 +3,11 @@
 use wasmtime::component::Resource;
 
 use super::imported::records::{Attribute, Host, HostCursor, RowShape as Shape, TableDescription, Tally};
-use super::{Answer, acting, answer, types};
+use super::{Answer, answer, types};
 use crate::capabilities::Cursor;
 use crate::records::Timestamp;
 use crate::records::query::RowShape;
-use crate::sandbox::guest::Guest;
+use crate::sandbox::guest::{Guest, acting, within};
 
 impl Host for Guest {
     async fn describe(&mut self, table: types::TableName) -> Answer<TableDescription> {
@@ -33,10 +33,12 @@ impl Host for Guest {
         batch: Vec<u8>,
         checkpoint: Option<Vec<u8>>,
     ) -> Answer<()> {
+        let limit = self.host_call();
         answer(match self.may_act() {
             Ok(may) => {
                 may.usage.taken(batch.len());
-                may.records.write(&table.into(), action.into(), batch, checkpoint).await
+                let table = table.into();
+                within(limit, "records.write", may.records.write(&table, action.into(), batch, checkpoint)).await?
             }
             Err(error) => Err(error),
         })
@@ -47,8 +49,9 @@ impl Host for Guest {
             Shape::Objects => RowShape::Objects,
             Shape::Arrays => RowShape::Arrays,
         };
+        let limit = self.host_call();
         let opened = match self.may_act() {
-            Ok(may) => may.queries.open(query, shape).await,
+            Ok(may) => within(limit, "records.query", may.queries.open(query, shape)).await?,
             Err(error) => Err(error),
         };
         match opened {
@@ -65,15 +68,20 @@ impl Host for Guest {
         checkpoint: Option<Vec<u8>>,
     ) -> Answer<u64> {
         let created_before = Timestamp(created_before.saturating_mul(1000));
+        let (time, table) = (self.host_call(), table.into());
         answer(match self.may_act() {
-            Ok(may) => may.records.delete_before(&table.into(), created_before, limit, checkpoint).await,
+            Ok(may) => {
+                let deletion = may.records.delete_before(&table, created_before, limit, checkpoint);
+                within(time, "records.delete-before", deletion).await?
+            }
             Err(error) => Err(error),
         })
     }
 
     async fn flush(&mut self) -> Answer<Tally> {
+        let limit = self.host_call();
         let flushed = match self.may_act() {
-            Ok(may) => may.records.flush().await,
+            Ok(may) => within(limit, "records.flush", may.records.flush()).await?,
             Err(error) => Err(error),
         };
         answer(flushed.map(|tally| Tally {
@@ -91,10 +99,11 @@ impl HostCursor for Guest {
     }
 
     async fn next(&mut self, cursor: Resource<Cursor>) -> Answer<Vec<u8>> {
+        let limit = self.host_call();
         let cursor = self.table.get_mut(&cursor)?;
         answer(match acting(&mut self.capabilities) {
             Ok(may) => {
-                let rows = may.queries.next(cursor).await;
+                let rows = within(limit, "cursor.next", may.queries.next(cursor)).await?;
                 rows.inspect(|rows| may.usage.given(rows.len()))
             }
             Err(error) => Err(error),

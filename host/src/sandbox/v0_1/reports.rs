@@ -11,6 +11,7 @@ impl progress::Host for Guest {
                 progress::Unit::Bytes => "bytes",
                 progress::Unit::Records => "records",
             };
+            may.usage.host_call();
             may.progress.report(done, total, unit);
         }
         Ok(())
@@ -24,6 +25,7 @@ impl progress::Host for Guest {
 impl rejects::Host for Guest {
     fn report(&mut self, reject: rejects::Reject) -> wasmtime::Result<()> {
         if let Some(may) = &self.capabilities {
+            may.usage.host_call();
             may.rejects.report(Reject {
                 line: reject.line,
                 byte_offset: reject.byte_offset,

@@ -116,3 +116,47 @@ fn a_good_request_says_what_to_do() {
     assert!(request.has_headers);
     assert_eq!(request.action.key_required(request.operation.key_required()), None);
 }
+
+/// Requests of all kinds of fields are planned or refused, and a URL that is planned is one of HTTP.
+#[test]
+fn fuzz_request() {
+    let fields = ["database", "schema", "table", "action", "data", "file_path", "csv_url", "passthrough_headers"];
+    let values = [
+        json!(null),
+        json!(""),
+        json!(" "),
+        json!(true),
+        json!(-1.5),
+        json!([]),
+        json!({}),
+        json!({"a": 1}),
+        json!("data"),
+        json!("a/b"),
+        json!("`"),
+        json!("\0"),
+        json!("é日本\u{1f600}"),
+        json!("x".repeat(251)),
+        json!("update"),
+        json!("INSERT"),
+        json!("/x"),
+    ];
+    let pieces = [
+        "http", "https", "HTTP", "ftp", ":", "//", "/", "@", "[", "::1", "]", "host", ":80", "?", "#", "%", "\\", "é",
+        " ",
+    ];
+    let url = bolero::produce::<Vec<u8>>().with().len(0usize..8);
+    let input = (bolero::produce::<Vec<(u8, u8)>>().with().len(0usize..6), url);
+    bolero::check!().with_iterations(3_000).with_generator(input).for_each(|(changes, url)| {
+        let url: String = url.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect();
+        let mut request = json!({"table": "t", "data": "id", "file_path": "/f", "csv_url": url});
+        for (field, value) in changes {
+            request[fields[usize::from(*field) % fields.len()]] = values[usize::from(*value) % values.len()].clone();
+        }
+        for operation in ["csv_data_load", "csv_file_load", "csv_url_load"] {
+            let Ok(planned) = check(operation, request.clone()) else { continue };
+            let scheme = planned.location.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            let is_http = ["http", "https"].contains(&scheme.as_str());
+            assert!(planned.operation != Operation::Url || is_http, "{request}");
+        }
+    });
+}

@@ -1,32 +1,94 @@
-//! Coverage-guided when run by `cargo bolero test`, a short random run within `cargo test`.
+//! Random inputs: a short run within `cargo test`, as long as one likes by `cargo xtask fuzz`.
 
-use bolero::check;
+use bolero::{check, produce};
 
 use crate::grammar::read_in_chunks;
 use crate::host::{FILE, MemoryHost};
 
+/// What means something to the grammar or to the typing of cells. Of single random bytes hardly any does.
+const PIECES: [&[u8]; 28] = [
+    b",",
+    b",",
+    b";",
+    b"\t",
+    b"|",
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\"",
+    b"\"",
+    b"\"\"",
+    b" ",
+    b"id",
+    b"a",
+    b"b",
+    b"1",
+    b"-0",
+    b"1e21",
+    b"0x1f",
+    b"true",
+    b"null",
+    b"2021-01-02T03:04:05.678Z",
+    b"[1,{\"x\":2}]",
+    b"{",
+    b"\xc3\xa9",
+    b"\xff",
+    b"\xef\xbb\xbf",
+];
+
+fn text(picks: &[u8]) -> Vec<u8> {
+    let pieces = picks.iter().filter_map(|pick| PIECES.get(usize::from(*pick) % PIECES.len()));
+    pieces.flat_map(|piece| piece.iter().copied()).collect()
+}
+
+/// Where the input is cut does not matter.
+fn reads_alike_in_chunks(first: u8, text: &[u8]) {
+    let chunk = usize::from(first).max(1);
+    assert_eq!(read_in_chunks(text, chunk), read_in_chunks(text, 1 << 20));
+}
+
+/// All records or none, and a sentence in the latter case.
+fn loads_whole(text: &[u8]) {
+    let mut host = MemoryHost::new(text);
+    match host.load(FILE) {
+        Ok(tally) => assert_eq!(tally.written, host.records().len() as u64),
+        Err(_) => assert!(host.lines.is_empty() && host.rejects.len() == 1 + surplus(&host)),
+    }
+}
+
+fn surplus(host: &MemoryHost) -> usize {
+    host.rejects.iter().filter(|reject| reject.kind == "surplus-cells").count()
+}
+
 #[test]
 fn fuzz_reader() {
     check!().with_iterations(3_000).for_each(|input: &[u8]| {
-        let Some((&first, text)) = input.split_first() else {
-            return;
-        };
-        let chunk = usize::from(first).max(1);
-        assert_eq!(read_in_chunks(text, chunk), read_in_chunks(text, 1 << 20));
+        if let Some((&first, text)) = input.split_first() {
+            reads_alike_in_chunks(first, text);
+        }
+    });
+}
+
+#[test]
+fn fuzz_reader_of_pieces() {
+    let input = (produce::<u8>(), produce::<Vec<u8>>().with().len(0usize..400));
+    check!().with_iterations(1_000).with_generator(input).for_each(|(first, picks)| {
+        reads_alike_in_chunks(*first, &text(picks));
     });
 }
 
 #[test]
 fn fuzz_load() {
-    check!().with_iterations(1_000).for_each(|input: &[u8]| {
-        let mut host = MemoryHost::new(input);
-        match host.load(FILE) {
-            Ok(tally) => assert_eq!(tally.written, host.records().len() as u64),
-            Err(_) => assert!(host.lines.is_empty() && host.rejects.len() == 1 + surplus(&host)),
-        }
-    });
+    check!().with_iterations(1_000).for_each(|input: &[u8]| loads_whole(input));
 }
 
-fn surplus(host: &MemoryHost) -> usize {
-    host.rejects.iter().filter(|reject| reject.kind == "surplus-cells").count()
+#[test]
+fn fuzz_load_of_pieces() {
+    let input = produce::<Vec<u8>>().with().len(0usize..400);
+    check!().with_iterations(1_000).with_generator(input).for_each(|picks| {
+        // Half of them begin as a table does, or nearly none gets beyond its header.
+        loads_whole(&text(picks));
+        loads_whole(&[&b"id,a,b\n"[..], &text(picks)].concat());
+    });
 }

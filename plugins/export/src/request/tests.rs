@@ -193,3 +193,67 @@ fn the_search_is_handed_on_as_it_came() {
     let request = with(&local(), "/search_operation", serde_json::from_str(search).unwrap());
     assert_eq!(check(&request).unwrap().search, search);
 }
+
+/// Requests of all kinds of fields are planned or refused, and what is planned stays where it was told to.
+#[test]
+fn fuzz_request() {
+    let pointers = [
+        "/format",
+        "/compression",
+        "/path",
+        "/filename",
+        "/search_operation",
+        "/search_operation/operation",
+        "/s3",
+        "/s3/bucket",
+        "/s3/key",
+        "/s3/region",
+        "/s3/endpoint",
+        "/s3/profile",
+        "/s3/path_style",
+        "/s3/aws_access_key_id",
+    ];
+    let values = [
+        json!("-"),
+        json!(null),
+        json!(""),
+        json!(" "),
+        json!(true),
+        json!(-1.5),
+        json!([]),
+        json!({}),
+        json!({"$secret": "/x"}),
+        json!("json"),
+        json!("csv"),
+        json!("gzip"),
+        json!("zstd"),
+        json!("sql"),
+        json!("/"),
+        json!("/exports//"),
+        json!(".."),
+        json!("../x"),
+        json!("a\\b"),
+        json!("\0"),
+        json!("é日本\u{1f600}"),
+        json!("x".repeat(201)),
+        json!("x".repeat(199) + "é"),
+    ];
+    let input = bolero::produce::<Vec<(u8, u8)>>().with().len(0usize..5);
+    bolero::check!().with_iterations(3_000).with_generator(input).for_each(|changes| {
+        for base in [local(), s3()] {
+            let mut request = base.clone();
+            for (field, value) in changes {
+                let pointer = pointers[usize::from(*field) % pointers.len()];
+                let (parent, _) = pointer.rsplit_once('/').unwrap();
+                if request.pointer(parent).is_some_and(Value::is_object) {
+                    request = with(&request, pointer, values[usize::from(*value) % values.len()].clone());
+                }
+            }
+            let Ok(planned) = check(&request) else { continue };
+            if let Target::File { name, .. } = &planned.target {
+                assert!(!name.contains(['/', '\\', '\0']) && name.len() <= 255, "{request}");
+            }
+            planned.sink();
+        }
+    });
+}

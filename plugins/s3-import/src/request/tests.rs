@@ -107,3 +107,52 @@ fn a_good_request_says_what_to_do() {
     assert_eq!(object.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
     assert!(matches!(object.credentials, S3Credentials::Profile(name) if name == "lake"));
 }
+
+/// Requests of all kinds of fields are planned or refused, and keys and a profile are never planned together.
+#[test]
+fn fuzz_request() {
+    let fields = [
+        "bucket",
+        "key",
+        "region",
+        "endpoint",
+        "profile",
+        "path_style",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "session_token",
+    ];
+    let values = [
+        json!(null),
+        json!(""),
+        json!(" "),
+        json!(true),
+        json!(-1.5),
+        json!([]),
+        json!({}),
+        json!({"$secret": "/s3/x"}),
+        json!("a.csv"),
+        json!("a.json.gz"),
+        json!(".zst"),
+        json!("a.b.ndjson.zst"),
+        json!("."),
+        json!(".."),
+        json!("gz"),
+        json!("\0"),
+        json!("é日本\u{1f600}"),
+        json!("x".repeat(2000)),
+    ];
+    let input = bolero::produce::<Vec<(u8, u8)>>().with().len(0usize..6);
+    bolero::check!().with_iterations(3_000).with_generator(input).for_each(|changes| {
+        let mut changed = json!({});
+        for (field, value) in changes {
+            changed[fields[usize::from(*field) % fields.len()]] = values[usize::from(*value) % values.len()].clone();
+        }
+        let s3 = s3(changed);
+        if let Ok(planned) = check(json!({"table": "t", "s3": s3})) {
+            let by_profile = matches!(planned.object.credentials, S3Credentials::Profile(_));
+            assert_eq!(by_profile, s3["profile"].is_string() && !s3["profile"].as_str().unwrap().trim().is_empty());
+            assert!(!planned.object.bucket.is_empty() && !planned.object.key.is_empty(), "{s3}");
+        }
+    });
+}

@@ -13,9 +13,10 @@ pub mod bindings {
 }
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Description, Failure, FailureKind, Guest, JobPlan, Operation, Outcome, Refusal, Source, TableUse,
+    Access, Capability, Description, Failure, FailureKind, FileSink, Guest, JobPlan, Operation, Outcome, Refusal,
+    S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableUse, UrlSource,
 };
-pub use bindings::jobhost::plugin::types::{Action, Error, ErrorKind, Right, TableName};
+pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
 pub use bindings::jobhost::plugin::{log, objects, progress, records, rejects};
 
 /// A plugin with one operation for super users that takes any request.
@@ -24,6 +25,7 @@ pub fn description(plugin: &str, operation: &str) -> Description {
         name: plugin.to_owned(),
         version: "0.1.0".to_owned(),
         summary: "A guest of the test suite".to_owned(),
+        capabilities: Vec::new(),
         operations: vec![Operation {
             name: operation.to_owned(),
             aliases: Vec::new(),
@@ -35,6 +37,11 @@ pub fn description(plugin: &str, operation: &str) -> Description {
             resumable: false,
         }],
     }
+}
+
+/// As [`description`], of a plugin that asks for these capabilities.
+pub fn asking(plugin: &str, operation: &str, capabilities: &[Capability]) -> Description {
+    Description { capabilities: capabilities.to_vec(), ..description(plugin, operation) }
 }
 
 /// A plan that touches nothing.
@@ -52,11 +59,21 @@ pub fn done(message: impl Into<String>) -> Result<Outcome, Failure> {
     Ok(Outcome { message: Some(message.into()), result: None })
 }
 
+/// A failure of the plugin's own making.
+pub fn failure(message: impl Into<String>) -> Failure {
+    Failure { kind: FailureKind::Internal, message: message.into(), retryable: false }
+}
+
 /// `field=value` for a request whose field is text, without a JSON parser.
 pub fn field<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = request.split_once(&format!("\"{name}\""))?;
     let (_, rest) = rest.split_once('"')?;
     rest.split_once('"').map(|(value, _)| value)
+}
+
+/// What the request says the guest is to do.
+pub fn mode(request: &str) -> &str {
+    field(request, "mode").unwrap_or_default()
 }
 
 /// How an error of a capability reads in a message.

@@ -1,13 +1,13 @@
 //! Writes batches that break the rules, one of each kind. Its message lists what came of each.
 
-use guest::{Action, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse};
+use guest::{Action, Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse};
 use guest::{log, progress, records, rejects, told};
 
 struct Malforms;
 
 impl Guest for Malforms {
     fn describe() -> Description {
-        guest::description("malforms", "malform")
+        guest::asking("malforms", "malform", &[Capability::Insert, Capability::Update])
     }
 
     fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {

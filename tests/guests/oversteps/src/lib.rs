@@ -1,7 +1,9 @@
 //! Plans to insert into `gold.mine`, and then tries tables, actions, sources and files beyond that. Its
 //! message lists what came of each attempt.
 
-use guest::{Action, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse, objects, records, told};
+use guest::{
+    Action, Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse, objects, records, told,
+};
 
 struct Oversteps;
 
@@ -9,7 +11,7 @@ const RECORD: &[u8] = b"{\"id\":1,\"by\":\"oversteps\"}\n";
 
 impl Guest for Oversteps {
     fn describe() -> Description {
-        guest::description("oversteps", "overstep")
+        guest::asking("oversteps", "overstep", &[Capability::Insert])
     }
 
     fn plan(_operation: String, _request: String) -> Result<JobPlan, Refusal> {

@@ -118,8 +118,9 @@ mod tests {
         events
     }
 
+    /// Blocks find what single bytes do.
     #[test]
-    fn blocks_find_what_single_bytes_do() {
+    fn fuzz_blocks() {
         bolero::check!().with_iterations(3_000).for_each(|input: &[u8]| {
             // Few different bytes, so that runs of backslashes and quotes are frequent.
             let rows: Vec<u8> = input.iter().map(|byte| b"\\\\\"\"n[{]\na"[usize::from(byte % 10)]).collect();

@@ -1,0 +1,87 @@
+//! Connections: accepted while there is room, given a time for what a client has to send, and let go in an orderly way at
+//! the end. Knows nothing of what is served.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+/// After an error that waiting may cure, such as a lack of file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Bounds of connections. Each has a key in section `server` of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// Time for the head of a request, and for the pause before it: `header_seconds`.
+    pub header: Duration,
+    /// Open at a time; whoever is too many waits outside: `max_connections`.
+    pub connections: usize,
+}
+
+impl ConnectionLimits {
+    /// At most half of the file descriptors that the process may have: jobs need some too.
+    fn room(&self) -> usize {
+        let descriptors = getrlimit(Resource::Nofile).current.and_then(|most| usize::try_from(most / 2).ok());
+        self.connections.min(descriptors.unwrap_or(usize::MAX)).clamp(1, Semaphore::MAX_PERMITS)
+    }
+}
+
+/// Serves until it is told to stop, then lets the requests that run end, for as long as `drain`. False if some did not.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+    drain: Duration,
+) -> bool {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header);
+    let open = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(limits.room()));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &room) => accepted,
+        };
+        let Some((stream, place)) = accepted else { continue };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "a connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    tokio::time::timeout(drain, open.shutdown()).await.is_ok()
+}
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            if let Err(error) = stream.set_nodelay(true) {
+                debug!(%error, "TCP_NODELAY could not be set");
+            }
+            Some((stream, place))
+        }
+        Err(error) => {
+            warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(PAUSE).await;
+            None
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Hosts that a URL, and every redirect from it, must stay at. Besides the address guard, not in its place.
+
+use std::str::FromStr;
+
+use url::Url;
+
+/// A host, and its port if only that one is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostScope {
+    host: String,
+    port: Option<u16>,
+}
+
+/// Neither `host` nor `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a host or host:port, for example example.com:443")]
+pub struct BadHostScope;
+
+impl FromStr for HostScope {
+    type Err = BadHostScope;
+
+    /// An IPv6 address stands in brackets, as in a URL.
+    fn from_str(text: &str) -> Result<Self, BadHostScope> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| BadHostScope)?)),
+            _ => (text, None),
+        };
+        // Read as a URL reads it, so that both are compared in one form.
+        let url = Url::parse(&format!("http://{host}/")).map_err(|_| BadHostScope)?;
+        let plain =
+            url.username().is_empty() && url.path() == "/" && url.port().is_none() && !host.contains(['/', '@']);
+        match url.host_str().filter(|_| plain) {
+            Some(host) => Ok(HostScope { host: host.to_owned(), port }),
+            None => Err(BadHostScope),
+        }
+    }
+}
+
+impl HostScope {
+    pub fn covers(&self, url: &Url) -> bool {
+        let is_port = |only| url.port_or_known_default() == Some(only);
+        url.host_str() == Some(&self.host) && self.port.is_none_or(is_port)
+    }
+}
+
+/// Where a plugin's URLs may lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostScopes {
+    Any,
+    Only(Vec<HostScope>),
+}
+
+impl HostScopes {
+    pub fn covers(&self, url: &Url) -> bool {
+        match self {
+            HostScopes::Any => true,
+            HostScopes::Only(scopes) => scopes.iter().any(|scope| scope.covers(url)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_compared_as_urls_write_them() {
+        for (scope, url, covered) in [
+            ("example.com", "http://example.com/a", true),
+            ("EXAMPLE.com", "http://example.com:81/a", true),
+            ("example.com:443", "https://example.com/", true),
+            ("example.com:443", "http://example.com/", false),
+            ("example.com", "http://example.com.evil.org/", false),
+            ("example.com", "http://example.com@evil.org/", false),
+            ("127.0.0.1", "http://2130706433/", true),
+            ("[::1]:80", "http://[0:0::1]/", true),
+            ("[::1]", "http://[::2]/", false),
+        ] {
+            let scopes = HostScopes::Only(vec![scope.parse().unwrap()]);
+            assert_eq!(scopes.covers(&Url::parse(url).unwrap()), covered, "{scope} {url}");
+        }
+        assert!(HostScopes::Any.covers(&Url::parse("http://a/").unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for bad in ["", "a/b", "a@b", "a:port", "http://a", "a:80:80", " "] {
+            assert!(bad.parse::<HostScope>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What the operator grants to plugins. A plan that goes beyond is refused with the line that would allow it: what a plugin
+//! is not granted it cannot plan, and what is not planned it cannot do. A plugin without a grant can touch nothing.
+
+mod line;
+mod scope;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use line::{BadGrant, Grant};
+pub use scope::Touched;
+use url::Url;
+
+use crate::objects::host_scope::HostScopes;
+use crate::sandbox::{Capability, SandboxLimits};
+use scope::Scope;
+
+/// The grants of all plugins, by their names.
+#[derive(Debug, Clone, Default)]
+pub struct Grants(BTreeMap<String, Arc<PluginGrants>>);
+
+impl FromIterator<(String, PluginGrants)> for Grants {
+    fn from_iter<I: IntoIterator<Item = (String, PluginGrants)>>(plugins: I) -> Self {
+        Grants(plugins.into_iter().map(|(name, grants)| (name, Arc::new(grants))).collect())
+    }
+}
+
+impl Grants {
+    /// Whether the configuration has a key for it, be it an empty list.
+    pub fn knows(&self, plugin: &str) -> bool {
+        self.0.contains_key(plugin)
+    }
+
+    pub fn of(&self, plugin: &str) -> Arc<PluginGrants> {
+        self.0.get(plugin).cloned().unwrap_or_default()
+    }
+}
+
+/// What one plugin is granted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PluginGrants {
+    /// As they stand in the configuration.
+    lines: Vec<String>,
+    grants: Vec<Grant>,
+}
+
+/// Directories that a plugin is granted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DirectoryScopes {
+    Any,
+    Only(Vec<PathBuf>),
+}
+
+impl PluginGrants {
+    /// A line that cannot be read comes back with what it must be.
+    pub fn parse(lines: Vec<String>) -> Result<Self, (String, BadGrant)> {
+        let parsed = lines.iter().map(|line| line.parse().map_err(|error| (line.clone(), error)));
+        Ok(PluginGrants { grants: parsed.collect::<Result<_, _>>()?, lines })
+    }
+
+    /// As they stand in the configuration.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    pub fn covers(&self, capability: Capability, touched: &Touched) -> bool {
+        self.scopes(capability).any(|scope| match (scope, touched) {
+            (Scope::Any, _) => true,
+            (Scope::Tables(scope), Touched::Table(table)) => scope.covers(table),
+            (Scope::Directory(scope), Touched::Directory(path)) => path.starts_with(scope),
+            _ => false,
+        })
+    }
+
+    pub fn covers_bucket(&self, capability: Capability, server: &Url, bucket: &str) -> bool {
+        self.scopes(capability).any(|scope| match scope {
+            Scope::Any => true,
+            Scope::Buckets(scope) => scope.covers(server, bucket),
+            _ => false,
+        })
+    }
+
+    /// Whether there is any line for it.
+    pub fn mentions(&self, capability: Capability) -> bool {
+        self.scopes(capability).next().is_some()
+    }
+
+    pub fn directories(&self, capability: Capability) -> DirectoryScopes {
+        let mut paths = Vec::new();
+        for scope in self.scopes(capability) {
+            match scope {
+                Scope::Directory(path) => paths.push(path.clone()),
+                _ => return DirectoryScopes::Any,
+            }
+        }
+        DirectoryScopes::Only(paths)
+    }
+
+    pub fn hosts(&self) -> HostScopes {
+        let mut hosts = Vec::new();
+        for scope in self.scopes(Capability::FetchUrl) {
+            match scope {
+                Scope::Host(host) => hosts.push(host.clone()),
+                _ => return HostScopes::Any,
+            }
+        }
+        HostScopes::Only(hosts)
+    }
+
+    /// Attempts that may run at once, if that is bounded.
+    pub fn concurrency(&self) -> Option<usize> {
+        self.grants.iter().rev().find_map(|grant| match grant {
+            Grant::Concurrency(attempts) => Some(*attempts),
+            _ => None,
+        })
+    }
+
+    /// The limits of every sandbox, with what is granted to this plugin in particular.
+    pub fn limits(&self, plugin: &str, general: &SandboxLimits) -> SandboxLimits {
+        let mut limits = general.clone();
+        let key = |word: &str| Arc::from(format!("grants.{plugin} {word}"));
+        for grant in &self.grants {
+            match grant {
+                Grant::Memory(bytes) => limits.memory_bytes = limits.memory_bytes.replaced(*bytes, key("memory-bytes")),
+                Grant::Wall(time) => limits.wall = limits.wall.replaced(*time, key("wall-seconds")),
+                Grant::Cpu(time) => limits.cpu = limits.cpu.replaced(*time, key("cpu-seconds")),
+                Grant::Use(..) | Grant::Concurrency(_) => {}
+            }
+        }
+        limits
+    }
+
+    /// The configuration that has these lines more.
+    pub fn with_lines(&self, plugin: &str, lines: &[String]) -> String {
+        let lines = self.lines.iter().chain(lines).cloned().map(toml::Value::String);
+        format!("[grants] {plugin} = {}", toml::Value::Array(lines.collect()))
+    }
+
+    fn scopes(&self, capability: Capability) -> impl Iterator<Item = &Scope> {
+        self.grants.iter().filter_map(move |grant| match grant {
+            Grant::Use(granted, scope) if *granted == capability => Some(scope),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::TableName;
+
+    fn grants(lines: &[&str]) -> PluginGrants {
+        PluginGrants::parse(lines.iter().map(|line| (*line).to_owned()).collect()).unwrap()
+    }
+
+    fn dog() -> Touched {
+        Touched::Table(TableName::new("data", "dog"))
+    }
+
+    #[test]
+    fn what_is_not_granted_is_not_covered_and_the_line_would_cover_it() {
+        let granted = grants(&["insert data.cat", "query *"]);
+        assert!(!granted.covers(Capability::Insert, &dog()) && !granted.covers(Capability::Update, &dog()));
+        assert!(granted.covers(Capability::Query, &dog()));
+        let line = format!("insert {}", dog());
+        assert_eq!(
+            granted.with_lines("a", std::slice::from_ref(&line)),
+            "[grants] a = [\"insert data.cat\", \"query *\", \"insert data.dog\"]"
+        );
+        assert!(grants(&["insert data.cat", "query *", &line]).covers(Capability::Insert, &dog()));
+        assert!(!Grants::default().of("a").covers(Capability::Query, &dog()));
+    }
+
+    #[test]
+    fn directories_hosts_and_buckets() {
+        let granted = grants(&["read-file /srv/in", "write-file *", "fetch-url a.example:443", "read-s3 s/b"]);
+        assert_eq!(granted.directories(Capability::ReadFile), DirectoryScopes::Only(vec![PathBuf::from("/srv/in")]));
+        assert_eq!(granted.directories(Capability::WriteFile), DirectoryScopes::Any);
+        assert_eq!(grants(&[]).directories(Capability::WriteFile), DirectoryScopes::Only(Vec::new()));
+        assert!(granted.covers(Capability::ReadFile, &Touched::Directory("/srv/in/deep".into())));
+        assert!(!granted.covers(Capability::ReadFile, &Touched::Directory("/srv/inside".into())));
+        assert!(granted.hosts().covers(&Url::parse("https://a.example/x").unwrap()));
+        assert!(!granted.hosts().covers(&Url::parse("http://a.example/x").unwrap()));
+        let server = Url::parse("https://s").unwrap();
+        let covers = |capability, bucket| granted.covers_bucket(capability, &server, bucket);
+        assert!(covers(Capability::ReadS3, "b") && !covers(Capability::ReadS3, "c"));
+        assert!(!covers(Capability::WriteS3, "b"));
+    }
+
+    #[test]
+    fn bounds_are_the_last_that_are_said() {
+        let granted = grants(&["concurrency 3", "concurrency 2", "memory-bytes 1048576", "wall-seconds 5"]);
+        assert_eq!(granted.concurrency(), Some(2));
+        let limits = granted.limits("a", &SandboxLimits::default());
+        assert_eq!((limits.memory_bytes.value, &*limits.memory_bytes.key), (1 << 20, "grants.a memory-bytes"));
+        assert_eq!(&*limits.cpu.key, "sandbox.cpu_seconds");
+    }
+}

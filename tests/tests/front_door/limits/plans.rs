@@ -1,0 +1,92 @@
+//! A plan is quick and small, or there is no job.
+
+use jobhost_tests::{Host, Login, Options};
+use serde_json::json;
+
+const GRANTS: &str = "insert *,read-file *,write-file *,query *,delete *";
+
+fn start() -> Host {
+    let options = Options::new().guest("plans").set("sandbox.plan_milliseconds", 300);
+    Host::start(options.set("grants.plans", GRANTS))
+}
+
+#[track_caller]
+fn no_job_exists(host: &Host) {
+    let jobs = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
+    let jobs = host.post(&jobs).ok();
+    let jobs = jobs.as_array().expect("a list").iter().filter(|job| job["plugin"] != "csv-load@0.1.0");
+    assert_eq!(jobs.count(), 0, "a job exists that was never accepted");
+}
+
+#[test]
+fn a_plan_that_does_not_end_is_refused_within_its_limit() {
+    let host = start();
+    let reply = host.post(&json!({"operation": "plan_forever"}));
+    assert!((400..600).contains(&reply.status), "{} {}", reply.status, reply.text);
+    let sentence = reply.body["error"].as_str().expect("a sentence");
+    assert!(sentence.contains("sandbox.plan_milliseconds"), "{sentence}");
+    no_job_exists(&host);
+    // It may be tried by many at once and the host still answers.
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| host.post(&json!({"operation": "plan_forever"})));
+        }
+        assert_eq!(host.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
+        host.serves_others();
+    });
+}
+
+#[test]
+fn a_plan_that_is_too_large_is_refused() {
+    let host = start();
+    let before = host.peak_memory();
+    for (mode, part) in [
+        ("sources", "16"),
+        ("sinks", "16"),
+        ("queries", "16"),
+        ("tables", "64"),
+        ("many tables", ""),
+        ("query", ""),
+        ("refusal", ""),
+        ("panic", ""),
+    ] {
+        let reply = host.post(&json!({"operation": "plan_badly", "mode": mode}));
+        assert!((400..600).contains(&reply.status), "{mode}: {} {}", reply.status, reply.text);
+        assert!(reply.text.len() < 100_000, "{mode}: a reply of {} bytes", reply.text.len());
+        let sentence = reply.body["error"].as_str().expect("a sentence");
+        assert!(sentence.contains(part), "{mode}: {sentence}");
+    }
+    no_job_exists(&host);
+    let grown = host.peak_memory() - before;
+    assert!(grown < 250 * 1024 * 1024, "the host grew by {grown} bytes");
+    host.serves_others();
+}
+
+#[test]
+fn what_the_description_does_not_ask_for_cannot_be_planned() {
+    let host = start();
+    host.create_table("t0");
+    let reply = host.post(&json!({"operation": "plan_badly", "mode": "unasked"}));
+    assert!(
+        (500..600).contains(&reply.status),
+        "the plugin's mistake, not the user's: {} {}",
+        reply.status,
+        reply.text
+    );
+    let sentence = reply.body["error"].as_str().expect("a sentence");
+    for part in ["plans", "delete", "gold.t0", "description"] {
+        assert!(sentence.contains(part), "{part} in {sentence}");
+    }
+    no_job_exists(&host);
+}
+
+#[test]
+fn a_right_that_is_planned_a_million_times_is_not_kept_a_million_times() {
+    let host = start();
+    host.create_table("t0");
+    let before = host.peak_memory();
+    let reply = host.post(&json!({"operation": "plan_badly", "mode": "rights"}));
+    assert!((500..600).contains(&reply.status), "{} {}", reply.status, reply.text);
+    no_job_exists(&host);
+    assert!(host.peak_memory() - before < 50 * 1024 * 1024);
+}
