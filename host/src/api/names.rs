@@ -1,7 +1,5 @@
 //! Names in requests: databases, tables, attributes; and what is wrong with a request as a refusal.
 
-
-
 use super::envelope::Envelope;
 use super::error::ApiError;
 use crate::records::TableName;

@@ -144,9 +144,13 @@ impl Plan {
         words.join(", ")
     }
 
-    /// A table that is named without saying what for.
-    pub fn without_right(&self) -> Option<&TableName> {
-        self.tables.iter().find(|used| used.rights.is_empty()).map(|used| &used.table)
+    /// A table with no right, or with one twice: what the plugin wants there is not said.
+    pub fn unclear_table(&self) -> Option<&TableName> {
+        let unclear = |used: &&TableUse| {
+            let twice = |(index, right): (usize, &TableRight)| used.rights.iter().take(index).any(|seen| seen == right);
+            used.rights.is_empty() || used.rights.len() > 4 || used.rights.iter().enumerate().any(twice)
+        };
+        self.tables.iter().find(unclear).map(|used| &used.table)
     }
 
     /// Which list is longer than a plan may have, with its length and the bound.

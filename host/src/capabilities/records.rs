@@ -34,11 +34,12 @@ const DELETE_STEP_RECORDS: usize = 100_000;
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
 const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
 
-/// How much one call may hand over.
-#[derive(Debug, Clone, Copy)]
+/// How much one call may hand over, and where it is noted when one wants more.
+#[derive(Debug, Clone)]
 pub struct RecordLimits {
     pub batch: BatchLimits,
     pub checkpoint_bytes: usize,
+    pub met: Arc<LimitsMet>,
 }
 
 /// What one attempt may do to tables, and what it has in hand.
@@ -48,7 +49,6 @@ pub struct Records {
     plan: Arc<Plan>,
     role: Arc<Role>,
     limits: RecordLimits,
-    limits_met: Arc<LimitsMet>,
     group: WriteGroup,
     group_records: usize,
     group_bytes: usize,
@@ -71,7 +71,6 @@ impl Records {
         plan: Arc<Plan>,
         role: Arc<Role>,
         limits: RecordLimits,
-        limits_met: Arc<LimitsMet>,
         tally: Tally,
         checking: Arc<CpuMeter>,
     ) -> Self {
@@ -81,7 +80,6 @@ impl Records {
             plan,
             role,
             limits,
-            limits_met,
             group: WriteGroup { lease: Some(lease), ..WriteGroup::default() },
             group_records: 0,
             group_bytes: 0,
@@ -238,7 +236,7 @@ impl Records {
         match checkpoint.map(<[u8]>::len) {
             Some(bytes) if bytes > most => {
                 let reached = LimitReached::new("sandbox.checkpoint_bytes", most, bytes as u64);
-                Err(self.limits_met.refuse(reached, format!("a checkpoint of {bytes} bytes; the limit is {most}")))
+                Err(self.limits.met.refuse(reached, format!("a checkpoint of {bytes} bytes; the limit is {most}")))
             }
             _ => Ok(()),
         }
@@ -246,7 +244,7 @@ impl Records {
 
     fn refused(&self, error: BatchError) -> CapabilityError {
         match error.kind {
-            BatchErrorKind::Limit(exceeded) => self.limits_met.refuse_batch(exceeded, error.message),
+            BatchErrorKind::Limit(exceeded) => self.limits.met.refuse_batch(exceeded, error.message),
             BatchErrorKind::Invalid => CapabilityError::new(CapabilityErrorKind::Invalid, error.message),
         }
     }

@@ -297,7 +297,8 @@ impl Reader<'_> {
             })?;
             Ok((plugin.to_owned(), grants))
         });
-        parsed.collect()
+        let shipped = settings::GRANTS.iter().map(|(plugin, _)| *plugin).collect();
+        Ok(Grants::new(parsed.collect::<Result<Vec<_>, _>>()?, shipped))
     }
 
     fn wrong(&self, key: &str, value: &str, must: &str) -> ConfigError {

@@ -155,9 +155,11 @@ impl Jobs {
         })?;
         let most = self.parts.guest_limits.message_bytes;
         let plan = planned.map_err(|refusal| SubmitError::Refused(truncated(&refusal, most).to_owned()))?;
-        if let Some(table) = plan.without_right() {
+        if let Some(table) = plan.unclear_table() {
             let label = found.plugin.label();
-            let message = format!("The plugin {label} planned the table {table} without saying what it will do to it");
+            let message = format!(
+                "The plugin {label} planned the table {table} with no right or with one twice: it must name each right that it needs once"
+            );
             return Err(SubmitError::Unavailable(message));
         }
         if let Some((list, length, bound)) = plan.excess() {

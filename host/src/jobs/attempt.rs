@@ -84,8 +84,7 @@ pub async fn run_attempt(
         lease,
         Arc::new(payload.plan),
         Arc::clone(&user.role),
-        RecordLimits { batch: limits.batch, checkpoint_bytes: limits.checkpoint_bytes },
-        Arc::clone(&limits_met),
+        RecordLimits { batch: limits.batch, checkpoint_bytes: limits.checkpoint_bytes, met: Arc::clone(&limits_met) },
         row.tally,
         Arc::clone(&usage.checking),
     );

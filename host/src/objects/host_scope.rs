@@ -27,8 +27,8 @@ impl FromStr for HostScope {
         };
         // Read as a URL reads it, so that both are compared in one form.
         let url = Url::parse(&format!("http://{host}/")).map_err(|_| BadHostScope)?;
-        let plain =
-            url.username().is_empty() && url.path() == "/" && url.port().is_none() && !host.contains(['/', '@']);
+        let one_port = !host.contains(':') || host.starts_with('[');
+        let plain = one_port && url.username().is_empty() && url.path() == "/" && !host.contains(['/', '@']);
         match url.host_str().filter(|_| plain) {
             Some(host) => Ok(HostScope { host: host.to_owned(), port }),
             None => Err(BadHostScope),

@@ -157,8 +157,8 @@ fn outcome(name: String, made: Result<Plugin, LoadFailure>, before: Option<Arc<P
     }
 }
 
-/// Where two files bring the same operation, the one that has it in service keeps it; else those whose plugins the
-/// configuration knows come first, then the first by name.
+/// Where two files bring the same operation, the one that has it in service keeps it; else the plugins that come with the
+/// host are first, then those that the configuration knows, then the first by name.
 fn settle(mut files: Vec<PluginFile>, before: &[PluginFile], grants: &Grants) -> Vec<PluginFile> {
     let mut holders: BTreeMap<String, String> = BTreeMap::new();
     for old in before {
@@ -167,10 +167,9 @@ fn settle(mut files: Vec<PluginFile>, before: &[PluginFile], grants: &Grants) ->
         let kept = old_plugin.operation_names().filter(|name| still.operation_names().any(|now| now == *name));
         holders.extend(kept.map(|name| (name.to_owned(), old.file.clone())));
     }
-    let is_known =
-        |file: &PluginFile| file.plugin.as_ref().is_some_and(|plugin| grants.knows(&plugin.description.name));
+    let standing = |file: &PluginFile| file.plugin.as_ref().map(|plugin| grants.standing(&plugin.description.name));
     let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| (!files.get(index).is_some_and(is_known), index));
+    order.sort_by_key(|&index| (files.get(index).and_then(standing), index));
     for index in order {
         let Some(file) = files.get_mut(index) else { continue };
         let Some(plugin) = file.plugin.clone() else { continue };

@@ -47,7 +47,7 @@ fn what_the_plan_does_not_name_is_denied() {
     assert!(message.ends_with("own table: ok"), "{message}");
     assert_eq!(host.rows("theirs"), [json!({"id": 1, "by": "us"})]);
     assert_eq!(host.rows("mine"), [json!({"id": 1, "by": "oversteps"})]);
-    assert!(!std::path::Path::new("/tmp/jobhost-overstep").exists());
+    assert!(!Path::new("/tmp/jobhost-overstep").exists());
 }
 
 #[test]

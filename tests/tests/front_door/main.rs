@@ -14,6 +14,7 @@ mod alike;
 mod attacks;
 mod cancel;
 mod config;
+mod contract_versions;
 mod crash;
 mod csv_spectrum;
 mod deletes;

@@ -67,6 +67,8 @@ pub fn tests_of(target: &Target, programs: &[PathBuf]) -> Result<Vec<(PathBuf, S
 
 pub fn run(target: &Target, program: &PathBuf, test: &str, options: &Options) -> Result<Outcome> {
     let mut command = Command::new(program);
+    // A backtrace would be many times as long as the input and the error.
+    command.env("RUST_BACKTRACE", "0");
     command.current_dir(&target.package.folder).args([test, "--exact", "--nocapture", "--test-threads", "1"]);
     match &options.seed {
         Some(seed) => command.env("BOLERO_RANDOM_SEED", seed).env("BOLERO_RANDOM_ITERATIONS", "0"),

@@ -18,22 +18,39 @@ use scope::Scope;
 
 /// The grants of all plugins, by their names.
 #[derive(Debug, Clone, Default)]
-pub struct Grants(BTreeMap<String, Arc<PluginGrants>>);
+pub struct Grants {
+    plugins: BTreeMap<String, Arc<PluginGrants>>,
+    shipped: Vec<&'static str>,
+}
 
-impl FromIterator<(String, PluginGrants)> for Grants {
-    fn from_iter<I: IntoIterator<Item = (String, PluginGrants)>>(plugins: I) -> Self {
-        Grants(plugins.into_iter().map(|(name, grants)| (name, Arc::new(grants))).collect())
-    }
+/// Who comes first where several plugins want the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It comes with the host.
+    Shipped,
+    /// The configuration has a key for it, be it an empty list.
+    Known,
+    Unknown,
 }
 
 impl Grants {
-    /// Whether the configuration has a key for it, be it an empty list.
-    pub fn knows(&self, plugin: &str) -> bool {
-        self.0.contains_key(plugin)
+    /// `shipped` are the names of the plugins that come with the host.
+    pub fn new(plugins: impl IntoIterator<Item = (String, PluginGrants)>, shipped: Vec<&'static str>) -> Self {
+        Grants { plugins: plugins.into_iter().map(|(name, grants)| (name, Arc::new(grants))).collect(), shipped }
+    }
+
+    pub fn standing(&self, plugin: &str) -> Standing {
+        if self.shipped.contains(&plugin) {
+            Standing::Shipped
+        } else if self.plugins.contains_key(plugin) {
+            Standing::Known
+        } else {
+            Standing::Unknown
+        }
     }
 
     pub fn of(&self, plugin: &str) -> Arc<PluginGrants> {
-        self.0.get(plugin).cloned().unwrap_or_default()
+        self.plugins.get(plugin).cloned().unwrap_or_default()
     }
 }
 

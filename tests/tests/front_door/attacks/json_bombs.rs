@@ -172,10 +172,9 @@ fn text_is_not_taken_for_json() {
     victim.create_table("kept");
     let record: Value = json!({"id": 1, "a": hidden("[1]")});
     victim.insert("kept", json!([record]));
-    assert_eq!(
-        victim.post(&json!({"operation": "sql", "sql": "SELECT a FROM gold.kept"})).ok()[0]["a"].to_string(),
-        record["a"].to_string()
-    );
+    let kept = victim.post(&json!({"operation": "sql", "sql": "SELECT a FROM gold.kept"}));
+    // Not looked at as a value: the library would read the key here too.
+    assert!(kept.text.contains(&record["a"].to_string()), "{}", kept.text);
     victim.assert_unharmed();
 }
 

@@ -1,0 +1,28 @@
+//! Which version of the contract a component is built for is told before it is compiled, with what this host runs.
+
+use jobhost_tests::{Host, Options};
+use serde_json::json;
+
+#[test]
+fn a_plugin_of_a_version_that_the_host_does_not_know_is_listed_with_those_it_knows() {
+    // Both are built from this repository: `renames` for a version 0.2 that exists in the host's own tests only, where it
+    // runs beside plugins of 0.1.
+    let host =
+        Host::start(Options::new().guest("renames").guest("oversteps").set("grants.oversteps", "insert gold.mine"));
+    let listed = host.post(&json!({"operation": "list_plugins"})).ok();
+    let of = |file: &str| {
+        let lines = listed.as_array().expect("a list");
+        lines.iter().find(|line| line["file"] == file).unwrap_or_else(|| panic!("no {file} in {listed:#}")).clone()
+    };
+    let renames = of("renames.wasm");
+    assert_eq!(renames["state"], "failed", "{renames:#}");
+    let reason = renames["reason"].as_str().expect("a reason");
+    assert!(reason.contains("jobhost:plugin@0.2.0") && reason.contains("runs 0.1"), "{reason}");
+    assert_eq!(renames["supported_contracts"], json!(["0.1"]));
+    assert_eq!(renames["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(of("oversteps.wasm")["state"], "in_service");
+
+    host.create_table("mine");
+    host.create_table("theirs");
+    host.run_ok(&json!({"operation": "overstep"}));
+}
