@@ -132,3 +132,51 @@ impl Tokens {
         Ok(claims)
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    /// Of a token every byte counts; of made-up headers none helps.
+    #[test]
+    fn fuzz_token() {
+        let tokens = Tokens::new(&SigningKey::from_bytes(vec![7; KEY_BYTES]).unwrap());
+        let (now, sub) = (Timestamp(1_000_000), TokenUse::Operation);
+        let claims = Claims { username: "ann".to_owned(), super_user: false, generation: 1, iat: 1, exp: 1 << 40, sub };
+        let good = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &tokens.encoding).unwrap();
+        assert!(tokens.read(&good, now).is_ok());
+        let headers = [
+            "{\"alg\":\"none\"}",
+            "{\"alg\":\"None\",\"typ\":\"JWT\"}",
+            "{\"alg\":\"HS384\"}",
+            "{\"alg\":\"RS256\",\"jwk\":{}}",
+            "{\"alg\":\"HS256\",\"kid\":\"../../dev/null\"}",
+            "{\"alg\":[]}",
+            "{}",
+            "",
+            "[[[[",
+        ];
+        let input = bolero::produce::<(u16, u8, u8, u8)>();
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|(at, byte, header, cut)| {
+            let mut changed = good.clone().into_bytes();
+            let at = usize::from(*at) % changed.len();
+            changed[at] = *byte;
+            let [_, claims, signature] = good.split('.').collect::<Vec<_>>()[..] else {
+                panic!("a token has three parts")
+            };
+            let header = URL_SAFE_NO_PAD.encode(headers[usize::from(*header) % headers.len()]);
+            let forged = [
+                String::from_utf8_lossy(&changed).into_owned(),
+                format!("{header}.{claims}.{signature}"),
+                format!("{header}.{claims}."),
+                good[..good.len() - usize::from(*cut) % good.len()].to_owned(),
+            ];
+            for forged in forged {
+                assert_eq!(tokens.read(&forged, now).is_ok(), forged == good, "{forged}");
+            }
+        });
+    }
+}

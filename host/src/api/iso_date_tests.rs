@@ -44,3 +44,19 @@ fn everything_else_is_refused() {
         assert_eq!(parse(text), None, "{text}");
     }
 }
+
+/// Texts near to dates are an instant of the years that four digits can write, or none.
+#[test]
+fn fuzz_iso_date() {
+    let input = (bolero::produce::<Vec<u8>>().with().len(0usize..6), 0usize..31);
+    bolero::check!().with_iterations(2_000).with_generator(input).for_each(|(changes, length)| {
+        let mut text = b"2024-02-29T23:59:59.999+01:30".to_vec();
+        for change in changes {
+            let at = usize::from(change >> 3) % text.len();
+            text[at] = b"0129-:TZ"[usize::from(change & 7)];
+        }
+        text.truncate(*length);
+        let instant = parse(std::str::from_utf8(&text).unwrap());
+        assert!(instant.is_none_or(|instant| instant.as_millis() < 253_402_387_200_000), "{text:?} {instant:?}");
+    });
+}

@@ -97,6 +97,7 @@ impl Config {
             max_body_bytes: read.size("server.max_body_bytes")?,
             connections: ConnectionLimits {
                 header: Duration::from_secs(read.positive("server.header_seconds")?),
+                reply: Duration::from_secs(read.positive("server.reply_seconds")?),
                 connections: read.size("server.max_connections")?,
             },
             body_time: Duration::from_secs(read.positive("server.body_seconds")?),

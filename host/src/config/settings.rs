@@ -53,6 +53,13 @@ pub const SETTINGS: &[Setting] = &[
         "Time for each MiB of a request's body: 60 seconds, so that nobody holds a connection by sending a byte now and then.",
     ),
     setting(
+        "server.reply_seconds",
+        Kind::Number,
+        "60",
+        "How long a client may take nothing of an answer that waits for it. The rows of a search keep a moment of the store alive \
+         until they are sent.",
+    ),
+    setting(
         "server.max_connections",
         Kind::Number,
         "4096",

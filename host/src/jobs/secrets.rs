@@ -30,6 +30,10 @@ pub fn extract(request: &mut Value, pointers: &[String]) -> Secrets {
 }
 
 fn take(value: &mut Value, tokens: &[String], path: String, secrets: &mut Secrets) {
+    // What another pointer took is a handle by now, and no place to look into.
+    if secrets.contains_key(&path) {
+        return;
+    }
     let Some((token, rest)) = tokens.split_first() else {
         // Nothing is no secret, and the plugin has to see that it is missing.
         if value.is_null() || value.as_str() == Some("") {
@@ -167,5 +171,49 @@ mod tests {
         assert!(two.open_sealed(&sealed).is_err());
         let mode = fs::metadata(directory.path().join("one")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    /// What a pointer names is gone from the request, and comes back where it was.
+    #[test]
+    fn fuzz_secrets() {
+        let pointers = ["/s3/*", "/s3/key", "/*/key", "/s3", "/a~1b/~0", "/*", "/*/*", "", "/", "/s3/key/deep"];
+        let values = [
+            json!("hidden"),
+            json!({"key": "hidden", "a": "hidden"}),
+            json!({"key": {"deep": "hidden"}}),
+            json!(["hidden"]),
+            json!(null),
+            json!(""),
+            json!({"$secret": "/s3/key"}),
+            json!({"~": "hidden"}),
+        ];
+        let members = ["s3", "a/b", "", "$secret", "*", "~"];
+        let input = (bolero::produce::<Vec<(u8, u8)>>().with().len(0usize..5), bolero::produce::<(u8, u8)>());
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|(made, named)| {
+            let mut request = json!({"operation": "o"});
+            for (member, value) in made {
+                let member = members[usize::from(*member) % members.len()];
+                request[member] = values[usize::from(*value) % values.len()].clone();
+            }
+            let before = request.clone();
+            let named: Vec<String> =
+                [named.0, named.1].map(|pick| pointers[usize::from(pick) % pointers.len()].to_owned()).to_vec();
+            let secrets = extract(&mut request, &named);
+            for (pointer, secret) in &secrets {
+                assert!(!secret.is_null() && before.pointer(pointer).is_some(), "{before} {named:?}");
+            }
+            let below = |a: &str, b: &str| a.starts_with(&format!("{b}/"));
+            // Of one that was taken as a part of another, only the outer one can be put back.
+            if secrets.keys().any(|inner| secrets.keys().any(|outer| below(inner, outer))) {
+                return;
+            }
+            for (pointer, secret) in &secrets {
+                assert_eq!(request.pointer(pointer), Some(&json!({"$secret": pointer})), "{before} {named:?}");
+                assert_eq!(before.pointer(pointer), Some(secret), "{before} {named:?}");
+                let Some((parent, name)) = pointer.rsplit_once('/') else { continue };
+                let shown = revealed(&request, &secrets, parent).unwrap();
+                assert_eq!(shown.get(&name.replace("~1", "/").replace("~0", "~")), Some(secret), "{before} {named:?}");
+            }
+        });
     }
 }

@@ -233,4 +233,71 @@ mod tests {
         assert!("10.0.0.0/40".parse::<AllowedAddress>().is_err());
         assert!("a b".parse::<AllowedAddress>().is_err());
     }
+
+    /// However an IPv4 address is written in IPv6, it is judged alike; and what is permitted is unicast.
+    #[test]
+    fn fuzz_addresses() {
+        let strict = guard(&[]);
+        let open = guard(&["10.0.0.0/8", "fd00::/8", "169.254.169.254:80"]);
+        bolero::check!().with_iterations(2_000).with_type::<(u32, u128, u16)>().for_each(|(v4, v6, port)| {
+            let v4 = Ipv4Addr::from(*v4);
+            let [a, b, c, d] = v4.octets().map(u16::from);
+            let spellings = [
+                v4.to_ipv6_mapped(),
+                Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, a << 8 | b, c << 8 | d),
+                Ipv6Addr::new(0x2002, a << 8 | b, c << 8 | d, 0, 0, 0, 0, *port),
+            ];
+            for guard in [&strict, &open] {
+                let plain = guard.permits("x", v4.into(), *port);
+                for spelling in spellings {
+                    assert_eq!(guard.permits("x", spelling.into(), *port), plain, "{spelling}");
+                }
+            }
+            // Special blocks come up too rarely among random addresses, so each is made of the random bits.
+            let rest = u32::from(v4);
+            for (network, prefix) in [
+                (0x0000_0000_u32, 8),
+                (0x0a00_0000, 8),
+                (0x6440_0000, 10),
+                (0x7f00_0000, 8),
+                (0xa9fe_0000, 16),
+                (0xac10_0000, 12),
+                (0xc000_0000, 24),
+                (0xc0a8_0000, 16),
+                (0xc612_0000, 15),
+                (0xe000_0000, 3),
+            ] {
+                let special = Ipv4Addr::from(network | (rest & (u32::MAX >> prefix)));
+                assert!(!strict.permits("x", special.into(), *port), "{special}");
+            }
+            let v6 = Ipv6Addr::from(*v6);
+            let translated = v6.segments().starts_with(&[0x64, 0xff9b]) || v6.to_ipv4_mapped().is_some();
+            assert!(v6.segments()[0] >> 13 == 1 || translated || !strict.permits("x", v6.into(), *port), "{v6}");
+        });
+    }
+
+    /// An entry that can be read allows what it says, and an address beside it stays refused.
+    #[test]
+    fn fuzz_allowed() {
+        let pieces =
+            ["127.0.0.1", "10.0.0.0", "::1", "fd00::", "[", "]", ":", "80", "/", "8", "33", "host", ".", "@", " ", "é"];
+        let input = bolero::produce::<Vec<u8>>().with().len(0usize..6);
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|picks| {
+            let entry: String = picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect();
+            let Ok(allowed) = entry.parse::<AllowedAddress>() else { return };
+            let guard = AddressGuard::new(vec![allowed.clone()]);
+            let port = allowed.port.unwrap_or(1);
+            match &allowed.host {
+                AllowedHost::Block { network, prefix } => {
+                    assert!(guard.permits("x", *network, port), "{entry}");
+                    let other: IpAddr = if network.is_ipv4() { "192.168.0.1" } else { "fe80::1" }.parse().unwrap();
+                    assert!(*prefix < 8 || !guard.permits("x", other, port), "{entry}");
+                }
+                AllowedHost::Name(name) => {
+                    assert!(guard.permits(name, "127.0.0.1".parse().unwrap(), port), "{entry}");
+                    assert!(!guard.permits("y", "127.0.0.1".parse().unwrap(), port), "{entry}");
+                }
+            }
+        });
+    }
 }

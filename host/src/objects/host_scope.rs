@@ -88,4 +88,55 @@ mod tests {
             assert!(bad.parse::<HostScope>().is_err(), "{bad:?}");
         }
     }
+
+    /// A scope that can be read covers its own host, and none that only looks like it.
+    #[test]
+    fn fuzz_host_scope() {
+        let pieces = [
+            "example",
+            "com",
+            "evil",
+            ".",
+            ":",
+            "80",
+            "0",
+            "[::1]",
+            "127.0.0.1",
+            "2130706433",
+            "0x7f",
+            "%41",
+            "@",
+            "/",
+            "#",
+            "?",
+            "\\",
+            "EXAMPLE",
+            "é",
+            "xn--",
+            "-",
+            "_",
+            " ",
+            "\t",
+        ];
+        let input = bolero::produce::<Vec<u8>>().with().len(0usize..8);
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|picks| {
+            let text: String = picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect();
+            let Ok(scope) = text.parse::<HostScope>() else { return };
+            let port = scope.port.unwrap_or(80);
+            let scopes = HostScopes::Only(vec![scope.clone()]);
+            let covered = |url: &str| Url::parse(url).is_ok_and(|url| scopes.covers(&url));
+            let host = &scope.host;
+            assert!(covered(&format!("http://{host}:{port}/a?b#c")), "{text}");
+            for other in [
+                format!("http://x.{host}:{port}/"),
+                format!("http://{host}.evil.org:{port}/"),
+                format!("http://{host}@evil.org:{port}/"),
+                format!("http://evil.org:{port}/{host}"),
+                format!("http://evil.org:{port}\\@{host}"),
+                format!("http://evil.org:{port}#@{host}/"),
+            ] {
+                assert!(!covered(&other), "{text} covers {other}");
+            }
+        });
+    }
 }

@@ -147,3 +147,30 @@ impl LinkedGuest {
         }
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+
+    /// Bytes near to components have a version or a reason, and reading them ends.
+    #[test]
+    fn fuzz_version() {
+        let export = b"\x01\x00\x18jobhost:plugin/job@0.1.0\x05\x00\x00";
+        let sections = bolero::produce::<Vec<(u8, Vec<u8>)>>().with().len(0usize..6);
+        let input = (bolero::produce::<[u8; 4]>(), sections);
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|(version, sections)| {
+            for version in [*version, [0x0d, 0, 1, 0], [1, 0, 0, 0]] {
+                let mut bytes = [b"\0asm", &version[..]].concat();
+                for (id, content) in sections {
+                    // Mostly kinds of sections that there are, and half of the exports nearly good.
+                    let content = if id % 2 == 0 { [&export[..], content].concat() } else { content.clone() };
+                    bytes.extend([id % 14, u8::try_from(content.len() & 0x7f).unwrap_or(0)]);
+                    bytes.extend(content);
+                }
+                if let Err(VersionError::Unsupported(version)) = ContractVersion::of(&bytes) {
+                    assert!(version.chars().count() <= 64);
+                }
+            }
+        });
+    }
+}

@@ -287,3 +287,82 @@ async fn a_wide_result_of_a_small_page_comes_in_bounded_steps() {
         assert_eq!(row.len(), 2005);
     }
 }
+
+/// Searches with members of all kinds are refused or read, and to whom a role gives nothing, nothing is opened.
+#[test]
+fn fuzz_search() {
+    let operations = ["search_by_id", "search_by_hash", "search_by_value", "search_by_conditions", "sql", "delete", ""];
+    let members = [
+        "database",
+        "schema",
+        "table",
+        "ids",
+        "hash_values",
+        "get_attributes",
+        "attribute",
+        "search_attribute",
+        "value",
+        "search_value",
+        "limit",
+        "offset",
+        "desc",
+        "sort",
+        "conditions",
+        "operator",
+        "sql",
+    ];
+    let condition =
+        |comparator: &str, value: Value| json!({"attribute": "age", "comparator": comparator, "value": value});
+    let values = [
+        json!(null),
+        json!(""),
+        json!("*"),
+        json!("data"),
+        json!("dog"),
+        json!("name"),
+        json!("and"),
+        json!("a`b/c"),
+        json!(true),
+        json!(-1),
+        json!(0),
+        json!(2.5),
+        json!(1e300),
+        json!(u64::MAX),
+        json!([]),
+        json!(["*"]),
+        json!(["name", 1, null]),
+        json!([[[]]]),
+        json!({}),
+        json!({"attribute": "age"}),
+        json!({"attribute": "age", "descending": true, "next": {}}),
+        json!([condition("equals", json!(5))]),
+        json!([condition("between", json!([1, "x"]))]),
+        json!([condition("contains", json!("e")), {"operator": "or", "conditions": [condition("gt", json!(1))]}]),
+        json!([condition("no such", json!({}))]),
+        json!("SELECT * FROM data.dog"),
+        json!("SELECT name FROM data.secret"),
+        json!("DELETE FROM data.dog"),
+        json!("SELECT"),
+        json!("x".repeat(300)),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(directory.path(), EmbeddedOptions::default(), Arc::new(SystemClock)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (name, primary_key) = (TableName::new("data", "dog"), "id".to_owned());
+    let change = CatalogueChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
+    runtime.block_on(store.change_catalogue(change)).unwrap();
+    let catalogue = store.catalogue();
+    let nobody = role(json!({"super_user": false}));
+    let input = (0usize..7, bolero::produce::<Vec<(u8, u8)>>().with().len(0usize..6));
+    bolero::check!().with_iterations(2_000).with_generator(input).for_each(|(operation, changes)| {
+        let mut fields = json!({"database": "data", "table": "dog", "get_attributes": ["*"]});
+        for (member, value) in changes {
+            let member = members[usize::from(*member) % members.len()];
+            fields[member] = values[usize::from(*value) % values.len()].clone();
+        }
+        let fields = fields.as_object().unwrap();
+        let Ok(search) = SearchRequest::parse(operations[*operation], fields) else { return };
+        let _ = search.clone().permitted(&boss(), &catalogue);
+        assert!(search.permitted(&nobody, &catalogue).is_err(), "{} {fields:?}", operations[*operation]);
+    });
+}

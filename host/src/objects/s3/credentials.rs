@@ -216,4 +216,41 @@ mod tests {
             assert!(error.kind == ObjectErrorKind::Invalid && !error.message.contains(secret), "{error}");
         }
     }
+
+    /// Of files near to profiles only what stands beneath the named section is taken.
+    #[test]
+    fn fuzz_profiles() {
+        let pieces = [
+            "[",
+            "]",
+            "[lake]\n",
+            "[profile lake]\n",
+            "[other]\n",
+            "profile",
+            " ",
+            "\t",
+            "=",
+            "\n",
+            "\r\n",
+            "#",
+            ";",
+            "lake",
+            "aws_access_key_id=A\n",
+            "aws_secret_access_key = s+/=\n",
+            "region=eu\n",
+            "s3 =\n  region = nested\n",
+            "é",
+        ];
+        let input = bolero::produce::<Vec<u8>>().with().len(0usize..12);
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|picks| {
+            let text: String = picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect();
+            let Some(entries) = section(&text, "lake") else { return };
+            assert!(text.contains("lake"), "{text:?}");
+            assert!(entries.iter().all(|(_, value)| value != "nested" && !value.is_empty()), "{text:?}: {entries:?}");
+            let after = text.find("lake").unwrap_or_default();
+            let keys = |text: &str| text.matches("aws_access_key_id").count();
+            let taken = entries.iter().filter(|(key, _)| key == "aws_access_key_id").count();
+            assert!(taken <= keys(&text[after..]), "{text:?}: {entries:?}");
+        });
+    }
 }

@@ -227,4 +227,48 @@ mod tests {
         }
         assert!(!Failure::Refused.is_transient());
     }
+
+    /// Whatever a server answers, it is one bounded sentence without the keys.
+    #[test]
+    fn fuzz_answer() {
+        let pieces = [
+            "<Error>",
+            "<Code>",
+            "</Code>",
+            "<Message>",
+            "</Message>",
+            "AccessDenied",
+            "SignatureDoesNotMatch",
+            "AKID",
+            "SECRET",
+            "SEC",
+            "RET",
+            "AK",
+            "ID",
+            "&amp;",
+            "&lt;",
+            "&#39;",
+            "&",
+            "\n",
+            "\0",
+            " ",
+            "\u{1b}[31m",
+            "é\u{1f600}",
+            "<![CDATA[",
+            "]]>",
+        ];
+        let statuses = [200_u16, 301, 400, 403, 404, 409, 412, 500, 503];
+        let input = (0usize..9, bolero::produce::<Vec<u8>>().with().len(0usize..40));
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|(status, picks)| {
+            let text: String = picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect();
+            for body in [text.clone(), body("AccessDenied", &text), body(&text, "no")] {
+                let told = explained(statuses[*status], &body).message;
+                assert!(!told.contains("SECRET") && !told.contains("AKID"), "{told:?}");
+                assert!(
+                    !told.chars().any(char::is_control) && told.chars().count() <= MAX_MESSAGE_CHARS + 1,
+                    "{told:?}"
+                );
+            }
+        });
+    }
 }

@@ -279,4 +279,67 @@ mod tests {
             refused(&|location| location.endpoint = Some(endpoint.to_owned()));
         }
     }
+
+    /// Nothing in bucket, key, region or endpoint can lead to another host or out of the bucket.
+    #[test]
+    fn fuzz_place() {
+        let pieces = [
+            "dogs",
+            "a",
+            "1",
+            "/",
+            "//",
+            ".",
+            "..",
+            "-",
+            "_",
+            "%2e",
+            "%2f",
+            "\\",
+            "@",
+            ":",
+            "?",
+            "#",
+            "&",
+            " ",
+            "é",
+            "\r\n",
+            "\0",
+            "http://",
+            "https://",
+            "s3.example",
+            "127.0.0.1",
+            "[::1]",
+            ":9000",
+        ];
+        let text = || bolero::produce::<Vec<u8>>().with().len(0usize..6);
+        let input = (text(), text(), text(), text(), bolero::produce::<Option<bool>>());
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(
+            |(bucket, key, region, endpoint, path_style)| {
+                let word = |picks: &[u8]| {
+                    picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect::<String>()
+                };
+                // Mostly good ones, or hardly any location would be placed.
+                let or = |picks: &[u8], good: &str| if picks.len() < 3 { good.to_owned() } else { word(picks) };
+                let location = S3Location {
+                    bucket: or(bucket, "dogs"),
+                    key: or(key, "a/b c.csv"),
+                    region: or(region, "eu-central-1"),
+                    endpoint: (endpoint.len() > 1).then(|| or(endpoint, "http://s3.example:9000")),
+                    path_style: *path_style,
+                };
+                let Ok(placed) = placed(&location, &[]) else { return };
+                let url = Url::parse(&placed.url()).unwrap();
+                assert_eq!(url.host_str(), Some(placed.host.as_str()), "{location:?}");
+                assert_eq!(url.port_or_known_default(), Some(placed.port), "{location:?}");
+                assert!(url.username().is_empty() && url.query().is_none() && url.fragment().is_none(), "{location:?}");
+                let server = placed.endpoint.host_str().unwrap();
+                let by_path = placed.host == server;
+                assert!(by_path || placed.host == format!("{}.{server}", location.bucket), "{location:?}");
+                let mut segments = url.path_segments().unwrap();
+                assert!(!by_path || segments.next() == Some(location.bucket.as_str()), "{location:?}");
+                assert_eq!(segments.count(), location.key.split('/').count(), "{location:?}: {url}");
+            },
+        );
+    }
 }

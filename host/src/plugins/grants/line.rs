@@ -100,4 +100,51 @@ mod tests {
         assert_eq!("insert  *".parse(), Ok(Grant::Use(Capability::Insert, Scope::Any)));
         assert_eq!("wall-seconds 5".parse(), Ok(Grant::Wall(Duration::from_secs(5))));
     }
+
+    /// Lines near to grants are read, or refused with a sentence that says what they must be.
+    #[test]
+    fn fuzz_line() {
+        let pieces = [
+            "insert",
+            "query",
+            "read-file",
+            "fetch-url",
+            "write-s3",
+            "concurrency",
+            "memory-bytes",
+            " ",
+            "\t",
+            "*",
+            ".",
+            "\"",
+            "\"\"",
+            "data",
+            "dog",
+            "/",
+            "..",
+            ":",
+            "443",
+            "18446744073709551616",
+            "-1",
+            "[::1]",
+            ",",
+            "é",
+            "\0",
+        ];
+        let input = bolero::produce::<Vec<u8>>().with().len(0usize..8);
+        bolero::check!().with_iterations(2_000).with_generator(input).for_each(|picks| {
+            let line: String = picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect();
+            match line.parse::<Grant>() {
+                Ok(Grant::Use(_, Scope::Directory(directory))) => {
+                    let climbs = directory.components().any(|part| part == std::path::Component::ParentDir);
+                    assert!(directory.is_absolute() && !climbs, "{line}");
+                }
+                Ok(Grant::Concurrency(bound) | Grant::Memory(bound)) => assert!(bound > 0, "{line}"),
+                Ok(_) => {}
+                Err(bad) => {
+                    assert!(bad.to_string().contains("lines") || bad.to_string().contains("number"), "{line}: {bad}")
+                }
+            }
+        });
+    }
 }

@@ -226,4 +226,28 @@ mod tests {
         assert!(directory("/srv/in").is_ok());
         assert!(directory("srv").is_err() && directory("/srv/../etc").is_err());
     }
+
+    /// The line that a refusal tells grants that table and no other, whatever its name.
+    #[test]
+    fn fuzz_tables() {
+        let pieces =
+            ["a", "b", ".", "*", "\"", "\"\"", ",", " ", "\t", "\u{85}", "\u{a0}", "é", "/", "[", "]", "\\", "="];
+        let name = || bolero::produce::<Vec<u8>>().with().len(1usize..5);
+        bolero::check!().with_iterations(2_000).with_generator((name(), name(), name())).for_each(
+            |(database, one, other)| {
+                let name = |picks: &[u8]| {
+                    picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect::<String>()
+                };
+                let touched = table(&name(database), &name(one));
+                let text = Touched::Table(touched.clone()).to_string();
+                let line = format!("insert {text}");
+                // As a line of the configuration is cut into word and scope.
+                let (_, scope) = line.trim().split_once(char::is_whitespace).unwrap();
+                let scope: TableScope = scope.trim().parse().unwrap_or_else(|_| panic!("{text:?} cannot be read"));
+                assert!(scope.covers(&touched), "{text:?}");
+                let other = table(&touched.database, &name(other));
+                assert_eq!(scope.covers(&other), other == touched, "{text:?} {other}");
+            },
+        );
+    }
 }

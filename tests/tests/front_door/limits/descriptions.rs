@@ -12,7 +12,7 @@ fn reason(host: &Host, mode: &str) -> String {
     let reason = host.drop_in_bad("describes.wasm", describing(mode));
     let plain = reason.chars().all(|character| !character.is_control());
     assert!(plain && reason.len() < 1200, "{mode}: not one sentence but {} bytes: {reason:.200}", reason.len());
-    let grown = host.peak_memory() - before;
+    let grown = host.peak_memory().saturating_sub(before);
     assert!(grown < 250 * 1024 * 1024, "{mode}: the host grew by {grown} bytes");
     reason
 }

@@ -185,3 +185,82 @@ async fn nesting_and_chains_have_bounds() {
     assert_eq!(place.column(&nested("(", "1", ")", 40)).await, serde_json::json!([1]));
     assert_eq!(place.column(&nested("1 + ", "1", "", 90)).await, serde_json::json!([91]));
 }
+
+/// Texts of the pieces of SELECTs are read or refused; what was read names its tables, and is written for SQLite with these.
+#[test]
+fn fuzz_statement() {
+    let pieces = [
+        "SELECT",
+        "*",
+        "name",
+        "FROM",
+        "data.dog",
+        "data",
+        ".",
+        ",",
+        "AS d",
+        "JOIN",
+        "LEFT JOIN",
+        "ON",
+        "WHERE",
+        "=",
+        "<>",
+        "LIKE",
+        "'a''b'",
+        "1e300",
+        "-",
+        "(",
+        ")",
+        "GROUP BY",
+        "HAVING",
+        "ORDER BY",
+        "DESC",
+        "LIMIT",
+        "OFFSET",
+        "UNION ALL",
+        "WITH x AS (",
+        "EXISTS (SELECT 1)",
+        "IN",
+        "BETWEEN",
+        "AND",
+        "NOT",
+        "NULL",
+        "CASE WHEN",
+        "THEN",
+        "END",
+        "COUNT(",
+        "CAST(",
+        "AS TEXT)",
+        "\"q\"",
+        "`b`",
+        "[c]",
+        ";",
+        "--",
+        "/*",
+        "*/",
+        "sqlite_master",
+        "pragma_table_info(",
+        "ATTACH",
+        "INSERT INTO",
+        "?1",
+        ":a",
+        "é",
+        "\0",
+    ];
+    let input = bolero::produce::<Vec<u8>>().with().len(0usize..24);
+    bolero::check!().with_iterations(2_000).with_generator(input).for_each(|picks| {
+        let words: Vec<&str> = picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect();
+        for text in [words.join(" "), format!("SELECT name FROM data.dog {}", words.join(" "))] {
+            let Ok(statement) = SqlStatement::parse(&text) else { continue };
+            let written = statement.sql(&BTreeSet::new()).to_ascii_lowercase();
+            assert!(statement.tables().len() <= text.matches('.').count() + words.len(), "{text}");
+            for forbidden in ["sqlite_master", "pragma_table_info", "attach ", "insert "] {
+                let as_name = written.matches(forbidden).count();
+                assert!(
+                    as_name == 0 || text.to_ascii_lowercase().contains(forbidden.trim()),
+                    "{text} became {written}"
+                );
+            }
+        }
+    });
+}
