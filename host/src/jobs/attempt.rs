@@ -9,27 +9,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::JobParts;
 use super::cancel::RunningEntry;
+use super::ending::{cut_message, ending, note_overflows};
 use super::granted::{Granted, Refused};
 use super::lifecycle::Ending;
 use super::payload::Payload;
 use super::spool::Spool;
 use super::staging::{stage, sweep};
-use crate::access::Denial;
-use crate::capabilities::job_log::truncated;
 use crate::capabilities::{
-    Capabilities, CapabilityLimits, JobLog, LimitsMet, ObjectLimits, Objects, Progress, Queries, RecordLimits, Records,
-    Rejects, UsageMeter,
+    Capabilities, LimitsMet, ObjectLimits, Objects, Progress, Queries, RecordLimits, Records, Rejects, UsageMeter,
 };
 use crate::plugins::PluginOperation;
 use crate::records::StoreError;
-use crate::records::jobs::{JobRow, Lease, LimitReached, Usage};
-use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd, RunRequest};
+use crate::records::jobs::{JobRow, Lease, Usage};
+use crate::sandbox::{RunEnd, RunRequest};
 
 /// How often a running job's progress is stored.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// What is kept of the job's log in an error's detail.
-const ERROR_LOG_BYTES: usize = 8 * 1024;
-
 pub enum AttemptEnd {
     Ended(Box<JobRow>, Ending),
     /// The host is stopping.
@@ -190,33 +185,6 @@ fn add_rejects(row: &mut JobRow, earlier: &(u64, Vec<Value>), rejects: &Rejects,
     row.rejects = earlier.1.iter().cloned().chain(kept).take(most).collect();
 }
 
-/// What was kept only in part, because there was too much of it.
-fn note_overflows(limits_met: &LimitsMet, row: &JobRow, log: &JobLog, limits: &CapabilityLimits) {
-    if let Some((bytes, lines)) = log.overflow() {
-        limits_met.note(LimitReached::new("sandbox.log_bytes", limits.log_bytes, bytes), lines);
-    }
-    let surplus = row.rejected.saturating_sub(limits.rejects as u64);
-    if surplus > 0 {
-        limits_met.note(LimitReached::new("sandbox.rejects", limits.rejects, row.rejected), surplus);
-    }
-}
-
-/// The end with a message that fits into a row.
-fn cut_message(end: RunEnd, most: usize, limits_met: &LimitsMet) -> RunEnd {
-    let cut = |message: String| {
-        if message.len() <= most {
-            return message;
-        }
-        limits_met.note(LimitReached::new("sandbox.message_bytes", most, message.len() as u64), 1);
-        truncated(&message, most).to_owned()
-    };
-    match end {
-        RunEnd::Returned(Ok(outcome)) => RunEnd::Returned(Ok(Outcome { message: outcome.message.map(cut), ..outcome })),
-        RunEnd::Returned(Err(failure)) => RunEnd::Returned(Err(Failure { message: cut(failure.message), ..failure })),
-        RunEnd::Crashed(crash) => RunEnd::Crashed(crash),
-    }
-}
-
 fn added(so_far: Usage, run: &UsageMeter) -> Usage {
     let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     Usage {
@@ -229,84 +197,6 @@ fn added(so_far: Usage, run: &UsageMeter) -> Usage {
     }
 }
 
-fn ending(end: RunEnd, denial: Option<Denial>, log: &JobLog, result_bytes: usize) -> Ending {
-    match end {
-        RunEnd::Returned(Ok(outcome)) => completed(outcome, result_bytes),
-        RunEnd::Returned(Err(failure)) => Ending::Failed {
-            message: denial_message(&failure, denial).unwrap_or(Value::String(failure.message)),
-            error: json!({"kind": failure.kind, "retryable": failure.retryable}),
-        },
-        RunEnd::Crashed(crash) => {
-            let (tail, dropped) = log.tail(ERROR_LOG_BYTES);
-            let error = json!({
-                "kind": crash.kind,
-                "limit": crash.limit,
-                "backtrace": crash.backtrace,
-                "log_tail": tail,
-                "log_lines_dropped": dropped,
-            });
-            Ending::Failed { message: Value::String(crash.message), error }
-        }
-    }
-}
-
-/// A job that was denied says so in the shape that clients know from Harper, not in the guest's words.
-fn denial_message(failure: &Failure, denial: Option<Denial>) -> Option<Value> {
-    match (failure.kind, denial) {
-        (FailureKind::Denied, Some(denial)) => serde_json::to_value(denial).ok(),
-        _ => None,
-    }
-}
-
-fn completed(outcome: Outcome, result_bytes: usize) -> Ending {
-    let unfit = |why: String| Ending::Failed {
-        message: Value::String(format!("The plugin did its work but returned a result that cannot be stored: {why}")),
-        error: json!({"kind": "contract"}),
-    };
-    let result = match outcome.result {
-        None => None,
-        Some(text) if text.len() > result_bytes => {
-            let key = "sandbox.result_bytes";
-            let message = format!(
-                "The plugin did its work but returned a result of {} bytes; the limit is {result_bytes} ({key})",
-                text.len()
-            );
-            let limit = LimitReached::new(key, result_bytes, text.len() as u64);
-            let error = json!({"kind": "limit", "limit": limit});
-            return Ending::Failed { message: Value::String(message), error };
-        }
-        Some(text) => match crate::json::value(&text) {
-            Ok(value) => Some(value),
-            Err(error) => return unfit(error.to_string()),
-        },
-    };
-    Ending::Complete { message: outcome.message, result }
-}
-
 fn failed(row: JobRow, message: String, kind: &str) -> AttemptEnd {
     AttemptEnd::Ended(Box::new(row), Ending::Failed { message: Value::String(message), error: json!({"kind": kind}) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_result_that_is_not_json_fails_the_job() {
-        let outcome = Outcome { message: None, result: Some("{".to_owned()) };
-        assert!(matches!(completed(outcome, 10), Ending::Failed { .. }));
-        let outcome = Outcome { message: None, result: Some("{\"a\":1}".to_owned()) };
-        assert_eq!(completed(outcome.clone(), 7), Ending::Complete { message: None, result: Some(json!({"a": 1})) });
-        let Ending::Failed { message, error } = completed(outcome, 6) else { panic!("a result that is too large") };
-        assert!(message.to_string().contains("7 bytes; the limit is 6 (sandbox.result_bytes)"), "{message}");
-        assert_eq!(error["limit"]["reached"], 7);
-    }
-
-    #[test]
-    fn a_denial_is_told_in_the_known_shape_only_for_denied() {
-        let failure = |kind| Failure { kind, message: "no".to_owned(), retryable: false };
-        let denial = Denial::super_user_only("x");
-        assert!(denial_message(&failure(FailureKind::Denied), Some(denial)).unwrap().is_object());
-        assert!(denial_message(&failure(FailureKind::Internal), Some(Denial::super_user_only("x"))).is_none());
-    }
 }

@@ -6,6 +6,7 @@ mod attempt;
 mod cancel;
 mod checks;
 mod credentials;
+mod ending;
 mod granted;
 pub mod lifecycle;
 mod log;

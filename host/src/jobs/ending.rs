@@ -1,0 +1,118 @@
+//! From how a guest ended to how its job ends: the words and figures of the row, each within its bound.
+
+use serde_json::{Value, json};
+
+use super::lifecycle::Ending;
+use crate::access::Denial;
+use crate::capabilities::job_log::truncated;
+use crate::capabilities::{CapabilityLimits, JobLog, LimitsMet};
+use crate::records::jobs::{JobRow, LimitReached};
+use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd};
+
+/// What is kept of the job's log in an error's detail.
+const ERROR_LOG_BYTES: usize = 8 * 1024;
+
+/// What was kept only in part, because there was too much of it.
+pub(super) fn note_overflows(limits_met: &LimitsMet, row: &JobRow, log: &JobLog, limits: &CapabilityLimits) {
+    if let Some((bytes, lines)) = log.overflow() {
+        limits_met.note(LimitReached::new("sandbox.log_bytes", limits.log_bytes, bytes), lines);
+    }
+    let surplus = row.rejected.saturating_sub(limits.rejects as u64);
+    if surplus > 0 {
+        limits_met.note(LimitReached::new("sandbox.rejects", limits.rejects, row.rejected), surplus);
+    }
+}
+
+/// The end with a message that fits into a row.
+pub(super) fn cut_message(end: RunEnd, most: usize, limits_met: &LimitsMet) -> RunEnd {
+    let cut = |message: String| {
+        if message.len() <= most {
+            return message;
+        }
+        limits_met.note(LimitReached::new("sandbox.message_bytes", most, message.len() as u64), 1);
+        truncated(&message, most).to_owned()
+    };
+    match end {
+        RunEnd::Returned(Ok(outcome)) => RunEnd::Returned(Ok(Outcome { message: outcome.message.map(cut), ..outcome })),
+        RunEnd::Returned(Err(failure)) => RunEnd::Returned(Err(Failure { message: cut(failure.message), ..failure })),
+        RunEnd::Crashed(crash) => RunEnd::Crashed(crash),
+    }
+}
+
+pub(super) fn ending(end: RunEnd, denial: Option<Denial>, log: &JobLog, result_bytes: usize) -> Ending {
+    match end {
+        RunEnd::Returned(Ok(outcome)) => completed(outcome, result_bytes),
+        RunEnd::Returned(Err(failure)) => Ending::Failed {
+            message: denial_message(&failure, denial).unwrap_or(Value::String(failure.message)),
+            error: json!({"kind": failure.kind, "retryable": failure.retryable}),
+        },
+        RunEnd::Crashed(crash) => {
+            let (tail, dropped) = log.tail(ERROR_LOG_BYTES);
+            let error = json!({
+                "kind": crash.kind,
+                "limit": crash.limit,
+                "backtrace": crash.backtrace,
+                "log_tail": tail,
+                "log_lines_dropped": dropped,
+            });
+            Ending::Failed { message: Value::String(crash.message), error }
+        }
+    }
+}
+
+/// A job that was denied says so in the shape that clients know from Harper, not in the guest's words.
+fn denial_message(failure: &Failure, denial: Option<Denial>) -> Option<Value> {
+    match (failure.kind, denial) {
+        (FailureKind::Denied, Some(denial)) => serde_json::to_value(denial).ok(),
+        _ => None,
+    }
+}
+
+fn completed(outcome: Outcome, result_bytes: usize) -> Ending {
+    let unfit = |why: String| Ending::Failed {
+        message: Value::String(format!("The plugin did its work but returned a result that cannot be stored: {why}")),
+        error: json!({"kind": "contract"}),
+    };
+    let result = match outcome.result {
+        None => None,
+        Some(text) if text.len() > result_bytes => {
+            let key = "sandbox.result_bytes";
+            let message = format!(
+                "The plugin did its work but returned a result of {} bytes; the limit is {result_bytes} ({key})",
+                text.len()
+            );
+            let limit = LimitReached::new(key, result_bytes, text.len() as u64);
+            let error = json!({"kind": "limit", "limit": limit});
+            return Ending::Failed { message: Value::String(message), error };
+        }
+        Some(text) => match crate::json::value(&text) {
+            Ok(value) => Some(value),
+            Err(error) => return unfit(error.to_string()),
+        },
+    };
+    Ending::Complete { message: outcome.message, result }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_is_not_json_fails_the_job() {
+        let outcome = Outcome { message: None, result: Some("{".to_owned()) };
+        assert!(matches!(completed(outcome, 10), Ending::Failed { .. }));
+        let outcome = Outcome { message: None, result: Some("{\"a\":1}".to_owned()) };
+        assert_eq!(completed(outcome.clone(), 7), Ending::Complete { message: None, result: Some(json!({"a": 1})) });
+        let Ending::Failed { message, error } = completed(outcome, 6) else { panic!("a result that is too large") };
+        assert!(message.to_string().contains("7 bytes; the limit is 6 (sandbox.result_bytes)"), "{message}");
+        assert_eq!(error["limit"]["reached"], 7);
+    }
+
+    #[test]
+    fn a_denial_is_told_in_the_known_shape_only_for_denied() {
+        let failure = |kind| Failure { kind, message: "no".to_owned(), retryable: false };
+        let denial = Denial::super_user_only("x");
+        assert!(denial_message(&failure(FailureKind::Denied), Some(denial)).unwrap().is_object());
+        assert!(denial_message(&failure(FailureKind::Internal), Some(Denial::super_user_only("x"))).is_none());
+    }
+}
