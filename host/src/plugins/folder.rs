@@ -42,6 +42,8 @@ pub struct PluginFolder {
 struct Loaded {
     stamp: Stamp,
     candidate: PluginFile,
+    /// Its failure may have passed; it is loaded again at the next reload.
+    transient: bool,
 }
 
 impl PluginFolder {
@@ -78,11 +80,12 @@ impl PluginFolder {
         for (name, stamp) in listing {
             let known = loaded.remove(&name);
             let entry = match known {
-                Some(known) if known.stamp == stamp => known,
+                Some(known) if known.stamp == stamp && !known.transient => known,
                 _ => {
                     let before = published.iter().find(|file| file.file == name).and_then(|file| file.plugin.clone());
                     let made = self.loader.load(&self.folder.join(&name)).await;
-                    Loaded { stamp, candidate: outcome(name.clone(), made, before) }
+                    let transient = made.as_ref().is_err_and(|failure| failure.transient);
+                    Loaded { stamp, candidate: outcome(name.clone(), made, before), transient }
                 }
             };
             next.insert(name, entry);

@@ -47,9 +47,7 @@ pub async fn add(
 ) -> Result<Plugin, InstallError> {
     check_name(name)?;
     let plugin = loader.make(component.clone(), signature.clone()).await?;
-    if let Err(reason) = check_file_name(Path::new(name), &plugin.description.name) {
-        return Err(LoadFailure { digest: Some(plugin.digest), reason }.into());
-    }
+    check_file_name(Path::new(name), &plugin)?;
     let path = folder.join(name);
     let written = tokio::task::spawn_blocking(move || {
         if let Some(signature) = signature {

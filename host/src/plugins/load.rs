@@ -14,7 +14,7 @@ use super::grants::Grants;
 use super::trust::{Trust, read_signature};
 use super::verify::verify;
 use crate::capabilities::job_log::truncated;
-use crate::sandbox::{ContractVersion, Crash, Description, Engine, GuestComponent, SandboxLimits};
+use crate::sandbox::{ContractVersion, Crash, CrashKind, Description, Engine, GuestComponent, SandboxLimits};
 
 /// Plans of one plugin that are made at once.
 const CONCURRENT_PLANS: usize = 2;
@@ -42,11 +42,19 @@ pub struct Loader {
 pub struct LoadFailure {
     pub digest: Option<String>,
     pub reason: String,
+    /// The same bytes may be fit at another time: they could not be read, or a busy machine gave `describe` too little time.
+    pub transient: bool,
 }
 
 impl LoadFailure {
     fn unread(reason: String) -> Self {
-        LoadFailure { digest: None, reason }
+        LoadFailure { digest: None, reason, transient: true }
+    }
+
+    /// The sentence is one line of bounded length, whatever the component has put into it.
+    fn unfit(digest: &str, reason: &str) -> Self {
+        let reason = truncated(reason, MAX_REASON_BYTES).replace(['\n', '\r', '\0'], " ");
+        LoadFailure { digest: Some(digest.to_owned()), reason, transient: false }
     }
 }
 
@@ -58,10 +66,8 @@ impl Loader {
         let read = read.await.unwrap_or_else(|error| Err(format!("reading it was stopped: {error}")));
         let (component, signature) = read.map_err(LoadFailure::unread)?;
         let plugin = self.make(component, signature).await?;
-        match check_file_name(file, &plugin.description.name) {
-            Ok(()) => Ok(plugin),
-            Err(reason) => Err(LoadFailure { digest: Some(plugin.digest), reason }),
-        }
+        check_file_name(file, &plugin)?;
+        Ok(plugin)
     }
 
     /// Makes a plugin of a component and the signature that came with it.
@@ -76,16 +82,15 @@ impl Loader {
         });
         let (digest, component) =
             compiled.await.map_err(|error| LoadFailure::unread(format!("compiling it was stopped: {error}")))?;
-        let failed = |reason: String| {
-            let reason = truncated(&reason, MAX_REASON_BYTES).replace(['\n', '\r', '\0'], " ");
-            LoadFailure { digest: Some(digest.clone()), reason }
-        };
-        let component = component.map_err(failed)?;
-        let (description, again) = described(&component).await.map_err(failed)?;
+        let component = component.map_err(|reason| LoadFailure::unfit(&digest, &reason))?;
+        let (description, again) = described(&component).await.map_err(|crash| LoadFailure {
+            transient: crash.kind == CrashKind::Limit,
+            ..LoadFailure::unfit(&digest, &format!("describe failed: {crash}"))
+        })?;
         if again != description {
-            return Err(failed("describe gave two different answers; it must be pure".to_owned()));
+            return Err(LoadFailure::unfit(&digest, "describe gave two different answers; it must be pure"));
         }
-        verify(&description, self.builtin).map_err(|unfit| failed(unfit.to_string()))?;
+        verify(&description, self.builtin).map_err(|unfit| LoadFailure::unfit(&digest, &unfit.to_string()))?;
         let grants = self.grants.of(&description.name);
         let component = component.with_limits(grants.limits(&description.name, &self.limits));
         Ok(Plugin { description, digest, component, grants, plans: Semaphore::new(CONCURRENT_PLANS) })
@@ -113,23 +118,22 @@ impl Loader {
 
 /// Two answers, which should be the same. On a thread of its own: what a guest computes must not hold up the threads that
 /// answer requests.
-async fn described(component: &GuestComponent) -> Result<(Description, Description), String> {
+async fn described(component: &GuestComponent) -> Result<(Description, Description), Crash> {
     let (handle, component) = (tokio::runtime::Handle::current(), component.clone());
     let asked = tokio::task::spawn_blocking(move || {
         handle.block_on(async { Ok((component.describe().await?, component.describe().await?)) })
     });
-    match asked.await {
-        Ok(described) => described.map_err(|crash: Crash| format!("describe failed: {crash}")),
-        Err(error) => Err(format!("describe was stopped: {error}")),
-    }
+    asked.await.unwrap_or_else(|error| Err(Crash::contract(format!("it was stopped: {error}"))))
 }
 
 /// Grants go by a plugin's name, so no component may bear a name that is not that of its file, which the operator sees.
-pub fn check_file_name(file: &Path, plugin: &str) -> Result<(), String> {
-    if file.file_stem().is_some_and(|stem| stem == plugin) {
+pub fn check_file_name(file: &Path, plugin: &Plugin) -> Result<(), LoadFailure> {
+    let name = plugin.description.name.as_str();
+    if file.file_stem().is_some_and(|stem| stem == name) {
         return Ok(());
     }
-    Err(format!("it says that its name is '{plugin}': the file must be named {plugin}.wasm"))
+    let reason = format!("it says that its name is '{name}': the file must be named {name}.wasm");
+    Err(LoadFailure::unfit(&plugin.digest, &reason))
 }
 
 /// Reads a component file whose size is bounded.

@@ -14,6 +14,9 @@ use super::metered::Metered;
 use super::versions::{ContractVersion, LinkedGuest};
 use crate::capabilities::{Capabilities, CpuMeter, Plan};
 
+/// Wall time of `describe` as a multiple of its processor time.
+const DESCRIBE_PATIENCE: u32 = 10;
+
 /// A component that fits the world.
 #[derive(Clone)]
 pub struct GuestComponent {
@@ -85,13 +88,14 @@ impl GuestComponent {
 
     pub async fn describe(&self) -> Result<Description, Crash> {
         let mut store = self.short_lived();
-        self.quick(self.guest.describe(&mut store)).await
+        // Nobody waits for it, and a machine that is busy while it starts should not lose its plugins.
+        self.quick(self.guest.describe(&mut store), DESCRIBE_PATIENCE).await
     }
 
     /// What a request would touch, or the sentence that refuses it.
     pub async fn plan(&self, operation: &str, request: &str) -> Result<Result<Plan, String>, Crash> {
         let mut store = self.short_lived();
-        self.quick(self.guest.plan(&mut store, operation, request)).await
+        self.quick(self.guest.plan(&mut store, operation, request), 1).await
     }
 
     /// Do the work. Dropping the future ends the guest; what it took is in the usage of its capabilities.
@@ -116,11 +120,11 @@ impl GuestComponent {
         guest::store(self.guest.engine(), &self.limits, Arc::default(), Arc::default(), None)
     }
 
-    /// Runs `describe` or `plan` within its time.
-    async fn quick<T>(&self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Crash> {
+    /// Runs `describe` or `plan` within its processor time, and within so many times that of the clock.
+    async fn quick<T>(&self, call: impl Future<Output = wasmtime::Result<T>>, patience: u32) -> Result<T, Crash> {
         let limit = self.limits.plan;
         let metered = Metered::new(call, Arc::<CpuMeter>::default(), limit);
-        match tokio::time::timeout(limit, metered).await {
+        match tokio::time::timeout(limit.saturating_mul(patience), metered).await {
             Ok(Ok(answer)) => answer.map_err(|error| Crash::of(&error, &self.limits)),
             Ok(Err(_)) | Err(_) => Err(LimitHit::Plan { limit }.into()),
         }
