@@ -35,11 +35,11 @@ pub(super) async fn describe(call: &Call<'_>) -> Result<Reply, ApiError> {
     Reply::json(&shown)
 }
 
-/// Takes `file` (its name in the folder) and either `component` (base64) or `path` (a file in files.directories), with
+/// Takes `file` (its name in the folder, which is that of the plugin anyway) and either `component` (base64) or `path` (a file in files.directories), with
 /// `sha256` to make sure of it and `signature` (base64) where the configuration wants one.
 pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
     let mut problems = Problems::default();
-    let file = problems.take(text(call, "file")?.ok_or_else(|| "'file' is required".to_owned()));
+    let file = text(call, "file")?;
     let component = text(call, "component")?;
     let path = text(call, "path")?;
     if component.is_some() == path.is_some() {
@@ -51,7 +51,6 @@ pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
     }
     let signature =
         problems.take(text(call, "signature")?.map(|text| decoded("signature", &text)).transpose()).flatten();
-    let Some(file) = file else { return Err(problems.into_error()) };
     problems.into_result()?;
     let bytes = match (component, path) {
         (Some(component), _) => decoded("component", &component).map_err(ApiError::bad_request)?,
@@ -64,7 +63,7 @@ pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
         }
     }
     let folder = &call.state.plugins;
-    install::add(folder.loader(), folder.path(), &file, bytes, signature).await?;
+    let (file, _) = install::add(folder.loader(), folder.path(), file.as_deref(), bytes, signature).await?;
     let files = folder.reload().await;
     Reply::json(&files.iter().find(|loaded| loaded.file == file).map_or(Value::Null, line))
 }

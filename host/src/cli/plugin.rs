@@ -24,12 +24,9 @@ pub enum PluginCommand {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Check a component, then put it into the plugin folder. A signature FILE.sig goes with it.
+    /// Check a component, then put it into the plugin folder, named like the plugin. A signature FILE.sig goes with it.
     Add {
         file: PathBuf,
-        /// Its name in the folder; by default the name it has.
-        #[arg(long)]
-        name: Option<String>,
         #[command(flatten)]
         settings: Settings,
     },
@@ -58,19 +55,20 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
             Ok(())
         }
         PluginCommand::Check { file, settings } => {
-            let plugin = runtime.block_on(loader(&settings.config()?)?.load(&file));
-            println!("{}", line(&plugin.map_err(|failure| format!("{}: {failure}", file.display()))?));
+            let config = settings.config()?;
+            let told = |reason: String| format!("{}: {reason}", file.display());
+            let component = read_component(&file, config.component_bytes).map_err(told)?;
+            let plugin = runtime.block_on(loader(&config)?.make(component, read_signature(&file)));
+            println!("{}", line(&plugin.map_err(|failure| told(failure.to_string()))?));
             Ok(())
         }
-        PluginCommand::Add { file, name, settings } => {
+        PluginCommand::Add { file, settings } => {
             let config = settings.config()?;
-            let name = name.or_else(|| Some(file.file_name()?.to_str()?.to_owned()));
-            let name = name.ok_or_else(|| format!("{} has no file name; give one with --name", file.display()))?;
             let component = read_component(&file, config.component_bytes)
                 .map_err(|reason| format!("{}: {reason}", file.display()))?;
             let loader = loader(&config)?;
-            let added = install::add(&loader, &config.plugins_dir, &name, component, read_signature(&file));
-            let plugin = runtime.block_on(added).map_err(|error| error.to_string())?;
+            let added = install::add(&loader, &config.plugins_dir, None, component, read_signature(&file));
+            let (name, plugin) = runtime.block_on(added).map_err(|error| error.to_string())?;
             println!("{}: {}", config.plugins_dir.join(name).display(), line(&plugin));
             Ok(())
         }

@@ -37,18 +37,21 @@ pub fn check_name(name: &str) -> Result<(), InstallError> {
     if good { Ok(()) } else { Err(InstallError::Name(name.to_owned())) }
 }
 
-/// Checks the component, then puts it into the folder under this name; a file of that name is replaced. Blocks briefly.
+/// Checks the component, then puts it into the folder, named like the plugin in it; a file of that name is replaced. Gives
+/// that name too. If `name` is given, it must be that one.
 pub async fn add(
     loader: &Loader,
     folder: &Path,
-    name: &str,
+    name: Option<&str>,
     component: Vec<u8>,
     signature: Option<Vec<u8>>,
-) -> Result<Plugin, InstallError> {
-    check_name(name)?;
+) -> Result<(String, Plugin), InstallError> {
+    name.map_or(Ok(()), check_name)?;
     let plugin = loader.make(component.clone(), signature.clone()).await?;
-    check_file_name(Path::new(name), &plugin)?;
-    let path = folder.join(name);
+    let name = name.map_or_else(|| format!("{}.wasm", plugin.description.name), str::to_owned);
+    check_name(&name)?;
+    check_file_name(Path::new(&name), &plugin)?;
+    let path = folder.join(&name);
     let written = tokio::task::spawn_blocking(move || {
         if let Some(signature) = signature {
             replace(&signature_path(&path), &signature)?;
@@ -57,8 +60,8 @@ pub async fn add(
     });
     written
         .await
-        .unwrap_or_else(|error| Err(InstallError::Disk { path: name.to_owned(), source: io::Error::other(error) }))?;
-    Ok(plugin)
+        .unwrap_or_else(|error| Err(InstallError::Disk { path: name.clone(), source: io::Error::other(error) }))?;
+    Ok((name, plugin))
 }
 
 /// Takes a file, and its signature, out of the folder. Blocks.
