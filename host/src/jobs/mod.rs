@@ -36,6 +36,7 @@ use crate::capabilities::CapabilityLimits;
 use crate::metrics::Metrics;
 use crate::objects::{Directories, Downloader, ExportDirectories, S3};
 use crate::plugins::Catalogue;
+use crate::plugins::catalogue::concurrent_plans;
 use crate::records::jobs::{JobRow, StartRange};
 use crate::records::{Clock, Store, StoreError};
 use crate::searches::SearchLimits;
@@ -44,8 +45,8 @@ use queue::Queue;
 use spool::Spool;
 use worker::Worker;
 
-/// `plan` calls that run at once; further ones wait their turn.
-const CONCURRENT_PLANS: usize = 8;
+/// As many plugins can be busy with plans before others have to wait for one of them.
+const PLUGINS_PLANNING: usize = 4;
 
 /// What jobs need from the rest of the host.
 #[derive(Clone)]
@@ -115,7 +116,7 @@ impl Jobs {
             workers.spawn_on(worker.work(), runtime);
         }
         workers.close();
-        let plans = Semaphore::new(CONCURRENT_PLANS);
+        let plans = Semaphore::new(PLUGINS_PLANNING * concurrent_plans());
         Ok(Arc::new(Jobs { parts, spool, queue, max_queued: limits.max_queued, plans, stop, workers, running }))
     }
 

@@ -20,6 +20,11 @@ pub struct Plugin {
     pub plans: Semaphore,
 }
 
+/// Plans of one plugin that are made at once: what the processor can do, and two where one of them does not end.
+pub fn concurrent_plans() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
+}
+
 /// A plan goes beyond what the plugin's description asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

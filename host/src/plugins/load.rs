@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::catalogue::Plugin;
+use super::catalogue::{Plugin, concurrent_plans};
 use super::compile_cache::CompileCache;
 use super::compiler::Compiler;
 use super::grants::Grants;
@@ -16,8 +16,6 @@ use super::verify::verify;
 use crate::capabilities::job_log::truncated;
 use crate::sandbox::{ContractVersion, Crash, CrashKind, Description, Engine, GuestComponent, SandboxLimits};
 
-/// Plans of one plugin that are made at once.
-const CONCURRENT_PLANS: usize = 2;
 /// The sentence why a component is no plugin is cut here.
 const MAX_REASON_BYTES: usize = 1024;
 
@@ -93,7 +91,7 @@ impl Loader {
         verify(&description, self.builtin).map_err(|unfit| LoadFailure::unfit(&digest, &unfit.to_string()))?;
         let grants = self.grants.of(&description.name);
         let component = component.with_limits(grants.limits(&description.name, &self.limits));
-        Ok(Plugin { description, digest, component, grants, plans: Semaphore::new(CONCURRENT_PLANS) })
+        Ok(Plugin { description, digest, component, grants, plans: Semaphore::new(concurrent_plans()) })
     }
 
     fn compile(&self, digest: &str, bytes: &[u8]) -> Result<GuestComponent, String> {
