@@ -77,7 +77,15 @@ impl Queue {
     /// The next job that may run.
     pub async fn next(self: &Arc<Self>) -> (QueuedJob, Turn) {
         loop {
-            if let Some((job, plugin)) = self.lock().take() {
+            let (taken, more) = {
+                let mut waiting = self.lock();
+                (waiting.take(), !waiting.jobs.is_empty())
+            };
+            if let Some((job, plugin)) = taken {
+                // Of several jobs that came between two looks, the first wakes one worker only.
+                if more {
+                    self.changed.notify_one();
+                }
                 return (job, Turn { queue: Arc::clone(self), plugin });
             }
             self.changed.notified().await;
