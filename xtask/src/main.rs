@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one task runner of the repository. Each task sets up what it needs, from a fresh clone on.
 
+mod arguments;
 mod bench;
 mod client;
 mod components;

@@ -1,10 +1,10 @@
 //! The command line of `cargo xtask bench`. Must never start anything.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::dataset::Keys;
+use crate::arguments::Arguments;
 use crate::failure::{Failure, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,38 +102,27 @@ impl Options {
     pub fn parse(args: &[String]) -> Result<Option<Self>> {
         let mut o = Self::default();
         let mut flat = false;
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            // `--rows=5` and `--rows 5` mean the same.
-            let (name, inline) = match arg.split_once('=') {
-                Some((n, v)) => (n, Some(v.to_owned())),
-                None => (arg.as_str(), None),
-            };
-            let mut value = || {
-                inline
-                    .clone()
-                    .or_else(|| args.next().cloned())
-                    .ok_or_else(|| Failure::new(format!("{name} needs a value; see `cargo xtask bench --help`")))
-            };
+        let mut arguments = Arguments::new("bench", args);
+        while let Some(name) = arguments.next_name() {
             match name {
                 "--help" | "-h" => return Ok(None),
-                "--rows" => o.rows = positive(name, &value()?)?,
-                "--flat-rows" => o.flat_rows = positive(name, &value()?)?,
-                "--keys" => o.keys = list(&value()?, Keys::parse)?,
-                "--only" => o.parts = list(&value()?, part)?,
+                "--rows" => o.rows = arguments.positive()?,
+                "--flat-rows" => o.flat_rows = arguments.positive()?,
+                "--keys" => o.keys = list(arguments.value()?, Keys::parse)?,
+                "--only" => o.parts = list(arguments.value()?, part)?,
                 "--flat" => flat = true,
                 "--peers-only" => o.peers_only = true,
                 "--ours-only" => o.ours_only = true,
-                "--rounds" => o.rounds = positive(name, &value()?)?,
-                "--singles" => o.singles = positive(name, &value()?)?,
-                "--clients" => o.clients = positive(name, &value()?)?,
-                "--jobs-per-client" => o.jobs_per_client = positive(name, &value()?)?,
-                "--queued" => o.queued = positive(name, &value()?)?,
-                "--hostile" => o.hostile = positive(name, &value()?)?,
-                "--poll-ms" => o.poll = Duration::from_millis(positive(name, &value()?)?),
-                "--host" => o.host = Some(PathBuf::from(value()?)),
-                "--set" => o.settings.push(value()?),
-                _ => return Err(Failure::new(format!("unknown option {arg}\n{HELP}"))),
+                "--rounds" => o.rounds = arguments.positive()?,
+                "--singles" => o.singles = arguments.positive()?,
+                "--clients" => o.clients = arguments.positive()?,
+                "--jobs-per-client" => o.jobs_per_client = arguments.positive()?,
+                "--queued" => o.queued = arguments.positive()?,
+                "--hostile" => o.hostile = arguments.positive()?,
+                "--poll-ms" => o.poll = Duration::from_millis(arguments.positive()?),
+                "--host" => o.host = Some(PathBuf::from(arguments.value()?)),
+                "--set" => o.settings.push(arguments.value()?.to_owned()),
+                _ => return Err(Failure::new(format!("unknown option {}\n{HELP}", arguments.text()))),
             }
         }
         if flat && !o.parts.contains(&Part::Flat) {
@@ -160,13 +149,6 @@ fn part(name: &str) -> Result<Part> {
 
 fn list<T>(text: &str, one: impl Fn(&str) -> Result<T>) -> Result<Vec<T>> {
     text.split(',').map(|item| one(item.trim())).collect()
-}
-
-fn positive<T: FromStr + PartialOrd + Default>(name: &str, text: &str) -> Result<T> {
-    match text.replace('_', "").parse::<T>() {
-        Ok(n) if n > T::default() => Ok(n),
-        _ => Err(Failure::new(format!("{name} takes a whole number above 0, not {text:?}"))),
-    }
 }
 
 #[cfg(test)]

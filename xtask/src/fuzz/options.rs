@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::arguments::Arguments;
 use crate::failure::{Failure, Result};
 
 pub const HELP: &str = "\
@@ -25,32 +26,22 @@ impl Options {
     /// `None` when only the help is asked for.
     pub fn parse(arguments: &[String]) -> Result<Option<Self>> {
         let mut options = Self { filter: String::new(), list: false, time: Duration::from_secs(60), seed: None };
-        let mut arguments = arguments.iter().map(String::as_str);
-        while let Some(argument) = arguments.next() {
-            // `--seconds=5` and `--seconds 5` mean the same.
-            let (name, inline) = match argument.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (argument, None),
-            };
-            let mut value = || {
-                inline
-                    .or_else(|| arguments.next())
-                    .ok_or_else(|| Failure::new(format!("{name} needs a value; see `cargo xtask fuzz --help`")))
-            };
+        let mut arguments = Arguments::new("fuzz", arguments);
+        while let Some(name) = arguments.next_name() {
             match name {
                 "--help" | "-h" => return Ok(None),
                 "--list" => options.list = true,
-                "--seconds" => options.time = Duration::from_secs(positive(name, value()?)?.into()),
+                "--seconds" => options.time = Duration::from_secs(arguments.positive::<u32>()?.into()),
                 "--seed" => {
-                    let seed = value()?;
+                    let seed = arguments.value()?;
                     let number: std::result::Result<u128, _> = seed.parse();
                     number.map_err(|_| Failure::new(format!("--seed takes the number of a failure, not {seed:?}")))?;
                     options.seed = Some(seed.to_owned());
                 }
-                _ if argument.starts_with('-') || !options.filter.is_empty() => {
-                    return Err(Failure::new(format!("unknown argument {argument}\n{HELP}")));
+                _ if arguments.text().starts_with('-') || !options.filter.is_empty() => {
+                    return Err(Failure::new(format!("unknown argument {}\n{HELP}", arguments.text())));
                 }
-                _ => argument.clone_into(&mut options.filter),
+                _ => arguments.text().clone_into(&mut options.filter),
             }
         }
         Ok(Some(options))
@@ -58,13 +49,6 @@ impl Options {
 
     pub fn wants(&self, label: &str) -> bool {
         label.contains(&self.filter)
-    }
-}
-
-fn positive(name: &str, text: &str) -> Result<u32> {
-    match text.replace('_', "").parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(Failure::new(format!("{name} takes a whole number above 0, not {text:?}"))),
     }
 }
 
