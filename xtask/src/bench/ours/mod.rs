@@ -64,7 +64,7 @@ impl Loader for Ours {
     }
 
     fn conditions(&self) -> &'static str {
-        "from sending the HTTP request to the `get_job` answer that says COMPLETE (polled every 10 ms); the host process in a fresh data directory; its peak RSS since its start, so with the compilation of the plugins"
+        "from sending the HTTP request to the `get_job` answer that says COMPLETE (polled every 10 ms); the host process in a fresh data directory; its peak RSS since its start (plugins are compiled by another process)"
     }
 
     fn load(&mut self, data: &Dataset) -> Result<(Usage, u64)> {
