@@ -1,7 +1,7 @@
 //! Figures about the host for a Prometheus server. Labels are names of operations, states and limits: never those of
 //! users, tables, files or addresses.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::budget::Budgets;
 use crate::records::jobs::Tally;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,6 +42,11 @@ struct Fate {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Budget {
+    budget: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
     state: String,
 }
@@ -64,6 +70,9 @@ pub struct Metrics {
     plugins: Family<State, Gauge>,
     store_bytes: Gauge,
     store_max_bytes: Gauge,
+    budget_total: Family<Budget, Gauge>,
+    budget_charged: Family<Budget, Gauge>,
+    budget_refusals: Family<Budget, Counter>,
 }
 
 /// What is looked at when the figures are shown.
@@ -117,6 +126,12 @@ impl Default for Metrics {
         let store_max_bytes = Gauge::default();
         let help = "What the store may take on disk (data.max_bytes)";
         registry.register_with_unit("store_max", help, Unit::Bytes, store_max_bytes.clone());
+        let budget_total = Family::default();
+        registry.register("budget_total", "Budgets: bytes, or so many at once", budget_total.clone());
+        let budget_charged = Family::default();
+        registry.register("budget_charged", "What of the budgets is held", budget_charged.clone());
+        let budget_refusals = Family::default();
+        registry.register("budget_refusals", "What budgets had no room for", budget_refusals.clone());
         Metrics {
             registry,
             accepted,
@@ -134,6 +149,9 @@ impl Default for Metrics {
             plugins,
             store_bytes,
             store_max_bytes,
+            budget_total,
+            budget_charged,
+            budget_refusals,
         }
     }
 }
@@ -201,7 +219,14 @@ impl Metrics {
     }
 
     /// In the text format of OpenMetrics, which Prometheus reads.
-    pub fn show(&self, looked: Looked) -> Result<String, std::fmt::Error> {
+    pub fn show(&self, looked: Looked, budgets: &Budgets) -> Result<String, std::fmt::Error> {
+        for (budget, pool) in budgets.all() {
+            let label = Budget { budget };
+            let gauge = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+            self.budget_total.get_or_create(&label).set(gauge(pool.total()));
+            self.budget_charged.get_or_create(&label).set(gauge(pool.used()));
+            self.budget_refusals.get_or_create(&label).inner().store(pool.refusals(), Ordering::Relaxed);
+        }
         let state = |state: &str, count: usize| {
             let gauge = self.plugins.get_or_create(&State { state: state.to_owned() });
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -220,6 +245,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Owner;
 
     #[test]
     fn what_happened_is_shown() {
@@ -234,7 +260,10 @@ mod tests {
         metrics.job_refused("denied");
         metrics.records(&Tally { received: 3, ..Tally::default() }, 1);
         let looked = Looked { plugins_in_service: 2, plugins_failed: 1, store_bytes: 4096, ..Looked::default() };
-        let text = metrics.show(looked).unwrap();
+        let budgets = Budgets::ample();
+        let held = budgets.memory.take(&Owner::Host, 1000).unwrap();
+        let text = metrics.show(looked, &budgets).unwrap();
+        drop(held);
         for line in [
             "jobhost_jobs_accepted_total{operation=\"csv_file_load\"} 1",
             "jobhost_jobs_queued 2",
@@ -245,6 +274,8 @@ mod tests {
             "jobhost_jobs_refused_total{reason=\"denied\"} 1",
             "jobhost_job_records_total{fate=\"received\"} 3",
             "jobhost_store_size_bytes 4096",
+            "jobhost_budget_charged{budget=\"memory\"} 1000",
+            "jobhost_budget_refusals_total{budget=\"memory\"} 0",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -4,55 +4,20 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::error::ApiError;
+use crate::budget::Held;
 
-/// A larger body is read only for somebody who has proved who they are.
-pub(super) const UNAUTHENTICATED_BYTES: usize = 1 << 20;
+/// A larger body is read only for somebody who has proved who they are: logins fit in, and a crowd of strangers holds
+/// little.
+pub(super) const UNAUTHENTICATED_BYTES: usize = 8 << 10;
 /// What a client has to send in the time that `server.body_seconds` gives.
 const PACE_BYTES: usize = 1 << 20;
-/// Memory taken at once on the word of a `Content-Length`.
-const MOST_RESERVED: usize = 64 << 20;
-
-/// Largest bodies whose room there is at once; many more smaller ones fit into it.
-const LARGEST_AT_ONCE: usize = 2;
-/// How long a body waits for room.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
-const PERMIT_BYTES: usize = 1 << 20;
-
-/// Memory for large bodies, all requests together. Whoever finds no room waits, and is not read from meanwhile.
-pub(super) struct Room {
-    permits: Semaphore,
-    largest: u32,
-}
-
-impl Room {
-    pub fn new(limit: usize) -> Self {
-        let largest = permits_for(limit);
-        let all = usize::try_from(largest).unwrap_or(usize::MAX).saturating_mul(LARGEST_AT_ONCE);
-        Room { permits: Semaphore::new(all.min(Semaphore::MAX_PERMITS)), largest }
-    }
-
-    /// Waits for room for what is declared, or for the largest body if nothing is. It is given back when the permit is
-    /// dropped.
-    pub async fn take(&self, declared: usize) -> Result<SemaphorePermit<'_>, ApiError> {
-        let wanted = if declared == 0 { self.largest } else { permits_for(declared).min(self.largest) };
-        match tokio::time::timeout(WAIT_FOR_ROOM, self.permits.acquire_many(wanted)).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => {
-                Err(ApiError::busy("Too many large request bodies are being read at once; try again in a moment"))
-            }
-        }
-    }
-}
-
-fn permits_for(bytes: usize) -> u32 {
-    u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX)
-}
+/// By how much the buffer grows at least.
+const STEP_BYTES: usize = 64 << 10;
 
 /// Accepts JSON only. A body of plain text is taken for a string, as Harper does, in which there is no operation.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -95,7 +60,9 @@ pub(super) struct Reader {
     limit: usize,
     /// For each [`PACE_BYTES`].
     time: Duration,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
+    /// Charged with the buffer, once it is known whose it is.
+    held: Option<Held>,
     done: bool,
 }
 
@@ -106,20 +73,17 @@ impl Reader {
         if declared > limit {
             return Err(too_large(limit));
         }
-        Ok(Reader { body, declared, limit, time, buffer: BytesMut::new(), done: false })
+        Ok(Reader { body, declared, limit, time, buffer: Vec::new(), held: None, done: false })
     }
 
-    /// The `Content-Length`; 0 if there is none.
-    pub fn declared(&self) -> usize {
-        self.declared
+    /// What is read from now on is charged here, as it comes and before it is kept: nobody takes room by saying how much he
+    /// will send.
+    pub fn charge(&mut self, held: Held) {
+        self.held = Some(held);
     }
 
     /// Reads until the end or until there are `most` bytes, whichever comes first. True at the end.
     pub async fn read(&mut self, most: usize) -> Result<bool, ApiError> {
-        if !self.done && self.declared > self.buffer.len() {
-            let wanted = self.declared.min(most).min(MOST_RESERVED);
-            self.buffer.reserve(wanted.saturating_sub(self.buffer.len()));
-        }
         let (mut deadline, mut due) = (Instant::now() + self.time, self.buffer.len().saturating_add(PACE_BYTES));
         while !self.done && self.buffer.len() < most {
             if self.buffer.len() >= due {
@@ -141,6 +105,7 @@ impl Reader {
                     if self.buffer.len().saturating_add(data.len()) > self.limit {
                         return Err(too_large(self.limit));
                     }
+                    self.make_room(data.len())?;
                     self.buffer.extend_from_slice(&data);
                 }
             }
@@ -148,7 +113,23 @@ impl Reader {
         Ok(self.done)
     }
 
+    fn make_room(&mut self, more: usize) -> Result<(), ApiError> {
+        let (length, capacity) = (self.buffer.len(), self.buffer.capacity());
+        let needed = length.saturating_add(more);
+        if needed <= capacity {
+            return Ok(());
+        }
+        let ahead = capacity.saturating_add((capacity / 2).max(STEP_BYTES));
+        let declared = if self.declared >= needed { self.declared } else { usize::MAX };
+        let wanted = if self.held.is_some() { ahead.min(declared).max(needed) } else { needed };
+        if let Some(held) = &self.held {
+            held.grow((wanted - capacity) as u64)?;
+        }
+        self.buffer.reserve_exact(wanted - length);
+        Ok(())
+    }
+
     pub fn into_bytes(self) -> Bytes {
-        self.buffer.freeze()
+        self.buffer.into()
     }
 }

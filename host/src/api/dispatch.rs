@@ -1,86 +1,137 @@
 //! The way of a request: JSON, operation named, who is it, operation exists, may they, is it valid, run. In this order,
 //! because clients see which check came first.
+//!
+//! What changes something runs in a task of its own: it completes or changes nothing, whether its client waits or not.
+
+use std::sync::Arc;
 
 use axum::extract::Request;
 use serde_json::json;
 
 use super::ApiState;
+use super::aside::aside_if_large;
 use super::authenticate;
-use super::body::{self, Reader, Room, UNAUTHENTICATED_BYTES};
+use super::body::{self, Reader, UNAUTHENTICATED_BYTES};
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::operations::{self, Operation, Permission};
 use super::reply::Reply;
 use crate::access::{Denial, User};
+use crate::budget::{Account, Held, Owner};
 
-/// Parsing more than this would hold up other requests, so it is done on a thread for such things.
-pub(super) const BLOCKING_BYTES: usize = 256 * 1024;
 /// An unknown name is repeated to the client, but not all of a long one.
 const SHOWN_NAME_CHARACTERS: usize = 250;
+/// What every request is charged with from the beginning: its small members, its answer, its place in the runtime.
+const REQUEST_BYTES: u64 = 32 << 10;
 
 /// What a handler is given.
 pub(super) struct Call<'a> {
     pub state: &'a ApiState,
     pub user: &'a User,
     pub envelope: &'a Envelope,
+    /// On whose behalf more is charged.
+    pub account: &'a Account,
+    /// What the request has been charged with.
+    pub held: &'a Held,
 }
 
-pub(super) async fn answer(state: &ApiState, room: &Room, request: Request) -> Result<Reply, ApiError> {
+/// As [`Call`], for a task that may outlive the connection.
+struct OwnedCall {
+    state: Arc<ApiState>,
+    user: User,
+    envelope: Envelope,
+    account: Account,
+    held: Held,
+}
+
+impl OwnedCall {
+    async fn run(&self, operation: &'static Operation) -> Result<Reply, ApiError> {
+        let OwnedCall { state, user, envelope, account, held } = self;
+        (operation.run)(&Call { state, user, envelope, account, held }).await
+    }
+}
+
+pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Reply, ApiError> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
     body::check_content_type(&headers)?;
     let mut reader = Reader::new(&headers, body, state.max_body_bytes, state.body_time)?;
-    let mut user = None;
-    // Kept until the request is answered, because the body or what was made of it lives as long.
-    let mut _taken = None;
+    let mut known = None;
     if !reader.read(UNAUTHENTICATED_BYTES).await? {
-        user = Some(authenticate::user_of(&state.access, &headers).await?);
-        _taken = Some(room.take(reader.declared()).await?);
+        let user = authenticate::user_of(&state.access, &headers).await?;
+        let account = state.budgets.of(Owner::user(&user.username));
+        let held = account.held(REQUEST_BYTES)?;
+        reader.charge(held.clone());
         reader.read(usize::MAX).await?;
+        known = Some((user, account, held));
     }
     let body = reader.into_bytes();
-    let envelope = blocking_if(body.len(), move || Envelope::parse(body)).await??;
+    let mut envelope = match &known {
+        None => Envelope::parse(body, None)?,
+        Some((_, account, held)) => {
+            let held = held.clone();
+            aside_if_large(account, body.len(), move || Envelope::parse(body, Some(held))).await??
+        }
+    };
     if let Some(reply) = operations::run_unauthenticated(state, &envelope, &headers).await {
         return reply;
     }
-    let user = match user {
-        Some(user) => user,
-        None => authenticate::user_of(&state.access, &headers).await?,
-    };
-    match operations::named(envelope.operation()) {
-        Some(operation) => run(state, &user, operation, &envelope).await,
-        None if state.jobs.has_operation(envelope.operation()) => submit(state, &user, envelope).await,
+    let operation = operations::named(envelope.operation());
+    let (user, account, held) = match known {
+        Some(known) => known,
         None => {
-            let name: String = envelope.operation().chars().take(SHOWN_NAME_CHARACTERS).collect();
+            let user = authenticate::user_of(&state.access, &headers).await?;
+            let urgent = operation.is_some_and(|operation| operation.urgent);
+            let account = state.budgets.of(if urgent { Owner::Host } else { Owner::user(&user.username) });
+            let held = account.held(REQUEST_BYTES)?;
+            envelope.charge(held.clone());
+            (user, account, held)
+        }
+    };
+    let call = OwnedCall { state: Arc::clone(state), user, envelope, account, held };
+    match operation {
+        Some(operation) => run(call, operation).await,
+        None if state.jobs.has_operation(call.envelope.operation()) => submit(call).await,
+        None => {
+            let name: String = call.envelope.operation().chars().take(SHOWN_NAME_CHARACTERS).collect();
             Err(ApiError::bad_request(format!("Operation '{name}' not found")))
         }
     }
 }
 
-async fn run(state: &ApiState, user: &User, operation: &Operation, envelope: &Envelope) -> Result<Reply, ApiError> {
+async fn run(call: OwnedCall, operation: &'static Operation) -> Result<Reply, ApiError> {
     match operation.permission {
-        Permission::SuperUser if !user.role.is_super_user() => {
-            return Err(Denial::super_user_only(envelope.operation()).into());
+        Permission::SuperUser if !call.user.role.is_super_user() => {
+            return Err(Denial::super_user_only(call.envelope.operation()).into());
         }
         Permission::SuperUser | Permission::Anyone | Permission::ByRole => {}
     }
-    (operation.run)(&Call { state, user, envelope }).await
+    let held = call.held.clone();
+    let reply = if operation.changes {
+        let state = Arc::clone(&call.state);
+        to_completion(&state, async move { call.run(operation).await }).await
+    } else {
+        call.run(operation).await
+    };
+    reply.map(|reply| reply.holding(held))
 }
 
-async fn submit(state: &ApiState, user: &User, envelope: Envelope) -> Result<Reply, ApiError> {
-    let operation = envelope.operation().to_owned();
-    let request = blocking_if(envelope.size(), move || envelope.into_map()).await??;
-    let id = state.jobs.submit(user, &operation, request).await?;
+async fn submit(call: OwnedCall) -> Result<Reply, ApiError> {
+    let state = Arc::clone(&call.state);
+    let submitted = to_completion(&state, async move {
+        let OwnedCall { state, user, envelope, account, held } = call;
+        let operation = envelope.operation().to_owned();
+        let request = crate::jobs::JobRequest { members: envelope.into_members(), account, held };
+        Ok(state.jobs.submit(&user, &operation, request).await?)
+    });
+    let id = submitted.await?;
     Reply::json(&json!({ "message": format!("Starting job with id {id}"), "job_id": id }))
 }
 
-/// Computes here, or on a thread of its own if there are many bytes to look at.
-pub(super) async fn blocking_if<T: Send + 'static>(
-    bytes: usize,
-    compute: impl FnOnce() -> T + Send + 'static,
+/// Runs in a task of its own, which goes on when nobody waits for it any more.
+async fn to_completion<T: Send + 'static>(
+    state: &ApiState,
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
-    if bytes < BLOCKING_BYTES {
-        return Ok(compute());
-    }
-    tokio::task::spawn_blocking(compute).await.map_err(|error| ApiError::internal(&error))
+    state.changes.spawn(work).await.map_err(|error| ApiError::internal(&error))?
 }

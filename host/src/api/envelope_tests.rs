@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn parse(body: impl Into<Vec<u8>>) -> Result<Envelope, ApiError> {
-    Envelope::parse(Bytes::from(body.into()))
+    Envelope::parse(Bytes::from(body.into()), None)
 }
 
 async fn refusal(body: impl Into<Vec<u8>>) -> (u16, Value) {
@@ -68,7 +68,7 @@ fn nesting_as_deep_as_the_body_is_long_is_refused_not_fatal() {
     let deep = format!(r#"{{"operation":"x","v":{}{}}}"#, "[".repeat(500_000), "]".repeat(500_000));
     let envelope = parse(deep).unwrap();
     assert!(envelope.value("v").is_err());
-    assert!(envelope.into_map().is_err());
+    assert!(envelope.to_map().is_err());
     assert!(parse("[".repeat(1_000_000)).is_err());
 }
 
@@ -101,7 +101,7 @@ proptest! {
         let text = if pretty { serde_json::to_string_pretty(&body) } else { serde_json::to_string(&body) }.unwrap();
         let envelope = parse(text).unwrap();
         prop_assert_eq!(envelope.value("first").unwrap().unwrap(), value);
-        prop_assert_eq!(Value::Object(envelope.into_map().unwrap()), body);
+        prop_assert_eq!(Value::Object(envelope.to_map().unwrap()), body);
     }
 
     #[test]
@@ -117,7 +117,7 @@ proptest! {
         let at = at.index(body.len());
         body[at] = byte;
         if let Ok(envelope) = parse(body) {
-            let _ = envelope.into_map();
+            let _ = envelope.to_map();
         }
     }
 }
@@ -128,7 +128,7 @@ fn fuzz_envelope() {
     bolero::check!().for_each(|bytes: &[u8]| {
         if let Ok(envelope) = parse(bytes) {
             assert!(!envelope.operation().is_empty());
-            assert!(envelope.into_map().is_ok());
+            assert!(envelope.to_map().is_ok());
         }
     });
 }

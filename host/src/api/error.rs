@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use crate::access::{AccessError, AccessErrorKind, AuthenticationError, Denial};
+use crate::budget::{Exhausted, Holder};
 use crate::jobs::SubmitError;
 use crate::records::query::QueryError;
 use crate::records::{BatchError, KeyError, StoreError, StoreErrorKind};
@@ -74,6 +75,17 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// Whose own requests and jobs fill his share is asked to send less; the others, to come again.
+impl From<Exhausted> for ApiError {
+    fn from(exhausted: Exhausted) -> Self {
+        let status = match exhausted.holder {
+            Holder::Asker => StatusCode::TOO_MANY_REQUESTS,
+            Holder::Everybody => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        ApiError { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..ApiError::new(status, exhausted.to_string()) }
+    }
+}
+
 impl From<Denial> for ApiError {
     fn from(denial: Denial) -> Self {
         let body = serde_json::to_value(&denial).unwrap_or_else(|_| json!({ "error": denial.to_string() }));
@@ -136,6 +148,7 @@ impl From<QueryError> for ApiError {
         match error {
             QueryError::Invalid(sentence) | QueryError::TooLarge(sentence) => ApiError::bad_request(sentence),
             QueryError::Store(error) => error.into(),
+            QueryError::Exhausted(exhausted) => exhausted.into(),
         }
     }
 }
@@ -147,6 +160,7 @@ impl From<SearchError> for ApiError {
             SearchError::NotFound(sentence) => ApiError::not_found(sentence),
             SearchError::Denied(denial) => denial.into(),
             SearchError::Store(error) => error.into(),
+            SearchError::Exhausted(exhausted) => exhausted.into(),
         }
     }
 }
@@ -174,6 +188,7 @@ impl From<SubmitError> for ApiError {
                 retry_after_seconds: Some(retry_after_seconds),
                 ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, sentence)
             },
+            SubmitError::Exhausted(exhausted) => exhausted.into(),
             SubmitError::Unavailable(_) => {
                 error!(error = %sentence, "a job could not be accepted");
                 ApiError::new(StatusCode::SERVICE_UNAVAILABLE, sentence)

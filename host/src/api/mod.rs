@@ -3,6 +3,7 @@
 //! Knows access, jobs, the plugin folder and records, and nothing of sandboxes or storage engines. Requests become typed values
 //! here, at the edge; what an operation does is decided by the modules below. The reference is `docs/operations.md`.
 
+mod aside;
 mod authenticate;
 mod body;
 mod describe;
@@ -32,8 +33,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::budget::Budgets;
 use crate::jobs::Jobs;
 use crate::metrics::{Looked, Metrics};
 use crate::objects::Directories;
@@ -61,29 +64,27 @@ pub struct ApiState {
     pub body_time: Duration,
     /// `data.max_bytes`.
     pub max_store_bytes: u64,
+    /// `server.max_write_records`.
+    pub max_write_records: usize,
     pub search_limits: SearchLimits,
+    pub budgets: Budgets,
+    /// Requests that change something: they go on when their clients have gone, and the host waits for them when it stops.
+    pub changes: TaskTracker,
     pub metrics: Arc<Metrics>,
-}
-
-/// What the requests of one router share.
-struct Service {
-    state: Arc<ApiState>,
-    room: body::Room,
 }
 
 /// The service, ready for a listener.
 pub fn router(state: Arc<ApiState>) -> Router {
-    let service = Arc::new(Service { room: body::Room::new(state.max_body_bytes), state });
     Router::new()
         .route("/", post(operation).fallback(not_found))
         .route("/health", get(health).fallback(not_found))
         .route("/metrics", get(metrics).fallback(not_found))
         .fallback(not_found)
-        .with_state(service)
+        .with_state(state)
 }
 
-async fn operation(State(service): State<Arc<Service>>, request: Request) -> Response {
-    let response = match dispatch::answer(&service.state, &service.room, request).await {
+async fn operation(State(state): State<Arc<ApiState>>, request: Request) -> Response {
+    let response = match dispatch::answer(&state, request).await {
         Ok(reply) => reply.into_response(),
         Err(error) => error.into_response(),
     };
@@ -96,8 +97,7 @@ async fn health() -> Response {
 
 /// Figures about the host, in Prometheus's text format. They name no users, tables or files, so they need no login, as
 /// Prometheus servers expect.
-async fn metrics(State(service): State<Arc<Service>>) -> Response {
-    let state = &service.state;
+async fn metrics(State(state): State<Arc<ApiState>>) -> Response {
     let files = state.plugins.files();
     let count = |serves: bool, failed: bool| {
         files.iter().filter(|file| file.plugin.is_some() == serves && file.failure.is_some() == failed).count()
@@ -109,7 +109,7 @@ async fn metrics(State(service): State<Arc<Service>>) -> Response {
         store_bytes: state.store.size().await.unwrap_or_default(),
         store_max_bytes: state.max_store_bytes,
     };
-    signed(match state.metrics.show(looked) {
+    signed(match state.metrics.show(looked, &state.budgets) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
         Err(error) => ApiError::internal(&error).into_response(),
     })

@@ -25,51 +25,66 @@ pub(super) struct Operation {
     /// The name and its synonyms.
     names: &'static [&'static str],
     pub permission: Permission,
+    /// It changes something, and completes whether or not its client waits.
+    pub changes: bool,
+    /// It tells about jobs or ends them, and may use the memory that is kept for that.
+    pub urgent: bool,
     pub run: Run,
 }
 
 const fn operation(names: &'static [&'static str], permission: Permission, run: Run) -> Operation {
-    Operation { names, permission, run }
+    Operation { names, permission, changes: false, urgent: false, run }
+}
+
+impl Operation {
+    const fn changing(self) -> Self {
+        Operation { changes: true, ..self }
+    }
+
+    const fn urgent(self) -> Self {
+        Operation { urgent: true, ..self }
+    }
 }
 
 use Permission::{Anyone, ByRole, SuperUser};
 
 static OPERATIONS: &[Operation] = &[
-    operation(&["create_database", "create_schema"], ByRole, |call| Box::pin(structure::create_database(call))),
-    operation(&["drop_database", "drop_schema"], ByRole, |call| Box::pin(structure::drop_database(call))),
-    operation(&["create_table"], ByRole, |call| Box::pin(structure::create_table(call))),
-    operation(&["drop_table"], ByRole, |call| Box::pin(structure::drop_table(call))),
-    operation(&["create_attribute"], ByRole, |call| Box::pin(structure::create_attribute(call))),
-    operation(&["drop_attribute"], ByRole, |call| Box::pin(structure::drop_attribute(call))),
+    operation(&["create_database", "create_schema"], ByRole, |call| Box::pin(structure::create_database(call)))
+        .changing(),
+    operation(&["drop_database", "drop_schema"], ByRole, |call| Box::pin(structure::drop_database(call))).changing(),
+    operation(&["create_table"], ByRole, |call| Box::pin(structure::create_table(call))).changing(),
+    operation(&["drop_table"], ByRole, |call| Box::pin(structure::drop_table(call))).changing(),
+    operation(&["create_attribute"], ByRole, |call| Box::pin(structure::create_attribute(call))).changing(),
+    operation(&["drop_attribute"], ByRole, |call| Box::pin(structure::drop_attribute(call))).changing(),
     operation(&["describe_all"], Anyone, |call| Box::pin(describe::all(call))),
     operation(&["describe_database", "describe_schema"], ByRole, |call| Box::pin(describe::database(call))),
     operation(&["describe_table"], ByRole, |call| Box::pin(describe::table(call))),
-    operation(&["insert"], ByRole, |call| Box::pin(write::insert(call))),
-    operation(&["update"], ByRole, |call| Box::pin(write::update(call))),
-    operation(&["upsert"], ByRole, |call| Box::pin(write::upsert(call))),
-    operation(&["delete"], ByRole, |call| Box::pin(write::delete(call))),
+    operation(&["insert"], ByRole, |call| Box::pin(write::insert(call))).changing(),
+    operation(&["update"], ByRole, |call| Box::pin(write::update(call))).changing(),
+    operation(&["upsert"], ByRole, |call| Box::pin(write::upsert(call))).changing(),
+    operation(&["delete"], ByRole, |call| Box::pin(write::delete(call))).changing(),
     operation(&["search_by_id", "search_by_hash"], ByRole, |call| Box::pin(search::answer(call))),
     operation(&["search_by_value"], ByRole, |call| Box::pin(search::answer(call))),
     operation(&["search_by_conditions"], ByRole, |call| Box::pin(search::answer(call))),
     operation(&["sql"], ByRole, |call| Box::pin(search::answer(call))),
-    operation(&["add_user"], SuperUser, |call| Box::pin(users::add(call))),
-    operation(&["alter_user"], SuperUser, |call| Box::pin(users::alter(call))),
-    operation(&["drop_user"], SuperUser, |call| Box::pin(users::drop(call))),
+    operation(&["add_user"], SuperUser, |call| Box::pin(users::add(call))).changing(),
+    operation(&["alter_user"], SuperUser, |call| Box::pin(users::alter(call))).changing(),
+    operation(&["drop_user"], SuperUser, |call| Box::pin(users::drop(call))).changing(),
     operation(&["list_users"], SuperUser, |call| Box::pin(users::list(call))),
     operation(&["user_info"], Anyone, |call| Box::pin(users::info(call))),
-    operation(&["add_role"], SuperUser, |call| Box::pin(roles::add(call))),
-    operation(&["alter_role"], SuperUser, |call| Box::pin(roles::alter(call))),
-    operation(&["drop_role"], SuperUser, |call| Box::pin(roles::drop(call))),
+    operation(&["add_role"], SuperUser, |call| Box::pin(roles::add(call))).changing(),
+    operation(&["alter_role"], SuperUser, |call| Box::pin(roles::alter(call))).changing(),
+    operation(&["drop_role"], SuperUser, |call| Box::pin(roles::drop(call))).changing(),
     operation(&["list_roles"], SuperUser, |call| Box::pin(roles::list(call))),
-    operation(&["get_job"], Anyone, |call| Box::pin(jobs::get_job(call))),
-    operation(&["get_job_log"], Anyone, |call| Box::pin(jobs::get_log(call))),
-    operation(&["cancel_job"], Anyone, |call| Box::pin(jobs::cancel(call))),
+    operation(&["get_job"], Anyone, |call| Box::pin(jobs::get_job(call))).urgent(),
+    operation(&["get_job_log"], Anyone, |call| Box::pin(jobs::get_log(call))).urgent(),
+    operation(&["cancel_job"], Anyone, |call| Box::pin(jobs::cancel(call))).changing().urgent(),
     operation(&["search_jobs_by_start_date"], SuperUser, |call| Box::pin(jobs::search_by_start_date(call))),
     operation(&["list_plugins"], SuperUser, |call| Box::pin(plugins::list(call))),
     operation(&["describe_plugin"], SuperUser, |call| Box::pin(plugins::describe(call))),
-    operation(&["add_plugin"], SuperUser, |call| Box::pin(plugins::add(call))),
-    operation(&["remove_plugin"], SuperUser, |call| Box::pin(plugins::remove(call))),
-    operation(&["reload_plugins"], SuperUser, |call| Box::pin(plugins::reload(call))),
+    operation(&["add_plugin"], SuperUser, |call| Box::pin(plugins::add(call))).changing(),
+    operation(&["remove_plugin"], SuperUser, |call| Box::pin(plugins::remove(call))).changing(),
+    operation(&["reload_plugins"], SuperUser, |call| Box::pin(plugins::reload(call))).changing(),
 ];
 
 const CREATE_TOKENS: &str = "create_authentication_tokens";

@@ -1,69 +1,135 @@
 //! The rows of a search as the body of an answer: at once if they are few, in pieces if they are many. Memory does not
-//! grow with the number of rows, and a client that stops reading does not keep the store's snapshot for ever.
+//! grow with the number of rows, and a client that reads slowly does not keep the store's snapshot for ever.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
 use tracing::{error, info};
 
+use super::dispatch::Call;
 use super::error::ApiError;
 use super::reply::Reply;
+use crate::budget::Held;
+use crate::records::Store;
 use crate::searches::Rows;
 
 /// A result smaller than this is sent whole, with its length.
 const WHOLE_BYTES: usize = 512 * 1024;
 /// Pieces that wait for the client.
 const WAITING_PIECES: usize = 2;
+/// What an answer in pieces takes: one that is made, those that wait, and one that is sent.
+const PIECES_BYTES: u64 = 2 << 20;
 /// A client that takes nothing for so long loses the rest of its answer.
 const STALLED: Duration = Duration::from_secs(30);
+/// From this age on it is looked at how an answer gets on.
+const GRACE: Duration = Duration::from_secs(60);
+/// A client that takes less in a second, on average, loses the rest of its answer.
+const PACE_BYTES: u64 = 32 << 10;
+/// While a snapshot is kept, the store cannot use the space that writers free. When it has grown by so much meanwhile, whoever
+/// is waited for loses the rest.
+const GROWTH_BYTES: u64 = 256 << 20;
 
-pub(super) async fn answer(mut rows: Rows) -> Result<Reply, ApiError> {
+pub(super) async fn answer(call: &Call<'_>, mut rows: Rows) -> Result<Reply, ApiError> {
     let mut text = vec![b'['];
     while text.len() < WHOLE_BYTES {
+        let capacity = text.capacity() as u64;
         if !rows.next(&mut text).await? {
             text.push(b']');
             return Ok(Reply::Json(text));
         }
+        call.held.grow((text.capacity() as u64).saturating_sub(capacity))?;
     }
+    call.held.grow(PIECES_BYTES)?;
     let (pieces, waiting) = mpsc::channel(WAITING_PIECES);
-    tokio::spawn(send(rows, text, pieces));
+    let client = Client::new(pieces, Arc::clone(&call.state.store), call.held.clone()).await;
+    tokio::spawn(send(rows, text, client));
     let stream = futures::stream::unfold(waiting, |mut waiting| async move { Some((waiting.recv().await?, waiting)) });
     Ok(Reply::Stream(Body::from_stream(stream)))
 }
 
-async fn send(mut rows: Rows, first: Vec<u8>, pieces: mpsc::Sender<io::Result<Bytes>>) {
+async fn send(mut rows: Rows, first: Vec<u8>, mut client: Client) {
     let mut text = first;
     loop {
-        if !text.is_empty() && !pass_on(&pieces, Ok(std::mem::take(&mut text).into())).await {
+        if !text.is_empty() && !client.take(std::mem::take(&mut text)).await {
             return;
         }
         match rows.next(&mut text).await {
             Ok(true) => {}
             Ok(false) => {
                 text.push(b']');
-                pass_on(&pieces, Ok(text.into())).await;
+                client.take(text).await;
                 return;
             }
             Err(cause) => {
                 // The status is sent already: a body that breaks off is how the client learns.
                 error!(%cause, "a search failed while its rows were being sent");
-                pass_on(&pieces, Err(io::Error::other("the search failed"))).await;
+                client.fail("the search failed").await;
                 return;
             }
         }
     }
 }
 
-/// False if the client is gone or has stopped reading.
-async fn pass_on(pieces: &mpsc::Sender<io::Result<Bytes>>, piece: io::Result<Bytes>) -> bool {
-    match tokio::time::timeout(STALLED, pieces.send(piece)).await {
-        Ok(sent) => sent.is_ok(),
-        Err(_) => {
-            info!("a client stopped reading the rows of its search");
-            false
+/// Who reads an answer, and how he gets on.
+struct Client {
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+    store: Arc<dyn Store>,
+    begun: Instant,
+    store_bytes: u64,
+    taken: u64,
+    _held: Held,
+}
+
+impl Client {
+    async fn new(pieces: mpsc::Sender<io::Result<Bytes>>, store: Arc<dyn Store>, held: Held) -> Self {
+        let store_bytes = store.size().await.unwrap_or(u64::MAX);
+        Client { pieces, store, begun: Instant::now(), store_bytes, taken: 0, _held: held }
+    }
+
+    /// Passes a piece on. False if the client is gone or too slow to be waited for.
+    async fn take(&mut self, piece: Vec<u8>) -> bool {
+        let bytes = piece.len() as u64;
+        let room = match self.pieces.try_reserve() {
+            Ok(room) => room,
+            Err(mpsc::error::TrySendError::Closed(())) => return false,
+            Err(mpsc::error::TrySendError::Full(())) => {
+                if let Some(why) = self.too_slow().await {
+                    info!(why, "a client lost the rest of its search");
+                    self.fail(why).await;
+                    return false;
+                }
+                match timeout(STALLED, self.pieces.reserve()).await {
+                    Ok(Ok(room)) => room,
+                    Ok(Err(_)) => return false,
+                    Err(_) => {
+                        info!("a client stopped reading the rows of its search");
+                        return false;
+                    }
+                }
+            }
+        };
+        room.send(Ok(piece.into()));
+        self.taken += bytes;
+        true
+    }
+
+    async fn too_slow(&self) -> Option<&'static str> {
+        let age = self.begun.elapsed();
+        if age > GRACE && self.taken / age.as_secs().max(1) < PACE_BYTES {
+            return Some("it reads too slowly");
         }
+        let size = self.store.size().await.unwrap_or_default();
+        let grown = size.saturating_sub(self.store_bytes);
+        (grown > GROWTH_BYTES).then_some("it reads more slowly than the store is written")
+    }
+
+    /// Breaks the answer off.
+    async fn fail(&self, why: &'static str) {
+        let _gone = timeout(STALLED, self.pieces.send(Err(io::Error::other(why)))).await;
     }
 }

@@ -1,11 +1,14 @@
 //! Connections: accepted while there is room, given a time for what a client has to send, and let go in an orderly way at
 //! the end. Knows nothing of what is served.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -30,7 +33,24 @@ pub struct ConnectionLimits {
     pub connections: usize,
 }
 
+/// What a connection takes whose client is not known: the buffers of the protocol, the beginning of a body, a task.
+const CONNECTION_BYTES: u64 = 48 << 10;
+/// Connections may take one in so many of the memory budget.
+const CONNECTIONS_PART: u64 = 8;
+/// Head of a request, and what is read of a body ahead.
+const BUFFER_BYTES: usize = 32 << 10;
+
+/// Where a request comes from, among its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAddress(pub IpAddr);
+
 impl ConnectionLimits {
+    /// No more connections than the memory budget has room for.
+    pub fn within(self, memory_bytes: u64) -> Self {
+        let most = usize::try_from(memory_bytes / CONNECTIONS_PART / CONNECTION_BYTES).unwrap_or(usize::MAX);
+        ConnectionLimits { connections: self.connections.min(most), ..self }
+    }
+
     /// At most half of the file descriptors that the process may have: jobs need some too.
     fn room(&self) -> usize {
         let descriptors = getrlimit(Resource::Nofile).current.and_then(|most| usize::try_from(most / 2).ok());
@@ -47,7 +67,7 @@ pub async fn serve(
     drain: Duration,
 ) -> bool {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(BUFFER_BYTES);
     let open = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.room()));
     loop {
@@ -55,8 +75,12 @@ pub async fn serve(
             () = stop.cancelled() => break,
             accepted = accept(&listener, &room) => accepted,
         };
-        let Some((stream, place)) = accepted else { continue };
+        let Some((stream, address, place)) = accepted else { continue };
         let service = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(ClientAddress(address));
+            service.call(request)
+        });
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.reply));
         let connection = open.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
@@ -74,14 +98,14 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, from)) => {
             if let Err(error) = stream.set_nodelay(true) {
                 debug!(%error, "TCP_NODELAY could not be set");
             }
-            Some((stream, place))
+            Some((stream, from.ip(), place))
         }
         Err(error) => {
             warn!(%error, "a connection could not be accepted");

@@ -5,7 +5,8 @@ use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::dispatch::{Call, blocking_if};
+use super::aside::aside_if_large;
+use super::dispatch::Call;
 use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
@@ -55,7 +56,11 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
             problems.add("'records' is required");
             None
         }
-        Some(text) => problems.take(record_lines(text)),
+        Some(text) => {
+            charge(call, text)?;
+            let (text, most) = (call.envelope.share(text), call.state.max_write_records);
+            problems.take(aside_if_large(call.account, text.len(), move || record_lines(&text, most)).await?)
+        }
     };
     let (Some(name), Some(lines)) = (name, records) else { return Err(problems.into_error()) };
     let table = catalogue.table(&name).cloned();
@@ -65,7 +70,9 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
     let limits = BatchLimits { bytes: usize::MAX, records: usize::MAX, ..BatchLimits::default() };
     let known = std::sync::Arc::clone(&table);
-    let batch = blocking_if(lines.len(), move || Batch::parse(lines, &known, action, &limits)).await??;
+    let size = lines.len();
+    let parse = move || Batch::parse(lines, &known, action, &limits);
+    let batch = aside_if_large(call.account, size, parse).await??;
     call.user.role.check_attributes(&table, action, batch.attributes().iter().map(String::as_str))?;
     if may_have_lost_a_key && batch.iter().any(|(key, _)| matches!(key, Key::String(text) if *text == *"null")) {
         return Err(ApiError::bad_request(LOST_KEY));
@@ -80,18 +87,34 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     Ok((total, json(applied.written), json(applied.skipped)))
 }
 
+/// What a record takes besides its text: places in the batch, its key, a generated key with the text rewritten for it, its
+/// line of the answer.
+const RECORD_BYTES: u64 = 512;
+
+/// Charges what the records will take, with their text once more as lines.
+fn charge(call: &Call<'_>, records: &str) -> Result<(), ApiError> {
+    let most = call.state.max_write_records as u64;
+    // At least one brace a record; more than may be written are refused while they are read.
+    let number = (memchr::memchr_iter(b'{', records.as_bytes()).count() as u64).min(most);
+    Ok(call.held.grow((records.len() as u64).saturating_add(number.saturating_mul(RECORD_BYTES)))?)
+}
+
 /// The records of a request, one a line, each with the text it came with.
-fn record_lines(records: &str) -> Result<Vec<u8>, String> {
+fn record_lines(records: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    // The body was looked at as a whole.
+    let records = std::str::from_utf8(records).unwrap_or_default();
     if !records.starts_with('[') {
         return Err("'records' must be an array".to_owned());
     }
     let mut lines = Vec::with_capacity(records.len());
-    let visited = serde_json::Deserializer::from_str(records).deserialize_seq(Lines { out: &mut lines });
+    let visited = serde_json::Deserializer::from_str(records).deserialize_seq(Lines { out: &mut lines, most });
     visited.map_err(|error| format!("'records' cannot be read: {error}"))?.map(|()| lines)
 }
 
 struct Lines<'o> {
     out: &'o mut Vec<u8>,
+    /// Records that one request may write.
+    most: usize,
 }
 
 impl<'t> Visitor<'t> for Lines<'_> {
@@ -107,6 +130,17 @@ impl<'t> Visitor<'t> for Lines<'_> {
         let mut number = 0_usize;
         while let Some(item) = seq.next_element::<&'t RawValue>()? {
             let text = item.get();
+            if number >= self.most {
+                // The rest is only passed over.
+                let most = self.most;
+                wrong.get_or_insert_with(|| {
+                    format!(
+                        "'records' has more than {most} records, which is what one request may write \
+                         (server.max_write_records); send several requests, or use csv_data_load"
+                    )
+                });
+                continue;
+            }
             if wrong.is_none() && !text.starts_with('{') {
                 wrong = Some(format!("'records[{number}]' must be of type object"));
             }
@@ -131,8 +165,18 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     if let Some(name) = &name {
         call.user.role.check_table(&call.state.store.catalogue(), name, Right::Delete)?;
     }
+    let before = call.held.amount();
     let keys = keys(call, &mut problems)?;
     let (Some(name), Some(keys)) = (name, keys) else { return Err(problems.into_error()) };
+    let most = call.state.max_write_records;
+    if keys.len() > most {
+        let number = keys.len();
+        return Err(ApiError::bad_request(format!(
+            "'hash_values' has {number} items; one request may delete {most} (server.max_write_records): send several requests"
+        )));
+    }
+    // As keys, and as what comes back of them.
+    call.held.grow(call.held.amount().saturating_sub(before))?;
     existing_table(call, &name)?;
     let (deleted, skipped) = delete_keys(call, &name, keys).await?;
     let total = deleted.len() + skipped.len();

@@ -98,7 +98,7 @@ impl From<SearchError> for CapabilityError {
             SearchError::Invalid(_) => CapabilityErrorKind::Invalid,
             SearchError::NotFound(_) => CapabilityErrorKind::NotFound,
             SearchError::Denied(_) => CapabilityErrorKind::Denied,
-            SearchError::Store(_) => CapabilityErrorKind::Unavailable,
+            SearchError::Store(_) | SearchError::Exhausted(_) => CapabilityErrorKind::Unavailable,
         };
         CapabilityError::new(kind, error.to_string())
     }
@@ -110,6 +110,9 @@ impl From<QueryError> for CapabilityError {
             QueryError::Invalid(message) => CapabilityError::new(CapabilityErrorKind::Invalid, message),
             QueryError::TooLarge(message) => CapabilityError::new(CapabilityErrorKind::Limit, message),
             QueryError::Store(error) => error.into(),
+            QueryError::Exhausted(exhausted) => {
+                CapabilityError::new(CapabilityErrorKind::Unavailable, exhausted.to_string())
+            }
         }
     }
 }

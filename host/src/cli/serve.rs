@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
 use crate::api::{self, ApiState};
+use crate::budget::{self, BudgetOptions, Budgets};
 use crate::config::{self, Config};
 use crate::jobs::{JobLimits, JobParts, Jobs, Sealer};
 use crate::metrics::Metrics;
@@ -27,6 +29,11 @@ use crate::searches::SearchLimits;
 
 /// After SIGTERM, requests that are being answered have so long; then the host stops all the same.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
+
+/// The heap of SQL is as large as this, or as so many statements take, and at most one in so many of the memory budget.
+const SQL_HEAP_BYTES: usize = 256 << 20;
+const SQL_HEAP_STATEMENTS: usize = 8;
+const SQL_HEAP_PART: u64 = 8;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -75,6 +82,7 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     make_private_directory(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
+    let budgets = open_budgets(config).map_err(part("the budgets"))?;
     let access = open_access(config, Arc::clone(&store), Arc::clone(&clock)).await?;
     let engine = engine::start(config.sandbox.stack_bytes)
         .map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
@@ -95,6 +103,8 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
             spill_bytes: config.sql_spill_bytes,
             spill_dir: config.data_dir.join("spill"),
             time: config.sql_timeout,
+            heap_bytes: sql_heap_bytes(config.sql_memory_bytes, &budgets),
+            spill: None,
         },
         ..SearchLimits::default()
     };
@@ -116,11 +126,13 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         clock: Arc::clone(&clock),
         spool_dir: config.data_dir.join("spool"),
         guest_limits: config.guest.clone(),
+        budgets: budgets.clone(),
     };
     let job_limits =
         JobLimits { workers: config.workers, max_queued: config.max_queued, cancel_grace: config.cancel_grace };
     let jobs = Jobs::start(parts, job_limits, for_jobs).await.map_err(part("jobs could not be recovered"))?;
 
+    let changes = TaskTracker::new();
     let state = ApiState {
         store,
         access,
@@ -131,7 +143,10 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         max_body_bytes: config.max_body_bytes,
         body_time: config.body_time,
         max_store_bytes: config.max_store_bytes,
+        max_write_records: config.max_write_records,
         search_limits,
+        budgets: budgets.clone(),
+        changes: changes.clone(),
         metrics,
     };
     let listener = TcpListener::bind(config.listen)
@@ -145,16 +160,45 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     let watched = stop.clone();
     tokio::spawn(async move { plugins.watch(watched).await });
     let router = api::router(Arc::new(state));
-    let server = tokio::spawn(api::server::serve(listener, router, config.connections, stop.clone(), DRAIN_TIME));
+    let connections = config.connections.within(budgets.memory.total());
+    let server = tokio::spawn(api::server::serve(listener, router, connections, stop.clone(), DRAIN_TIME));
     signals.wait().await;
     info!("stopping");
     stop.cancel();
     if !server.await.unwrap_or(false) {
         warn!("some requests were not answered within {DRAIN_TIME:?}");
     }
+    // What changes something completes, whether its client is still there or not.
+    changes.close();
+    if tokio::time::timeout(DRAIN_TIME, changes.wait()).await.is_err() {
+        warn!("some changes were not completed within {DRAIN_TIME:?}");
+    }
     jobs.stop().await;
     info!("stopped");
     Ok(())
+}
+
+fn open_budgets(config: &Config) -> io::Result<Budgets> {
+    let or = |set: u64, default: u64| if set == 0 { default } else { set };
+    let free = budget::free_bytes(&config.data_dir).unwrap_or(u64::MAX);
+    let budgets = Budgets::new(&BudgetOptions {
+        memory_bytes: or(config.memory_bytes, budget::memory::available_bytes() / 2),
+        searches: config.max_searches,
+        sql: config.max_sql,
+        spool_bytes: or(config.spool_bytes, free / 2),
+        spill_bytes: or(config.sql_spill_total_bytes, free / 4),
+        keep_free_bytes: config.reserve_bytes.min(free / 20),
+        directory: config.data_dir.clone(),
+        cores: config::cores(),
+    });
+    budget::memory::watch(&budgets.memory)?;
+    Ok(budgets)
+}
+
+/// Memory of all SQL statements together: so many that each take what one may, and no more than a part of the budget.
+fn sql_heap_bytes(of_one: usize, budgets: &Budgets) -> usize {
+    let part = usize::try_from(budgets.memory.total() / SQL_HEAP_PART).unwrap_or(usize::MAX);
+    of_one.saturating_mul(SQL_HEAP_STATEMENTS).max(SQL_HEAP_BYTES).min(part.max(of_one))
 }
 
 fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>) -> PluginFolder {
@@ -188,9 +232,24 @@ fn open_s3(config: &Config) -> Result<S3, ServeError> {
 }
 
 fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
-    let options = EmbeddedOptions { max_bytes: config.max_store_bytes, ..EmbeddedOptions::default() };
+    let options = EmbeddedOptions {
+        max_bytes: config.max_store_bytes,
+        max_readers: readers(config),
+        ..EmbeddedOptions::default()
+    };
     Ok(Arc::new(EmbeddedStore::open(&config.data_dir.join("store"), options, clock)?))
 }
+
+/// Slots for every search and every cursor of a job that may be open, and as many as there can be threads that read a row.
+fn readers(config: &Config) -> u32 {
+    let cursors = config.workers.saturating_mul(config.guest.cursors) as u64;
+    let all = config.max_searches.saturating_add(cursors).saturating_add(THREADS);
+    u32::try_from(all).unwrap_or(u32::MAX).clamp(1024, MAX_READERS)
+}
+
+/// The runtimes' threads for what blocks, and those that answer.
+const THREADS: u64 = 2 * 512 + 256;
+const MAX_READERS: u32 = 1 << 16;
 
 async fn open_access(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Access>, ServeError> {
     let key = SigningKey::from_file(&config.data_dir.join("token-key")).map_err(part("the token key"))?;

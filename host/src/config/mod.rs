@@ -52,6 +52,16 @@ pub struct Config {
     pub max_body_bytes: usize,
     pub connections: ConnectionLimits,
     pub body_time: Duration,
+    pub max_write_records: usize,
+    /// 0: half of what there is.
+    pub memory_bytes: u64,
+    pub max_searches: u64,
+    /// 0: half of the disk that is free.
+    pub spool_bytes: u64,
+    /// 0: a quarter of the disk that is free.
+    pub sql_spill_total_bytes: u64,
+    pub max_sql: u64,
+    pub reserve_bytes: u64,
     pub data_dir: PathBuf,
     pub max_store_bytes: u64,
     pub sealing_key: Option<SealingKey>,
@@ -101,6 +111,13 @@ impl Config {
                 connections: read.size("server.max_connections")?,
             },
             body_time: Duration::from_secs(read.positive("server.body_seconds")?),
+            max_write_records: read.size("server.max_write_records")?,
+            memory_bytes: read.at_least_or_zero("memory.total_bytes", MIN_MEMORY_BYTES)?,
+            max_searches: read.positive("searches.max_running")?,
+            spool_bytes: read.number("spool.max_bytes"),
+            sql_spill_total_bytes: read.number("sql.spill_total_bytes"),
+            max_sql: read.positive("sql.max_running")?,
+            reserve_bytes: read.number("data.reserve_bytes"),
             data_dir: PathBuf::from(read.filled("data.dir")?),
             max_store_bytes: read.positive("data.max_bytes")?,
             admin_username: read.filled("admin.username")?,
@@ -150,6 +167,8 @@ impl Config {
     }
 }
 
+/// With less a host could not run a single plugin besides itself.
+const MIN_MEMORY_BYTES: u64 = 64 << 20;
 const WORKERS_PER_CORE: usize = 4;
 const MIN_DEFAULT_WORKERS: usize = 8;
 /// More would only wait for each other.

@@ -57,6 +57,14 @@ impl Reader<'_> {
         }
     }
 
+    /// A number that is 0, for the default, or not less than this.
+    pub fn at_least_or_zero(&self, key: &str, least: u64) -> Result<u64, ConfigError> {
+        match self.number(key) {
+            number if number == 0 || number >= least => Ok(number),
+            number => Err(self.wrong(key, &number.to_string(), &format!("0 or at least {least}"))),
+        }
+    }
+
     pub fn size(&self, key: &str) -> Result<usize, ConfigError> {
         let number = self.positive(key)?;
         usize::try_from(number)

@@ -67,6 +67,29 @@ pub const SETTINGS: &[Setting] = &[
          have (ulimit -n), because jobs need some too.",
     ),
     setting(
+        "server.max_write_records",
+        Kind::Number,
+        "100000",
+        "Records that one insert, update, upsert or delete may carry. Each is one transaction, which others wait for: 100,000 \
+         records take about a tenth of a second. Loads have no such limit.",
+    ),
+    setting(
+        "memory.total_bytes",
+        Kind::Number,
+        "0",
+        "Memory for everything that clients, users and plugins make the host hold. What would exceed it is refused with 429 \
+         (the user's own share is used up) or 503, and Retry-After. A user may hold as much as is still free, an eighth is kept \
+         for logins, questions about jobs and the host's own work. 0 means half of what the machine, the control group or \
+         ulimit allows, whichever is least.",
+    ),
+    setting(
+        "searches.max_running",
+        Kind::Number,
+        "128",
+        "Searches that scan or sort at once; each pins a snapshot of the store. One more waits two seconds, then it is refused \
+         with 429 or 503. Look-ups by id do not count.",
+    ),
+    setting(
         "data.dir",
         Kind::Text,
         "./jobhost-data",
@@ -78,6 +101,13 @@ pub const SETTINGS: &[Setting] = &[
         "1099511627776",
         "How large the embedded store may grow. Only address space is reserved (1 TiB), the file grows with the data; when \
          it is full, writes fail with a clear error and nothing is lost.",
+    ),
+    setting(
+        "data.reserve_bytes",
+        Kind::Number,
+        "1073741824",
+        "The last part of the disk that payloads, downloads and temporary files never take: 1 GiB is kept for the store. On a \
+         small disk it is at most a twentieth of it.",
     ),
     setting(
         "data.sealing_key",
@@ -125,6 +155,13 @@ pub const SETTINGS: &[Setting] = &[
         "100000",
         "Jobs that may wait. Past it a request is answered with 429 and Retry-After, and nothing is stored. A waiting job \
          costs some hundred bytes of memory.",
+    ),
+    setting(
+        "spool.max_bytes",
+        Kind::Number,
+        "0",
+        "Disk for the payloads and downloads of all jobs that wait or run. A user may hold as much as is still free. 0 means half \
+         of what the disk of data.dir has free when the host starts.",
     ),
     setting(
         "jobs.cancel_grace_seconds",
@@ -249,6 +286,20 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number,
         "10737418240",
         "How large the temporary files of one SQL query may become: 10 GiB.",
+    ),
+    setting(
+        "sql.spill_total_bytes",
+        Kind::Number,
+        "0",
+        "How large the temporary files of all SQL queries may become together; a user may hold as much as is still free. 0 means \
+         a quarter of what the disk of data.dir has free when the host starts.",
+    ),
+    setting(
+        "sql.max_running",
+        Kind::Number,
+        "32",
+        "SQL statements that run at once, each on a thread of its own. One more waits two seconds, then it is refused with 429 \
+         or 503.",
     ),
     setting(
         "sql.timeout_seconds",

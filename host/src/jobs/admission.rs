@@ -2,28 +2,31 @@
 //! that is refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::{Map, Value};
+use bytes::Bytes;
+use serde_json::Value;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::checks::Checks;
 use super::payload::{Inline, Payload};
 use super::queue::{Place, QueuedJob};
-use super::{Jobs, lifecycle, secrets};
+use super::request::{JobRequest, Parted, check_size};
+use super::{Jobs, lifecycle, secrets, urls};
 use crate::access::{Denial, User};
+use crate::budget::{Account, Exhausted};
 use crate::capabilities::Plan;
 use crate::capabilities::job_log::truncated;
+use crate::json::UnescapeError;
 use crate::plugins::PluginOperation;
 use crate::records::StoreError;
 use crate::sandbox::OperationAccess;
 
-/// A request for the guest, without its inline source.
-const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// A larger inline source is spooled to a file.
 const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
-/// Stands in the request where the inline source was.
-const INLINE_HANDLE: &str = "(inline source)";
+/// How long a request waits for its turn to be planned: each turn takes a second at most.
+const PLAN_PATIENCE: Duration = Duration::from_secs(10);
 /// When a full queue is worth another try.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
@@ -46,6 +49,9 @@ pub enum SubmitError {
         "The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds."
     )]
     QueueFull { max_queued: usize, retry_after_seconds: u64 },
+    /// The user, or all together, hold too much already.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     #[error("{0}")]
     Unavailable(String),
 }
@@ -65,6 +71,7 @@ impl SubmitError {
             SubmitError::Denied(_) => "denied",
             SubmitError::NotGranted(_) => "not_granted",
             SubmitError::QueueFull { .. } => "queue_full",
+            SubmitError::Exhausted(_) => "exhausted",
             SubmitError::Unavailable(_) => "unavailable",
         }
     }
@@ -72,7 +79,8 @@ impl SubmitError {
 
 impl Jobs {
     /// Accepts a request for a job operation. When this returns an id, the job is durable.
-    pub async fn submit(&self, user: &User, operation: &str, request: Map<String, Value>) -> Result<Uuid, SubmitError> {
+    /// To be run to its end: dropped half way it may leave a job that waits until the next start.
+    pub async fn submit(&self, user: &User, operation: &str, request: JobRequest) -> Result<Uuid, SubmitError> {
         let admitted = self.admit(user, operation, request).await;
         if let Err(error) = &admitted {
             self.parts.metrics.job_refused(error.reason());
@@ -80,7 +88,7 @@ impl Jobs {
         admitted
     }
 
-    async fn admit(&self, user: &User, operation: &str, request: Map<String, Value>) -> Result<Uuid, SubmitError> {
+    async fn admit(&self, user: &User, operation: &str, request: JobRequest) -> Result<Uuid, SubmitError> {
         let Some(found) = self.parts.plugins.operation(operation) else {
             return Err(SubmitError::Refused(format!("Operation '{operation}' not found")));
         };
@@ -91,17 +99,13 @@ impl Jobs {
             return Err(SubmitError::Unavailable("The host is stopping. Try again when it is back.".to_owned()));
         }
         let place = self.place()?;
-        let mut request = Value::Object(request);
-        let inline = found.operation.inline_source.as_deref().and_then(|pointer| take_inline(&mut request, pointer));
-        let secrets = secrets::extract(&mut request, &found.operation.secrets);
+        let Parted { request: members, inline } = request.part(found.operation.inline_source.as_deref())?;
+        let JobRequest { account, held, .. } = request;
+        let mut request = Value::Object(members);
+        let mut secrets = secrets::extract(&mut request, &found.operation.secrets);
         let text = request.to_string();
-        let size = text.len().saturating_add(secrets.values().map(|secret| secret.to_string().len()).sum());
-        if size > MAX_REQUEST_BYTES {
-            return Err(SubmitError::Refused(format!(
-                "The request has {size} bytes besides its data; the limit is {MAX_REQUEST_BYTES}. Send less, or put it in a file."
-            )));
-        }
-        let plan = self.plan(&found, operation, &text).await?;
+        check_size(text.len().saturating_add(secrets.values().map(|secret| secret.to_string().len()).sum()))?;
+        let mut plan = self.plan(&found, operation, &text, &account).await?;
         let checks = Checks {
             parts: &self.parts,
             plugin: &found.plugin,
@@ -111,6 +115,7 @@ impl Jobs {
             has_inline: inline.is_some(),
         };
         checks.check(&plan).await?;
+        urls::hide(&mut plan, &mut request, &mut secrets);
 
         let sealed = match secrets.is_empty() {
             true => None,
@@ -119,7 +124,9 @@ impl Jobs {
             }
         };
         let id = Uuid::new_v4();
-        let stored = self.store_new(id, user, &found, operation, text, plan, inline, sealed).await;
+        let stored =
+            self.store_new(id, user, &found, operation, request.to_string(), plan, inline, sealed, &account).await;
+        drop(held);
         if let Err(error) = stored {
             self.spool.forget(id).await;
             return Err(error);
@@ -137,16 +144,39 @@ impl Jobs {
         self.queue.place().ok_or(SubmitError::QueueFull { max_queued, retry_after_seconds })
     }
 
-    async fn plan(&self, found: &PluginOperation, operation: &str, request: &str) -> Result<Plan, SubmitError> {
-        let stopping = |_| SubmitError::Unavailable("The host is stopping.".to_owned());
-        let _of_plugin = found.plugin.plans.acquire().await.map_err(stopping)?;
-        let _of_all = self.plans.acquire().await.map_err(stopping)?;
+    async fn plan(
+        &self,
+        found: &PluginOperation,
+        operation: &str,
+        request: &str,
+        account: &Account,
+    ) -> Result<Plan, SubmitError> {
+        let turn = async {
+            let of_plugin = Arc::clone(&found.plugin.plans).acquire_owned().await?;
+            let of_all = Arc::clone(&self.plans).acquire_owned().await?;
+            Ok::<_, tokio::sync::AcquireError>((of_plugin, of_all))
+        };
+        let turn = tokio::time::timeout(PLAN_PATIENCE, turn).await.map_err(|_| {
+            SubmitError::Unavailable(format!(
+                "The plugin {} is busy with other requests; try again",
+                found.plugin.label()
+            ))
+        })?;
+        let turn = turn.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
         let (handle, plugin) = (tokio::runtime::Handle::current(), Arc::clone(&found.plugin));
-        let (name, request) = (operation.to_owned(), request.to_owned());
-        // On a thread of its own: what a guest computes must not hold up the threads that answer requests.
-        let planned = tokio::task::spawn_blocking(move || handle.block_on(plugin.component.plan(&name, &request)));
+        let (name, request, memory) = (operation.to_owned(), request.to_owned(), account.memory(0)?);
+        // On a thread of its own: what a guest computes must not hold up the threads that answer requests. Its turn lasts as long
+        // as the thread.
+        let planned = tokio::task::spawn_blocking(move || {
+            let planned = handle.block_on(plugin.component.plan(&name, &request, memory));
+            drop(turn);
+            planned
+        });
         let planned = planned.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?;
         let planned = planned.map_err(|crash| {
+            if let Some(exhausted) = crash.exhausted {
+                return SubmitError::Exhausted(exhausted);
+            }
             warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
             SubmitError::Unavailable(format!(
                 "The plugin {} could not plan this request: {crash}",
@@ -180,20 +210,14 @@ impl Jobs {
         operation: &str,
         request: String,
         plan: Plan,
-        inline: Option<String>,
+        inline: Option<Bytes>,
         sealed: Option<String>,
+        account: &Account,
     ) -> Result<(), SubmitError> {
+        let bytes = request.len() + inline.as_ref().map_or(0, Bytes::len);
+        self.spool.charge(id, &account.owner, bytes as u64)?;
         let inline = match inline {
-            Some(text) if text.len() > INLINE_IN_PAYLOAD_BYTES => {
-                let spool = self.spool.clone();
-                let written = tokio::task::spawn_blocking(move || spool.write_inline(id, &text)).await;
-                let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-                written.map_err(|error| {
-                    SubmitError::Unavailable(format!("The data of the request could not be spooled: {error}"))
-                })?;
-                Some(Inline::Spooled)
-            }
-            Some(text) => Some(Inline::Text(text)),
+            Some(quoted) => Some(self.keep_inline(id, quoted).await?),
             None => None,
         };
         let payload = serde_json::to_vec(&Payload { request, plan, inline, sealed })
@@ -203,15 +227,21 @@ impl Jobs {
         let row = lifecycle::create(id, operation, &user.username, plugin.label(), plugin.digest.clone(), now);
         Ok(self.parts.store.create_job(row, payload).await?)
     }
-}
 
-/// Takes the inline source out of the request. A value that is not a string stays, for `plan` to refuse.
-fn take_inline(request: &mut Value, pointer: &str) -> Option<String> {
-    match request.pointer_mut(pointer) {
-        Some(field @ Value::String(_)) => match std::mem::replace(field, Value::String(INLINE_HANDLE.to_owned())) {
-            Value::String(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
+    /// `quoted` is a JSON string. A small one becomes a part of the payload, a large one a file.
+    async fn keep_inline(&self, id: Uuid, quoted: Bytes) -> Result<Inline, SubmitError> {
+        let unreadable = |why: String| SubmitError::Refused(format!("The data of the request cannot be read: {why}"));
+        if quoted.len() <= INLINE_IN_PAYLOAD_BYTES {
+            return serde_json::from_slice(&quoted).map(Inline::Text).map_err(|error| unreadable(error.to_string()));
+        }
+        let spool = self.spool.clone();
+        let written = tokio::task::spawn_blocking(move || spool.write_inline(id, &quoted)).await;
+        match written.unwrap_or_else(|error| Err(std::io::Error::other(error).into())) {
+            Ok(()) => Ok(Inline::Spooled),
+            Err(UnescapeError::Malformed(why)) => Err(unreadable(why.to_owned())),
+            Err(UnescapeError::Write(error)) => {
+                Err(SubmitError::Unavailable(format!("The data of the request could not be spooled: {error}")))
+            }
+        }
     }
 }

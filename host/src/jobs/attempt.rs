@@ -15,6 +15,7 @@ use super::lifecycle::Ending;
 use super::payload::Payload;
 use super::spool::Spool;
 use super::staging::{stage, sweep};
+use crate::budget::Owner;
 use crate::capabilities::{
     Capabilities, LimitsMet, ObjectLimits, Objects, Progress, Queries, RecordLimits, Records, Rejects, UsageMeter,
 };
@@ -22,6 +23,7 @@ use crate::plugins::PluginOperation;
 use crate::records::StoreError;
 use crate::records::jobs::{JobRow, Lease, Usage};
 use crate::sandbox::{RunEnd, RunRequest};
+use crate::searches::{SearchBudget, SearchLimits};
 
 /// How often a running job's progress is stored.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -86,13 +88,17 @@ pub async fn run_attempt(
     let (denial, handed_over) = (records.denial(), records.handed_over());
     let (progress, rejects) = (Arc::<Progress>::default(), Arc::new(Rejects::new(limits.rejects)));
     let log = Arc::clone(&running.log);
+    let owner = Owner::user(&row.user);
+    let memory = parts.budgets.memory.adopt(&owner, 0);
+    let budget = SearchBudget { account: parts.budgets.of(owner), takes_slots: false };
+    let search_limits = SearchLimits { budget: Some(budget), ..parts.search_limits.clone() };
     let capabilities = Capabilities {
         records,
         queries: Queries::new(
             Arc::clone(&parts.store),
             Arc::clone(&user.role),
             staged.searches,
-            parts.search_limits.clone(),
+            search_limits,
             limits.cursors,
             Arc::clone(&limits_met),
         ),
@@ -107,8 +113,13 @@ pub async fn run_attempt(
         log: Arc::clone(&log),
         usage: Arc::clone(&usage),
     };
-    let request =
-        RunRequest { operation: row.operation.clone(), request: payload.request, resume: checkpoint, capabilities };
+    let request = RunRequest {
+        operation: row.operation.clone(),
+        request: payload.request,
+        resume: checkpoint,
+        capabilities,
+        memory,
+    };
 
     // A run that goes on from a checkpoint does not look again at what earlier attempts have read.
     let earlier = if request.resume.is_some() { (row.rejected, row.rejects.clone()) } else { (0, Vec::new()) };

@@ -118,6 +118,7 @@ fn search_refused(error: SearchError) -> SubmitError {
         SearchError::NotFound(message) => SubmitError::NotFound(message),
         SearchError::Denied(denial) => SubmitError::Denied(denial),
         SearchError::Store(error) => error.into(),
+        SearchError::Exhausted(exhausted) => exhausted.into(),
     }
 }
 

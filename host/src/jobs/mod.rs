@@ -13,9 +13,11 @@ mod log;
 mod payload;
 mod queue;
 mod recovery;
+mod request;
 pub mod secrets;
 mod spool;
 mod staging;
+mod urls;
 mod worker;
 
 use std::path::PathBuf;
@@ -29,9 +31,11 @@ use uuid::Uuid;
 
 pub use admission::SubmitError;
 pub use cancel::CancelOutcome;
+pub use request::JobRequest;
 pub use secrets::{Sealer, SealerError};
 
 use crate::access::{Access, User};
+use crate::budget::Budgets;
 use crate::capabilities::CapabilityLimits;
 use crate::metrics::Metrics;
 use crate::objects::{Directories, Downloader, ExportDirectories, S3};
@@ -65,6 +69,7 @@ pub struct JobParts {
     /// Where payloads and downloads lie until their job ends.
     pub spool_dir: PathBuf,
     pub guest_limits: CapabilityLimits,
+    pub budgets: Budgets,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +88,7 @@ pub struct Jobs {
     spool: Spool,
     queue: Arc<Queue>,
     max_queued: usize,
-    plans: Semaphore,
+    plans: Arc<Semaphore>,
     stop: CancellationToken,
     workers: TaskTracker,
     running: Running,
@@ -96,7 +101,7 @@ impl Jobs {
         limits: JobLimits,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Arc<Self>, StoreError> {
-        let spool = Spool::open(parts.spool_dir.clone())?;
+        let spool = Spool::open(parts.spool_dir.clone(), parts.budgets.spool.clone())?;
         let recovered = recovery::recover(&parts, &spool).await?;
         parts.metrics.queued(recovered.len());
         parts.metrics.capacity(limits.max_queued, limits.workers);
@@ -116,7 +121,7 @@ impl Jobs {
             workers.spawn_on(worker.work(), runtime);
         }
         workers.close();
-        let plans = Semaphore::new(PLUGINS_PLANNING * concurrent_plans());
+        let plans = Arc::new(Semaphore::new(PLUGINS_PLANNING * concurrent_plans()));
         Ok(Arc::new(Jobs { parts, spool, queue, max_queued: limits.max_queued, plans, stop, workers, running }))
     }
 

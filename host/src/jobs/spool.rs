@@ -1,13 +1,19 @@
-//! The spool: a directory for each job that needs one, for its payload and its downloads, gone when the job ends.
+//! The spool: a directory for each job that needs one, for its payload and its downloads, gone when the job ends. What lies
+//! there is charged to the user of the job before it is written.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::budget::{DiskHeld, DiskPool, Exhausted, Owner};
+use crate::json::{UnescapeError, unescape};
 use crate::records::{StoreError, StoreErrorKind};
 
 const INLINE_FILE: &str = "inline";
@@ -15,15 +21,35 @@ const INLINE_FILE: &str = "inline";
 #[derive(Debug, Clone)]
 pub struct Spool {
     root: PathBuf,
+    budget: DiskPool,
+    /// What each unfinished job has here and in the payloads of the store.
+    charges: Arc<Mutex<HashMap<Uuid, DiskHeld>>>,
 }
 
 impl Spool {
-    pub fn open(root: PathBuf) -> Result<Self, StoreError> {
-        fs::create_dir_all(&root).map_err(|error| {
+    pub fn open(root: PathBuf, budget: DiskPool) -> Result<Self, StoreError> {
+        private_directory(&root).map_err(|error| {
             let message = format!("the spool directory {} cannot be made: {error}", root.display());
             StoreError::caused_by(StoreErrorKind::Unavailable, message, error)
         })?;
-        Ok(Spool { root })
+        Ok(Spool { root, budget, charges: Arc::default() })
+    }
+
+    /// Charges what a new job will keep until it ends.
+    pub fn charge(&self, job: Uuid, owner: &Owner, bytes: u64) -> Result<(), Exhausted> {
+        let held = DiskHeld::new(self.budget.take(owner, bytes)?);
+        self.lock().insert(job, held);
+        Ok(())
+    }
+
+    /// What the job is charged with, for what comes later: downloads.
+    pub fn charged(&self, job: Uuid) -> DiskHeld {
+        let empty = || DiskHeld::new(self.budget.adopt(&Owner::Host, 0));
+        self.lock().entry(job).or_insert_with(empty).clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, DiskHeld>> {
+        self.charges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn directory(&self, job: Uuid) -> PathBuf {
@@ -37,25 +63,30 @@ impl Spool {
     /// The job's directory, made if it is not there. Blocks.
     pub fn make_directory(&self, job: Uuid) -> io::Result<PathBuf> {
         let directory = self.directory(job);
-        fs::create_dir_all(&directory)?;
+        private_directory(&directory)?;
         Ok(directory)
     }
 
-    /// Stores the inline source durably. Blocks.
-    pub fn write_inline(&self, job: Uuid, text: &str) -> io::Result<()> {
+    /// Stores the inline source, a JSON string with its quotes, durably and as what it stands for. Blocks.
+    pub fn write_inline(&self, job: Uuid, quoted: &Bytes) -> Result<(), UnescapeError> {
         let directory = self.make_directory(job)?;
-        let mut file = File::create(directory.join(INLINE_FILE))?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(directory.join(INLINE_FILE))?;
+        let mut file = BufWriter::with_capacity(64 * 1024, file);
+        unescape(std::str::from_utf8(quoted).unwrap_or_default(), &mut file)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
         File::open(&directory)?.sync_all()?;
-        File::open(&self.root)?.sync_all()
+        Ok(File::open(&self.root)?.sync_all()?)
     }
 
-    /// Removes all the job has here, if it has anything. Blocks.
+    /// Removes all the job has here, if it has anything, and gives back what it was charged. Blocks.
     pub fn remove(&self, job: Uuid) -> io::Result<()> {
         match fs::remove_dir_all(self.directory(job)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            _ => {
+                self.lock().remove(&job);
+                Ok(())
+            }
         }
     }
 
@@ -68,15 +99,28 @@ impl Spool {
         }
     }
 
-    /// Removes what belongs to no unfinished job: a process that died may have left it. Blocks.
+    /// Removes what belongs to no unfinished job: a process that died may have left it. What stays is charged. Blocks.
     pub fn sweep(&self, unfinished: &HashSet<Uuid>) -> io::Result<()> {
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
-            let owner = entry.file_name().to_str().and_then(|name| Uuid::parse_str(name).ok());
-            if owner.is_some_and(|job| !unfinished.contains(&job)) {
+            let Some(job) = entry.file_name().to_str().and_then(|name| Uuid::parse_str(name).ok()) else { continue };
+            if unfinished.contains(&job) {
+                let held = DiskHeld::new(self.budget.adopt(&Owner::Host, bytes_in(&entry.path())));
+                self.lock().insert(job, held);
+            } else {
                 fs::remove_dir_all(entry.path())?;
             }
         }
         Ok(())
     }
+}
+
+fn private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// What the files of a directory take.
+fn bytes_in(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
 }

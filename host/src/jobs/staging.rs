@@ -16,6 +16,7 @@ use super::granted::{Granted, Refused};
 use super::payload::{Inline, Payload};
 use super::secrets::{self, Secrets};
 use super::spool::Spool;
+use super::urls;
 use crate::access::Role;
 use crate::capabilities::{S3Object, Sink, Source};
 use crate::objects::download::headers_from;
@@ -102,9 +103,7 @@ pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: 
 
 /// The request and its secrets, if the plan needs them.
 fn opened(parts: &JobParts, payload: &Payload) -> Result<(Value, Secrets), ObjectError> {
-    let in_source = |source: &Source| {
-        matches!(source, Source::Url(url) if url.headers.is_some()) || matches!(source, Source::S3 { .. })
-    };
+    let in_source = |source: &Source| matches!(source, Source::Url(_) | Source::S3 { .. });
     let needed = payload.plan.sources.iter().any(in_source)
         || payload.plan.sinks.iter().any(|sink| matches!(sink, Sink::S3 { .. }));
     if !needed {
@@ -175,7 +174,7 @@ impl Staging<'_> {
             Source::Url(source) => {
                 let object = source.headers.as_deref();
                 let object = object.and_then(|pointer| secrets::revealed(&self.request, &self.secrets, pointer));
-                let url = self.parts.downloader.check_url(&source.url)?;
+                let url = self.parts.downloader.check_url(urls::revealed(&self.secrets, &source.url))?;
                 if let Some(granted) = &mut self.granted {
                     granted.url(&url)?;
                 }
@@ -185,8 +184,9 @@ impl Staging<'_> {
                     headers: object.map_or_else(|| Ok(http::HeaderMap::new()), |object| headers_from(&object))?,
                     media_types: source.media_types.clone(),
                 };
-                let spool = self.directory().await?;
-                Origin::Url { downloader: self.parts.downloader.clone(), download: Box::new(download), spool, index }
+                let (spool, room) = (self.directory().await?, self.spool.charged(self.job));
+                let (downloader, download) = (self.parts.downloader.clone(), Box::new(download));
+                Origin::Url { downloader, download, spool, room, index }
             }
             Source::S3 { object, encoding } => {
                 let access = self.s3(Capability::ReadS3, object)?;

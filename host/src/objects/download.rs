@@ -14,6 +14,7 @@ use url::{Host, Url};
 use super::address_guard::AddressGuard;
 use super::host_scope::HostScopes;
 use super::{ObjectError, ObjectErrorKind};
+use crate::budget::DiskHeld;
 
 /// Bounds of one download. Each has a configuration key in `[urls]`.
 #[derive(Debug, Clone)]
@@ -42,6 +43,9 @@ pub struct Downloaded {
     pub size: u64,
     pub media_type: Option<String>,
 }
+
+/// Room for a download is charged in steps of this.
+const ROOM_BYTES: u64 = 4 << 20;
 
 /// Sentences begin as Harper's do, because clients look for them.
 const FAILED: &str = "CSV Load failed from URL";
@@ -90,8 +94,8 @@ impl Downloader {
     }
 
     /// Fetch into a new file. The file is complete and synced when this returns.
-    pub async fn fetch(&self, download: &Download, to: &Path) -> Result<Downloaded, ObjectError> {
-        match tokio::time::timeout(self.limits.timeout, self.fetch_untimed(download, to)).await {
+    pub async fn fetch(&self, download: &Download, to: &Path, room: &DiskHeld) -> Result<Downloaded, ObjectError> {
+        match tokio::time::timeout(self.limits.timeout, self.fetch_untimed(download, to, room)).await {
             Ok(result) => result,
             Err(_) => Err(ObjectError::new(
                 ObjectErrorKind::Limit,
@@ -104,7 +108,7 @@ impl Downloader {
         }
     }
 
-    async fn fetch_untimed(&self, download: &Download, to: &Path) -> Result<Downloaded, ObjectError> {
+    async fn fetch_untimed(&self, download: &Download, to: &Path, room: &DiskHeld) -> Result<Downloaded, ObjectError> {
         let mut url = download.url.clone();
         let mut headers = download.headers.clone();
         for _ in 0..=self.limits.max_redirects {
@@ -133,7 +137,7 @@ impl Downloader {
             check_encoding(&url, response.headers())?;
             let media_type = media_type(response.headers());
             check_media_type(&url, &download.media_types, media_type.as_deref())?;
-            let size = self.write_body(&url, response, to).await?;
+            let size = self.write_body(&url, response, to, room).await?;
             return Ok(Downloaded { size, media_type });
         }
         Err(ObjectError::new(
@@ -166,7 +170,13 @@ impl Downloader {
             })
     }
 
-    async fn write_body(&self, url: &Url, response: reqwest::Response, to: &Path) -> Result<u64, ObjectError> {
+    async fn write_body(
+        &self,
+        url: &Url,
+        response: reqwest::Response,
+        to: &Path,
+        room: &DiskHeld,
+    ) -> Result<u64, ObjectError> {
         let disk = |error: std::io::Error| {
             ObjectError::caused_by(
                 ObjectErrorKind::Unavailable,
@@ -176,7 +186,7 @@ impl Downloader {
         };
         let mut response = response;
         let mut file = tokio::fs::File::create(to).await.map_err(disk)?;
-        let mut size = 0_u64;
+        let (mut size, mut charged) = (0_u64, 0_u64);
         while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(url, &error))? {
             size += chunk.len() as u64;
             if size > self.limits.max_bytes {
@@ -188,6 +198,13 @@ impl Downloader {
                         self.limits.max_bytes
                     ),
                 ));
+            }
+            while charged < size {
+                room.grow(ROOM_BYTES).map_err(|error| {
+                    let message = format!("{FAILED}: {}, {error}", shown(url));
+                    ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
+                })?;
+                charged += ROOM_BYTES;
             }
             file.write_all(&chunk).await.map_err(disk)?;
         }

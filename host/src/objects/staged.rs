@@ -16,6 +16,7 @@ use super::download::{Download, Downloader};
 use super::reader::{Content, ObjectInfo, ObjectReader};
 use super::s3::{RemoteObject, S3, S3Keys};
 use super::{Encoding, ObjectError, ObjectErrorKind, S3Location};
+use crate::budget::DiskHeld;
 
 /// How a source is to be had.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ pub enum Origin {
     Spooled(PathBuf),
     /// A file in one of the operator's directories.
     File { directories: Directories, path: String },
-    /// To be fetched into `spool`, an existing directory.
-    Url { downloader: Downloader, download: Box<Download>, spool: PathBuf, index: usize },
+    /// To be fetched into `spool`, an existing directory, and charged to `room` before it is written.
+    Url { downloader: Downloader, download: Box<Download>, spool: PathBuf, room: DiskHeld, index: usize },
     /// An object of an S3 server, read where it is.
     S3 { s3: S3, location: S3Location, keys: S3Keys, encoding: Encoding },
 }
@@ -65,7 +66,9 @@ impl StagedSource {
                 let (directories, path) = (directories.clone(), path.clone());
                 blocking(move || described(directories.open_file(&path)?, None)).await
             }
-            Origin::Url { downloader, download, spool, index } => fetch(downloader, download, spool, *index).await,
+            Origin::Url { downloader, download, spool, room, index } => {
+                fetch(downloader, download, spool, room, *index).await
+            }
             Origin::S3 { s3, location, keys, encoding } => look(s3, location, keys, *encoding).await,
         }
     }
@@ -97,6 +100,7 @@ async fn fetch(
     downloader: &Downloader,
     download: &Download,
     spool: &Path,
+    room: &DiskHeld,
     index: usize,
 ) -> Result<(ObjectInfo, Content), ObjectError> {
     let body = spool.join(format!("source-{index}"));
@@ -110,7 +114,7 @@ async fn fetch(
     let media_type = match complete {
         Some(note) => note.media_type,
         None => {
-            let fetched = downloader.fetch(download, &part).await;
+            let fetched = downloader.fetch(download, &part, room).await;
             if fetched.is_err() {
                 let _ = tokio::fs::remove_file(&part).await;
             }

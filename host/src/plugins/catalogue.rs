@@ -17,7 +17,7 @@ pub struct Plugin {
     pub component: GuestComponent,
     pub grants: Arc<PluginGrants>,
     /// Who wants a plan of it waits for one of these, so that its slow plans hold up nobody else's.
-    pub plans: Semaphore,
+    pub plans: Arc<Semaphore>,
 }
 
 /// Plans of one plugin that are made at once: what the processor can do, and two where one of them does not end.

@@ -91,7 +91,7 @@ impl Loader {
         verify(&description, self.builtin).map_err(|unfit| LoadFailure::unfit(&digest, &unfit.to_string()))?;
         let grants = self.grants.of(&description.name);
         let component = component.with_limits(grants.limits(&description.name, &self.limits));
-        Ok(Plugin { description, digest, component, grants, plans: Semaphore::new(concurrent_plans()) })
+        Ok(Plugin { description, digest, component, grants, plans: Arc::new(Semaphore::new(concurrent_plans())) })
     }
 
     fn compile(&self, digest: &str, bytes: &[u8]) -> Result<GuestComponent, String> {

@@ -12,6 +12,7 @@ use super::guest::{self, Guest};
 use super::limits::SandboxLimits;
 use super::metered::Metered;
 use super::versions::{ContractVersion, LinkedGuest};
+use crate::budget::Charge;
 use crate::capabilities::{Capabilities, CpuMeter, Plan};
 
 /// Wall time of `describe` as a multiple of its processor time.
@@ -30,6 +31,8 @@ pub struct RunRequest {
     pub request: String,
     pub resume: Option<Vec<u8>>,
     pub capabilities: Capabilities,
+    /// To which the guest's memory is charged, as it grows.
+    pub memory: Charge,
 }
 
 /// How a run ended.
@@ -87,14 +90,14 @@ impl GuestComponent {
     }
 
     pub async fn describe(&self) -> Result<Description, Crash> {
-        let mut store = self.short_lived();
+        let mut store = self.short_lived(None);
         // Nobody waits for it, and a machine that is busy while it starts should not lose its plugins.
         self.quick(self.guest.describe(&mut store), DESCRIBE_PATIENCE).await
     }
 
     /// What a request would touch, or the sentence that refuses it.
-    pub async fn plan(&self, operation: &str, request: &str) -> Result<Result<Plan, String>, Crash> {
-        let mut store = self.short_lived();
+    pub async fn plan(&self, operation: &str, request: &str, memory: Charge) -> Result<Result<Plan, String>, Crash> {
+        let mut store = self.short_lived(Some(memory));
         self.quick(self.guest.plan(&mut store, operation, request), 1).await
     }
 
@@ -103,7 +106,8 @@ impl GuestComponent {
         let log = Arc::clone(&run.capabilities.log);
         let usage = Arc::clone(&run.capabilities.usage);
         let cpu = Arc::clone(&usage.cpu);
-        let mut store = guest::store(self.guest.engine(), &self.limits, log, usage, Some(run.capabilities));
+        let (capabilities, memory) = (Some(run.capabilities), Some(run.memory));
+        let mut store = guest::store(self.guest.engine(), &self.limits, log, usage, capabilities, memory);
         let call = self.guest.run(&mut store, &run.operation, &run.request, run.resume.as_deref());
         let metered = Metered::new(call, cpu, self.limits.cpu.value);
         let ended = match tokio::time::timeout(self.limits.wall.value, metered).await {
@@ -116,8 +120,8 @@ impl GuestComponent {
     }
 
     /// For a call without capabilities.
-    fn short_lived(&self) -> Store<Guest> {
-        guest::store(self.guest.engine(), &self.limits, Arc::default(), Arc::default(), None)
+    fn short_lived(&self, memory: Option<Charge>) -> Store<Guest> {
+        guest::store(self.guest.engine(), &self.limits, Arc::default(), Arc::default(), None, memory)
     }
 
     /// Runs `describe` or `plan` within its processor time, and within so many times that of the clock.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use wasmtime::component::ResourceTableError;
 
 use super::limits::{Bound, SandboxLimits};
+use crate::budget::Exhausted;
 use crate::records::jobs::LimitReached;
 
 /// What ended the guest, for a program to match on.
@@ -29,6 +30,8 @@ pub struct Crash {
     pub backtrace: Option<String>,
     /// The limit that ended it.
     pub limit: Option<LimitReached>,
+    /// The host had no room for it: it may do better at another time.
+    pub exhausted: Option<Exhausted>,
 }
 
 /// Raised when a limit is met; where the engine is in between, found again in its error.
@@ -46,6 +49,9 @@ pub enum LimitHit {
     Plan { limit: Duration },
     #[error("The plugin's call of {call} took longer than {limit:?} (sandbox.host_call_seconds)")]
     HostCall { call: &'static str, limit: Duration },
+    /// Not the plugin's fault: others hold what it would have needed.
+    #[error(transparent)]
+    Exhausted(Exhausted),
 }
 
 impl LimitHit {
@@ -65,23 +71,28 @@ impl LimitHit {
                 limit("sandbox.plan_milliseconds", milliseconds, milliseconds)
             }
             LimitHit::HostCall { limit: most, .. } => limit("sandbox.host_call_seconds", seconds(most), seconds(most)),
+            LimitHit::Exhausted(exhausted) => LimitReached { key: exhausted.key.into(), limit: 0, reached: None },
         }
     }
 }
 
 impl From<LimitHit> for Crash {
     fn from(hit: LimitHit) -> Self {
-        Crash::limit(hit.reached(), hit.to_string())
+        let exhausted = match &hit {
+            LimitHit::Exhausted(exhausted) => Some(exhausted.clone()),
+            _ => None,
+        };
+        Crash { exhausted, ..Crash::limit(hit.reached(), hit.to_string()) }
     }
 }
 
 impl Crash {
     pub fn contract(message: String) -> Self {
-        Crash { kind: CrashKind::Contract, message, backtrace: None, limit: None }
+        Crash { kind: CrashKind::Contract, message, backtrace: None, limit: None, exhausted: None }
     }
 
     fn limit(reached: LimitReached, message: String) -> Self {
-        Crash { kind: CrashKind::Limit, message, backtrace: None, limit: Some(reached) }
+        Crash { kind: CrashKind::Limit, message, backtrace: None, limit: Some(reached), exhausted: None }
     }
 
     /// What an error of the engine says about a guest with these limits.
@@ -95,9 +106,13 @@ impl Crash {
                     format!("The plugin's recursion went deeper than its stack of {most} bytes (sandbox.stack_bytes)");
                 Crash::limit(LimitReached::new("sandbox.stack_bytes", most, None), message)
             }
-            (None, Some(trap)) => {
-                Crash { kind: CrashKind::Trap, message: trap_sentence(*trap), backtrace: None, limit: None }
-            }
+            (None, Some(trap)) => Crash {
+                kind: CrashKind::Trap,
+                message: trap_sentence(*trap),
+                backtrace: None,
+                limit: None,
+                exhausted: None,
+            },
             (None, None) => by_words(error, limits).unwrap_or_else(|| untyped(error, backtrace.is_some())),
         };
         Crash { backtrace, ..crash }
@@ -136,7 +151,7 @@ fn untyped(error: &wasmtime::Error, was_running: bool) -> Crash {
     let cause = cause.lines().next().unwrap_or_default();
     if was_running {
         let message = format!("The plugin made a call that cannot be answered: {cause}");
-        return Crash { kind: CrashKind::Trap, message, backtrace: None, limit: None };
+        return Crash { kind: CrashKind::Trap, message, backtrace: None, limit: None, exhausted: None };
     }
     Crash::contract(format!("The plugin could not be run: {cause}"))
 }

@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::failure::LimitHit;
 use super::limits::{Limiter, SandboxLimits};
 use super::stdio::LogStream;
+use crate::budget::Charge;
 use crate::capabilities::{Capabilities, CapabilityError, CapabilityErrorKind, JobLog, LogLevel, UsageMeter};
 
 /// Random bytes one call may ask for.
@@ -68,6 +69,7 @@ pub fn store(
     log: Arc<JobLog>,
     usage: Arc<UsageMeter>,
     capabilities: Option<Capabilities>,
+    memory: Option<Charge>,
 ) -> Store<Guest> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(LogStream::new(Arc::clone(&log), LogLevel::Info))
@@ -79,7 +81,7 @@ pub fn store(
         .allow_ip_name_lookup(false);
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles);
-    let limiter = Limiter::new(Arc::clone(limits), usage);
+    let limiter = Limiter::new(Arc::clone(limits), usage, memory);
     let guest = Guest { wasi: wasi.build(), table, limiter, limits: Arc::clone(limits), log, capabilities };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::LimitHit;
+use crate::budget::Charge;
 use crate::capabilities::UsageMeter;
 
 /// A limit, and the key of the configuration that sets it.
@@ -74,11 +75,13 @@ pub struct Limiter {
     memory_used: usize,
     table_elements_used: usize,
     usage: Arc<UsageMeter>,
+    /// For the linear memories, as they grow; `None` where nobody counts.
+    charge: Option<Charge>,
 }
 
 impl Limiter {
-    pub fn new(limits: Arc<SandboxLimits>, usage: Arc<UsageMeter>) -> Self {
-        Limiter { limits, memory_used: 0, table_elements_used: 0, usage }
+    pub fn new(limits: Arc<SandboxLimits>, usage: Arc<UsageMeter>, charge: Option<Charge>) -> Self {
+        Limiter { limits, memory_used: 0, table_elements_used: 0, usage, charge }
     }
 }
 
@@ -87,6 +90,9 @@ impl wasmtime::ResourceLimiter for Limiter {
         let asked = self.memory_used.saturating_sub(current).saturating_add(desired);
         if asked > self.limits.memory_bytes.value {
             return Err(LimitHit::Memory { asked, bound: self.limits.memory_bytes.clone() }.into());
+        }
+        if let Some(charge) = &mut self.charge {
+            charge.grow_to(asked as u64).map_err(LimitHit::Exhausted)?;
         }
         self.memory_used = asked;
         self.usage.memory(asked);

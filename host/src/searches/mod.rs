@@ -4,6 +4,7 @@
 //! this order and no other way, so that nobody reads a table or an attribute that his role does not show him. Knows access
 //! and records; nothing of HTTP, jobs or plugins.
 
+mod budget;
 mod members;
 mod names;
 mod permitted;
@@ -13,6 +14,7 @@ mod sql;
 
 use std::time::Duration;
 
+pub use budget::SearchBudget;
 pub use members::keys;
 pub use names::{Problems, check_name, missing_table};
 pub use permitted::PermittedSearch;
@@ -20,8 +22,9 @@ pub use request::{MAX_SEARCH_BYTES, SearchRequest};
 pub use rows::Rows;
 
 use crate::access::Denial;
-use crate::records::query::QueryError;
-use crate::records::sql::{SqlError, SqlLimits};
+use crate::budget::Exhausted;
+use crate::records::query::{self, QueryError};
+use crate::records::sql::{Spill, SqlError, SqlLimits};
 use crate::records::{StoreError, StoreErrorKind};
 
 /// What one search may take.
@@ -30,6 +33,25 @@ pub struct SearchLimits {
     /// Memory for the rows of a search in one table that wait to be sorted.
     pub sort_bytes: usize,
     pub sql: SqlLimits,
+    /// What a search is charged to; `None` where nobody counts.
+    pub budget: Option<SearchBudget>,
+}
+
+impl SearchLimits {
+    /// Of a search in one table.
+    fn of_query(&self) -> query::SearchLimits {
+        let account = self.budget.as_ref().map(|budget| budget.account.clone());
+        query::SearchLimits { sort_bytes: self.sort_bytes, account }
+    }
+
+    /// Of an SQL statement.
+    fn of_sql(&self) -> SqlLimits {
+        let spill = self.budget.as_ref().map(|SearchBudget { account, .. }| Spill {
+            disk: account.budgets.spill.clone(),
+            owner: account.owner.clone(),
+        });
+        SqlLimits { spill, ..self.sql.clone() }
+    }
 }
 
 impl Default for SearchLimits {
@@ -41,7 +63,10 @@ impl Default for SearchLimits {
                 spill_bytes: 1 << 30,
                 spill_dir: std::env::temp_dir(),
                 time: Duration::from_secs(60),
+                heap_bytes: 256 << 20,
+                spill: None,
             },
+            budget: None,
         }
     }
 }
@@ -60,6 +85,9 @@ pub enum SearchError {
     Denied(Denial),
     #[error("{0}")]
     Store(StoreError),
+    /// There is no room for it at the moment.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
 }
 
 impl From<Denial> for SearchError {
@@ -74,6 +102,7 @@ impl From<QueryError> for SearchError {
             QueryError::Invalid(sentence) | QueryError::TooLarge(sentence) => SearchError::Invalid(sentence),
             QueryError::Store(error) if error.kind == StoreErrorKind::NotFound => SearchError::NotFound(error.message),
             QueryError::Store(error) => SearchError::Store(error),
+            QueryError::Exhausted(exhausted) => SearchError::Exhausted(exhausted),
         }
     }
 }

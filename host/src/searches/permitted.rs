@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::budget::Taken;
 use super::names::missing_table;
 use super::request::{Asked, SearchRequest, TableSearch};
 use super::rows::Rows;
 use super::sql::PermittedSql;
 use super::{SearchError, SearchLimits};
 use crate::access::{Right, Role};
-use crate::records::query::{self, Query, QueryError, RowFormat, RowShape, Search, Separator, selectable_attributes};
+use crate::records::query::{Query, QueryError, RowFormat, RowShape, Search, Separator, selectable_attributes};
 use crate::records::{Catalogue, ScanOrder, Store, Table, TableName};
 
 /// A search that the role allows, of tables and attributes that exist.
@@ -95,9 +96,13 @@ impl PermittedSearch {
         let format = RowFormat { shape, separator, order };
         match self.0 {
             Permitted::Table { table, query } => {
-                let limits = query::SearchLimits { sort_bytes: limits.sort_bytes };
-                let search = Search::open(store.as_ref(), &table, query, format, limits).await?;
-                Ok(Rows::of_search(store, search))
+                let taken = match &limits.budget {
+                    // Looking up keys keeps no snapshot.
+                    Some(budget) if !query.looks_up_keys(&table.primary_key) => budget.scan().await?,
+                    _ => Taken::default(),
+                };
+                let search = Search::open(store.as_ref(), &table, query, format, limits.of_query()).await?;
+                Ok(Rows::of_search(store, search, taken))
             }
             Permitted::Sql(sql) => sql.open(store, format, limits).await,
         }

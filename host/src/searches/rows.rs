@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use super::budget::Taken;
 use crate::records::Store;
 use crate::records::query::{QueryError, Search};
 use crate::records::sql::SqlRows;
 
 /// A running search. It keeps a snapshot of the store until it is dropped.
-pub struct Rows(Input);
+pub struct Rows {
+    input: Input,
+    /// Given back after the snapshot: fields are dropped in this order.
+    _taken: Taken,
+}
 
 enum Input {
     Search(Arc<dyn Store>, Box<Search>),
@@ -15,17 +20,17 @@ enum Input {
 }
 
 impl Rows {
-    pub(super) fn of_search(store: Arc<dyn Store>, search: Search) -> Self {
-        Rows(Input::Search(store, Box::new(search)))
+    pub(super) fn of_search(store: Arc<dyn Store>, search: Search, taken: Taken) -> Self {
+        Rows { input: Input::Search(store, Box::new(search)), _taken: taken }
     }
 
-    pub(super) fn of_sql(rows: SqlRows) -> Self {
-        Rows(Input::Sql(rows))
+    pub(super) fn of_sql(rows: SqlRows, taken: Taken) -> Self {
+        Rows { input: Input::Sql(rows), _taken: taken }
     }
 
     /// The names of the columns, in order.
     pub fn columns(&self) -> &[String] {
-        match &self.0 {
+        match &self.input {
             Input::Search(_, search) => search.columns(),
             Input::Sql(rows) => rows.columns(),
         }
@@ -34,7 +39,7 @@ impl Rows {
     /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end. Rows are separated, also
     /// across pages; there is no separator before the first row or after the last.
     pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, QueryError> {
-        match &mut self.0 {
+        match &mut self.input {
             Input::Search(store, search) => search.next(store.as_ref(), out).await,
             Input::Sql(rows) => rows.next(out).await,
         }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::budget::Taken;
 use super::permitted::readable;
 use super::rows::Rows;
 use super::{SearchError, SearchLimits};
 use crate::access::{Denial, Right, Role};
-use crate::records::query::{self, Query, QueryError, RowFormat, Search};
+use crate::records::query::{Query, QueryError, RowFormat, Search};
 use crate::records::sql::{self, SqlError, SqlRows, SqlStatement, VisibleTable};
 use crate::records::{Catalogue, Store, Table, TableName};
 
@@ -57,15 +58,22 @@ impl PermittedSql {
             // The columns were checked with the statement.
             let attributes = plain.columns.clone().unwrap_or_else(|| visible.columns.clone());
             let query = Query { attributes: Some(attributes), ..Query::everything() };
-            let limits = query::SearchLimits { sort_bytes: limits.sort_bytes };
-            let search = Search::open(store.as_ref(), &visible.table, query, format, limits).await?;
-            return Ok(Rows::of_search(store, search));
+            let taken = match &limits.budget {
+                Some(budget) => budget.scan().await?,
+                None => Taken::default(),
+            };
+            let search = Search::open(store.as_ref(), &visible.table, query, format, limits.of_query()).await?;
+            return Ok(Rows::of_search(store, search, taken));
         }
-        let limits = limits.sql.clone();
+        let taken = match &limits.budget {
+            Some(budget) => budget.sql().await?,
+            None => Taken::default(),
+        };
+        let limits = limits.of_sql();
         // The snapshot and the statement are made on a thread that may wait for the disk.
         let open = move || SqlRows::open(store, &self.statement, &self.tables, format.shape, format.separator, limits);
         let rows = tokio::task::spawn_blocking(open).await;
-        Ok(Rows::of_sql(rows.map_err(|error| SqlError::Unavailable(error.to_string()))??))
+        Ok(Rows::of_sql(rows.map_err(|error| SqlError::Unavailable(error.to_string()))??, taken))
     }
 }
 

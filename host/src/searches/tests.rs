@@ -85,6 +85,7 @@ fn refused(result: Result<PermittedSearch, SearchError>) -> (&'static str, Strin
         SearchError::NotFound(sentence) => ("not found", sentence),
         SearchError::Denied(denial) => ("denied", serde_json::to_string(&denial).unwrap()),
         SearchError::Store(error) => ("store", error.to_string()),
+        SearchError::Exhausted(exhausted) => ("exhausted", exhausted.to_string()),
     }
 }
 

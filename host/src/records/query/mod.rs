@@ -25,6 +25,7 @@ pub use value::{Number, Scalar};
 use super::key::Key;
 use super::store::StoreError;
 use super::table::Table;
+use crate::budget::Exhausted;
 
 /// How the rows of a result are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,9 @@ pub enum QueryError {
     TooLarge(String),
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// There is no room for it at the moment.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
 }
 
 /// What to look for and how to show it.
@@ -64,6 +68,11 @@ pub struct Query {
 impl Query {
     pub fn everything() -> Self {
         Query { filter: Filter::everything(), keys: None, attributes: None, sort: None, limit: None, offset: 0 }
+    }
+
+    /// Whether it looks at the records of certain keys, and scans nothing.
+    pub fn looks_up_keys(&self, primary_key: &str) -> bool {
+        self.keys.is_some() || self.filter.pinned_key(primary_key).is_some()
     }
 
     /// Refuses attributes that the table does not have, all of them in one sentence, as Harper words it.

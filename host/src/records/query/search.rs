@@ -7,6 +7,7 @@ use super::projection::{Projection, Row, Source, selectable_attributes, value_at
 use super::sort::{SortKey, Sorter};
 use super::value::{Number, Stored};
 use super::{Query, QueryError, RowShape};
+use crate::budget::Account;
 use crate::records::key::Key;
 use crate::records::store::{RecordCursor, RecordPage, ScanOrder, Store, StoreError, StoreErrorKind};
 use crate::records::table::{Table, TableName};
@@ -17,15 +18,17 @@ const KEYS_A_FETCH: usize = 1000;
 const PAGE_BYTES: usize = 256 * 1024;
 
 /// What a search may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SearchLimits {
     /// Memory for rows that wait to be sorted.
     pub sort_bytes: usize,
+    /// To which they are charged; `None` where nobody counts.
+    pub account: Option<Account>,
 }
 
 impl Default for SearchLimits {
     fn default() -> Self {
-        SearchLimits { sort_bytes: 64 << 20 }
+        SearchLimits { sort_bytes: 64 << 20, account: None }
     }
 }
 
@@ -230,7 +233,8 @@ impl Search {
     async fn sort(&mut self, store: &dyn Store) -> Result<(), QueryError> {
         let Some((source, descending)) = self.plan.sort else { return Ok(()) };
         let keep = self.remaining.saturating_add(self.offset);
-        let mut sorter = Sorter::new(descending, keep, self.limits.sort_bytes);
+        let charge = self.limits.account.as_ref().map(|account| account.memory(0)).transpose()?;
+        let mut sorter = Sorter::new(descending, keep, self.limits.sort_bytes, charge);
         let mut text = Vec::new();
         while let Some(page) = self.page(store).await? {
             let mut unread = Unread { page, ..Unread::default() };

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::QueryError;
 use super::value::{Number, Stored};
+use crate::budget::Charge;
 
 /// Order of a result. Values of different types are ordered null, boolean, number, string, others; rows with equal values
 /// by primary key.
@@ -106,11 +107,17 @@ pub(super) struct Sorter {
     number: u64,
     /// The last in order on top.
     rows: BinaryHeap<Row>,
+    /// For the rows, in steps.
+    charge: Option<Charge>,
 }
 
+/// What rows are charged ahead.
+const CHARGED_AHEAD: u64 = 1 << 20;
+
 impl Sorter {
-    pub fn new(descending: bool, keep: u64, most_bytes: usize) -> Self {
-        Sorter { descending, keep, most_bytes, bytes: 0, number: 0, rows: BinaryHeap::new() }
+    /// `charge` grows with what is kept.
+    pub fn new(descending: bool, keep: u64, most_bytes: usize, charge: Option<Charge>) -> Self {
+        Sorter { descending, keep, most_bytes, bytes: 0, number: 0, rows: BinaryHeap::new(), charge }
     }
 
     /// `text` is asked for only if the row is kept.
@@ -132,11 +139,22 @@ impl Sorter {
                 self.most_bytes
             )));
         }
+        let bytes = self.bytes as u64;
+        if let Some(charge) = &mut self.charge
+            && bytes > charge.amount()
+        {
+            charge.grow_to(bytes.saturating_add(CHARGED_AHEAD))?;
+        }
         self.rows.push(row);
         Ok(())
     }
 
+    /// The charge is kept until the last row is gone.
     pub fn into_sorted(self) -> impl Iterator<Item = Box<[u8]>> + Send {
-        self.rows.into_sorted_vec().into_iter().map(|row| row.text)
+        let Sorter { rows, charge, .. } = self;
+        rows.into_sorted_vec().into_iter().map(move |row| {
+            let _held = &charge;
+            row.text
+        })
     }
 }

@@ -161,10 +161,10 @@ fn times_show_as_much_fraction_as_they_have() {
 
 #[test]
 fn a_sort_that_does_not_fit_says_what_to_do() {
-    let mut sorter = Sorter::new(false, u64::MAX, 1000);
+    let mut sorter = Sorter::new(false, u64::MAX, 1000, None);
     let refused = (0..100).find_map(|_| sorter.offer(SortKey::Null, || vec![0; 100].into()).err());
     assert!(refused.unwrap().to_string().contains("set a smaller 'limit'"));
-    let mut sorter = Sorter::new(false, 2, 1000);
+    let mut sorter = Sorter::new(false, 2, 1000, None);
     for _ in 0..100 {
         sorter.offer(SortKey::Null, || vec![0; 100].into()).unwrap();
     }
@@ -365,7 +365,7 @@ proptest! {
         descending in any::<bool>(),
     ) {
         let sorted = |keep| {
-            let mut sorter = Sorter::new(descending, keep, usize::MAX);
+            let mut sorter = Sorter::new(descending, keep, usize::MAX, None);
             for (number, value) in values.iter().enumerate() {
                 let text = value.to_string();
                 sorter.offer(SortKey::of(&Stored::read(Some(&text))), || number.to_string().into_bytes().into()).unwrap();

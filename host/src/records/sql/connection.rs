@@ -38,9 +38,6 @@ const LIMITS: &[(Limit, usize)] = &[
 /// The least that SQLite may use for sorting.
 const MIN_SORT_KIB: usize = 256;
 
-/// All queries of the process may take as much memory as so many that each take what one may.
-const QUERIES_IN_MEMORY: usize = 8;
-const MIN_HEAP_BYTES: usize = 256 << 20;
 /// The column of EXPLAIN QUERY PLAN that says in words what a step does.
 const PLAN_DETAIL: usize = 3;
 
@@ -146,7 +143,7 @@ impl Session {
     pub fn bound_memory(&self, limits: &SqlLimits) -> Result<(), QueryError> {
         set_spill_directory(&self.connection, &limits.spill_dir)?;
         let kib = (limits.memory_bytes / 1024).max(MIN_SORT_KIB);
-        let most = limits.memory_bytes.saturating_mul(QUERIES_IN_MEMORY).max(MIN_HEAP_BYTES);
+        let most = limits.heap_bytes;
         // The limits of the heap are those of the process: at half of it sorting goes to files early, and at the whole a
         // query fails that asks for more. It can be lowered but not raised.
         let pragmas = format!(

@@ -32,6 +32,7 @@ pub use rows::SqlRows;
 use super::query::{QueryError, selectable_attributes};
 use super::store::{StoreError, StoreErrorKind};
 use super::table::{Catalogue, Table, TableName};
+use crate::budget::{DiskPool, Owner};
 
 /// Bytes of a statement.
 pub const MAX_SQL_BYTES: usize = 64 << 10;
@@ -76,6 +77,17 @@ pub struct SqlLimits {
     pub spill_dir: PathBuf,
     /// Time of computing. Waiting for whoever reads the rows does not count.
     pub time: Duration,
+    /// Memory of all statements of the process together.
+    pub heap_bytes: usize,
+    /// To which temporary files are charged; `None` where nobody counts.
+    pub spill: Option<Spill>,
+}
+
+/// Whose temporary files they are.
+#[derive(Debug, Clone)]
+pub struct Spill {
+    pub disk: DiskPool,
+    pub owner: Owner,
 }
 
 /// A statement that was understood: text for SQLite, and what it reads.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::SqlLimits;
+use super::{Spill, SqlLimits};
+use crate::budget::{DiskCharge, Exhausted};
 use crate::records::key::Key;
 use crate::records::query::{Damaged, QueryError};
 use crate::records::store::{RecordPage, ScanPosition, Snapshot, StoreError, StoreErrorKind};
@@ -94,12 +95,19 @@ pub(super) struct Watch {
     waited: Duration,
     written_before: u64,
     last_check: Instant,
+    charge: Option<DiskCharge>,
 }
+
+/// What temporary files are charged ahead of what was written: a disk writes no more between two looks.
+const CHARGED_AHEAD: u64 = 64 << 20;
+/// Below this nothing is charged: most statements write nothing, or hardly anything.
+const FREE_BYTES: u64 = 1 << 20;
 
 impl Watch {
     pub fn start(limits: SqlLimits) -> Self {
         let now = Instant::now();
-        Watch { limits, started: now, waited: Duration::ZERO, written_before: written_by_thread(), last_check: now }
+        let written_before = written_by_thread();
+        Watch { limits, started: now, waited: Duration::ZERO, written_before, last_check: now, charge: None }
     }
 
     pub fn waited(&mut self, duration: Duration) {
@@ -119,7 +127,11 @@ impl Watch {
             return None;
         }
         self.last_check = now;
-        if written_by_thread().saturating_sub(self.written_before) > self.limits.spill_bytes {
+        let written = written_by_thread().saturating_sub(self.written_before);
+        if let Err(exhausted) = self.charge(written) {
+            return Some(QueryError::Exhausted(exhausted));
+        }
+        if written > self.limits.spill_bytes {
             return Some(QueryError::TooLarge(format!(
                 "The SQL query needs more than {} bytes of temporary files; sort or group less, or raise \
                  'sql.spill_bytes'",
@@ -127,6 +139,24 @@ impl Watch {
             )));
         }
         None
+    }
+}
+
+impl Watch {
+    fn charge(&mut self, written: u64) -> Result<(), Exhausted> {
+        let Some(Spill { disk, owner }) = &self.limits.spill else { return Ok(()) };
+        if written < FREE_BYTES {
+            return Ok(());
+        }
+        let wanted = written.saturating_add(CHARGED_AHEAD);
+        match &mut self.charge {
+            Some(charge) if charge.amount() >= written => Ok(()),
+            Some(charge) => charge.grow_to(wanted),
+            None => {
+                self.charge = Some(disk.take(owner, wanted)?);
+                Ok(())
+            }
+        }
     }
 }
 

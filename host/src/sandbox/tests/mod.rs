@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::versions::{ContractVersion, VersionError};
 use super::{Capability, Engine, GuestComponent, RunEnd, RunRequest, SandboxLimits, engine};
 use crate::access::Role;
+use crate::budget::{Budgets, Owner};
 use crate::capabilities::{
     Capabilities, CapabilityLimits, ObjectLimits, Objects, Plan, Queries, RecordLimits, Records, Rejects,
 };
@@ -60,15 +61,16 @@ async fn place() -> Place {
 impl Place {
     /// Plans and runs a job, and tells what it said.
     async fn run(&self, guest: &GuestComponent, operation: &str) -> String {
-        let plan = guest.plan(operation, "{}").await.unwrap().unwrap();
+        let memory = || Budgets::ample().memory.adopt(&Owner::Host, 0);
+        let plan = guest.plan(operation, "{}", memory()).await.unwrap().unwrap();
         let now = SystemClock.now();
         let row = lifecycle::create(Uuid::new_v4(), operation, "u", String::new(), String::new(), now);
         self.store.create_job(row.clone(), Vec::new()).await.unwrap();
         let row = self.store.update_job(lifecycle::begin(row, now).unwrap(), 0).await.unwrap();
         let lease = Lease { job: row.id, attempt: row.attempt };
         let capabilities = self.capabilities(lease, plan);
-        let request =
-            RunRequest { operation: operation.to_owned(), request: "{}".to_owned(), resume: None, capabilities };
+        let (operation, request) = (operation.to_owned(), "{}".to_owned());
+        let request = RunRequest { operation, request, resume: None, capabilities, memory: memory() };
         match guest.run(request).await {
             RunEnd::Returned(Ok(outcome)) => outcome.message.unwrap(),
             RunEnd::Returned(Err(failure)) => panic!("{failure:?}"),

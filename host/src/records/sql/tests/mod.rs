@@ -69,6 +69,8 @@ impl Place {
             spill_bytes: 1 << 30,
             spill_dir: self.spill_dir.clone(),
             time: Duration::from_secs(60),
+            heap_bytes: 256 << 20,
+            spill: None,
         }
     }
 

@@ -2,10 +2,18 @@
 //! with a limit of depth of its own: a request could pass for another one, and texts in texts could overflow the stack.
 //! Here an object is an object. Nothing that came from outside may be read as a `Value` in another way.
 
+mod cost;
+mod top_level;
+mod unescape;
+
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+pub use cost::tree_bytes;
+pub use top_level::{MAX_MEMBERS, Members, NotMembers, position};
+pub use unescape::{UnescapeError, unescape};
 
 pub fn value(text: &str) -> serde_json::Result<Value> {
     let mut parser = serde_json::Deserializer::from_str(text);

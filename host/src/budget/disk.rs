@@ -1,0 +1,109 @@
+//! A budget of bytes on a disk: of files that jobs and queries leave there for a while. Besides its total it keeps the last
+//! part of the disk free, which belongs to the store.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::pool::{Charge, Exhausted, Holder, Owner, Pool, Terms};
+
+/// Clones are the same budget.
+#[derive(Debug, Clone)]
+pub struct DiskPool {
+    pool: Pool,
+    directory: PathBuf,
+    /// Bytes of the disk that stay free.
+    keep_free: u64,
+}
+
+impl DiskPool {
+    /// `directory` must exist.
+    pub fn new(terms: Terms, directory: PathBuf, keep_free: u64) -> Self {
+        DiskPool { pool: Pool::new(terms), directory, keep_free }
+    }
+
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub fn take(&self, owner: &Owner, bytes: u64) -> Result<DiskCharge, Exhausted> {
+        self.look(bytes)?;
+        Ok(DiskCharge { charge: self.pool.take(owner, bytes)?, disk: self.clone() })
+    }
+
+    /// Charges what lies there already.
+    pub fn adopt(&self, owner: &Owner, bytes: u64) -> DiskCharge {
+        DiskCharge { charge: self.pool.adopt(owner, bytes), disk: self.clone() }
+    }
+
+    fn look(&self, bytes: u64) -> Result<(), Exhausted> {
+        // Where the disk does not tell, the total is all that bounds.
+        if bytes == 0 || free_bytes(&self.directory).is_none_or(|free| free >= self.keep_free.saturating_add(bytes)) {
+            return Ok(());
+        }
+        Err(Exhausted { what: "disk", key: "data.reserve_bytes", holder: Holder::Everybody })
+    }
+}
+
+/// Bytes on the disk that are held.
+#[derive(Debug)]
+pub struct DiskCharge {
+    charge: Charge,
+    disk: DiskPool,
+}
+
+impl DiskCharge {
+    pub fn amount(&self) -> u64 {
+        self.charge.amount()
+    }
+
+    /// Holds at least this much from now on, or is refused and stays as it was.
+    pub fn grow_to(&mut self, bytes: u64) -> Result<(), Exhausted> {
+        self.disk.look(bytes.saturating_sub(self.charge.amount()))?;
+        self.charge.grow_to(bytes)
+    }
+
+    pub fn shrink_to(&mut self, bytes: u64) {
+        self.charge.shrink_to(bytes);
+    }
+}
+
+/// A charge that several hold together: it is given back when the last of them is gone.
+#[derive(Debug, Clone)]
+pub struct DiskHeld(Arc<Mutex<DiskCharge>>);
+
+impl DiskHeld {
+    pub fn new(charge: DiskCharge) -> Self {
+        DiskHeld(Arc::new(Mutex::new(charge)))
+    }
+
+    pub fn grow(&self, more: u64) -> Result<(), Exhausted> {
+        let mut charge = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = charge.amount().saturating_add(more);
+        charge.grow_to(wanted)
+    }
+}
+
+/// Bytes that are free on the disk of a path; `None` where the system does not tell.
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_part_of_the_disk_is_never_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let terms = Terms { what: "spool", key: "spool.max_bytes", total: u64::MAX / 4, reserve: 0, threshold: 1 };
+        let free = free_bytes(directory.path()).unwrap();
+        let disk = DiskPool::new(terms, directory.path().to_owned(), free.saturating_mul(2));
+        assert_eq!(disk.take(&Owner::user("one"), 1).unwrap_err().key, "data.reserve_bytes");
+        assert!(disk.take(&Owner::user("one"), 0).is_ok());
+        let disk = DiskPool::new(terms, directory.path().to_owned(), 0);
+        let mut charge = disk.take(&Owner::user("one"), 1).unwrap();
+        charge.grow_to(100).unwrap();
+        assert_eq!(disk.pool().used(), 100);
+    }
+}

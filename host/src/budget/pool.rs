@@ -1,0 +1,329 @@
+//! One budget: an amount that many owners share. What somebody wants to hold is charged here *before* it is held, and is
+//! given back when the charge is dropped.
+//!
+//! Sharing follows the dynamic threshold of shared-buffer switches: a user may hold as much as a multiple of what is still
+//! free. One user alone gets a part, two get less each, and something is always left for whoever comes next; nobody has to
+//! say how many users there will be.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// On whose behalf something is held.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The host's own work, logins, and what tells about jobs or ends them: it may use the reserve.
+    Host,
+    User(Arc<str>),
+}
+
+impl Owner {
+    pub fn user(name: &str) -> Self {
+        Owner::User(Arc::from(name))
+    }
+}
+
+/// Who has to give something back before there is room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// The user who asks holds his share already.
+    Asker,
+    /// All together hold too much.
+    Everybody,
+}
+
+/// There is no room. Nothing was charged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub struct Exhausted {
+    /// What there is too little of, in words: `memory`.
+    pub what: &'static str,
+    /// The key of the configuration that sets the total.
+    pub key: &'static str,
+    pub holder: Holder,
+}
+
+impl Exhausted {
+    fn sentence(&self) -> String {
+        let Exhausted { what, key, holder } = self;
+        match holder {
+            Holder::Asker => {
+                format!("Your requests and jobs take your share of the host's {what} already ({key}); try again later")
+            }
+            Holder::Everybody => format!("The host's {what} is used up at the moment ({key}); try again later"),
+        }
+    }
+}
+
+/// What a budget is of, and how it is shared.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    pub what: &'static str,
+    pub key: &'static str,
+    pub total: u64,
+    /// Only [`Owner::Host`] may use this last part of the total.
+    pub reserve: u64,
+    /// A user may hold so many times what is free.
+    pub threshold: u64,
+}
+
+/// A budget that many share. Clones are the same budget.
+#[derive(Debug, Clone)]
+pub struct Pool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    terms: Terms,
+    state: Mutex<State>,
+    /// What is really held, where that can be measured and is more than what was charged.
+    measured: AtomicU64,
+    refusals: AtomicU64,
+    given_back: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    used: u64,
+    users: HashMap<Arc<str>, u64>,
+}
+
+impl Pool {
+    pub fn new(terms: Terms) -> Self {
+        Pool(Arc::new(Shared {
+            terms,
+            state: Mutex::default(),
+            measured: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
+            given_back: Notify::new(),
+        }))
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.terms.total
+    }
+
+    pub fn used(&self) -> u64 {
+        self.0.lock().used
+    }
+
+    /// How often something was refused.
+    pub fn refusals(&self) -> u64 {
+        self.0.refusals.load(Ordering::Relaxed)
+    }
+
+    /// Tells the budget what is really held, so that what no charge foresaw cannot add up beyond the total.
+    pub fn set_measured(&self, amount: u64) {
+        self.0.measured.store(amount, Ordering::Relaxed);
+    }
+
+    /// Charges an amount, or refuses it at once.
+    pub fn take(&self, owner: &Owner, amount: u64) -> Result<Charge, Exhausted> {
+        self.add(owner, amount)?;
+        Ok(Charge { pool: self.clone(), owner: owner.clone(), amount })
+    }
+
+    /// Charges what is held already, such as the files of an earlier process. Cannot be refused.
+    pub fn adopt(&self, owner: &Owner, amount: u64) -> Charge {
+        self.0.lock().add(owner, amount);
+        Charge { pool: self.clone(), owner: owner.clone(), amount }
+    }
+
+    /// Ends when something is given back after this call.
+    pub fn given_back(&self) -> tokio::sync::futures::Notified<'_> {
+        self.0.given_back.notified()
+    }
+
+    fn add(&self, owner: &Owner, amount: u64) -> Result<(), Exhausted> {
+        let mut state = self.0.lock();
+        if let Some(holder) = self.0.refused(&state, owner, amount) {
+            drop(state);
+            self.0.refusals.fetch_add(1, Ordering::Relaxed);
+            let Terms { what, key, .. } = self.0.terms;
+            return Err(Exhausted { what, key, holder });
+        }
+        state.add(owner, amount);
+        Ok(())
+    }
+
+    fn remove(&self, owner: &Owner, amount: u64) {
+        if amount == 0 {
+            return;
+        }
+        let mut state = self.0.lock();
+        state.used = state.used.saturating_sub(amount);
+        if let Owner::User(user) = owner
+            && let Some(held) = state.users.get_mut(user)
+        {
+            *held = held.saturating_sub(amount);
+            if *held == 0 {
+                state.users.remove(user);
+            }
+        }
+        drop(state);
+        self.0.given_back.notify_waiters();
+    }
+}
+
+/// From this amount on, what is measured counts and not only what is charged: while the heap is fragmented, small requests
+/// still pass.
+const LARGE: u64 = 1 << 20;
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refused(&self, state: &State, owner: &Owner, amount: u64) -> Option<Holder> {
+        let Terms { total, reserve, threshold, .. } = self.terms;
+        let Owner::User(user) = owner else {
+            return (state.used.saturating_add(amount) > total).then_some(Holder::Everybody);
+        };
+        let room = total.saturating_sub(reserve);
+        let measured = if amount >= LARGE { self.measured.load(Ordering::Relaxed) } else { 0 };
+        let after = state.used.max(measured).saturating_add(amount);
+        if after > room {
+            return Some(Holder::Everybody);
+        }
+        let mine = state.users.get(user).copied().unwrap_or(0).saturating_add(amount);
+        // By what is charged alone: what was measured may be somebody else's.
+        let free = room.saturating_sub(state.used.saturating_add(amount));
+        (mine > free.saturating_mul(threshold)).then_some(Holder::Asker)
+    }
+}
+
+impl State {
+    fn add(&mut self, owner: &Owner, amount: u64) {
+        self.used = self.used.saturating_add(amount);
+        if let Owner::User(user) = owner
+            && amount > 0
+        {
+            let held = self.users.entry(Arc::clone(user)).or_default();
+            *held = held.saturating_add(amount);
+        }
+    }
+}
+
+/// An amount that is held. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Charge {
+    pool: Pool,
+    owner: Owner,
+    amount: u64,
+}
+
+impl Charge {
+    pub fn amount(&self) -> u64 {
+        self.amount
+    }
+
+    /// Holds more, or is refused and stays as it was.
+    pub fn grow(&mut self, more: u64) -> Result<(), Exhausted> {
+        self.pool.add(&self.owner, more)?;
+        self.amount = self.amount.saturating_add(more);
+        Ok(())
+    }
+
+    /// Holds at least this much from now on.
+    pub fn grow_to(&mut self, amount: u64) -> Result<(), Exhausted> {
+        match amount.checked_sub(self.amount) {
+            Some(more) if more > 0 => self.grow(more),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives back what is more than this.
+    pub fn shrink_to(&mut self, amount: u64) {
+        let surplus = self.amount.saturating_sub(amount);
+        self.amount -= surplus;
+        self.pool.remove(&self.owner, surplus);
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.pool.remove(&self.owner, self.amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(total: u64, reserve: u64) -> Pool {
+        Pool::new(Terms { what: "memory", key: "memory.total_bytes", total, reserve, threshold: 1 })
+    }
+
+    #[test]
+    fn one_user_gets_half_and_leaves_room_for_the_next() {
+        let pool = pool(1000, 0);
+        let (one, two) = (Owner::user("one"), Owner::user("two"));
+        let mut held = pool.take(&one, 500).unwrap();
+        assert_eq!(held.grow(1).unwrap_err().holder, Holder::Asker);
+        let other = pool.take(&two, 250).unwrap();
+        assert_eq!(pool.take(&two, 1).unwrap_err().holder, Holder::Asker);
+        drop(held);
+        assert_eq!(pool.used(), 250);
+        drop(other);
+        assert_eq!(pool.used(), 0);
+    }
+
+    #[test]
+    fn the_reserve_is_for_the_host_alone() {
+        let pool = pool(1000, 200);
+        let users: Vec<_> = (0..20).map(|number| Owner::user(&number.to_string())).collect();
+        let mut held = Vec::new();
+        for user in users.iter().cycle().take(100_000) {
+            held.extend(pool.take(user, 1).ok());
+        }
+        assert!(pool.used() <= 800, "{}", pool.used());
+        let host = pool.take(&Owner::Host, 1000 - pool.used()).unwrap();
+        assert_eq!(pool.take(&Owner::Host, 1).unwrap_err().holder, Holder::Everybody);
+        drop((held, host));
+        assert_eq!(pool.used(), 0);
+        assert!(pool.refusals() > 0);
+    }
+
+    #[test]
+    fn what_is_measured_counts_for_large_amounts() {
+        let pool = pool(100 << 20, 0);
+        let user = Owner::user("one");
+        pool.set_measured(100 << 20);
+        assert_eq!(pool.take(&user, 1 << 20).unwrap_err().holder, Holder::Everybody);
+        assert!(pool.take(&user, 1000).is_ok());
+        pool.set_measured(0);
+        assert!(pool.take(&user, 1 << 20).is_ok());
+    }
+
+    #[test]
+    fn a_refused_growth_leaves_the_charge_as_it_was() {
+        let pool = pool(100, 0);
+        let mut held = pool.take(&Owner::user("one"), 10).unwrap();
+        assert!(held.grow(1000).is_err());
+        assert_eq!((held.amount(), pool.used()), (10, 10));
+        held.grow_to(20).unwrap();
+        held.shrink_to(5);
+        assert_eq!((held.amount(), pool.used()), (5, 5));
+    }
+
+    proptest::proptest! {
+        /// Whatever is taken, grown and dropped: nothing is lost, and users never reach into the reserve.
+        #[test]
+        fn fuzz_pool(steps in proptest::collection::vec((0..4_u8, 0..3_usize, 0..200_u64), 0..200)) {
+            let pool = pool(1000, 100);
+            let owners = [Owner::user("a"), Owner::user("b"), Owner::Host];
+            let mut held: Vec<Charge> = Vec::new();
+            for (what, who, amount) in steps {
+                match what {
+                    0 | 1 => held.extend(pool.take(&owners[who], amount).ok()),
+                    2 => { if let Some(charge) = held.get_mut(who) { let _ = charge.grow(amount); } }
+                    _ => { if who < held.len() { held.swap_remove(who); } }
+                }
+                proptest::prop_assert_eq!(pool.used(), held.iter().map(Charge::amount).sum::<u64>());
+                let users: u64 = held.iter().filter(|one| one.owner != Owner::Host).map(Charge::amount).sum();
+                proptest::prop_assert!(users <= 900 && pool.used() <= 1000);
+            }
+        }
+    }
+}

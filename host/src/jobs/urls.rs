@@ -1,0 +1,94 @@
+//! Credentials in URLs. User and password, and the query of a presigned URL, are secrets: once a plan has named the URL as a
+//! source, they are sealed with the others, and the plan, the request and whatever is shown hold the rest alone.
+
+use serde_json::Value;
+use url::Url;
+
+use super::secrets::Secrets;
+use crate::capabilities::{Plan, Source};
+
+/// Stands in a URL for what was taken out of it; with its number, so that two that differ there only stay apart.
+const HIDDEN: &str = "hidden";
+
+/// Takes the secret parts of the plan's URLs out of the plan and out of the request.
+pub(super) fn hide(plan: &mut Plan, request: &mut Value, secrets: &mut Secrets) {
+    for (number, source) in plan.sources.iter_mut().enumerate() {
+        let Source::Url(source) = source else { continue };
+        let Some(masked) = masked(&source.url, number) else { continue };
+        replace(request, &source.url, &masked);
+        let url = std::mem::replace(&mut source.url, masked.clone());
+        secrets.insert(masked, Value::String(url));
+    }
+}
+
+/// The URL as the client sent it.
+pub(super) fn revealed<'u>(secrets: &'u Secrets, url: &'u str) -> &'u str {
+    secrets.get(url).and_then(Value::as_str).unwrap_or(url)
+}
+
+/// `None` if there is nothing in it to hide, or if it is none.
+fn masked(text: &str, number: usize) -> Option<String> {
+    let mut url = Url::parse(text).ok()?;
+    let hides = !url.username().is_empty() || url.password().is_some();
+    if !hides && url.query().is_none() && url.fragment().is_none() {
+        return None;
+    }
+    // These fail for a URL without a host, of which nothing can be fetched.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    url.set_query(Some(&format!("{HIDDEN}={number}")));
+    Some(url.into())
+}
+
+fn replace(value: &mut Value, old: &str, new: &str) {
+    match value {
+        Value::String(text) if text == old => new.clone_into(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, old, new)),
+        Value::Object(members) => members.values_mut().for_each(|member| replace(member, old, new)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::capabilities::UrlSource;
+
+    fn plan(urls: &[&str]) -> Plan {
+        let source =
+            |url: &&str| Source::Url(UrlSource { url: (*url).to_owned(), headers: None, media_types: Vec::new() });
+        Plan { sources: urls.iter().map(source).collect(), ..Plan::default() }
+    }
+
+    #[test]
+    fn secret_parts_are_hidden_and_come_back() {
+        let (one, two) = ("https://me:pw@host.example/a.csv", "https://host.example/a.csv?X-Amz-Signature=abc#f");
+        let mut plan = plan(&[one, two, "https://host.example/plain.csv"]);
+        let mut request = json!({"csv_url": one, "more": [two, "https://host.example/other?x=1"]});
+        let mut secrets = Secrets::new();
+        hide(&mut plan, &mut request, &mut secrets);
+        let shown = format!("{plan:?} {request}");
+        assert!(!shown.contains("pw") && !shown.contains("abc"), "{shown}");
+        assert_eq!(request["csv_url"], "https://host.example/a.csv?hidden=0");
+        assert_eq!(request["more"][1], "https://host.example/other?x=1", "what is no source is data");
+        let urls: Vec<&str> = plan
+            .sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Url(source) => Some(revealed(&secrets, &source.url)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(urls, [one, two, "https://host.example/plain.csv"]);
+    }
+
+    #[test]
+    fn a_plain_url_is_no_secret() {
+        for url in ["http://host/a", "no url", "", "http://host/a%3Fb"] {
+            assert_eq!(masked(url, 0), None, "{url}");
+        }
+    }
+}
