@@ -1,4 +1,4 @@
-//! The rows of a search as the body of an answer: at once if they are few, in pieces if they are many. Memory does not
+//! The rows of a search or of a listing as the body of an answer: at once if they are few, in pieces if they are many. Memory does not
 //! grow with the number of rows, and a client that stops reading does not keep the store's snapshot for ever.
 
 use std::io;
@@ -11,7 +11,24 @@ use tracing::{error, info};
 
 use super::error::ApiError;
 use super::reply::Reply;
+use crate::records::query::QueryError;
 use crate::searches::Rows;
+
+/// What an answer is made of, a part at a time.
+pub(super) trait Parts: Send + 'static {
+    type Error: Into<ApiError> + std::fmt::Display + Send;
+
+    /// Appends the next rows, with a comma before all but the very first. False at the end.
+    fn next(&mut self, out: &mut Vec<u8>) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+}
+
+impl Parts for Rows {
+    type Error = QueryError;
+
+    fn next(&mut self, out: &mut Vec<u8>) -> impl Future<Output = Result<bool, QueryError>> + Send {
+        Rows::next(self, out)
+    }
+}
 
 /// A result smaller than this is sent whole, with its length.
 const WHOLE_BYTES: usize = 512 * 1024;
@@ -20,10 +37,10 @@ const WAITING_PIECES: usize = 2;
 /// A client that takes nothing for so long loses the rest of its answer.
 const STALLED: Duration = Duration::from_secs(30);
 
-pub(super) async fn answer(mut rows: Rows) -> Result<Reply, ApiError> {
+pub(super) async fn answer(mut rows: impl Parts) -> Result<Reply, ApiError> {
     let mut text = vec![b'['];
     while text.len() < WHOLE_BYTES {
-        if !rows.next(&mut text).await? {
+        if !rows.next(&mut text).await.map_err(Into::into)? {
             text.push(b']');
             return Ok(Reply::Json(text));
         }
@@ -34,7 +51,7 @@ pub(super) async fn answer(mut rows: Rows) -> Result<Reply, ApiError> {
     Ok(Reply::Stream(Body::from_stream(stream)))
 }
 
-async fn send(mut rows: Rows, first: Vec<u8>, pieces: mpsc::Sender<io::Result<Bytes>>) {
+async fn send(mut rows: impl Parts, first: Vec<u8>, pieces: mpsc::Sender<io::Result<Bytes>>) {
     let mut text = first;
     loop {
         if !text.is_empty() && !pass_on(&pieces, Ok(std::mem::take(&mut text).into())).await {

@@ -13,6 +13,7 @@ use super::cpu::CpuMeter;
 use super::error::{CapabilityError, CapabilityErrorKind};
 use super::limits::LimitsMet;
 use super::plan::{Plan, TableRight};
+use super::store_failure::StoreFailure;
 use crate::access::{Denial, Role};
 use crate::records::batch::is_impossible_name;
 use crate::records::jobs::{Lease, LimitReached, Tally};
@@ -60,6 +61,7 @@ pub struct Records {
     permitted: HashMap<(u32, Action), HashSet<String>>,
     denial: Arc<Mutex<Option<Denial>>>,
     checking: Arc<CpuMeter>,
+    store_failure: StoreFailure,
 }
 
 impl Records {
@@ -90,7 +92,14 @@ impl Records {
             permitted: HashMap::new(),
             denial: Arc::default(),
             checking,
+            store_failure: StoreFailure::default(),
         }
+    }
+
+    /// Where it is noted that the store failed. From then on nothing is written: a later group would carry a checkpoint
+    /// that claims the one that was lost.
+    pub fn store_failure(&self) -> StoreFailure {
+        self.store_failure.clone()
     }
 
     /// Where the last permission denial is kept: its structured form becomes the job's message.
@@ -182,7 +191,8 @@ impl Records {
         let limit = usize::try_from(limit).unwrap_or(DELETE_STEP_RECORDS).min(DELETE_STEP_RECORDS);
         let (table, lease) = (table.clone(), Some(self.lease));
         let step = DeleteBefore { table, created_before, limit, lease, checkpoint };
-        let applied = self.store.delete_created_before(step).await?;
+        let deleted = self.store.delete_created_before(step).await;
+        let applied = deleted.inspect_err(|error| self.store_failure.note(error))?;
         if let Some(tally) = applied.job_tally {
             self.tally = tally;
         }
@@ -213,14 +223,15 @@ impl Records {
         self.group_records = 0;
         self.group_bytes = 0;
         self.group_since = None;
-        let store = Arc::clone(&self.store);
-        self.in_store = Some(self.handed_over.spawn(async move { store.apply(group).await }));
+        let (store, failure) = (Arc::clone(&self.store), self.store_failure());
+        let apply = async move { store.apply(group).await.inspect_err(|error| failure.note(error)) };
+        self.in_store = Some(self.handed_over.spawn(apply));
         Ok(())
     }
 
     async fn await_store(&mut self) -> Result<(), CapabilityError> {
         let Some(task) = self.in_store.take() else {
-            return Ok(());
+            return self.store_failure.noted().map_or(Ok(()), Err);
         };
         let applied = task.await.map_err(|error| {
             CapabilityError::new(CapabilityErrorKind::Unavailable, format!("the store's task ended: {error}"))

@@ -150,8 +150,9 @@ impl Config {
     }
 }
 
-const WORKERS_PER_CORE: usize = 4;
-const MIN_DEFAULT_WORKERS: usize = 8;
+/// One user alone may use two thirds of them (`jobs/queue/shares.rs`): 8 of 12.
+const WORKERS_PER_CORE: usize = 6;
+const MIN_DEFAULT_WORKERS: usize = 12;
 /// More would only wait for each other.
 const MAX_WORKERS: usize = 1024;
 /// The queue keeps an entry of memory for each.

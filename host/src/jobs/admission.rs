@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::checks::Checks;
 use super::payload::{Inline, Payload};
-use super::queue::{Place, QueuedJob};
+use super::queue::{NoPlace, Past, Place, QueuedJob};
 use super::{Jobs, lifecycle, secrets};
 use crate::access::{Denial, User};
 use crate::capabilities::Plan;
@@ -46,6 +46,11 @@ pub enum SubmitError {
         "The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds."
     )]
     QueueFull { max_queued: usize, retry_after_seconds: u64 },
+    #[error(
+        "You have {held} jobs waiting, and the last of the {max_queued} places of the queue (jobs.max_queued) are for users \
+         who have fewer. Try again in {retry_after_seconds} seconds."
+    )]
+    ShareFull { held: usize, max_queued: usize, retry_after_seconds: u64 },
     #[error("{0}")]
     Unavailable(String),
 }
@@ -65,6 +70,7 @@ impl SubmitError {
             SubmitError::Denied(_) => "denied",
             SubmitError::NotGranted(_) => "not_granted",
             SubmitError::QueueFull { .. } => "queue_full",
+            SubmitError::ShareFull { .. } => "share_full",
             SubmitError::Unavailable(_) => "unavailable",
         }
     }
@@ -90,7 +96,7 @@ impl Jobs {
         if self.stop.is_cancelled() {
             return Err(SubmitError::Unavailable("The host is stopping. Try again when it is back.".to_owned()));
         }
-        let place = self.place()?;
+        let place = self.place(&user.username)?;
         let mut request = Value::Object(request);
         let inline = found.operation.inline_source.as_deref().and_then(|pointer| take_inline(&mut request, pointer));
         let secrets = secrets::extract(&mut request, &found.operation.secrets);
@@ -127,14 +133,24 @@ impl Jobs {
         info!(job = %id, operation, user = %user.username, plugin = %found.plugin.label(), "job queued");
         self.parts.metrics.job_accepted(operation);
         self.parts.metrics.queued(1);
-        self.queue.push(QueuedJob { id, operation: Some(found), place: Some(place) });
+        let owner = user.username.as_str().into();
+        self.queue.push(QueuedJob {
+            id,
+            user: owner,
+            operation: Some(found),
+            place: Some(place),
+            past: Past::default(),
+        });
         Ok(id)
     }
 
     /// A place in the queue, before any work is done for the request.
-    fn place(&self) -> Result<Place, SubmitError> {
+    fn place(&self, user: &str) -> Result<Place, SubmitError> {
         let (max_queued, retry_after_seconds) = (self.max_queued, RETRY_AFTER_SECONDS);
-        self.queue.place().ok_or(SubmitError::QueueFull { max_queued, retry_after_seconds })
+        self.queue.place(user).map_err(|none| match none {
+            NoPlace::Full => SubmitError::QueueFull { max_queued, retry_after_seconds },
+            NoPlace::Share { held } => SubmitError::ShareFull { held, max_queued, retry_after_seconds },
+        })
     }
 
     async fn plan(&self, found: &PluginOperation, operation: &str, request: &str) -> Result<Plan, SubmitError> {
