@@ -24,13 +24,16 @@ use crate::records::{
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
 /// sorted index writes cheap, little enough to keep memory flat (docs/storage.md).
-const GROUP_RECORDS: usize = 100_000;
+const GROUP_RECORDS: usize = if cfg!(test) { FEW_RECORDS } else { 100_000 };
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 const GROUP_AGE: Duration = Duration::from_millis(250);
 
 /// Records that one step of a delete takes: one transaction, as large as a group of writes. With random keys every step
 /// touches most pages of the index, so many small steps would cost more than they give.
-const DELETE_STEP_RECORDS: usize = 100_000;
+const DELETE_STEP_RECORDS: usize = if cfg!(test) { FEW_RECORDS } else { 100_000 };
+
+/// In the tests of this crate, so that a small job takes many steps.
+const FEW_RECORDS: usize = 1000;
 
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
 const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
