@@ -62,6 +62,7 @@ impl AttemptEnd {
     }
 }
 
+/// `may_fail` says whether the job is to be queued again if the guest gives up because the store failed.
 pub async fn run_attempt(
     parts: &JobParts,
     spool: &Spool,
@@ -69,6 +70,7 @@ pub async fn run_attempt(
     operation: Option<Arc<PluginOperation>>,
     running: &RunningEntry,
     rules: &AttemptRules,
+    may_fail: bool,
 ) -> AttemptEnd {
     let mut row = row;
     let store = parts.store.as_ref();
@@ -210,6 +212,7 @@ pub async fn run_attempt(
     };
     let store_failure = store_failures.iter().find_map(|failure| failure.noted());
     if let Some(failure) = store_failure
+        && may_fail
         && gave_up(&end)
         && operation.operation.resumable
         && !cancelled

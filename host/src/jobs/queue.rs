@@ -32,7 +32,7 @@ pub(super) struct QueuedJob {
 pub(super) struct Past {
     /// Where it stands among the jobs of its user, once it has been in the queue.
     pub order: Option<u64>,
-    /// How often in a row the store kept it from going on.
+    /// How often in a row its guest gave up because the store failed.
     pub failures: u32,
     /// Its last attempt was cut short by the store, and its row does not say so.
     pub row_is_behind: bool,

@@ -24,6 +24,9 @@ use crate::records::{StoreError, StoreErrorKind};
 /// How often an attempt is begun anew because the row changed in between: a cancel, or an answer of the store that was
 /// lost.
 const BEGIN_TRIES: usize = 4;
+/// How often in a row, without progress, a guest may give up because the store failed under it. The store takes the rows of
+/// such a job each time, so what fails is not the store as a whole: a damaged record, or a query that its engine cannot run.
+const MOST_FAILURES: u32 = 100;
 
 pub(super) struct Worker {
     pub parts: JobParts,
@@ -72,7 +75,7 @@ impl Worker {
         let QueuedJob { id, user, operation, place, past } = job;
         drop(place);
         let operation = operation.or_else(|| self.parts.plugins.operation(&row.operation));
-        let end = self.attempt(row, operation.clone(), &entry).await;
+        let end = self.attempt(row, operation.clone(), &entry, past.failures < MOST_FAILURES).await;
         match end {
             AttemptEnd::Ended(row, ending, rejects) => {
                 self.conclude(Conclusion { id, row: Some(row), ending, rejects, entry }, turn).await;
@@ -105,10 +108,14 @@ impl Worker {
 
     /// The job waits for a while, then it is taken again.
     fn queue_again(&self, mut job: QueuedJob, again: &Again) {
-        job.past.failures = job.past.failures.saturating_add(1);
         let backoff = &self.rules.retry.backoff;
-        // What did not pass while a worker waited should not take a worker again at once.
-        let wait = if again.lasting { backoff.patience } else { backoff.after(job.past.failures) };
+        let wait = if again.lasting {
+            // What did not pass while a worker waited should not take a worker again at once.
+            backoff.patience
+        } else {
+            job.past.failures = job.past.failures.saturating_add(1);
+            backoff.after(job.past.failures)
+        };
         warn!(job = %job.id, why = again.why, ?wait, "the store failed; the job is queued again");
         self.parts.metrics.queued(1);
         self.queue.push_later(job, tokio::time::Instant::now() + wait);
@@ -144,7 +151,13 @@ impl Worker {
     }
 
     /// Runs an attempt that has begun, and counts it.
-    async fn attempt(&self, row: JobRow, operation: Option<Arc<PluginOperation>>, entry: &RunningEntry) -> AttemptEnd {
+    async fn attempt(
+        &self,
+        row: JobRow,
+        operation: Option<Arc<PluginOperation>>,
+        entry: &RunningEntry,
+        may_fail: bool,
+    ) -> AttemptEnd {
         info!(job = %row.id, operation = %row.operation, attempt = row.attempt, "attempt begins");
         let (begun, operation_name) = (Instant::now(), row.operation.clone());
         let waited = Duration::from_micros(row.started.map_or(0, |started| started.0.saturating_sub(row.created.0)));
@@ -153,7 +166,7 @@ impl Worker {
         if row.attempt == 1 {
             self.parts.metrics.waited(waited);
         }
-        let end = run_attempt(&self.parts, &self.spool, row, operation, entry, &self.rules).await;
+        let end = run_attempt(&self.parts, &self.spool, row, operation, entry, &self.rules, may_fail).await;
         let cpu = Duration::from_micros(end.row().usage.cpu_microseconds.saturating_sub(before));
         self.parts.metrics.attempt_ends(&operation_name, begun.elapsed(), cpu);
         end
