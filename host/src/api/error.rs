@@ -184,10 +184,12 @@ impl From<SubmitError> for ApiError {
             SubmitError::Refused(_) | SubmitError::NotFound(_) => ApiError::bad_request(sentence),
             SubmitError::Denied(denial) => denial.into(),
             SubmitError::NotGranted(_) => ApiError::new(StatusCode::FORBIDDEN, sentence),
-            SubmitError::QueueFull { retry_after_seconds, .. } => ApiError {
-                retry_after_seconds: Some(retry_after_seconds),
-                ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, sentence)
-            },
+            SubmitError::QueueFull { retry_after_seconds, .. } | SubmitError::ShareFull { retry_after_seconds, .. } => {
+                ApiError {
+                    retry_after_seconds: Some(retry_after_seconds),
+                    ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, sentence)
+                }
+            }
             SubmitError::Exhausted(exhausted) => exhausted.into(),
             SubmitError::Unavailable(_) => {
                 error!(error = %sentence, "a job could not be accepted");

@@ -1,6 +1,9 @@
 //! `get_job` and `search_jobs_by_start_date`: the rows of jobs in the shape of the Jobs page, with our additions.
 
 use chrono::{DateTime, SecondsFormat};
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -8,14 +11,17 @@ use super::dispatch::Call;
 use super::error::ApiError;
 use super::iso_date;
 use super::reply::Reply;
-use crate::jobs::CancelOutcome;
-use crate::records::Timestamp;
-use crate::records::jobs::{JobRow, JobStatus, StartRange, Tally, Usage};
+use super::rows::{self, Parts};
+use crate::jobs::{CancelOutcome, Jobs};
+use crate::records::jobs::{JobRow, JobStatus, StartPosition, StartRange, Tally, Usage};
 use crate::records::query::millis_to_json;
 use crate::records::table::{CREATED_TIME, UPDATED_TIME};
+use crate::records::{StoreError, Timestamp};
 
 /// Rows that one search gives. More are refused, because a result that ends without a word misleads.
 const MAX_ROWS: usize = 50_000;
+/// Rows that are read at a time.
+const PAGE_ROWS: usize = 256;
 /// What is repeated of an id that is none.
 const SHOWN_ID_CHARACTERS: usize = 64;
 
@@ -30,9 +36,11 @@ pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
         Some(_) => return Err(ApiError::bad_request("Invalid job ID specified.")),
     };
     let Ok(id) = Uuid::parse_str(&id) else { return Ok(Reply::Json(b"[]".to_vec())) };
-    let row = call.state.jobs.visible_job(call.user, id).await?;
-    let rows: Vec<Value> = row.iter().map(|row| Value::Object(render(row))).collect();
-    Reply::json(&rows)
+    let Some(row) = call.state.jobs.visible_job(call.user, id).await? else {
+        return Ok(Reply::Json(b"[]".to_vec()));
+    };
+    let rejects = call.state.jobs.rejects(&row).await?;
+    Reply::json(&[render(&row, rejects)])
 }
 
 /// Cancels a job; asking again changes nothing. The answer tells the state that the job is in now.
@@ -43,6 +51,9 @@ pub(super) async fn cancel(call: &Call<'_>) -> Result<Reply, ApiError> {
         CancelOutcome::EndedBefore(row) => (format!("Job {id} has ended already"), row),
         CancelOutcome::Cancelled(row) => (format!("Job {id} was cancelled"), row),
         CancelOutcome::Requested(row) => (format!("Job {id} is being cancelled"), row),
+        CancelOutcome::Ending(row) => {
+            (format!("Job {id} has ended already; its row will say so when the store works again"), row)
+        }
     };
     Reply::json(&json!({ "message": message, "job_id": id, "status": row.status }))
 }
@@ -79,24 +90,48 @@ pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiEr
     if after >= before {
         return Ok(Reply::Json(b"[]".to_vec()));
     }
-    let rows = call.state.jobs.started_between(StartRange { after, before }, MAX_ROWS + 1).await?;
-    if rows.len() > MAX_ROWS {
+    let range = StartRange { after, before };
+    if call.state.jobs.count_started_between(range, MAX_ROWS + 1).await? > MAX_ROWS {
         return Err(ApiError::bad_request(format!(
             "More than {MAX_ROWS} jobs started in this range. Bring 'from_date' and 'to_date' closer together."
         )));
     }
-    let rows: Vec<Value> = rows
-        .iter()
-        .map(|row| {
-            let mut members = render(row);
+    rows::answer(call, Listing { jobs: Arc::clone(&call.state.jobs), range, after: None, listed: HashSet::new() }).await
+}
+
+/// Rows of jobs, read a page at a time.
+struct Listing {
+    jobs: Arc<Jobs>,
+    range: StartRange,
+    after: Option<StartPosition>,
+    /// A job that begins while the listing goes on comes again with its new start time.
+    listed: HashSet<Uuid>,
+}
+
+impl Parts for Listing {
+    type Error = StoreError;
+
+    async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, StoreError> {
+        let page = self.jobs.started_between(self.range, self.after, PAGE_ROWS).await?;
+        let Some(last) = page.last() else { return Ok(false) };
+        self.after = last.start_position();
+        for row in page {
+            if !self.listed.insert(row.id) {
+                continue;
+            }
+            if self.listed.len() > 1 {
+                out.push(b',');
+            }
+            // Rejects are for whoever looks at one job.
+            let mut members = render(&row, Vec::new());
             // Here what is not known yet is null; `get_job` leaves it out.
             for name in ["end_datetime", "message"] {
                 members.entry(name).or_insert(Value::Null);
             }
-            Value::Object(members)
-        })
-        .collect();
-    Reply::json(&rows)
+            out.extend_from_slice(Value::Object(members).to_string().as_bytes());
+        }
+        Ok(true)
+    }
 }
 
 fn moment(call: &Call<'_>, member: &str, refused: &str) -> Result<Timestamp, ApiError> {
@@ -106,7 +141,7 @@ fn moment(call: &Call<'_>, member: &str, refused: &str) -> Result<Timestamp, Api
     })
 }
 
-fn render(row: &JobRow) -> Map<String, Value> {
+fn render(row: &JobRow, rejects: Vec<Value>) -> Map<String, Value> {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
     let updated = row.ended.or(row.started).unwrap_or(row.created);
@@ -150,8 +185,8 @@ fn render(row: &JobRow) -> Map<String, Value> {
         }
         put("tally", tally);
     }
-    if !row.rejects.is_empty() {
-        put("rejects", json!(row.rejects));
+    if !rejects.is_empty() {
+        put("rejects", Value::Array(rejects));
     }
     put("attempt", row.attempt.into());
     if row.usage != Usage::default() {

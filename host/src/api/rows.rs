@@ -1,5 +1,5 @@
-//! The rows of a search as the body of an answer: at once if they are few, in pieces if they are many. Memory does not
-//! grow with the number of rows, and a client that reads slowly does not keep the store's snapshot for ever.
+//! The rows of a search or of a listing as the body of an answer: at once if they are few, in pieces if they are many.
+//! Memory does not grow with the number of rows, and a client that reads slowly does not keep the store's snapshot for ever.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,24 @@ use super::error::ApiError;
 use super::reply::Reply;
 use crate::budget::Held;
 use crate::records::Store;
+use crate::records::query::QueryError;
 use crate::searches::Rows;
+
+/// What an answer is made of, a part at a time.
+pub(super) trait Parts: Send + 'static {
+    type Error: Into<ApiError> + std::fmt::Display + Send;
+
+    /// Appends the next rows, with a comma before all but the very first. False at the end.
+    fn next(&mut self, out: &mut Vec<u8>) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+}
+
+impl Parts for Rows {
+    type Error = QueryError;
+
+    fn next(&mut self, out: &mut Vec<u8>) -> impl Future<Output = Result<bool, QueryError>> + Send {
+        Rows::next(self, out)
+    }
+}
 
 /// A result smaller than this is sent whole, with its length.
 const WHOLE_BYTES: usize = 512 * 1024;
@@ -34,11 +51,11 @@ const PACE_BYTES: u64 = 32 << 10;
 /// is waited for loses the rest.
 const GROWTH_BYTES: u64 = 256 << 20;
 
-pub(super) async fn answer(call: &Call<'_>, mut rows: Rows) -> Result<Reply, ApiError> {
+pub(super) async fn answer(call: &Call<'_>, mut rows: impl Parts) -> Result<Reply, ApiError> {
     let mut text = vec![b'['];
     while text.len() < WHOLE_BYTES {
         let capacity = text.capacity() as u64;
-        if !rows.next(&mut text).await? {
+        if !rows.next(&mut text).await.map_err(Into::into)? {
             text.push(b']');
             return Ok(Reply::Json(text));
         }
@@ -52,7 +69,7 @@ pub(super) async fn answer(call: &Call<'_>, mut rows: Rows) -> Result<Reply, Api
     Ok(Reply::Stream(Body::from_stream(stream)))
 }
 
-async fn send(mut rows: Rows, first: Vec<u8>, mut client: Client) {
+async fn send(mut rows: impl Parts, first: Vec<u8>, mut client: Client) {
     let mut text = first;
     loop {
         if !text.is_empty() && !client.take(std::mem::take(&mut text)).await {

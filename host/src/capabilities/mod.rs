@@ -12,6 +12,7 @@ pub mod progress;
 pub mod queries;
 pub mod records;
 pub mod rejects;
+mod store_failure;
 mod usage;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use progress::Progress;
 pub use queries::{Cursor, Queries};
 pub use records::{RecordLimits, Records};
 pub use rejects::{Reject, Rejects};
+pub use store_failure::StoreFailure;
 pub use usage::UsageMeter;
 
 /// Everything one attempt may act through.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::{CapabilityError, CapabilityErrorKind};
 use super::limits::LimitsMet;
+use super::store_failure::StoreFailure;
 use crate::access::Role;
 use crate::records::jobs::LimitReached;
 use crate::records::query::{QueryError, RowShape, Separator};
@@ -21,6 +22,7 @@ pub struct Queries {
     cursors: usize,
     limits_met: Arc<LimitsMet>,
     open: usize,
+    store_failure: StoreFailure,
 }
 
 /// The rows of an open query.
@@ -43,7 +45,12 @@ impl Queries {
         cursors: usize,
         limits_met: Arc<LimitsMet>,
     ) -> Self {
-        Queries { store, role, searches, limits, cursors, limits_met, open: 0 }
+        Queries { store, role, searches, limits, cursors, limits_met, open: 0, store_failure: StoreFailure::default() }
+    }
+
+    /// Where it is noted that the store failed.
+    pub fn store_failure(&self) -> StoreFailure {
+        self.store_failure.clone()
     }
 
     /// Open the query with this index in the plan.
@@ -63,7 +70,12 @@ impl Queries {
         })?;
         let permitted = search.permitted(&self.role, &self.store.catalogue())?;
         let store = Arc::clone(&self.store);
-        let rows = permitted.open(store, shape, Separator::NewLine, ScanOrder::Arrival, &self.limits).await?;
+        let opened = permitted.open(store, shape, Separator::NewLine, ScanOrder::Arrival, &self.limits).await;
+        let rows = opened.inspect_err(|error| {
+            if let QueryError::Store(error) = error {
+                self.store_failure.note(error);
+            }
+        })?;
         self.open += 1;
         Ok(Cursor { rows })
     }
@@ -72,7 +84,13 @@ impl Queries {
     pub async fn next(&mut self, cursor: &mut Cursor) -> Result<Vec<u8>, CapabilityError> {
         let mut out = Vec::new();
         while out.is_empty() {
-            if !cursor.rows.next(&mut out).await? {
+            let next = cursor.rows.next(&mut out).await;
+            let more = next.inspect_err(|error| {
+                if let QueryError::Store(error) = error {
+                    self.store_failure.note(error);
+                }
+            })?;
+            if !more {
                 break;
             }
         }

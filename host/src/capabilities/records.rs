@@ -13,7 +13,9 @@ use super::cpu::CpuMeter;
 use super::error::{CapabilityError, CapabilityErrorKind};
 use super::limits::LimitsMet;
 use super::plan::{Plan, TableRight};
+use super::store_failure::StoreFailure;
 use crate::access::{Denial, Role};
+use crate::budget::Held;
 use crate::records::batch::is_impossible_name;
 use crate::records::jobs::{Lease, LimitReached, Tally};
 use crate::records::{
@@ -23,13 +25,20 @@ use crate::records::{
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
 /// sorted index writes cheap, little enough to keep memory flat (docs/storage.md).
-const GROUP_RECORDS: usize = 100_000;
+const GROUP_RECORDS: usize = if cfg!(test) { FEW_RECORDS } else { 100_000 };
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 const GROUP_AGE: Duration = Duration::from_millis(250);
+/// The largest group before more is charged: a batch, as large as one may be by default.
+const LEAST_ROOM: usize = 1 << 20;
+/// What groups take, by the text of one: one is made, one is in the store's hands, each with places and keys of its records.
+const TAKEN_BY_GROUPS: usize = 3;
 
 /// Records that one step of a delete takes: one transaction, as large as a group of writes. With random keys every step
 /// touches most pages of the index, so many small steps would cost more than they give.
-const DELETE_STEP_RECORDS: usize = 100_000;
+const DELETE_STEP_RECORDS: usize = if cfg!(test) { FEW_RECORDS } else { 100_000 };
+
+/// In the tests of this crate, so that a small job takes many steps.
+const FEW_RECORDS: usize = 1000;
 
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
 const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
@@ -40,6 +49,8 @@ pub struct RecordLimits {
     pub batch: BatchLimits,
     pub checkpoint_bytes: usize,
     pub met: Arc<LimitsMet>,
+    /// To which groups of batches are charged; it holds [`Records::LEAST_BYTES`] already.
+    pub memory: Held,
 }
 
 /// What one attempt may do to tables, and what it has in hand.
@@ -53,6 +64,8 @@ pub struct Records {
     group_records: usize,
     group_bytes: usize,
     group_since: Option<Instant>,
+    /// Bytes that a group may have by what is charged.
+    room: usize,
     in_store: Option<JoinHandle<Result<Applied, StoreError>>>,
     /// Groups in the store's hands, which go on when this is dropped.
     handed_over: TaskTracker,
@@ -60,9 +73,13 @@ pub struct Records {
     permitted: HashMap<(u32, Action), HashSet<String>>,
     denial: Arc<Mutex<Option<Denial>>>,
     checking: Arc<CpuMeter>,
+    store_failure: StoreFailure,
 }
 
 impl Records {
+    /// What an attempt is charged with before it begins.
+    pub const LEAST_BYTES: u64 = (LEAST_ROOM * TAKEN_BY_GROUPS) as u64;
+
     /// `tally` is what earlier attempts of the job have stored; `checking` counts the time that checking batches takes,
     /// which is the host's and not the guest's.
     pub fn new(
@@ -84,13 +101,21 @@ impl Records {
             group_records: 0,
             group_bytes: 0,
             group_since: None,
+            room: LEAST_ROOM,
             in_store: None,
             handed_over: TaskTracker::new(),
             tally,
             permitted: HashMap::new(),
             denial: Arc::default(),
             checking,
+            store_failure: StoreFailure::default(),
         }
+    }
+
+    /// Where it is noted that the store failed. From then on nothing is written: a later group would carry a checkpoint
+    /// that claims the one that was lost.
+    pub fn store_failure(&self) -> StoreFailure {
+        self.store_failure.clone()
     }
 
     /// Where the last permission denial is kept: its structured form becomes the job's message.
@@ -182,7 +207,8 @@ impl Records {
         let limit = usize::try_from(limit).unwrap_or(DELETE_STEP_RECORDS).min(DELETE_STEP_RECORDS);
         let (table, lease) = (table.clone(), Some(self.lease));
         let step = DeleteBefore { table, created_before, limit, lease, checkpoint };
-        let applied = self.store.delete_created_before(step).await?;
+        let deleted = self.store.delete_created_before(step).await;
+        let applied = deleted.inspect_err(|error| self.store_failure.note(error))?;
         if let Some(tally) = applied.job_tally {
             self.tally = tally;
         }
@@ -196,10 +222,26 @@ impl Records {
         Ok(self.tally)
     }
 
-    fn group_is_full(&self) -> bool {
-        self.group_records >= GROUP_RECORDS
-            || self.group_bytes >= GROUP_BYTES
-            || self.group_since.is_some_and(|since| since.elapsed() >= GROUP_AGE)
+    fn group_is_full(&mut self) -> bool {
+        if self.group_records >= GROUP_RECORDS || self.group_since.is_some_and(|since| since.elapsed() >= GROUP_AGE) {
+            return true;
+        }
+        while self.group_bytes >= self.room {
+            if !self.widen() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Charges twice as large groups. Where there is no room for them, groups stay small, which is slower and nothing else.
+    fn widen(&mut self) -> bool {
+        let more = self.room.min(GROUP_BYTES.saturating_sub(self.room));
+        let widened = more > 0 && self.limits.memory.grow((more * TAKEN_BY_GROUPS) as u64).is_ok();
+        if widened {
+            self.room += more;
+        }
+        widened
     }
 
     /// Gives the group to the store, after the one before it is done.
@@ -213,14 +255,15 @@ impl Records {
         self.group_records = 0;
         self.group_bytes = 0;
         self.group_since = None;
-        let store = Arc::clone(&self.store);
-        self.in_store = Some(self.handed_over.spawn(async move { store.apply(group).await }));
+        let (store, failure) = (Arc::clone(&self.store), self.store_failure());
+        let apply = async move { store.apply(group).await.inspect_err(|error| failure.note(error)) };
+        self.in_store = Some(self.handed_over.spawn(apply));
         Ok(())
     }
 
     async fn await_store(&mut self) -> Result<(), CapabilityError> {
         let Some(task) = self.in_store.take() else {
-            return Ok(());
+            return self.store_failure.noted().map_or(Ok(()), Err);
         };
         let applied = task.await.map_err(|error| {
             CapabilityError::new(CapabilityErrorKind::Unavailable, format!("the store's task ended: {error}"))

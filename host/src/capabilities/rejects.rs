@@ -53,10 +53,14 @@ impl Rejects {
         }
     }
 
-    /// How many there were, and the first of them as JSON.
-    pub fn summary(&self) -> (u64, Vec<serde_json::Value>) {
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).count
+    }
+
+    /// The first of them as JSON.
+    pub fn kept(&self) -> Vec<serde_json::Value> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = state.kept.iter().filter_map(|reject| serde_json::to_value(reject).ok()).collect();
-        (state.count, kept)
+        state.kept.iter().filter_map(|reject| serde_json::to_value(reject).ok()).collect()
     }
 }

@@ -128,9 +128,15 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         guest_limits: config.guest.clone(),
         budgets: budgets.clone(),
     };
-    let job_limits =
-        JobLimits { workers: config.workers, max_queued: config.max_queued, cancel_grace: config.cancel_grace };
-    let jobs = Jobs::start(parts, job_limits, for_jobs).await.map_err(part("jobs could not be recovered"))?;
+    let job_limits = JobLimits {
+        workers: config.workers,
+        max_queued: config.max_queued,
+        cancel_grace: config.cancel_grace,
+        ..JobLimits::default()
+    };
+    let jobs = Jobs::start(parts, job_limits, for_jobs).await.map_err(part("jobs could not be started"))?;
+    // What cannot be recovered is in the log; it keeps nobody else from working.
+    let _logged = jobs.recover().await;
 
     let changes = TaskTracker::new();
     let state = ApiState {

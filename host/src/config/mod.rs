@@ -169,8 +169,9 @@ impl Config {
 
 /// With less a host could not run a single plugin besides itself.
 const MIN_MEMORY_BYTES: u64 = 64 << 20;
-const WORKERS_PER_CORE: usize = 4;
-const MIN_DEFAULT_WORKERS: usize = 8;
+/// One user alone may use two thirds of them (`jobs/queue/shares.rs`): 8 of 12.
+const WORKERS_PER_CORE: usize = 6;
+const MIN_DEFAULT_WORKERS: usize = 12;
 /// More would only wait for each other.
 const MAX_WORKERS: usize = 1024;
 /// The queue keeps an entry of memory for each.

@@ -145,16 +145,16 @@ pub const SETTINGS: &[Setting] = &[
         "jobs.workers",
         Kind::Number,
         "0",
-        "Jobs that run at once; the others wait. 0 means 4 for each processor core, at least 8: they share one thread a \
-         core, and while one waits for its commit or its source another computes. A large load holds up to 32 MiB of \
-         batches besides its plugin's memory.",
+        "Jobs that run at once; the others wait. 0 means 6 for each processor core, at least 12: they share one thread a \
+         core, and while one waits for its commit or its source another computes. One user alone may use two thirds of \
+         them, and some are always left for others. A large load holds up to 32 MiB of batches besides its plugin's memory.",
     ),
     setting(
         "jobs.max_queued",
         Kind::Number,
         "100000",
-        "Jobs that may wait. Past it a request is answered with 429 and Retry-After, and nothing is stored. A waiting job \
-         costs some hundred bytes of memory.",
+        "Jobs that may wait. Past it a request is answered with 429 and Retry-After, and nothing is stored. The last eighth \
+         is for users who have less than a sixteenth of it waiting. A waiting job costs some hundred bytes of memory.",
     ),
     setting(
         "spool.max_bytes",

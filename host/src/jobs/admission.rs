@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::checks::Checks;
 use super::payload::{Inline, Payload};
-use super::queue::{Place, QueuedJob};
+use super::queue::{NoPlace, Past, Place, QueuedJob};
 use super::request::{JobRequest, Parted, check_size};
 use super::{Jobs, lifecycle, secrets, urls};
 use crate::access::{Denial, User};
@@ -52,6 +52,11 @@ pub enum SubmitError {
     /// The user, or all together, hold too much already.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
+    #[error(
+        "You have {held} jobs waiting, and the last of the {max_queued} places of the queue (jobs.max_queued) are for users \
+         who have fewer. Try again in {retry_after_seconds} seconds."
+    )]
+    ShareFull { held: usize, max_queued: usize, retry_after_seconds: u64 },
     #[error("{0}")]
     Unavailable(String),
 }
@@ -72,6 +77,7 @@ impl SubmitError {
             SubmitError::NotGranted(_) => "not_granted",
             SubmitError::QueueFull { .. } => "queue_full",
             SubmitError::Exhausted(_) => "exhausted",
+            SubmitError::ShareFull { .. } => "share_full",
             SubmitError::Unavailable(_) => "unavailable",
         }
     }
@@ -98,7 +104,7 @@ impl Jobs {
         if self.stop.is_cancelled() {
             return Err(SubmitError::Unavailable("The host is stopping. Try again when it is back.".to_owned()));
         }
-        let place = self.place()?;
+        let place = self.place(&user.username)?;
         let Parted { request: members, inline } = request.part(found.operation.inline_source.as_deref())?;
         let JobRequest { account, held, .. } = request;
         let mut request = Value::Object(members);
@@ -134,14 +140,24 @@ impl Jobs {
         info!(job = %id, operation, user = %user.username, plugin = %found.plugin.label(), "job queued");
         self.parts.metrics.job_accepted(operation);
         self.parts.metrics.queued(1);
-        self.queue.push(QueuedJob { id, operation: Some(found), place: Some(place) });
+        let owner = user.username.as_str().into();
+        self.queue.push(QueuedJob {
+            id,
+            user: owner,
+            operation: Some(found),
+            place: Some(place),
+            past: Past::default(),
+        });
         Ok(id)
     }
 
     /// A place in the queue, before any work is done for the request.
-    fn place(&self) -> Result<Place, SubmitError> {
+    fn place(&self, user: &str) -> Result<Place, SubmitError> {
         let (max_queued, retry_after_seconds) = (self.max_queued, RETRY_AFTER_SECONDS);
-        self.queue.place().ok_or(SubmitError::QueueFull { max_queued, retry_after_seconds })
+        self.queue.place(user).map_err(|none| match none {
+            NoPlace::Full => SubmitError::QueueFull { max_queued, retry_after_seconds },
+            NoPlace::Share { held } => SubmitError::ShareFull { held, max_queued, retry_after_seconds },
+        })
     }
 
     async fn plan(

@@ -2,6 +2,7 @@
 //! that dies in between ends the job when it comes back.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ pub(super) struct Running {
 struct Attempt {
     cancel: CancellationToken,
     log: Arc<JobLog>,
+    /// The job has ended, but the store has not taken its final row.
+    ended: Arc<AtomicBool>,
 }
 
 /// An attempt's entry, for as long as it runs.
@@ -36,18 +39,29 @@ pub(super) struct RunningEntry {
     /// Tells the attempt that the job shall end.
     pub cancel: CancellationToken,
     pub log: Arc<JobLog>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Running {
     pub fn enter(&self, job: Uuid, log_bytes: usize) -> RunningEntry {
-        let attempt = Attempt { cancel: CancellationToken::new(), log: Arc::new(JobLog::new(log_bytes)) };
+        let (cancel, log) = (CancellationToken::new(), Arc::new(JobLog::new(log_bytes)));
+        let attempt = Attempt { cancel, log, ended: Arc::default() };
         self.lock().insert(job, attempt.clone());
-        RunningEntry { running: self.clone(), job, cancel: attempt.cancel, log: attempt.log }
+        RunningEntry { running: self.clone(), job, cancel: attempt.cancel, log: attempt.log, ended: attempt.ended }
     }
 
     /// The log of a job that runs.
     pub fn log(&self, job: Uuid) -> Option<Arc<JobLog>> {
         self.lock().get(&job).map(|attempt| Arc::clone(&attempt.log))
+    }
+
+    fn has_ended(&self, job: Uuid) -> bool {
+        self.lock().get(&job).is_some_and(|attempt| attempt.ended.load(Ordering::Acquire))
+    }
+
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
     }
 
     fn tell(&self, job: Uuid) {
@@ -58,6 +72,13 @@ impl Running {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Attempt>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RunningEntry {
+    /// Nothing can end the job any more: it has ended, and only its row does not say so yet.
+    pub fn ended(&self) {
+        self.ended.store(true, Ordering::Release);
     }
 }
 
@@ -78,6 +99,8 @@ pub enum CancelOutcome {
     Cancelled(Box<JobRow>),
     /// It runs, and ends soon.
     Requested(Box<JobRow>),
+    /// It has ended, but the store has not taken its final row. Nothing was changed.
+    Ending(Box<JobRow>),
 }
 
 impl Jobs {
@@ -87,6 +110,9 @@ impl Jobs {
             let Some(row) = self.visible_job(user, id).await? else {
                 return Ok(CancelOutcome::Unknown);
             };
+            if !row.status.is_final() && self.running.has_ended(id) {
+                return Ok(CancelOutcome::Ending(Box::new(row)));
+            }
             let attempt = row.attempt;
             let Ok(changed) = lifecycle::cancel(row.clone(), &user.username, self.parts.clock.now()) else {
                 return Ok(CancelOutcome::EndedBefore(Box::new(row)));
@@ -99,7 +125,7 @@ impl Jobs {
                         return Ok(CancelOutcome::Requested(Box::new(stored)));
                     }
                     self.parts.metrics.job_ended(&stored.operation, stored.status.word());
-                    if self.queue.remove(id) {
+                    if self.queue.remove(&stored.user, id) {
                         self.parts.metrics.taken();
                     }
                     self.spool.forget(id).await;

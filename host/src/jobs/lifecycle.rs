@@ -14,9 +14,9 @@ use uuid::Uuid;
 use crate::records::Timestamp;
 use crate::records::jobs::{CancelRequest, JobRow, JobStatus, Tally, Usage};
 
-/// Attempts after which a job that keeps being cut short is given up, so that one that brings the host down cannot do so
-/// for ever.
-pub const MAX_ATTEMPTS: u32 = 5;
+/// Attempts in a row without progress after which a job that keeps being cut short is given up, so that one that brings the
+/// host down cannot do so for ever.
+pub const MAX_FRUITLESS_ATTEMPTS: u32 = 5;
 
 /// A change that the state of the job does not permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +60,7 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
         rejected: 0,
         rejects: Vec::new(),
         attempt: 0,
+        fruitless_attempts: 0,
         plugin,
         plugin_digest,
         usage: Usage::default(),
@@ -68,22 +69,26 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
     }
 }
 
-/// The next attempt begins. Lawful from CREATED, and from IN_PROGRESS when the process that ran it is gone.
+/// The next attempt begins. Valid from CREATED, and from IN_PROGRESS when the attempt before it is over: the process that
+/// ran it is gone, or its end could not be stored. It counts as fruitless until the store has progress of it.
 pub fn begin(mut row: JobRow, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
         return Err(UnlawfulChange { from: row.status, change: "begin an attempt" });
     }
     row.status = JobStatus::InProgress;
     row.attempt = row.attempt.saturating_add(1);
+    row.fruitless_attempts = row.fruitless_attempts.saturating_add(1);
     row.started = Some(now);
     Ok(row)
 }
 
-/// The attempt was cut short through no fault of the job: it waits for another one.
+/// The attempt was cut short through no fault of the job, by a clean stop or by the store: it waits for another one, and
+/// this one does not count.
 pub fn requeue(mut row: JobRow) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
         return Err(UnlawfulChange { from: row.status, change: "be queued again" });
     }
+    row.fruitless_attempts = row.fruitless_attempts.saturating_sub(1);
     row.status = JobStatus::Created;
     Ok(row)
 }
@@ -143,7 +148,10 @@ fn cancelled_sentence(row: &JobRow) -> String {
 /// What to do with a job that an earlier process left unfinished.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
+    /// It waits as it should: nothing is to be stored.
     Queue,
+    /// It was running. This row is to be stored, then it waits.
+    Requeue(Box<JobRow>),
     End(Ending),
 }
 
@@ -158,15 +166,21 @@ pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
     if row.status == JobStatus::Created && row.attempt == 0 {
         return Recovery::Queue;
     }
-    if row.attempt >= MAX_ATTEMPTS {
+    if row.fruitless_attempts >= MAX_FRUITLESS_ATTEMPTS {
         return interrupted(format!(
-            "Job was interrupted: the host stopped before it finished, {MAX_ATTEMPTS} times in a row. Rerun the operation."
+            "Job was interrupted: the host stopped before it finished, {MAX_FRUITLESS_ATTEMPTS} times in a row without progress. Rerun the operation."
         ));
     }
-    if resumable {
-        return Recovery::Queue;
+    if !resumable {
+        return interrupted(
+            "Job was interrupted: the host stopped before it finished. Rerun the operation.".to_owned(),
+        );
     }
-    interrupted("Job was interrupted: the host stopped before it finished. Rerun the operation.".to_owned())
+    match row.status {
+        // The attempt was killed and not stopped, so it counts.
+        JobStatus::InProgress => Recovery::Requeue(Box::new(JobRow { status: JobStatus::Created, ..row.clone() })),
+        _ => Recovery::Queue,
+    }
 }
 
 #[cfg(test)]
@@ -227,10 +241,50 @@ mod tests {
     fn recovery_never_leaves_a_job_in_progress() {
         assert_eq!(recover(&row(), false), Recovery::Queue);
         let running = begin(row(), Timestamp(1)).unwrap();
-        assert_eq!(recover(&running, true), Recovery::Queue);
+        let Recovery::Requeue(waiting) = recover(&running, true) else { panic!("a job that can go on") };
+        assert_eq!((waiting.status, waiting.attempt), (JobStatus::Created, 1));
+        assert_eq!(recover(&waiting, true), Recovery::Queue);
         assert!(matches!(recover(&running, false), Recovery::End(Ending::Failed { .. })));
-        let mut worn = running;
-        worn.attempt = MAX_ATTEMPTS;
-        assert!(matches!(recover(&worn, true), Recovery::End(Ending::Failed { .. })));
+    }
+
+    #[test]
+    fn only_attempts_in_a_row_without_progress_wear_a_job_out() {
+        // What a host that is killed again and again does with a job; `stored` is what the store does meanwhile.
+        let killed = |times: u32, stored: fn(&mut JobRow)| {
+            let mut job = row();
+            for time in 0..times {
+                job = begin(job, Timestamp(u64::from(time))).unwrap();
+                stored(&mut job);
+                match recover(&job, true) {
+                    Recovery::Requeue(waiting) => job = *waiting,
+                    other => return (time + 1, Some(other)),
+                }
+            }
+            (times, None)
+        };
+        let (times, end) = killed(100, |_| {});
+        assert_eq!(times, MAX_FRUITLESS_ATTEMPTS);
+        let Some(Recovery::End(Ending::Failed { message, .. })) = end else { panic!("{end:?}") };
+        assert!(message.to_string().contains("5 times in a row without progress"), "{message}");
+        assert_eq!(killed(100, |job| job.fruitless_attempts = 0), (100, None));
+    }
+
+    #[test]
+    fn a_clean_stop_counts_nothing() {
+        let mut job = row();
+        for time in 0..20 {
+            job = requeue(begin(job, Timestamp(time)).unwrap()).unwrap();
+        }
+        assert_eq!((job.attempt, job.fruitless_attempts), (20, 0));
+        assert_eq!(recover(&job, true), Recovery::Queue);
+        let worn = JobRow { fruitless_attempts: 3, ..job };
+        assert_eq!(requeue(begin(worn, Timestamp(1)).unwrap()).unwrap().fruitless_attempts, 3);
+    }
+
+    #[test]
+    fn a_row_of_an_earlier_version_has_no_fruitless_attempts() {
+        let mut old = serde_json::to_value(row()).unwrap();
+        old.as_object_mut().unwrap().remove("fruitless_attempts");
+        assert_eq!(serde_json::from_value::<JobRow>(old).unwrap(), row());
     }
 }

@@ -4,19 +4,43 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::Jobs;
+use super::rejects::{self, AllRejects};
+use super::retry::Retry;
 use crate::capabilities::JobLog;
-use crate::records::{Store, StoreError};
+use crate::records::{Store, StoreError, StoreErrorKind};
 
 const KIND: &str = "job_log";
 
-/// Stores what an attempt has logged, if it has. A log that cannot be stored does not keep the job from its end.
-pub(super) async fn keep(store: &dyn Store, job: Uuid, log: &JobLog) {
+/// Stores what an attempt has logged and rejected, if it has.
+pub(super) async fn keep_both(
+    store: &dyn Store,
+    retry: &Retry,
+    job: Uuid,
+    log: &JobLog,
+    rejects: Option<&AllRejects>,
+) -> Result<(), StoreError> {
     let text = shown(log);
-    if text.is_empty() {
-        return;
+    if !text.is_empty() {
+        let name = job.to_string();
+        let put = || unless_full(job, store.put_document(KIND, &name, text.clone().into_bytes()));
+        retry.within_patience("store log", put).await?;
     }
-    if let Err(error) = store.put_document(KIND, &job.to_string(), text.into_bytes()).await {
-        warn!(%job, %error, "the job's log could not be stored");
+    if let Some(rejects) = rejects {
+        let document = rejects.document();
+        let put = || unless_full(job, rejects::store(store, job, document.clone()));
+        retry.within_patience("store rejects", put).await?;
+    }
+    Ok(())
+}
+
+/// The job's row matters more: it is not kept waiting until somebody has made room for these.
+async fn unless_full(job: Uuid, put: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    match put.await {
+        Err(error) if error.kind == StoreErrorKind::Full => {
+            warn!(%job, %error, "there is no room for a job's log or rejects");
+            Ok(())
+        }
+        put => put,
     }
 }
 

@@ -5,23 +5,29 @@ mod admission;
 mod attempt;
 mod cancel;
 mod checks;
+mod conclusion;
 mod credentials;
 mod ending;
 mod granted;
 pub mod lifecycle;
 mod log;
 mod payload;
+mod progress;
 mod queue;
 mod recovery;
+mod rejects;
 mod request;
+mod retry;
 pub mod secrets;
 mod spool;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod urls;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -32,6 +38,7 @@ use uuid::Uuid;
 pub use admission::SubmitError;
 pub use cancel::CancelOutcome;
 pub use request::JobRequest;
+pub use retry::Backoff;
 pub use secrets::{Sealer, SealerError};
 
 use crate::access::{Access, User};
@@ -41,11 +48,14 @@ use crate::metrics::Metrics;
 use crate::objects::{Directories, Downloader, ExportDirectories, S3};
 use crate::plugins::Catalogue;
 use crate::plugins::catalogue::concurrent_plans;
-use crate::records::jobs::{JobRow, StartRange};
+use crate::records::jobs::{JobRow, StartPosition, StartRange};
 use crate::records::{Clock, Store, StoreError};
 use crate::searches::SearchLimits;
+use attempt::AttemptRules;
 use cancel::Running;
+use conclusion::Conclusions;
 use queue::Queue;
+use retry::Retry;
 use spool::Spool;
 use worker::Worker;
 
@@ -80,6 +90,22 @@ pub struct JobLimits {
     pub max_queued: usize,
     /// How long a job that is cancelled may go on: `jobs.cancel_grace_seconds`.
     pub cancel_grace: Duration,
+    /// How often a running job's progress is stored.
+    pub progress_interval: Duration,
+    pub backoff: Backoff,
+}
+
+/// For all that no key of the configuration sets.
+impl Default for JobLimits {
+    fn default() -> Self {
+        JobLimits {
+            workers: 12,
+            max_queued: 100_000,
+            cancel_grace: Duration::from_secs(10),
+            progress_interval: Duration::from_secs(1),
+            backoff: Backoff::default(),
+        }
+    }
 }
 
 /// The jobs of this host.
@@ -90,39 +116,48 @@ pub struct Jobs {
     max_queued: usize,
     plans: Arc<Semaphore>,
     stop: CancellationToken,
+    retry: Retry,
+    /// Workers, and final rows that wait for the store.
     workers: TaskTracker,
     running: Running,
+    /// Jobs of an earlier process that wait for [`Jobs::recover`].
+    unfinished: Mutex<Vec<Uuid>>,
 }
 
 impl Jobs {
-    /// Recovers what an earlier process left unfinished, then starts the workers on `runtime`.
+    /// Starts the workers on `runtime`. What an earlier process left unfinished waits for [`Jobs::recover`].
     pub async fn start(
         parts: JobParts,
         limits: JobLimits,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Arc<Self>, StoreError> {
         let spool = Spool::open(parts.spool_dir.clone(), parts.budgets.spool.clone())?;
-        let recovered = recovery::recover(&parts, &spool).await?;
-        parts.metrics.queued(recovered.len());
-        parts.metrics.capacity(limits.max_queued, limits.workers);
-        let queue = Queue::new(recovered, limits.max_queued);
+        let unfinished = Mutex::new(recovery::unfinished(&parts, &spool).await?);
+        let count = limits.workers.max(1);
+        parts.metrics.capacity(limits.max_queued, count);
+        let queue = Queue::new(limits.max_queued, count);
         let stop = CancellationToken::new();
+        let retry = Retry { backoff: limits.backoff, stop: stop.clone() };
         let workers = TaskTracker::new();
+        let conclusions = Conclusions::new(workers.clone());
         let running = Running::default();
-        for _ in 0..limits.workers.max(1) {
+        let JobLimits { cancel_grace, progress_interval, .. } = limits;
+        let rules = AttemptRules { retry: retry.clone(), cancel_grace, progress_interval };
+        for _ in 0..count {
             let worker = Worker {
                 parts: parts.clone(),
                 spool: spool.clone(),
                 queue: Arc::clone(&queue),
-                stop: stop.clone(),
                 running: running.clone(),
-                cancel_grace: limits.cancel_grace,
+                rules: rules.clone(),
+                conclusions: conclusions.clone(),
             };
             workers.spawn_on(worker.work(), runtime);
         }
         workers.close();
         let plans = Arc::new(Semaphore::new(PLUGINS_PLANNING * concurrent_plans()));
-        Ok(Arc::new(Jobs { parts, spool, queue, max_queued: limits.max_queued, plans, stop, workers, running }))
+        let max_queued = limits.max_queued;
+        Ok(Arc::new(Jobs { parts, spool, queue, max_queued, plans, stop, retry, workers, running, unfinished }))
     }
 
     pub fn has_operation(&self, name: &str) -> bool {
@@ -135,9 +170,19 @@ impl Jobs {
         Ok(row.filter(|row| user.role.is_super_user() || row.user == user.username))
     }
 
-    /// At most `limit` rows, in order of start time.
-    pub async fn started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError> {
-        self.parts.store.jobs_started_between(range, limit).await
+    /// How many jobs started in the range, counted up to `most`.
+    pub async fn count_started_between(&self, range: StartRange, most: usize) -> Result<usize, StoreError> {
+        self.parts.store.count_jobs_started_between(range, most).await
+    }
+
+    /// The next rows in order of start time, at most `limit` and about 1 MiB of them.
+    pub async fn started_between(
+        &self,
+        range: StartRange,
+        after: Option<StartPosition>,
+        limit: usize,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        self.parts.store.jobs_started_between(range, after, limit).await
     }
 
     /// Stops the workers. Attempts that run are put back into the queue, to be resumed by the next process.

@@ -1,145 +1,168 @@
-//! The jobs that wait for a worker, in order of arrival. A job of a plugin that already has as many attempts running as its
-//! grant allows steps aside until one of them ends; no worker waits for it.
+//! The jobs that wait for a worker. Users take turns, so that many jobs of one hold up nobody else's; within a user the
+//! order is that of arrival. One user's attempts never take all workers, and those of one plugin no more than its grant
+//! allows; no worker waits for either.
 
-use std::collections::{HashMap, VecDeque};
+mod shares;
+mod waiting;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::plugins::PluginOperation;
+use shares::Places;
+use waiting::Waiting;
 
 /// A job that waits for a worker.
 pub(super) struct QueuedJob {
     pub id: Uuid,
+    /// Whose turn it takes.
+    pub user: Arc<str>,
     /// The operation as it was in service when the job came here; `None` if no plugin brought it then.
     pub operation: Option<Arc<PluginOperation>>,
-    /// `None` for a job of an earlier process, which had its place then.
+    /// `None` for a job of an earlier process, which had its place then, and for one that has begun.
     pub place: Option<Place>,
+    pub past: Past,
+}
+
+/// What this process has seen of a job before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Past {
+    /// Where it stands among the jobs of its user, once it has been in the queue.
+    pub order: Option<u64>,
+    /// How often in a row its guest gave up because the store failed.
+    pub failures: u32,
+    /// Its last attempt was cut short by the store, and its row does not say so.
+    pub row_is_behind: bool,
 }
 
 /// A place in the queue. It is free again when this is dropped.
-pub(super) struct Place(#[allow(dead_code, reason = "held for what its drop does")] OwnedSemaphorePermit);
+pub(super) struct Place {
+    queue: Arc<Queue>,
+    user: Arc<str>,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    Full,
+    /// The last places are for users who hold fewer.
+    Share {
+        held: usize,
+    },
+}
 
 /// The queue of one host.
 pub(super) struct Queue {
-    places: Arc<Semaphore>,
+    places: Mutex<Places>,
     waiting: Mutex<Waiting>,
     changed: Notify,
 }
 
-#[derive(Default)]
-struct Waiting {
-    jobs: VecDeque<QueuedJob>,
-    /// By plugin, those whose grant bounds them.
-    bounded: HashMap<String, Bounded>,
-}
-
-#[derive(Default)]
-struct Bounded {
-    running: usize,
-    aside: VecDeque<QueuedJob>,
-}
-
-/// One of the attempts that a plugin may have running; to be held for as long as it runs.
+/// What a running attempt takes: a worker, a share of its user's, and one of the attempts that its plugin may have.
 pub(super) struct Turn {
     queue: Arc<Queue>,
+    user: Arc<str>,
     /// `None` for a plugin without a bound.
-    plugin: Option<String>,
+    plugin: Option<Arc<str>>,
 }
 
 impl Queue {
-    /// `recovered` come first, and besides `max_queued`.
-    pub fn new(recovered: Vec<QueuedJob>, max_queued: usize) -> Arc<Self> {
-        let waiting = Waiting { jobs: recovered.into(), ..Waiting::default() };
+    pub fn new(max_queued: usize, workers: usize) -> Arc<Self> {
         Arc::new(Queue {
-            places: Arc::new(Semaphore::new(max_queued.clamp(1, Semaphore::MAX_PERMITS))),
-            waiting: Mutex::new(waiting),
+            places: Mutex::new(Places::new(max_queued)),
+            waiting: Mutex::new(Waiting::new(workers)),
             changed: Notify::new(),
         })
     }
 
-    /// A place, unless the queue is full.
-    pub fn place(&self) -> Option<Place> {
-        Arc::clone(&self.places).try_acquire_owned().ok().map(Place)
+    /// A place, unless the queue is full, or so full that what is left is kept for other users.
+    pub fn place(self: &Arc<Self>, user: &str) -> Result<Place, NoPlace> {
+        let user = self.places().take(user)?;
+        Ok(Place { queue: Arc::clone(self), user })
     }
 
+    /// The job waits behind all others of its user, or where it stood when it was here before.
     pub fn push(&self, job: QueuedJob) {
-        self.lock().jobs.push_back(job);
+        self.lock().push(job);
+        self.changed.notify_one();
+    }
+
+    /// A job of an earlier process: before those of this one, in the order of the calls.
+    pub fn push_recovered(&self, job: QueuedJob) {
+        self.lock().push_recovered(job);
+        self.changed.notify_one();
+    }
+
+    /// The job may be taken from this moment on.
+    pub fn push_later(&self, job: QueuedJob, when: Instant) {
+        self.lock().push_later(job, when);
+        // Whoever waits for an earlier moment, or for none, has to look again.
         self.changed.notify_one();
     }
 
     /// Takes out a job that was cancelled while it waited, so that its place is free.
-    pub fn remove(&self, id: Uuid) -> bool {
-        self.lock().remove(id)
+    pub fn remove(&self, user: &str, id: Uuid) -> bool {
+        // Dropped when the lock is no longer held.
+        let removed = self.lock().remove(user, id);
+        removed.is_some()
     }
 
     /// The next job that may run.
     pub async fn next(self: &Arc<Self>) -> (QueuedJob, Turn) {
         loop {
-            let (taken, more) = {
+            let (taken, more, due) = {
                 let mut waiting = self.lock();
-                (waiting.take(), !waiting.jobs.is_empty())
+                (waiting.take(Instant::now()), !waiting.is_empty(), waiting.next_due())
             };
             if let Some((job, plugin)) = taken {
                 // Of several jobs that came between two looks, the first wakes one worker only.
                 if more {
                     self.changed.notify_one();
                 }
-                return (job, Turn { queue: Arc::clone(self), plugin });
+                let (queue, user) = (Arc::clone(self), Arc::clone(&job.user));
+                return (job, Turn { queue, user, plugin });
             }
-            self.changed.notified().await;
+            match due {
+                Some(due) => {
+                    let _looked = tokio::time::timeout_at(due, self.changed.notified()).await;
+                }
+                None => self.changed.notified().await,
+            }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Waiting {
-    fn take(&mut self) -> Option<(QueuedJob, Option<String>)> {
-        while let Some(job) = self.jobs.pop_front() {
-            let bound = job
-                .operation
-                .as_ref()
-                .and_then(|found| Some((found.plugin.description.name.clone(), found.plugin.grants.concurrency()?)));
-            let Some((plugin, most)) = bound else { return Some((job, None)) };
-            let bounded = self.bounded.entry(plugin.clone()).or_default();
-            if bounded.running < most {
-                bounded.running += 1;
-                return Some((job, Some(plugin)));
-            }
-            bounded.aside.push_back(job);
-        }
-        None
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remove(&mut self, id: Uuid) -> bool {
-        let aside = self.bounded.values_mut().map(|bounded| &mut bounded.aside);
-        std::iter::once(&mut self.jobs).chain(aside).any(|jobs| match jobs.iter().position(|job| job.id == id) {
-            Some(at) => jobs.remove(at).is_some(),
-            None => false,
-        })
-    }
-
-    /// The job that stepped aside first comes before all others.
-    fn give_back(&mut self, plugin: &str) {
-        let Some(bounded) = self.bounded.get_mut(plugin) else { return };
-        bounded.running = bounded.running.saturating_sub(1);
-        if let Some(job) = bounded.aside.pop_front() {
-            self.jobs.push_front(job);
-        } else if bounded.running == 0 {
-            self.bounded.remove(plugin);
-        }
+    /// Jobs that wait, places that are held, attempts that run.
+    #[cfg(test)]
+    pub fn in_use(&self) -> (usize, usize, usize) {
+        let held = self.places().held();
+        let waiting = self.lock();
+        (waiting.len(), held, waiting.running())
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(plugin) = &self.plugin {
-            self.queue.lock().give_back(plugin);
-            self.queue.changed.notify_one();
-        }
+        self.queue.lock().give_back(&self.user, self.plugin.as_deref());
+        self.queue.changed.notify_one();
     }
 }
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.queue.places().give_back(&self.user);
+    }
+}
+
+#[cfg(test)]
+mod tests;

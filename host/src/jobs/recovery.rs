@@ -1,56 +1,83 @@
-//! At start-up: what an earlier process left unfinished is queued again or ended with a sentence that says so. After this
-//! no job is IN_PROGRESS.
+//! What an earlier process left unfinished is queued again or ended with a sentence that says so. Done beside the work of
+//! this process: which jobs those are is known before it takes any of its own.
 
-use tracing::{info, warn};
+use std::sync::PoisonError;
 
-use super::queue::QueuedJob;
-use super::spool::Spool;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use super::queue::{Past, QueuedJob};
 use super::staging::sweep_job;
-use super::{JobParts, lifecycle};
-use crate::records::jobs::JobStatus;
+use super::{JobParts, Jobs, lifecycle, spool::Spool};
 use crate::records::{StoreError, StoreErrorKind};
 
-/// The jobs to run, oldest first.
-pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<QueuedJob>, StoreError> {
+/// The unfinished jobs of an earlier process, oldest first. Removes from the spool what belongs to none of them.
+pub(super) async fn unfinished(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, StoreError> {
     let unfinished = parts.store.unfinished_jobs().await?;
     let owners = unfinished.iter().copied().collect();
     spool.sweep(&owners).map_err(|error| {
         StoreError::caused_by(StoreErrorKind::Unavailable, format!("the spool could not be swept: {error}"), error)
     })?;
-    let mut queued = Vec::new();
-    for id in unfinished {
-        let Some(row) = parts.store.job(id).await? else {
-            continue;
-        };
+    Ok(unfinished)
+}
+
+impl Jobs {
+    /// Decides about each job that an earlier process left unfinished; to be called once, when the plugins are in service.
+    /// A failure that may pass is waited for; one that cannot keeps that job as it is, and is returned at the end.
+    pub async fn recover(&self) -> Result<(), StoreError> {
+        let unfinished = std::mem::take(&mut *self.unfinished.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut recovered = Ok(());
+        for id in unfinished {
+            if let Err(failure) = self.recover_job(id).await {
+                if self.stop.is_cancelled() {
+                    return Ok(());
+                }
+                error!(job = %id, %failure, "the job could not be recovered");
+                recovered = Err(failure);
+            }
+        }
+        recovered
+    }
+
+    async fn recover_job(&self, id: Uuid) -> Result<(), StoreError> {
+        let (parts, retry) = (&self.parts, &self.retry);
+        let store = parts.store.as_ref();
+        let Some(row) = retry.while_running("read row", || store.job(id)).await? else { return Ok(()) };
+        // Somebody has cancelled it meanwhile.
+        if row.status.is_final() {
+            return Ok(());
+        }
         let operation = parts.plugins.operation(&row.operation);
         let resumable = operation.as_ref().is_some_and(|found| found.operation.resumable);
-        let attempt = row.attempt;
-        let waiting = row.status == JobStatus::Created;
+        let (attempt, user) = (row.attempt, row.user.clone());
         let changed = match lifecycle::recover(&row, resumable) {
-            lifecycle::Recovery::Queue => lifecycle::requeue(row),
-            lifecycle::Recovery::End(ending) => lifecycle::finish(row, ending, parts.clock.now()),
+            // As it should be: tens of thousands may wait, and a start should not write each anew.
+            lifecycle::Recovery::Queue => None,
+            lifecycle::Recovery::Requeue(row) => Some(*row),
+            lifecycle::Recovery::End(ending) => lifecycle::finish(row, ending, parts.clock.now()).ok(),
         };
-        let Ok(changed) = changed else { continue };
-        let ended = changed.status.is_final();
-        if ended {
-            parts.metrics.job_ended(&changed.operation, changed.status.word());
-        }
-        if ended && let Err(error) = sweep_job(parts, spool, id, &changed.user).await {
+        let ends = changed.as_ref().is_some_and(|row| row.status.is_final());
+        if ends && let Err(error) = sweep_job(parts, &self.spool, id, &user).await {
             warn!(job = %id, %error, "the job's payload could not be read");
         }
-        // A job that never began is as it should be: tens of thousands may wait, and a start should not write each anew.
-        if ended || !waiting {
-            parts.store.update_job(changed, attempt).await?;
-        }
-        if ended {
-            warn!(job = %id, attempt, "job was interrupted and cannot be resumed");
-            if let Err(error) = spool.remove(id) {
-                warn!(job = %id, %error, "the job's spool could not be removed");
+        if let Some(row) = changed {
+            match retry.while_running("recover job", || store.update_job(row.clone(), attempt)).await {
+                Ok(_) => {}
+                // Cancelled between the two calls.
+                Err(error) if error.kind == StoreErrorKind::LeaseLost => return Ok(()),
+                Err(error) => return Err(error),
             }
-        } else {
-            info!(job = %id, attempt, "job recovered into the queue");
-            queued.push(QueuedJob { id, operation, place: None });
+            if ends {
+                parts.metrics.job_ended(&row.operation, row.status.word());
+                warn!(job = %id, attempt, status = ?row.status, "job was interrupted and is not resumed");
+                self.spool.forget(id).await;
+                return Ok(());
+            }
         }
+        info!(job = %id, attempt, "job recovered into the queue");
+        parts.metrics.queued(1);
+        let user = user.into();
+        self.queue.push_recovered(QueuedJob { id, user, operation, place: None, past: Past::default() });
+        Ok(())
     }
-    Ok(queued)
 }

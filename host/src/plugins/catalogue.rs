@@ -139,6 +139,18 @@ impl Catalogue {
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
     }
 
+    /// Puts plugins in service that come from no folder.
+    #[cfg(test)]
+    pub(crate) fn publish_plugins(&self, plugins: Vec<Arc<Plugin>>) {
+        let file = |plugin: Arc<Plugin>| PluginFile {
+            file: format!("{}.wasm", plugin.description.name),
+            digest: Some(plugin.digest.clone()),
+            plugin: Some(plugin),
+            failure: None,
+        };
+        self.publish(plugins.into_iter().map(file).collect());
+    }
+
     fn now(&self) -> Arc<Published> {
         Arc::clone(&self.published.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -72,12 +72,17 @@ pub struct JobRow {
     pub error: Option<serde_json::Value>,
     pub progress: Option<Progress>,
     pub tally: Tally,
-    /// Rejected input records: all counted, the first ones kept.
+    /// Rejected input records: all counted. The first ones are kept in a document of their own (`jobs/rejects.rs`).
     pub rejected: u64,
+    /// Only rows of earlier versions have them here.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::list")]
     pub rejects: Vec<serde_json::Value>,
     /// Number of the latest attempt; the lease number that guards every write. 0 before the first attempt.
     pub attempt: u32,
+    /// Attempts in a row that were cut short without progress, the current one included. The store sets it to 0 with
+    /// each checkpoint and tally of the job.
+    #[serde(default)]
+    pub fruitless_attempts: u32,
     /// Which plugin runs it: `name@version`, and the sha256 of the component.
     pub plugin: String,
     pub plugin_digest: String,
@@ -160,9 +165,23 @@ pub struct Lease {
     pub attempt: u32,
 }
 
-/// Which rows `Store::jobs_started_between` gives: start time strictly between the two, in order of start time.
+/// Jobs whose start time lies strictly between the two.
 #[derive(Debug, Clone, Copy)]
 pub struct StartRange {
     pub after: Timestamp,
     pub before: Timestamp,
+}
+
+/// A job's place in the order of start times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StartPosition {
+    pub started: Timestamp,
+    pub job: Uuid,
+}
+
+impl JobRow {
+    /// `None` for a row that never had a start time, which no search by start time finds.
+    pub fn start_position(&self) -> Option<StartPosition> {
+        self.started.map(|started| StartPosition { started, job: self.id })
+    }
 }

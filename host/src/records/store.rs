@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Timestamp;
 use super::batch::Batch;
-use super::jobs::{JobRow, Lease, StartRange, Tally};
+use super::jobs::{JobRow, Lease, StartPosition, StartRange, Tally};
 use super::key::Key;
 use super::table::{Action, Attribute, Catalogue, TableName};
 
@@ -29,6 +29,13 @@ pub enum StoreErrorKind {
     Full,
     /// The engine or the disk failed. Nothing of the group was stored.
     Unavailable,
+}
+
+impl StoreErrorKind {
+    /// Whether the same call may succeed later, without anybody changing it.
+    pub fn may_pass(self) -> bool {
+        matches!(self, StoreErrorKind::Full | StoreErrorKind::Unavailable)
+    }
 }
 
 /// A failed call to the store: kind, one sentence, and the engine's own error as source.
@@ -269,8 +276,10 @@ pub trait Store: Send + Sync + 'static {
     async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError>;
 
     /// Replace the row of a job whose stored row is not final and whose stored attempt is `expected_attempt`
-    /// (else `LeaseLost`). The tally of the stored row is kept, whatever `row.tally` says, because only `apply` counts; so
-    /// is a cancel request that is stored.
+    /// (else `LeaseLost`). `LeaseLost` as well if the stored row is queued and the new one is in progress with the same
+    /// attempt: a late word of an attempt that has been queued again.
+    /// The tally of the stored row is kept, whatever `row.tally` says, because only `apply` counts; so is a cancel request
+    /// that is stored. Within one attempt `fruitless_attempts` does not grow.
     /// A final row loses its payload and checkpoint in the same transaction. Durable when it returns.
     /// Gives the row as stored.
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError>;
@@ -280,8 +289,17 @@ pub trait Store: Send + Sync + 'static {
     /// The payload and the last checkpoint of a job that is not final.
     async fn job_payload(&self, id: Uuid) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, StoreError>;
 
-    /// At most `limit` rows, in order of start time.
-    async fn jobs_started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError>;
+    /// How many jobs started in the range, counted up to `most`. Reads no rows.
+    async fn count_jobs_started_between(&self, range: StartRange, most: usize) -> Result<usize, StoreError>;
+
+    /// The next rows in order of start time, after a position or from the first: at most `limit`, and fewer if they would
+    /// take more than about 1 MiB. None are left if there are none.
+    async fn jobs_started_between(
+        &self,
+        range: StartRange,
+        after: Option<StartPosition>,
+        limit: usize,
+    ) -> Result<Vec<JobRow>, StoreError>;
 
     /// Ids of all jobs that are not final, in order of creation.
     async fn unfinished_jobs(&self) -> Result<Vec<Uuid>, StoreError>;

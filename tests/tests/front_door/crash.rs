@@ -64,6 +64,38 @@ fn a_load_survives_kill_after_kill() {
 }
 
 #[test]
+fn a_load_that_makes_progress_is_resumed_as_often_as_it_takes() {
+    const ROWS: u64 = 4_000_000;
+    const KILLS: u32 = 12;
+    let mut host = Host::start(Options::new());
+    host.create_table("t");
+    let path = host.file("long.csv", numbered(ROWS));
+    let id =
+        host.start_job(&json!({"operation": "csv_file_load", "database": "gold", "table": "t", "file_path": path}));
+    let (mut received, mut killed) = (0, 0);
+    while killed < KILLS {
+        let row = host.job_when(&id, "further rows", |row| {
+            row["status"] == "COMPLETE"
+                || row["status"] == "ERROR"
+                || row["tally"]["received"].as_u64() > Some(received)
+        });
+        if row["status"] != "IN_PROGRESS" {
+            break;
+        }
+        received = row["tally"]["received"].as_u64().expect("a number");
+        host.kill();
+        host.restart();
+        killed += 1;
+    }
+    let row = host.job(&id);
+    assert_eq!(row["status"], "COMPLETE", "after {killed} kills: {row:#}");
+    assert_eq!(row["message"], format!("successfully loaded {ROWS} of {ROWS} records"));
+    assert_eq!((host.count("t"), row["tally"]["received"].as_u64()), (ROWS, Some(ROWS)));
+    // More than a job without progress has, or nothing was shown.
+    assert!(killed > 6, "the load ended after {killed} kills, at {received} of {ROWS} rows: it needs more rows");
+}
+
+#[test]
 fn a_graceful_stop_interrupts_a_load_and_the_next_start_ends_it() {
     let mut host = Host::start(Options::new());
     let id = host.start_job(&load(&host));

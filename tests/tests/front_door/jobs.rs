@@ -87,6 +87,63 @@ fn a_finished_row_never_changes() {
 }
 
 #[test]
+fn rejects_are_shown_for_one_job_and_not_in_a_listing() {
+    let mut host = Host::start(Options::new());
+    host.create_table("t");
+    let data = "id,a\n1,x\n2,y,surplus\n";
+    let row = host.run(&json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": data}));
+    assert_eq!((&row["tally"]["rejected"], &row["rejects"][0]["line"]), (&json!(1), &json!(3)), "{row:#}");
+    let search = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
+    let mut listed = host.post(&search).ok()[0].take();
+    assert_eq!(listed.get("rejects"), None);
+    listed["rejects"] = row["rejects"].clone();
+    assert_eq!(listed, row);
+    host.kill();
+    host.restart();
+    assert_eq!(host.job_now(row["id"].as_str().expect("an id")), row);
+}
+
+#[test]
+fn a_long_listing_has_every_job_once() {
+    const CLIENTS: usize = 8;
+    const JOBS: usize = 150;
+    let host = Host::start(Options::new());
+    host.create_table("t");
+    let load = json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": "id\n1\n"});
+    let ids: Vec<String> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| scope.spawn(|| (0..JOBS).map(|_| host.start_job(&load)).collect::<Vec<_>>()))
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+    });
+    let search = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
+    // While jobs still begin, and when all have ended.
+    for wait in [false, true] {
+        if wait {
+            ids.iter().for_each(|id| drop(host.job(id)));
+        }
+        let reply = host.post(&search);
+        assert!(reply.text.len() > 600 * 1024, "{} bytes are sent in one piece", reply.text.len());
+        let rows = reply.ok();
+        let mut listed: Vec<&str> =
+            rows.as_array().expect("rows").iter().map(|row| row["id"].as_str().expect("an id")).collect();
+        listed.sort_unstable();
+        let mut all: Vec<&str> = ids.iter().map(String::as_str).collect();
+        all.sort_unstable();
+        assert_eq!(listed, all);
+    }
+    let starts: Vec<u64> = host
+        .post(&search)
+        .ok()
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["start_datetime"].as_u64().expect("a time"))
+        .collect();
+    assert!(starts.is_sorted());
+}
+
+#[test]
 fn an_empty_input_is_told() {
     let host = Host::start(Options::new());
     host.create_table("t");

@@ -26,6 +26,7 @@ mod export_local;
 mod export_requests;
 mod export_s3;
 mod export_snapshot;
+mod fair_shares;
 mod files;
 mod first_start;
 mod grants;

@@ -160,7 +160,21 @@ pub async fn found_by_start_time(place: &impl Place) {
     store.create_job(row(0), Vec::new()).await.unwrap();
     let found = async |after: u64, before: u64, limit: usize| {
         let range = StartRange { after: Timestamp(after), before: Timestamp(before) };
-        let rows = store.jobs_started_between(range, limit).await.unwrap();
+        let rows = store.jobs_started_between(range, None, limit).await.unwrap();
+        assert_eq!(store.count_jobs_started_between(range, limit).await.unwrap(), rows.len());
+        // A row at a time they are the same.
+        let mut paged = Vec::new();
+        while paged.len() < rows.len() {
+            let after = paged.last().and_then(JobRow::start_position);
+            let page = store.jobs_started_between(range, after, 1).await.unwrap();
+            assert_eq!(page.len(), 1);
+            paged.extend(page);
+        }
+        assert_eq!(paged, rows);
+        if rows.len() < limit {
+            let after = rows.last().and_then(JobRow::start_position);
+            assert!(store.jobs_started_between(range, after, 1).await.unwrap().is_empty());
+        }
         rows.iter().map(|row| row.started.unwrap().0).collect::<Vec<_>>()
     };
     assert_eq!(found(0, 1000, 100).await, [10, 20, 30, 30, 40, 50]);
@@ -173,6 +187,71 @@ pub async fn found_by_start_time(place: &impl Place) {
     // A later attempt has another start time, and only that.
     store.update_job(running(&rows[1], 2, 70), 1).await.unwrap();
     assert_eq!(found(0, 1000, 100).await, [20, 30, 30, 40, 50, 70]);
+}
+
+pub async fn pages_of_rows_are_bounded(place: &impl Place) {
+    const ROWS: usize = 8;
+    let store = place.open().await.unwrap();
+    for number in 0..ROWS as u64 {
+        let row = JobRow { result: Some(json!("x".repeat(300 * 1024))), ..row(0) };
+        store.create_job(row.clone(), Vec::new()).await.unwrap();
+        store.update_job(running(&row, 1, 10 + number), 0).await.unwrap();
+    }
+    let range = StartRange { after: Timestamp(0), before: Timestamp(1000) };
+    assert_eq!(store.count_jobs_started_between(range, 100).await.unwrap(), ROWS);
+    assert_eq!(store.count_jobs_started_between(range, 3).await.unwrap(), 3);
+    let (mut seen, mut after) = (0, None);
+    loop {
+        let page = store.jobs_started_between(range, after, 100).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert!((1..=4).contains(&page.len()), "{} rows of 300 KiB in a page", page.len());
+        seen += page.len();
+        after = last.start_position();
+    }
+    assert_eq!(seen, ROWS);
+}
+
+pub async fn an_attempt_is_fruitless_until_it_has_stored_something(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = started(&*store).await;
+    let fruitless = async || store.job(job.id).await.unwrap().unwrap().fruitless_attempts;
+    let begin = async |attempt: u32, fruitless_attempts: u32| {
+        let row = JobRow { fruitless_attempts, ..running(&job, attempt, 50) };
+        store.update_job(row, attempt - 1).await.unwrap()
+    };
+    let lease = |attempt| Some(Lease { job: job.id, attempt });
+    let checkpoint = |attempt, text: &str| WriteGroup {
+        lease: lease(attempt),
+        checkpoint: Some(text.as_bytes().to_vec()),
+        ..WriteGroup::default()
+    };
+    begin(2, 3).await;
+    assert_eq!(fruitless().await, 3);
+    store.apply(group(&*store, lease(2), "{\"id\":1}", None)).await.unwrap();
+    assert_eq!(fruitless().await, 0, "a record is progress");
+    let behind = JobRow { fruitless_attempts: 3, ..running(&job, 2, 50) };
+    store.update_job(behind.clone(), 2).await.unwrap();
+    assert_eq!(fruitless().await, 0, "what the attempt says about its progress does not undo that");
+
+    begin(3, 2).await;
+    store.apply(checkpoint(3, "one")).await.unwrap();
+    assert_eq!(fruitless().await, 0, "a new checkpoint is progress");
+    begin(4, 2).await;
+    store.apply(checkpoint(4, "one")).await.unwrap();
+    assert_eq!(fruitless().await, 2, "the old one again is none");
+    let waiting = JobRow { status: JobStatus::Created, fruitless_attempts: 1, ..running(&job, 4, 50) };
+    store.update_job(waiting, 4).await.unwrap();
+    assert_eq!(fruitless().await, 1, "one that was stopped does not count");
+}
+
+pub async fn a_job_that_is_queued_again_hears_no_late_word_of_its_attempt(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    let job = started(&*store).await;
+    let waiting = store.update_job(JobRow { status: JobStatus::Created, ..job.clone() }, 1).await.unwrap();
+    let late = store.update_job(job.clone(), 1).await.unwrap_err();
+    assert_eq!(late.kind, StoreErrorKind::LeaseLost);
+    assert_eq!(store.job(job.id).await.unwrap(), Some(waiting));
+    store.update_job(running(&job, 2, 60), 1).await.unwrap();
 }
 
 pub async fn unfinished_in_order_of_creation(place: &impl Place) {

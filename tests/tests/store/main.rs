@@ -68,7 +68,9 @@ macro_rules! suite {
                 jobs::{
                     a_job_is_created_once, a_final_row_never_changes, a_stale_attempt_changes_nothing, the_tally_is_the_stores,
                     payload_and_checkpoint_live_as_long_as_the_job, batch_checkpoint_and_tally_commit_together,
-                    a_checkpoint_needs_a_lease, found_by_start_time, unfinished_in_order_of_creation, jobs_survive_closing,
+                    a_checkpoint_needs_a_lease, found_by_start_time, pages_of_rows_are_bounded, unfinished_in_order_of_creation,
+                    jobs_survive_closing, an_attempt_is_fruitless_until_it_has_stored_something,
+                    a_job_that_is_queued_again_hears_no_late_word_of_its_attempt,
                 },
                 crash::{what_was_acknowledged_survives_closing, nothing_acknowledged_is_lost_when_killed, steps_of_deleting_are_whole_when_killed},
             );

@@ -9,10 +9,12 @@ use super::environment::{Databases, damaged, engine};
 use super::keyspace::started_key;
 use super::tables::{counter, json};
 use super::transaction::Transaction;
-use crate::records::jobs::{JobRow, Lease, StartRange, Tally};
+use crate::records::jobs::{JobRow, JobStatus, Lease, StartPosition, StartRange, Tally};
 use crate::records::store::{StoreError, StoreErrorKind};
 
 const NEXT_JOB: &[u8] = b"next job";
+/// A page of rows ends behind the row that reaches this.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// A row as it is stored.
 pub(super) struct StoredJob {
@@ -53,19 +55,29 @@ pub(super) fn of_lease(
     }
 }
 
-/// Add to a job's tally and replace its checkpoint, if there is a new one. Gives the tally of the job.
+/// Add to a job's tally and replace its checkpoint, if there is a new one. Either is progress, so no attempt up to this one
+/// counts as fruitless any more. Gives the tally of the job.
 pub(super) fn account(
     tx: &mut Transaction<'_>,
     mut job: StoredJob,
     more: Tally,
     checkpoint: Option<&[u8]>,
 ) -> Result<Tally, StoreError> {
-    if more != Tally::default() {
+    let checkpoints = tx.dbs.checkpoints;
+    let counted = more != Tally::default();
+    let advanced = match checkpoint {
+        // Looked at only where it matters: the first group of an attempt.
+        Some(checkpoint) if job.row.fruitless_attempts > 0 => {
+            checkpoints.get(tx.read(), job.row.id.as_bytes()).map_err(engine)? != Some(checkpoint)
+        }
+        _ => false,
+    };
+    if counted || advanced {
         add(&mut job.row.tally, more);
+        job.row.fruitless_attempts = 0;
         put(tx, &job)?;
     }
     if let Some(checkpoint) = checkpoint {
-        let checkpoints = tx.dbs.checkpoints;
         checkpoints.put(tx.change(), job.row.id.as_bytes(), checkpoint).map_err(engine)?;
     }
     Ok(job.row.tally)
@@ -111,9 +123,19 @@ pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> 
 
 pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
     let old = guarded(tx, row.id, expected_attempt)?;
-    // An attempt that writes its progress does not know of a cancel request that came meanwhile.
+    let same_attempt = row.attempt == old.row.attempt;
+    if same_attempt && old.row.status == JobStatus::Created && row.status == JobStatus::InProgress {
+        let message = format!("attempt {expected_attempt} of job {} is over: the job is queued again", row.id);
+        return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
+    }
+    // An attempt that writes its progress does not know of a cancel request that came meanwhile, nor of what it stored.
     let cancel = old.row.cancel.or_else(|| row.cancel.clone());
-    let job = StoredJob { number: old.number, row: JobRow { tally: old.row.tally, cancel, ..row.clone() } };
+    let fruitless_attempts = match same_attempt {
+        true => row.fruitless_attempts.min(old.row.fruitless_attempts),
+        false => row.fruitless_attempts,
+    };
+    let row = &JobRow { tally: old.row.tally, cancel, fruitless_attempts, ..row.clone() };
+    let job = StoredJob { number: old.number, row: row.clone() };
     let dbs = tx.dbs;
     if let Some(started) = old.row.started
         && job.row.started != Some(started)
@@ -149,23 +171,52 @@ pub(super) fn payload(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Opti
     Ok(Some((payload.to_vec(), checkpoint.map(<[u8]>::to_vec))))
 }
 
+/// What is in the index of start times, behind a position.
+fn started<'t>(
+    dbs: &Databases,
+    txn: &'t RoTxn<'_>,
+    range: StartRange,
+    after: Option<StartPosition>,
+) -> Result<impl Iterator<Item = Result<Uuid, StoreError>> + use<'t>, StoreError> {
+    let from = match after {
+        Some(position) if position.started > range.after => started_key(position.started, position.job),
+        _ => started_key(range.after, Uuid::max()),
+    };
+    let to = started_key(range.before, Uuid::nil());
+    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Excluded(&from), Bound::Excluded(&to));
+    // The engine takes no range that ends before it begins.
+    let entries = if from < to { Some(dbs.started.range(txn, &bounds).map_err(engine)?) } else { None };
+    Ok(entries.into_iter().flatten().map(|entry| {
+        let (key, _) = entry.map_err(engine)?;
+        key.get(8..).and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(|| damaged("the index of jobs"))
+    }))
+}
+
+pub(super) fn count_started_between(
+    dbs: &Databases,
+    txn: &RoTxn<'_>,
+    range: StartRange,
+    most: usize,
+) -> Result<usize, StoreError> {
+    started(dbs, txn, range, None)?.take(most).try_fold(0, |count, id| id.map(|_| count + 1))
+}
+
 pub(super) fn started_between(
     dbs: &Databases,
     txn: &RoTxn<'_>,
     range: StartRange,
+    after: Option<StartPosition>,
     limit: usize,
 ) -> Result<Vec<JobRow>, StoreError> {
     let mut rows = Vec::new();
-    if range.after >= range.before {
-        return Ok(rows);
-    }
-    let from = started_key(range.after, Uuid::max());
-    let to = started_key(range.before, Uuid::nil());
-    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Excluded(&from), Bound::Excluded(&to));
-    for entry in dbs.started.range(txn, &bounds).map_err(engine)?.take(limit) {
-        let (key, _) = entry.map_err(engine)?;
-        let id = key.get(8..).and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(|| damaged("the index of jobs"))?;
+    let mut bytes = 0;
+    for id in started(dbs, txn, range, after)?.take(limit) {
+        let id = id?;
+        bytes += dbs.jobs.get(txn, id.as_bytes()).map_err(engine)?.map_or(0, <[u8]>::len);
         rows.extend(get(dbs, txn, id)?.map(|job| job.row));
+        if bytes >= PAGE_BYTES {
+            break;
+        }
     }
     Ok(rows)
 }

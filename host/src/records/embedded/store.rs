@@ -14,7 +14,7 @@ use super::scan::Scan;
 use super::snapshot::Moment;
 use super::writer::Message;
 use super::{EmbeddedStore, Shared, catalogue, deletes, documents, environment, groups, jobs, pages, stopped, tables};
-use crate::records::jobs::{JobRow, StartRange};
+use crate::records::jobs::{JobRow, StartPosition, StartRange};
 use crate::records::key::Key;
 use crate::records::store::{
     Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, ScanOrder, Snapshot, Store, StoreError,
@@ -131,9 +131,23 @@ impl Store for EmbeddedStore {
         self.shared.read(|shared, snapshot| jobs::payload(&shared.environment.dbs, snapshot, id))
     }
 
-    async fn jobs_started_between(&self, range: StartRange, limit: usize) -> Result<Vec<JobRow>, StoreError> {
-        self.read_aside(move |shared, snapshot| jobs::started_between(&shared.environment.dbs, snapshot, range, limit))
-            .await
+    async fn count_jobs_started_between(&self, range: StartRange, most: usize) -> Result<usize, StoreError> {
+        let count = move |shared: &Shared, snapshot: &environment::Snapshot<'_>| {
+            jobs::count_started_between(&shared.environment.dbs, snapshot, range, most)
+        };
+        self.read_aside(count).await
+    }
+
+    async fn jobs_started_between(
+        &self,
+        range: StartRange,
+        after: Option<StartPosition>,
+        limit: usize,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        let read = move |shared: &Shared, snapshot: &environment::Snapshot<'_>| {
+            jobs::started_between(&shared.environment.dbs, snapshot, range, after, limit)
+        };
+        self.read_aside(read).await
     }
 
     async fn unfinished_jobs(&self) -> Result<Vec<Uuid>, StoreError> {

@@ -1,0 +1,93 @@
+//! Storing how far a running job is. Nobody waits for it: not the guest, not a cancel, not the host's stop. At most one
+//! write is under way; one that fails is made up for by the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::rejects::{self, AllRejects};
+use crate::capabilities::Progress;
+use crate::records::jobs::{self, JobRow};
+use crate::records::{Store, StoreError};
+
+/// A store that fails for hours should not fill the host's log.
+const WARN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Stores the progress of one attempt.
+pub(super) struct ProgressWriter {
+    store: Arc<dyn Store>,
+    progress: Arc<Progress>,
+    rejects: Arc<AllRejects>,
+    /// What the row says, as far as is known.
+    shown: Shown,
+    under_way: Option<(Shown, JoinHandle<Result<(), StoreError>>)>,
+    warned: Option<Instant>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Shown {
+    progress: Option<jobs::Progress>,
+    rejected: u64,
+}
+
+impl ProgressWriter {
+    pub fn new(store: Arc<dyn Store>, progress: Arc<Progress>, rejects: Arc<AllRejects>, row: &JobRow) -> Self {
+        let shown = Shown { progress: row.progress.clone(), rejected: row.rejected };
+        ProgressWriter { store, progress, rejects, shown, under_way: None, warned: None }
+    }
+
+    /// Begins a write if there is something new and none is under way.
+    pub fn tick(&mut self, row: &JobRow) {
+        self.look(row);
+        let latest = self.progress.latest();
+        if self.under_way.is_some() || latest == self.shown.progress {
+            return;
+        }
+        let latest = Shown { progress: latest, rejected: self.rejects.count() };
+        let rejects = (latest.rejected != self.shown.rejected).then(|| Arc::clone(&self.rejects));
+        let row = JobRow { progress: latest.progress.clone(), rejected: latest.rejected, ..row.clone() };
+        let store = Arc::clone(&self.store);
+        let write = tokio::spawn(async move {
+            if let Some(rejects) = rejects {
+                rejects::store(store.as_ref(), row.id, rejects.document()).await?;
+            }
+            let attempt = row.attempt;
+            store.update_job(row, attempt).await.map(drop)
+        });
+        self.under_way = Some((latest, write));
+    }
+
+    /// Takes the outcome of the write under way, if there is one.
+    fn look(&mut self, row: &JobRow) {
+        let Some((shown, write)) = &mut self.under_way else { return };
+        let Some(outcome) = write.now_or_never() else { return };
+        match outcome {
+            Ok(Ok(())) => self.shown = shown.clone(),
+            failed => {
+                let failure = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    Err(error) => error.to_string(),
+                    Ok(Ok(())) => String::new(),
+                };
+                if self.warned.is_none_or(|warned| warned.elapsed() >= WARN_INTERVAL) {
+                    self.warned = Some(Instant::now());
+                    warn!(job = %row.id, failure, "the job's progress could not be stored");
+                }
+            }
+        }
+        self.under_way = None;
+    }
+}
+
+impl Drop for ProgressWriter {
+    /// What the store has taken over, it does; what it has not, comes too late.
+    fn drop(&mut self) {
+        if let Some((_, write)) = self.under_way.take() {
+            write.abort();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The rejected records of jobs: a document for each job that has some, beside its row, so that rows stay small and a
+//! listing reads none of them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Jobs;
+use crate::capabilities::Rejects;
+use crate::records::jobs::JobRow;
+use crate::records::{Store, StoreError};
+
+const KIND: &str = "job_rejects";
+
+/// The rejects of a job: those of the attempts that this one goes on from, and its own.
+#[derive(Debug)]
+pub(super) struct AllRejects {
+    /// How many the earlier attempts had, and the first of them.
+    earlier: (u64, Vec<Value>),
+    own: Arc<Rejects>,
+    most: usize,
+}
+
+impl AllRejects {
+    pub fn new(earlier: (u64, Vec<Value>), own: Arc<Rejects>, most: usize) -> Self {
+        AllRejects { earlier, own, most }
+    }
+
+    pub fn count(&self) -> u64 {
+        self.earlier.0.saturating_add(self.own.count())
+    }
+
+    /// As they are stored.
+    pub fn document(&self) -> Vec<u8> {
+        let kept: Vec<Value> = self.earlier.1.iter().cloned().chain(self.own.kept()).take(self.most).collect();
+        Value::Array(kept).to_string().into_bytes()
+    }
+}
+
+pub(super) async fn store(store: &dyn Store, job: Uuid, document: Vec<u8>) -> Result<(), StoreError> {
+    store.put_document(KIND, &job.to_string(), document).await
+}
+
+/// What was stored for this job.
+pub(super) async fn stored(store: &dyn Store, row: &JobRow) -> Result<Vec<Value>, StoreError> {
+    if row.rejected == 0 || !row.rejects.is_empty() {
+        return Ok(row.rejects.clone());
+    }
+    let document = store.document(KIND, &row.id.to_string()).await?;
+    let parsed = document.and_then(|text| crate::json::value(std::str::from_utf8(&text).ok()?).ok());
+    Ok(match parsed {
+        Some(Value::Array(rejects)) => rejects,
+        _ => Vec::new(),
+    })
+}
+
+impl Jobs {
+    /// The first rejected records of a job, as its row shows them.
+    pub async fn rejects(&self, row: &JobRow) -> Result<Vec<Value>, StoreError> {
+        stored(self.parts.store.as_ref(), row).await
+    }
+}

@@ -1,0 +1,99 @@
+//! Calls of the store that are tried again while their failure may pass.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::records::StoreError;
+
+/// How long the host waits for a store that fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Backoff {
+    /// Before the second try of a call.
+    pub first: Duration,
+    /// Each wait is twice the one before it, up to this.
+    pub most: Duration,
+    /// A call that fails for so long is given up, and its job waits in the queue meanwhile.
+    pub patience: Duration,
+    /// A worker waits so long for a final row to be stored; then it is free for other jobs.
+    pub hold: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff {
+            first: Duration::from_millis(50),
+            most: Duration::from_secs(5),
+            patience: Duration::from_secs(30),
+            hold: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Backoff {
+    /// The wait after so many failures in a row.
+    pub fn after(&self, failures: u32) -> Duration {
+        self.first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(self.most)
+    }
+}
+
+/// Calls of the store on behalf of jobs.
+#[derive(Debug, Clone)]
+pub(super) struct Retry {
+    pub backoff: Backoff,
+    /// No wait goes on when the host stops. Each call is tried once more then.
+    pub stop: CancellationToken,
+}
+
+impl Retry {
+    /// Gives the last failure if it cannot pass, did not pass within the host's patience, or the host stops.
+    pub async fn within_patience<T, F>(&self, what: &'static str, call: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        self.until(Some(Instant::now() + self.backoff.patience), what, call).await
+    }
+
+    /// As [`Retry::within_patience`], for as long as the host runs.
+    pub async fn while_running<T, F>(&self, what: &'static str, call: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        self.until(None, what, call).await
+    }
+
+    async fn until<T, F>(
+        &self,
+        deadline: Option<Instant>,
+        what: &'static str,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut failures = 0_u32;
+        loop {
+            let stopping = self.stop.is_cancelled();
+            let error = match call().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            failures = failures.saturating_add(1);
+            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if !error.kind.may_pass() || stopping || late {
+                return Err(error);
+            }
+            // Of many failures in a row, only those at a doubling are worth a line.
+            if failures.is_power_of_two() {
+                warn!(what, failures, %error, "the store failed; the call is tried again");
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(self.backoff.after(failures)) => {}
+            }
+        }
+    }
+}
