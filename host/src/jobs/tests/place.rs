@@ -70,6 +70,7 @@ pub struct Place {
     pub jobs: Arc<Jobs>,
     pub store: Arc<FaultyStore>,
     pub user: User,
+    parts: JobParts,
     directory: TempDir,
 }
 
@@ -86,6 +87,10 @@ pub fn limits(workers: usize) -> JobLimits {
             hold: Duration::from_millis(5),
         },
     }
+}
+
+async fn start(parts: JobParts, workers: usize) -> Arc<Jobs> {
+    Jobs::start(parts, limits(workers), &tokio::runtime::Handle::current()).await.unwrap()
 }
 
 impl Place {
@@ -124,8 +129,14 @@ impl Place {
             spool_dir: directory.path().join("spool"),
             guest_limits: CapabilityLimits::default(),
         };
-        let jobs = Jobs::start(parts, limits(workers), &tokio::runtime::Handle::current()).await.unwrap();
-        Place { jobs, store, user, directory }
+        let jobs = start(parts.clone(), workers).await;
+        Place { jobs, store, user, parts, directory }
+    }
+
+    /// As when the host is stopped and started again. What is unfinished waits for `recover`.
+    pub async fn restart(&mut self, workers: usize) {
+        self.stop().await;
+        self.jobs = start(self.parts.clone(), workers).await;
     }
 
     pub async fn create_table(&self, name: &str) -> TableName {
