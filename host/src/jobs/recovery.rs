@@ -57,8 +57,9 @@ impl Jobs {
             lifecycle::Recovery::End(ending) => lifecycle::finish(row, ending, parts.clock.now()).ok(),
         };
         let ends = changed.as_ref().is_some_and(|row| row.status.is_final());
-        if ends && let Err(error) = sweep_job(parts, &self.spool, id, &user).await {
-            warn!(job = %id, %error, "the job's payload could not be read");
+        if ends {
+            // Before the row, with which the payload goes that says where to look.
+            retry.while_running("read payload", || sweep_job(parts, &self.spool, id, &user)).await?;
         }
         if let Some(row) = changed {
             match retry.while_running("recover job", || store.update_job(row.clone(), attempt)).await {

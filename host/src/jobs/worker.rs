@@ -217,11 +217,15 @@ impl Worker {
         };
         let entry = self.running.enter(id, self.parts.guest_limits.log_bytes);
         let conclusion = Conclusion { id, row: None, ending, rejects: None, entry };
-        if let Ok(Some(row)) = self.parts.store.job(id).await
-            && let Err(failure) = sweep_job(&self.parts, &self.spool, id, &row.user).await
-        {
+        let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
+        let sweep = async {
+            let Some(row) = retry.within_patience("read row", || store.job(id)).await? else { return Ok(()) };
+            let swept = || sweep_job(&self.parts, &self.spool, id, &row.user);
+            retry.within_patience("read payload", swept).await
+        };
+        if let Err::<(), StoreError>(failure) = sweep.await {
             warn!(job = %id, %failure, "what the job has written could not be looked for");
         }
-        conclusion.conclude(&self.parts, &self.spool, &self.rules.retry).await;
+        conclusion.conclude(&self.parts, &self.spool, retry).await;
     }
 }

@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use self::faulty::{Fault, Faults, Hang};
 use self::place::Place;
-use crate::jobs::{CancelOutcome, SubmitError};
+use crate::jobs::{CancelOutcome, SubmitError, lifecycle};
 use crate::records::jobs::{JobRow, JobStatus, Tally};
-use crate::records::{Store, StoreErrorKind, TableName};
+use crate::records::{Store, StoreErrorKind, TableName, Timestamp};
 
 const ROWS: u64 = 6_000;
 /// No job here makes so many calls.
@@ -276,6 +276,49 @@ async fn an_end_that_the_store_does_not_take_holds_no_worker_and_is_stored_when_
     place.store.hang(Hang::Nothing);
     let row = place.ended(id).await;
     assert_eq!((row.status, row.tally.written), (JobStatus::Complete, ROWS));
+    place.is_tidy().await;
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_wait_for_recovery_can_be_cancelled_while_others_run() {
+    let mut place = Place::new(2).await;
+    place.stop().await;
+    let now = Timestamp(1);
+    let unfinished = async |begun: bool| {
+        let id = Uuid::new_v4();
+        let row = lifecycle::create(id, "csv_data_load", "ann", String::new(), String::new(), now);
+        place.store.inner.create_job(row.clone(), b"no payload".to_vec()).await.unwrap();
+        if begun {
+            place.store.inner.update_job(lifecycle::begin(row, now).unwrap(), 0).await.unwrap();
+        }
+        id
+    };
+    let (waiting, running) = (unfinished(false).await, unfinished(true).await);
+    let left = [unfinished(false).await, unfinished(true).await];
+    place.restart(2).await;
+
+    let table = place.create_table("t").await;
+    let load = json!({"database": table.database, "table": table.table, "data": "id\n1\n"});
+    let new = place.submit("csv_data_load", load).await.unwrap();
+    assert_eq!(place.ended(new).await.status, JobStatus::Complete, "nobody waits for recovery");
+    let outcome = place.jobs.cancel(&place.user, waiting).await.unwrap();
+    assert!(matches!(outcome, CancelOutcome::Cancelled(_)), "{outcome:?}");
+    let outcome = place.jobs.cancel(&place.user, running).await.unwrap();
+    assert!(matches!(outcome, CancelOutcome::Requested(_)), "{outcome:?}");
+
+    // Recovery sees a store that fails as well.
+    place.store.set(Faults { first: 1, calls: 20, fault: UNAVAILABLE });
+    place.jobs.recover().await.unwrap();
+    for id in [waiting, running] {
+        assert_eq!(place.ended(id).await.status, JobStatus::Cancelled);
+    }
+    for id in left {
+        let row = place.ended(id).await;
+        let message = row.message.clone().unwrap_or_default().to_string();
+        assert!(message.contains("payload cannot be read"), "it was run: {row:#?}");
+    }
+    place.store.heal();
     place.is_tidy().await;
     place.stop().await;
 }

@@ -73,6 +73,7 @@ pub struct Place {
     pub store: Arc<FaultyStore>,
     pub user: User,
     pub budgets: Budgets,
+    parts: JobParts,
     directory: TempDir,
 }
 
@@ -89,6 +90,10 @@ pub fn limits(workers: usize) -> JobLimits {
             hold: Duration::from_millis(5),
         },
     }
+}
+
+async fn start(parts: JobParts, workers: usize) -> Arc<Jobs> {
+    Jobs::start(parts, limits(workers), &tokio::runtime::Handle::current()).await.unwrap()
 }
 
 impl Place {
@@ -129,8 +134,14 @@ impl Place {
             guest_limits: CapabilityLimits::default(),
             budgets: budgets.clone(),
         };
-        let jobs = Jobs::start(parts, limits(workers), &tokio::runtime::Handle::current()).await.unwrap();
-        Place { jobs, store, user, budgets, directory }
+        let jobs = start(parts.clone(), workers).await;
+        Place { jobs, store, user, budgets, parts, directory }
+    }
+
+    /// As when the host is stopped and started again. What is unfinished waits for `recover`.
+    pub async fn restart(&mut self, workers: usize) {
+        self.stop().await;
+        self.jobs = start(self.parts.clone(), workers).await;
     }
 
     pub async fn create_table(&self, name: &str) -> TableName {
