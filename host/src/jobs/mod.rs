@@ -19,7 +19,7 @@ mod staging;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -87,20 +87,21 @@ pub struct Jobs {
     stop: CancellationToken,
     workers: TaskTracker,
     running: Running,
+    /// What an earlier process left, until it is recovered.
+    unfinished: Mutex<Vec<Uuid>>,
 }
 
 impl Jobs {
-    /// Recovers what an earlier process left unfinished, then starts the workers on `runtime`.
+    /// Starts the workers on `runtime`. What an earlier process left unfinished waits for [`Jobs::recover`].
     pub async fn start(
         parts: JobParts,
         limits: JobLimits,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Arc<Self>, StoreError> {
         let spool = Spool::open(parts.spool_dir.clone())?;
-        let recovered = recovery::recover(&parts, &spool).await?;
-        parts.metrics.queued(recovered.len());
+        let unfinished = recovery::unfinished(&parts, &spool).await?;
         parts.metrics.capacity(limits.max_queued, limits.workers);
-        let queue = Queue::new(recovered, limits.max_queued);
+        let queue = Queue::new(Vec::new(), limits.max_queued);
         let stop = CancellationToken::new();
         let workers = TaskTracker::new();
         let running = Running::default();
@@ -117,7 +118,19 @@ impl Jobs {
         }
         workers.close();
         let plans = Semaphore::new(PLUGINS_PLANNING * concurrent_plans());
-        Ok(Arc::new(Jobs { parts, spool, queue, max_queued: limits.max_queued, plans, stop, workers, running }))
+        let max_queued = limits.max_queued;
+        let unfinished = Mutex::new(unfinished);
+        Ok(Arc::new(Jobs { parts, spool, queue, max_queued, plans, stop, workers, running, unfinished }))
+    }
+
+    /// Queues what an earlier process left unfinished, or ends it. The plugins must be there by then.
+    pub async fn recover(&self) -> Result<(), StoreError> {
+        let unfinished = std::mem::take(&mut *self.unfinished.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in recovery::recover(&self.parts, &self.spool, unfinished).await? {
+            self.parts.metrics.queued(1);
+            self.queue.push(job);
+        }
+        Ok(())
     }
 
     pub fn has_operation(&self, name: &str) -> bool {

@@ -2,6 +2,7 @@
 //! no job is IN_PROGRESS.
 
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use super::queue::QueuedJob;
 use super::spool::Spool;
@@ -10,18 +11,27 @@ use super::{JobParts, lifecycle};
 use crate::records::jobs::JobStatus;
 use crate::records::{StoreError, StoreErrorKind};
 
-/// The jobs to run, oldest first.
-pub async fn recover(parts: &JobParts, spool: &Spool) -> Result<Vec<QueuedJob>, StoreError> {
+/// The jobs of earlier processes, before there are any of this one. What lies in the spool for no job goes.
+pub async fn unfinished(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, StoreError> {
     let unfinished = parts.store.unfinished_jobs().await?;
     let owners = unfinished.iter().copied().collect();
     spool.sweep(&owners).map_err(|error| {
         StoreError::caused_by(StoreErrorKind::Unavailable, format!("the spool could not be swept: {error}"), error)
     })?;
+    Ok(unfinished)
+}
+
+/// The jobs to run, oldest first.
+pub async fn recover(parts: &JobParts, spool: &Spool, unfinished: Vec<Uuid>) -> Result<Vec<QueuedJob>, StoreError> {
     let mut queued = Vec::new();
     for id in unfinished {
         let Some(row) = parts.store.job(id).await? else {
             continue;
         };
+        // It was cancelled meanwhile.
+        if row.status.is_final() {
+            continue;
+        }
         let operation = parts.plugins.operation(&row.operation);
         let resumable = operation.as_ref().is_some_and(|found| found.operation.resumable);
         let attempt = row.attempt;
