@@ -64,6 +64,7 @@ pub struct Metrics {
     plugins: Family<State, Gauge>,
     store_bytes: Gauge,
     store_max_bytes: Gauge,
+    log_lines_lost: Counter,
 }
 
 /// What is looked at when the figures are shown.
@@ -117,6 +118,9 @@ impl Default for Metrics {
         let store_max_bytes = Gauge::default();
         let help = "What the store may take on disk (data.max_bytes)";
         registry.register_with_unit("store_max", help, Unit::Bytes, store_max_bytes.clone());
+        let log_lines_lost = Counter::default();
+        let help = "Lines of the log that could not be written to stderr";
+        registry.register("log_lines_lost", help, log_lines_lost.clone());
         Metrics {
             registry,
             accepted,
@@ -134,6 +138,7 @@ impl Default for Metrics {
             plugins,
             store_bytes,
             store_max_bytes,
+            log_lines_lost,
         }
     }
 }
@@ -146,6 +151,11 @@ impl Metrics {
     /// `reason` is a word of the host's own.
     pub fn job_refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// For the writer of the log, which counts in it.
+    pub fn log_lines_lost(&self) -> Counter {
+        self.log_lines_lost.clone()
     }
 
     /// How many jobs may wait and run.

@@ -18,6 +18,9 @@ pub(super) const BLOCKING_BYTES: usize = 256 * 1024;
 /// An unknown name is repeated to the client, but not all of a long one.
 const SHOWN_NAME_CHARACTERS: usize = 250;
 
+/// Whether a plugin brings the operation is not known yet.
+const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
+
 /// What a handler is given.
 pub(super) struct Call<'a> {
     pub state: &'a ApiState,
@@ -47,7 +50,11 @@ pub(super) async fn answer(state: &ApiState, room: &Room, request: Request) -> R
         Some(user) => user,
         None => authenticate::user_of(&state.access, &headers).await?,
     };
-    match operations::named(envelope.operation()) {
+    let builtin = operations::named(envelope.operation());
+    if builtin.is_none() && !state.plugins.knows(envelope.operation()).await {
+        return Err(ApiError::busy(STILL_LOADING));
+    }
+    match builtin {
         Some(operation) => run(state, &user, operation, &envelope).await,
         None if state.jobs.has_operation(envelope.operation()) => submit(state, &user, envelope).await,
         None => {

@@ -1,9 +1,10 @@
 //! The spool: a directory for each job that needs one, for its payload and its downloads, gone when the job ends.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use tracing::warn;
 use uuid::Uuid;
@@ -11,6 +12,13 @@ use uuid::Uuid;
 use crate::records::{StoreError, StoreErrorKind};
 
 const INLINE_FILE: &str = "inline";
+const DIRECTORY_MODE: u32 = 0o700;
+/// Of what a job has here: it is nobody's but the host's.
+const FILE_MODE: u32 = 0o600;
+
+fn private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
+}
 
 #[derive(Debug, Clone)]
 pub struct Spool {
@@ -19,10 +27,13 @@ pub struct Spool {
 
 impl Spool {
     pub fn open(root: PathBuf) -> Result<Self, StoreError> {
-        fs::create_dir_all(&root).map_err(|error| {
-            let message = format!("the spool directory {} cannot be made: {error}", root.display());
-            StoreError::caused_by(StoreErrorKind::Unavailable, message, error)
-        })?;
+        private_directory(&root)
+            // One of an earlier version.
+            .and_then(|()| fs::set_permissions(&root, fs::Permissions::from_mode(DIRECTORY_MODE)))
+            .map_err(|error| {
+                let message = format!("the spool directory {} cannot be made: {error}", root.display());
+                StoreError::caused_by(StoreErrorKind::Unavailable, message, error)
+            })?;
         Ok(Spool { root })
     }
 
@@ -37,14 +48,16 @@ impl Spool {
     /// The job's directory, made if it is not there. Blocks.
     pub fn make_directory(&self, job: Uuid) -> io::Result<PathBuf> {
         let directory = self.directory(job);
-        fs::create_dir_all(&directory)?;
+        private_directory(&directory)?;
         Ok(directory)
     }
 
     /// Stores the inline source durably. Blocks.
     pub fn write_inline(&self, job: Uuid, text: &str) -> io::Result<()> {
         let directory = self.make_directory(job)?;
-        let mut file = File::create(directory.join(INLINE_FILE))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(FILE_MODE);
+        let mut file = options.open(directory.join(INLINE_FILE))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         File::open(&directory)?.sync_all()?;
