@@ -283,10 +283,16 @@ fn keep_private(data: &Path) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// The one line on stdout, for whoever started the host and waits for it.
+/// The one line on stdout, for whoever started the host and waits for it. From a thread of its own: stdout may be a pipe that
+/// is full and not read.
 fn announce(address: SocketAddr) {
-    let mut stdout = io::stdout().lock();
-    if let Err(error) = writeln!(stdout, "ready http://{address}").and_then(|()| stdout.flush()) {
+    let print = move || {
+        let mut stdout = io::stdout().lock();
+        if let Err(error) = writeln!(stdout, "ready http://{address}").and_then(|()| stdout.flush()) {
+            warn!(%error, "the ready line could not be printed");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("ready-line".to_owned()).spawn(print) {
         warn!(%error, "the ready line could not be printed");
     }
 }
