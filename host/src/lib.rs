@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod json;
 pub mod metrics;
 pub mod objects;
+pub mod plain_text;
 pub mod plugins;
 pub mod records;
 pub mod sandbox;

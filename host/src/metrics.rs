@@ -73,6 +73,7 @@ pub struct Metrics {
     budget_total: Family<Budget, Gauge>,
     budget_charged: Family<Budget, Gauge>,
     budget_refusals: Family<Budget, Counter>,
+    log_lines_lost: Counter,
 }
 
 /// What is looked at when the figures are shown.
@@ -132,6 +133,9 @@ impl Default for Metrics {
         registry.register("budget_charged", "What of the budgets is held", budget_charged.clone());
         let budget_refusals = Family::default();
         registry.register("budget_refusals", "What budgets had no room for", budget_refusals.clone());
+        let log_lines_lost = Counter::default();
+        let help = "Lines of the log that could not be written to stderr";
+        registry.register("log_lines_lost", help, log_lines_lost.clone());
         Metrics {
             registry,
             accepted,
@@ -152,6 +156,7 @@ impl Default for Metrics {
             budget_total,
             budget_charged,
             budget_refusals,
+            log_lines_lost,
         }
     }
 }
@@ -164,6 +169,11 @@ impl Metrics {
     /// `reason` is a word of the host's own.
     pub fn job_refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// For the writer of the log, which counts in it.
+    pub fn log_lines_lost(&self) -> Counter {
+        self.log_lines_lost.clone()
     }
 
     /// How many jobs may wait and run.

@@ -218,7 +218,7 @@ impl Drop for Host {
 }
 
 /// Fill the plugin directory of a host: what the project ships, and the guests that a test asks for.
-fn publish(directory: &Path, guests: &[String]) {
+pub(crate) fn publish(directory: &Path, guests: &[String]) {
     std::fs::create_dir(directory).expect("plugins");
     let shipped = std::fs::read_dir(artifacts::plugins()).expect("the plugins");
     let shipped = shipped.map(|entry| entry.expect("a plugin").path());

@@ -19,6 +19,7 @@ pub mod exports;
 pub mod host;
 pub mod jobs;
 pub mod limits;
+pub mod loose_host;
 pub mod options;
 pub mod plugins;
 pub mod recordings;
@@ -31,6 +32,7 @@ pub mod web;
 
 pub use client::{Client, Login, Reply};
 pub use host::Host;
+pub use loose_host::LooseHost;
 pub use options::Options;
 pub use s3::S3Server;
 pub use wait::eventually;

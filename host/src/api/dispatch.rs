@@ -24,6 +24,9 @@ const SHOWN_NAME_CHARACTERS: usize = 250;
 /// What every request is charged with from the beginning: its small members, its answer, its place in the runtime.
 const REQUEST_BYTES: u64 = 32 << 10;
 
+/// Whether a plugin brings the operation is not known yet.
+const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
+
 /// What a handler is given.
 pub(super) struct Call<'a> {
     pub state: &'a ApiState,
@@ -88,6 +91,9 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
             (user, account, held)
         }
     };
+    if operation.is_none() && !state.plugins.knows(envelope.operation()).await {
+        return Err(ApiError::busy(STILL_LOADING));
+    }
     let call = OwnedCall { state: Arc::clone(state), user, envelope, account, held };
     match operation {
         Some(operation) => run(call, operation).await,

@@ -13,16 +13,21 @@ use super::reply::Reply;
 use crate::plugins::{InstallError, Plugin, PluginFile, install};
 use crate::sandbox::versions;
 
+/// While a start loads the folder, what there is so far is better than no answer.
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
+    call.state.plugins.is_loaded().await;
     Reply::json(&call.state.plugins.files().iter().map(line).collect::<Vec<_>>())
 }
 
 pub(super) async fn reload(call: &Call<'_>) -> Result<Reply, ApiError> {
-    Reply::json(&call.state.plugins.reload().await.iter().map(line).collect::<Vec<_>>())
+    let plugins = &call.state.plugins;
+    let files = if plugins.is_loaded().await { plugins.reload().await } else { plugins.files() };
+    Reply::json(&files.iter().map(line).collect::<Vec<_>>())
 }
 
 pub(super) async fn describe(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = name(call)?;
+    call.state.plugins.is_loaded().await;
     let files = call.state.plugins.files();
     let file = files
         .iter()
@@ -70,6 +75,7 @@ pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 pub(super) async fn remove(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = name(call)?;
+    call.state.plugins.is_loaded().await;
     let files = call.state.plugins.files();
     let named = |file: &&PluginFile| {
         file.file == name || file.plugin.as_ref().is_some_and(|plugin| plugin.description.name == name)

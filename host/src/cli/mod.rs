@@ -2,14 +2,20 @@
 
 mod logs;
 mod plugin;
+mod print;
+mod private_files;
 mod serve;
+mod signals;
+mod stderr;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, ConfigError, Sources, Values};
+use crate::metrics::Metrics;
 use crate::plugins::compiler;
 
 /// A host for long-running data jobs in which every job type is a sandboxed WebAssembly component.
@@ -55,7 +61,7 @@ struct Settings {
 
 impl Settings {
     fn values(self) -> Result<Values, ConfigError> {
-        config::gather(&Sources { file: self.config, environment: std::env::vars().collect(), flags: self.set })
+        config::gather(&Sources { file: self.config, environment: std::env::vars_os().collect(), flags: self.set })
     }
 
     fn config(self) -> Result<Config, String> {
@@ -92,7 +98,7 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("jobhost: {message}");
+            print::failure(&message);
             ExitCode::FAILURE
         }
     }
@@ -101,12 +107,12 @@ pub fn run() -> ExitCode {
 fn print_config(settings: Settings) -> Result<(), String> {
     let values = settings.values().map_err(|error| error.to_string())?;
     Config::from_values(&values).map_err(|error| error.to_string())?;
-    print!("{}", config::show(&values));
-    Ok(())
+    print::line(config::show(&values).trim_end())
 }
 
 fn serve(settings: Settings) -> Result<(), String> {
     let config = settings.config()?;
-    logs::start(&config)?;
-    serve::serve(&config).map_err(|error| error.to_string())
+    let metrics = Arc::<Metrics>::default();
+    logs::start(&config, metrics.log_lines_lost())?;
+    serve::serve(&config, metrics).map_err(|error| error.to_string())
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
+use tokio_util::sync::CancellationToken;
 
-use super::Settings;
+use super::{Settings, print};
 use crate::api;
 use crate::config::Config;
-use crate::plugins::load::read_component;
-use crate::plugins::trust::read_signature;
+use crate::plain_text;
+use crate::plugins::files::{FileError, read_component, read_signature};
 use crate::plugins::{Catalogue, Compiler, Loader, Plugin, PluginFolder, install};
 use crate::sandbox::engine;
 
@@ -44,41 +45,47 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
     match command {
         PluginCommand::List(settings) => {
             let config = settings.config()?;
+            std::fs::read_dir(&config.plugins_dir).map_err(|error| {
+                format!("plugins.dir = {}: it cannot be read: {error}", config.plugins_dir.display())
+            })?;
             let folder = PluginFolder::new(config.plugins_dir.clone(), loader(&config)?, Arc::<Catalogue>::default());
-            for file in runtime.block_on(folder.reload()) {
-                match (&file.failure, &file.plugin) {
-                    (Some(reason), _) => println!("{}: not fit: {reason}", file.file),
-                    (None, Some(plugin)) => println!("{}: {}", file.file, line(plugin)),
-                    (None, None) => println!("{}", file.file),
-                }
+            for file in runtime.block_on(Arc::new(folder).reload()) {
+                let name = plain_text::one_line(&file.file);
+                print::line(&match (&file.failure, &file.plugin) {
+                    (Some(reason), _) => format!("{name}: not fit: {reason}"),
+                    (None, Some(plugin)) => format!("{name}: {}", line(plugin)),
+                    (None, None) => name.into_owned(),
+                })?;
             }
             Ok(())
         }
         PluginCommand::Check { file, settings } => {
             let config = settings.config()?;
-            let told = |reason: String| format!("{}: {reason}", file.display());
-            let component = read_component(&file, config.component_bytes).map_err(told)?;
-            let plugin = runtime.block_on(loader(&config)?.make(component, read_signature(&file)));
-            println!("{}", line(&plugin.map_err(|failure| told(failure.to_string()))?));
-            Ok(())
+            let (component, signature) = read(&file, &config)?;
+            let plugin = runtime.block_on(loader(&config)?.make(component, signature));
+            print::line(&line(&plugin.map_err(|failure| format!("{}: {failure}", file.display()))?))
         }
         PluginCommand::Add { file, settings } => {
             let config = settings.config()?;
-            let component = read_component(&file, config.component_bytes)
-                .map_err(|reason| format!("{}: {reason}", file.display()))?;
+            let (component, signature) = read(&file, &config)?;
             let loader = loader(&config)?;
-            let added = install::add(&loader, &config.plugins_dir, None, component, read_signature(&file));
+            let added = install::add(&loader, &config.plugins_dir, None, component, signature);
             let (name, plugin) = runtime.block_on(added).map_err(|error| error.to_string())?;
-            println!("{}: {}", config.plugins_dir.join(name).display(), line(&plugin));
-            Ok(())
+            print::line(&format!("{}: {}", config.plugins_dir.join(name).display(), line(&plugin)))
         }
         PluginCommand::Remove { name, settings } => {
             let config = settings.config()?;
             install::remove(&config.plugins_dir, &name).map_err(|error| error.to_string())?;
-            println!("{} removed", Path::new(&config.plugins_dir).join(name).display());
-            Ok(())
+            print::line(&format!("{} removed", config.plugins_dir.join(name).display()))
         }
     }
+}
+
+/// A component, and the signature beside it.
+fn read(file: &Path, config: &Config) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+    let told = |error: FileError| format!("{}: {error}", file.display());
+    let signature = read_signature(file).map_err(told)?;
+    Ok((read_component(file, config.component_bytes).map_err(told)?, signature))
 }
 
 /// Without the compile cache, which belongs to the host that may be running.
@@ -92,6 +99,7 @@ fn loader(config: &Config) -> Result<Loader, String> {
         grants: Arc::new(config.grants.clone()),
         component_bytes: config.component_bytes,
         builtin: api::is_builtin,
+        stop: CancellationToken::new(),
     })
 }
 

@@ -1,18 +1,18 @@
 //! Putting the host together and taking it down again: the only place that knows every part.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use super::private_files;
+use super::signals::{Asked, Signals};
 use crate::access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
 use crate::api::{self, ApiState};
 use crate::budget::{self, BudgetOptions, Budgets};
@@ -27,6 +27,8 @@ use crate::records::{Clock, Store, StoreError, SystemClock};
 use crate::sandbox::{Engine, engine};
 use crate::searches::SearchLimits;
 
+/// What the ready line waits for at most: plugins that come with the host or that the configuration knows.
+const READY_PATIENCE: Duration = Duration::from_secs(20);
 /// After SIGTERM, requests that are being answered have so long; then the host stops all the same.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
@@ -37,8 +39,16 @@ const SQL_HEAP_PART: u64 = 8;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("{what} {path}: {source}")]
-    Path { what: &'static str, path: String, source: io::Error },
+    #[error(
+        "data.dir = {path}: it cannot be made, or not be kept from other users of this machine: {source}; choose another \
+             directory, or give it to the host's user with mode 0700"
+    )]
+    DataDirectory { path: String, source: io::Error },
+    #[error(
+        "{path} holds a secret and cannot be kept from other users of this machine: {source}; give it to the host's user \
+             with mode 0600"
+    )]
+    SecretFile { path: String, source: io::Error },
     #[error(
         "server.listen = {address}: it cannot be listened on: {source}; choose another address or stop what uses it"
     )]
@@ -52,7 +62,7 @@ fn part<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> imp
 }
 
 /// Runs the host until it is told to stop.
-pub fn serve(config: &Config) -> Result<(), ServeError> {
+pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
     let runtime_failed = part("the runtime could not be started");
     // Guests compute on threads of their own, so that requests are answered in their usual time meanwhile.
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
@@ -70,16 +80,20 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         .enable_all()
         .build()
         .map_err(&runtime_failed)?;
-    let served = for_requests.block_on(serve_on(config, for_jobs.handle()));
+    let served = for_requests.block_on(serve_on(config, metrics, for_jobs.handle()));
     for_jobs.shutdown_timeout(Duration::from_secs(5));
     for_requests.shutdown_timeout(Duration::from_secs(5));
     served
 }
 
-async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<(), ServeError> {
+async fn serve_on(config: &Config, metrics: Arc<Metrics>, for_jobs: &tokio::runtime::Handle) -> Result<(), ServeError> {
     // First of all, so that a signal during the start is heard and not fatal.
-    let mut signals = Signals::listen()?;
-    make_private_directory(&config.data_dir)?;
+    let signals = Signals::listen().map_err(part("signals cannot be awaited"))?;
+    // Before anything is made on disk: another host may have the address.
+    let unheard = |source| ServeError::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
+    let address = listener.local_addr().map_err(unheard)?;
+    keep_private(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
     let budgets = open_budgets(config).map_err(part("the budgets"))?;
@@ -87,8 +101,8 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
     let engine = engine::start(config.sandbox.stack_bytes)
         .map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
     let catalogue = Arc::new(Catalogue::default());
-    let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&catalogue)));
-    plugins.reload().await;
+    let stop = CancellationToken::new();
+    let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&catalogue), stop.clone()));
 
     let guard = AddressGuard::new(config.allowed_addresses.clone());
     let downloads = DownloadLimits {
@@ -108,7 +122,6 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         },
         ..SearchLimits::default()
     };
-    let metrics = Arc::<Metrics>::default();
     let parts = JobParts {
         store: Arc::clone(&store),
         access: Arc::clone(&access),
@@ -135,9 +148,6 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         ..JobLimits::default()
     };
     let jobs = Jobs::start(parts, job_limits, for_jobs).await.map_err(part("jobs could not be started"))?;
-    // What cannot be recovered is in the log; it keeps nobody else from working.
-    let _logged = jobs.recover().await;
-
     let changes = TaskTracker::new();
     let state = ApiState {
         store,
@@ -155,20 +165,11 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         changes: changes.clone(),
         metrics,
     };
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    announce(address)?;
-    info!(%address, workers = config.workers, "ready");
-
-    let stop = tokio_util::sync::CancellationToken::new();
-    let watched = stop.clone();
-    tokio::spawn(async move { plugins.watch(watched).await });
     let router = api::router(Arc::new(state));
     let connections = config.connections.within(budgets.memory.total());
     let server = tokio::spawn(api::server::serve(listener, router, connections, stop.clone(), DRAIN_TIME));
-    signals.wait().await;
+    let loading = tokio::spawn(load_plugins(Arc::clone(&plugins), Arc::clone(&jobs), stop.clone()));
+    until_stopped(signals, &plugins, address, config.workers).await;
     info!("stopping");
     stop.cancel();
     if !server.await.unwrap_or(false) {
@@ -180,6 +181,9 @@ async fn serve_on(config: &Config, for_jobs: &tokio::runtime::Handle) -> Result<
         warn!("some changes were not completed within {DRAIN_TIME:?}");
     }
     jobs.stop().await;
+    if let Err(error) = loading.await {
+        error!(%error, "the plugin folder was not watched to the end");
+    }
     info!("stopped");
     Ok(())
 }
@@ -207,7 +211,50 @@ fn sql_heap_bytes(of_one: usize, budgets: &Budgets) -> usize {
     of_one.saturating_mul(SQL_HEAP_STATEMENTS).max(SQL_HEAP_BYTES).min(part.max(of_one))
 }
 
-fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>) -> PluginFolder {
+/// The first load, which nothing waits for but requests that need what it brings, and then the changes of the folder.
+async fn load_plugins(plugins: Arc<PluginFolder>, jobs: Arc<Jobs>, stop: CancellationToken) {
+    let all = async {
+        plugins.reload().await;
+        // Whether an unfinished job can go on depends on what its plugin says.
+        if let Err(error) = jobs.recover().await {
+            error!(error = &error as &dyn std::error::Error, "unfinished jobs could not be recovered");
+        }
+        plugins.watch().await;
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = all => {}
+    }
+}
+
+/// Says when the host is ready, and does what signals ask for.
+async fn until_stopped(mut signals: Signals, plugins: &Arc<PluginFolder>, address: SocketAddr, workers: usize) {
+    let loaded = plugins.standing_loaded(READY_PATIENCE);
+    tokio::pin!(loaded);
+    let mut is_ready = false;
+    loop {
+        tokio::select! {
+            loaded = &mut loaded, if !is_ready => {
+                is_ready = true;
+                if !loaded {
+                    warn!("plugins are still being loaded; requests for their operations wait for them");
+                }
+                announce(address);
+                info!(%address, workers, "ready");
+            }
+            asked = signals.next() => match asked {
+                Asked::Stop => return,
+                Asked::Reload => {
+                    info!("SIGHUP: the plugin folder is read again");
+                    let plugins = Arc::clone(plugins);
+                    tokio::spawn(async move { plugins.reload().await });
+                }
+            },
+        }
+    }
+}
+
+fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>, stop: CancellationToken) -> PluginFolder {
     let directory = config.plugin_cache_dir.clone().unwrap_or_else(|| config.data_dir.join("compile-cache"));
     let cache = CompileCache::open(&directory, &engine);
     if let Err(error) = &cache {
@@ -222,6 +269,7 @@ fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>) -> 
         grants: Arc::new(config.grants.clone()),
         component_bytes: config.component_bytes,
         builtin: api::is_builtin,
+        stop,
     };
     PluginFolder::new(config.plugins_dir.clone(), loader, catalogue)
 }
@@ -277,59 +325,36 @@ fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
     }
     let password = random_password();
     let path = config.data_dir.join("admin-password");
-    write_private(&path, &password).map_err(|error| {
+    private_files::write(&path, &password).map_err(|error| {
         let message = format!("the administrator's password cannot be written to {}: {error}", path.display());
         AccessError::new(AccessErrorKind::Unavailable, message)
     })?;
-    eprintln!("jobhost: made the administrator '{username}'; the password is in {}", path.display());
+    info!(username, password_file = %path.display(), "made the administrator; the file has the password");
     Ok(FirstAdmin { username, password })
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// The data directory and the secrets in it are for the host's user alone.
+fn keep_private(data: &Path) -> Result<(), ServeError> {
+    private_files::open_directory(data)
+        .map_err(|source| ServeError::DataDirectory { path: data.display().to_string(), source })?;
+    for name in ["token-key", "sealing-key", "admin-password"] {
+        let path = data.join(name);
+        private_files::keep_private(&path)
+            .map_err(|source| ServeError::SecretFile { path: path.display().to_string(), source })?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()
+    Ok(())
 }
 
-fn make_private_directory(path: &PathBuf) -> Result<(), ServeError> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| ServeError::Path {
-        what: "data.dir cannot be made:",
-        path: path.display().to_string(),
-        source,
-    })
-}
-
-/// The one line on stdout, for whoever started the host and waits for it.
-fn announce(address: SocketAddr) -> Result<(), ServeError> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "ready http://{address}")
-        .and_then(|()| stdout.flush())
-        .map_err(part("the ready line could not be printed"))
-}
-
-/// What tells the host to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, ServeError> {
-        let terminate = signal(SignalKind::terminate()).map_err(part("SIGTERM cannot be awaited"))?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(part("SIGINT cannot be awaited"))?;
-        Ok(Signals { terminate, interrupt })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+/// The one line on stdout, for whoever started the host and waits for it. From a thread of its own: stdout may be a pipe that
+/// is full and not read.
+fn announce(address: SocketAddr) {
+    let print = move || {
+        let mut stdout = io::stdout().lock();
+        if let Err(error) = writeln!(stdout, "ready http://{address}").and_then(|()| stdout.flush()) {
+            warn!(%error, "the ready line could not be printed");
         }
+    };
+    if let Err(error) = std::thread::Builder::new().name("ready-line".to_owned()).spawn(print) {
+        warn!(%error, "the ready line could not be printed");
     }
 }

@@ -5,7 +5,7 @@ use crate::sandbox::SandboxLimits;
 fn config(flags: &[&str], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let sources = Sources {
         file: None,
-        environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        environment: environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
     };
     Config::from_values(&gather(&sources)?)
@@ -55,6 +55,23 @@ fn grants_are_by_plugin_and_what_is_set_replaces_the_default() {
     assert_eq!(config.grants.of("my-plugin").lines(), ["query data.*", "concurrency 2"]);
     assert_eq!(config.grants.of("export").lines(), ["query *", "write-file *", "write-s3 *"]);
     assert!(config.grants.of("another").lines().is_empty());
+}
+
+#[test]
+fn an_unknown_variable_is_refused_with_the_one_that_was_meant() {
+    for (variable, meant) in [
+        ("JOBHOST_JOBS_WORKER", Some("JOBHOST_JOBS_WORKERS")),
+        ("JOBHOST_SERVER_LISTENS", Some("JOBHOST_SERVER_LISTEN")),
+        ("JOBHOST_CONFIGS", Some("JOBHOST_CONFIG")),
+        ("JOBHOST_SOMETHING_ELSE_ALTOGETHER", None),
+        ("JOBHOST_", None),
+    ] {
+        let told = config(&[], &[(variable, "3")]).unwrap_err().to_string();
+        assert!(told.contains(&format!("sets {variable},")), "{told}");
+        assert_eq!(told.contains("did you mean"), meant.is_some(), "{told}");
+        assert!(meant.is_none_or(|meant| told.contains(&format!("did you mean {meant}?"))), "{told}");
+    }
+    assert!(config(&[], &[("JOBHOST_CONFIG", "/a"), ("OTHER_JOBHOST_X", "1"), ("JOBHOSTS", "1")]).is_ok());
 }
 
 #[test]

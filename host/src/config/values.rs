@@ -1,6 +1,7 @@
 //! Gathering values: defaults, then the file, then the environment, then flags; later ones win.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::settings::{GRANTS, Kind, SETTINGS, Setting, find};
@@ -13,6 +14,10 @@ pub enum ConfigError {
     Syntax { path: String, source: Box<toml::de::Error> },
     #[error("{origin} sets {key}, which is no key of the configuration; `jobhost config` lists them")]
     UnknownKey { key: String, origin: String },
+    #[error("the environment sets {variable}, which is no variable of the configuration{}; `jobhost config` lists them", hint(.nearest))]
+    UnknownVariable { variable: String, nearest: Option<String> },
+    #[error("the environment sets {variable} to something that is not UTF-8")]
+    NotText { variable: String },
     #[error("{origin} sets {key} = {value:?}, but it must be {must}")]
     Value { key: String, value: String, origin: String, must: String },
     #[error("the flag --set {flag:?} must have the form section.key=value")]
@@ -37,12 +42,16 @@ pub enum Value {
 #[derive(Debug, Default)]
 pub struct Sources {
     pub file: Option<PathBuf>,
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(OsString, OsString)>,
     /// `section.key=value`.
     pub flags: Vec<String>,
 }
 
 const GRANT_PREFIX: &str = "grants.";
+/// Of the variables of the configuration.
+const PREFIX: &str = "JOBHOST_";
+/// Names the configuration file; the command line reads it.
+const FILE_VARIABLE: &str = "JOBHOST_CONFIG";
 const GRANT_VARIABLE: &str = "JOBHOST_GRANTS_";
 
 #[derive(Debug, Default)]
@@ -83,18 +92,8 @@ pub fn gather(sources: &Sources) -> Result<Values, ConfigError> {
     if let Some(path) = &sources.file {
         read_file(path, &mut values)?;
     }
-    for setting in SETTINGS {
-        let variable = setting.variable();
-        if let Some((_, text)) = sources.environment.iter().find(|(name, _)| *name == variable) {
-            let value = from_text(setting, text, &variable)?;
-            values.insert(setting, Given { value, origin: variable });
-        }
-    }
     for (name, text) in &sources.environment {
-        // Names of plugins are lower-kebab-case.
-        if let Some(plugin) = name.strip_prefix(GRANT_VARIABLE) {
-            values.grant(&plugin.to_ascii_lowercase().replace('_', "-"), list(text), name.clone());
-        }
+        read_variable(name, text, &mut values)?;
     }
     for flag in &sources.flags {
         let (key, text) = flag.split_once('=').ok_or_else(|| ConfigError::Flag { flag: flag.clone() })?;
@@ -109,6 +108,55 @@ pub fn gather(sources: &Sources) -> Result<Values, ConfigError> {
         values.insert(setting, Given { value, origin });
     }
     Ok(values)
+}
+
+fn read_variable(name: &OsStr, text: &OsStr, values: &mut Values) -> Result<(), ConfigError> {
+    // What is not UTF-8 is none of ours.
+    let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX) && *name != FILE_VARIABLE) else {
+        return Ok(());
+    };
+    let text = text.to_str().ok_or_else(|| ConfigError::NotText { variable: name.to_owned() })?;
+    // Names of plugins are lower-kebab-case.
+    if let Some(plugin) = name.strip_prefix(GRANT_VARIABLE) {
+        values.grant(&plugin.to_ascii_lowercase().replace('_', "-"), list(text), name.to_owned());
+        return Ok(());
+    }
+    let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) else {
+        return Err(ConfigError::UnknownVariable { variable: name.to_owned(), nearest: nearest(name) });
+    };
+    let value = from_text(setting, text, name)?;
+    values.insert(setting, Given { value, origin: name.to_owned() });
+    Ok(())
+}
+
+/// The variable that was probably meant: at most a third of it is different.
+fn nearest(name: &str) -> Option<String> {
+    let known = SETTINGS.iter().map(Setting::variable).chain([FILE_VARIABLE.to_owned()]);
+    let close = known.map(|known| (distance(&known, name), known));
+    let (distance, known) = close.min()?;
+    (distance <= (name.len() - PREFIX.len()).div_ceil(3)).then_some(known)
+}
+
+/// Letters to be added, removed or replaced to make one of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (index, left) in from.chars().enumerate() {
+        let (mut diagonal, mut before) = (index, index + 1);
+        for (cell, right) in row.iter_mut().skip(1).zip(to.chars()) {
+            let replaced = diagonal + usize::from(left != right);
+            diagonal = *cell;
+            *cell = replaced.min(diagonal + 1).min(before + 1);
+            before = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|nearest| format!(" (did you mean {nearest}?)")).unwrap_or_default()
 }
 
 fn from_text(setting: &Setting, text: &str, origin: &str) -> Result<Value, ConfigError> {

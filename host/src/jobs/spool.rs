@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +17,13 @@ use crate::json::{UnescapeError, unescape};
 use crate::records::{StoreError, StoreErrorKind};
 
 const INLINE_FILE: &str = "inline";
+const DIRECTORY_MODE: u32 = 0o700;
+/// Of what a job has here: it is nobody's but the host's.
+const FILE_MODE: u32 = 0o600;
+
+fn private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
+}
 
 #[derive(Debug, Clone)]
 pub struct Spool {
@@ -28,10 +35,13 @@ pub struct Spool {
 
 impl Spool {
     pub fn open(root: PathBuf, budget: DiskPool) -> Result<Self, StoreError> {
-        private_directory(&root).map_err(|error| {
-            let message = format!("the spool directory {} cannot be made: {error}", root.display());
-            StoreError::caused_by(StoreErrorKind::Unavailable, message, error)
-        })?;
+        private_directory(&root)
+            // One of an earlier version.
+            .and_then(|()| fs::set_permissions(&root, fs::Permissions::from_mode(DIRECTORY_MODE)))
+            .map_err(|error| {
+                let message = format!("the spool directory {} cannot be made: {error}", root.display());
+                StoreError::caused_by(StoreErrorKind::Unavailable, message, error)
+            })?;
         Ok(Spool { root, budget, charges: Arc::default() })
     }
 
@@ -70,7 +80,7 @@ impl Spool {
     /// Stores the inline source, a JSON string with its quotes, durably and as what it stands for. Blocks.
     pub fn write_inline(&self, job: Uuid, quoted: &Bytes) -> Result<(), UnescapeError> {
         let directory = self.make_directory(job)?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(directory.join(INLINE_FILE))?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(directory.join(INLINE_FILE))?;
         let mut file = BufWriter::with_capacity(64 * 1024, file);
         unescape(std::str::from_utf8(quoted).unwrap_or_default(), &mut file)?;
         file.flush()?;
@@ -113,10 +123,6 @@ impl Spool {
         }
         Ok(())
     }
-}
-
-fn private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// What the files of a directory take.

@@ -6,6 +6,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+/// Addresses in public blocks that only a cloud's own machines reach, and reach without a login: what others keep at a
+/// link-local address.
+const CLOUD_PLATFORMS: [(Ipv4Addr, u8); 4] = [
+    // Azure: DNS, DHCP, the agent's goal state with its certificates.
+    (Ipv4Addr::new(168, 63, 129, 16), 32),
+    // IBM Cloud: service network and service endpoints.
+    (Ipv4Addr::new(161, 26, 0, 0), 16),
+    (Ipv4Addr::new(166, 8, 0, 0), 14),
+    // Equinix Metal: metadata with user data.
+    (Ipv4Addr::new(192, 80, 8, 124), 32),
+];
+
 /// One entry of `urls.allow`: a block of addresses with or without a port, or a host name with or without a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedAddress {
@@ -153,7 +165,9 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    !(address.is_private()
+    let is_platform = |(network, prefix): &(Ipv4Addr, u8)| in_block(address.into(), (*network).into(), *prefix);
+    !(CLOUD_PLATFORMS.iter().any(is_platform)
+        || address.is_private()
         || address.is_loopback()
         || address.is_link_local()
         || address.is_broadcast()
@@ -218,6 +232,60 @@ mod tests {
         for address in ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::808:808"] {
             assert!(guard.permits("host", address.parse().unwrap(), 80), "{address}");
         }
+    }
+
+    /// Link-local and unique local addresses hold most of them; the others stand in public blocks.
+    #[test]
+    fn metadata_and_platform_services_of_clouds_are_refused_in_every_spelling() {
+        let strict = guard(&[]);
+        for address in [
+            // AWS, Google, Oracle, DigitalOcean, Hetzner and others; Scaleway; Tencent; Alibaba; Oracle's old one.
+            "169.254.169.254",
+            "169.254.170.2",
+            "169.254.42.42",
+            "169.254.0.23",
+            "100.100.100.200",
+            "192.0.0.192",
+            // Azure, IBM, Equinix Metal.
+            "168.63.129.16",
+            "161.26.0.10",
+            "166.8.1.1",
+            "166.11.255.255",
+            "192.80.8.124",
+        ] {
+            let v4: Ipv4Addr = address.parse().unwrap();
+            let [a, b, c, d] = v4.octets().map(u16::from);
+            let (high, low) = (a << 8 | b, c << 8 | d);
+            for spelling in [
+                IpAddr::V4(v4),
+                v4.to_ipv6_mapped().into(),
+                v4.to_ipv6_compatible().into(),
+                Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low).into(),
+                Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, high, low).into(),
+                Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, high, low).into(),
+                Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1).into(),
+            ] {
+                assert!(!strict.permits("host", spelling, 80), "{spelling}");
+            }
+        }
+        // AWS, Google, Scaleway, Linode, Oracle, OpenStack, Azure.
+        for address in [
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "fd00:42::42",
+            "fd00:a9fe:a9fe::1",
+            "fd00:c1::a9fe:a9fe",
+            "fe80::a9fe:a9fe",
+            "fe80::1234:5678:9abc",
+        ] {
+            assert!(!strict.permits("host", address.parse().unwrap(), 80), "{address}");
+        }
+        for neighbour in
+            ["168.63.129.15", "168.63.129.17", "161.25.255.255", "161.27.0.0", "166.7.255.255", "166.12.0.0"]
+        {
+            assert!(strict.permits("host", neighbour.parse().unwrap(), 80), "{neighbour}");
+        }
+        assert!(guard(&["168.63.129.16:80"]).permits("host", "::ffff:168.63.129.16".parse().unwrap(), 80));
     }
 
     #[test]

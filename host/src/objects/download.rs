@@ -47,6 +47,8 @@ pub struct Downloaded {
 /// Room for a download is charged in steps of this.
 const ROOM_BYTES: u64 = 4 << 20;
 
+/// Of what is fetched: it is its job's, and no other user of the machine may read it.
+pub(super) const SPOOLED_MODE: u32 = 0o600;
 /// Sentences begin as Harper's do, because clients look for them.
 const FAILED: &str = "CSV Load failed from URL";
 
@@ -185,7 +187,9 @@ impl Downloader {
             )
         };
         let mut response = response;
-        let mut file = tokio::fs::File::create(to).await.map_err(disk)?;
+        let mut options = tokio::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(SPOOLED_MODE);
+        let mut file = options.open(to).await.map_err(disk)?;
         let (mut size, mut charged) = (0_u64, 0_u64);
         while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(url, &error))? {
             size += chunk.len() as u64;

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
 use super::directories::Directories;
-use super::download::{Download, Downloader};
+use super::download::{Download, Downloader, SPOOLED_MODE};
 use super::reader::{Content, ObjectInfo, ObjectReader};
 use super::s3::{RemoteObject, S3, S3Keys};
 use super::{Encoding, ObjectError, ObjectErrorKind, S3Location};
@@ -122,7 +123,11 @@ async fn fetch(
             tokio::fs::rename(&part, &body).await.map_err(disk)?;
             let text = serde_json::to_vec(&FetchedNote { media_type: fetched.media_type.clone() })
                 .map_err(|error| disk(error.into()))?;
-            tokio::fs::write(&part, text).await.map_err(disk)?;
+            let mut options = tokio::fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(SPOOLED_MODE);
+            let mut file = options.open(&part).await.map_err(disk)?;
+            file.write_all(&text).await.map_err(disk)?;
+            file.flush().await.map_err(disk)?;
             tokio::fs::rename(&part, &note).await.map_err(disk)?;
             fetched.media_type
         }

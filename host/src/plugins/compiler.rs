@@ -3,11 +3,14 @@
 //! right to the processor than the host has, and is killed at its bounds.
 
 use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
+use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::engine;
 
@@ -43,53 +46,96 @@ impl Compiler {
         Compiler { limits, turn: Arc::default() }
     }
 
-    /// What the engine can load, or why there is none. Blocks until it is the component's turn, and while it is compiled.
-    pub fn compile(&self, component: &[u8]) -> Result<Vec<u8>, String> {
+    /// What the engine can load, or why there is none. Blocks until it is the component's turn, and while it is compiled,
+    /// unless the host stops.
+    pub fn compile(&self, component: &[u8], stop: &CancellationToken) -> Result<Vec<u8>, CompileFailure> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        // The program as it is running, whatever has become of its file since.
+        if stop.is_cancelled() {
+            return Err(CompileFailure::passing("the host stops".to_owned()));
+        }
+        let unstarted = |error: io::Error| CompileFailure::passing(format!("the compiler cannot be started: {error}"));
+        let mut child = self.command().spawn().map_err(unstarted)?;
+        let (input, output, reason) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let done = thread::scope(|scope| {
+            // A process that ends early leaves the rest unread; its exit status says why.
+            let fed = thread::Builder::new()
+                .spawn_scoped(scope, move || input.map(|mut input| input.write_all(component)))
+                .map(drop);
+            let output = thread::Builder::new().spawn_scoped(scope, move || read(output, MAX_COMPILED_BYTES));
+            let reason = thread::Builder::new().spawn_scoped(scope, move || read(reason, MAX_REASON_BYTES));
+            let threads = fed.and_then(|()| Ok((output?, reason?)));
+            if threads.is_err() {
+                child.kill()?;
+            }
+            let ended = wait(&mut child, self.limits.seconds, stop)?;
+            let (output, reason) = threads?;
+            let of_thread = |text: thread::Result<io::Result<Vec<u8>>>| text.unwrap_or_else(|_| Ok(Vec::new()));
+            Ok((ended, of_thread(output.join()), of_thread(reason.join())))
+        });
+        let (ended, output, reason) = done.map_err(unstarted)?;
+        match ended {
+            Ended::Exited(status) if status.success() => {
+                let unread = |error| CompileFailure::passing(format!("the compiler's answer cannot be read: {error}"));
+                let compiled = output.map_err(unread)?;
+                if compiled.len() as u64 > MAX_COMPILED_BYTES {
+                    let reason = format!("it compiles to more than {MAX_COMPILED_BYTES} bytes of code");
+                    return Err(CompileFailure::lasting(reason));
+                }
+                Ok(compiled)
+            }
+            Ended::Exited(status) => Err(self.explained(status, &String::from_utf8_lossy(&reason.unwrap_or_default()))),
+            Ended::Stopped => Err(CompileFailure::passing("the host stops".to_owned())),
+            Ended::TimedOut => {
+                let seconds = self.limits.seconds.as_secs();
+                let reason = format!("compiling it took longer than {seconds} seconds (plugins.compile_seconds)");
+                Err(CompileFailure::lasting(reason))
+            }
+        }
+    }
+
+    /// The program as it is running, whatever has become of its file since.
+    fn command(&self) -> Command {
         let mut command = Command::new("/proc/self/exe");
         command.arg(COMMAND).args(["--stack-bytes", &self.limits.stack_bytes.to_string()]);
         command.args(["--memory-bytes", &self.limits.memory_bytes.to_string()]);
         command.args(["--cpu-seconds", &self.limits.seconds.as_secs().saturating_mul(16).to_string()]);
         command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| format!("the compiler cannot be started: {error}"))?;
-        let done = std::thread::scope(|scope| {
-            let (input, output, reason) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-            // A process that ends early leaves the rest unread; its exit status says why.
-            scope.spawn(move || input.map(|mut input| input.write_all(component)));
-            let output = scope.spawn(move || read(output, MAX_COMPILED_BYTES));
-            let reason = scope.spawn(move || read(reason, MAX_REASON_BYTES));
-            let ended = wait(&mut child, self.limits.seconds);
-            let of_thread = |text: std::thread::Result<io::Result<Vec<u8>>>| text.unwrap_or_else(|_| Ok(Vec::new()));
-            (ended, of_thread(output.join()), of_thread(reason.join()))
-        });
-        let (ended, output, reason) = done;
-        let unread = |error: io::Error| format!("the compiler's answer cannot be read: {error}");
-        match ended.map_err(unread)? {
-            Some(status) if status.success() => {
-                let compiled = output.map_err(unread)?;
-                if compiled.len() as u64 > MAX_COMPILED_BYTES {
-                    return Err(format!("it compiles to more than {MAX_COMPILED_BYTES} bytes of code"));
-                }
-                Ok(compiled)
-            }
-            Some(status) => Err(self.explained(status, &String::from_utf8_lossy(&reason.unwrap_or_default()))),
-            None => {
-                let seconds = self.limits.seconds.as_secs();
-                Err(format!("compiling it took longer than {seconds} seconds (plugins.compile_seconds)"))
-            }
-        }
+        command
     }
 
-    fn explained(&self, status: ExitStatus, reason: &str) -> String {
+    fn explained(&self, status: ExitStatus, reason: &str) -> CompileFailure {
         if reason.contains("memory allocation") || reason.contains("Cannot allocate memory") {
             let bytes = self.limits.memory_bytes;
-            return format!("compiling it takes more than {bytes} bytes of memory (plugins.compile_memory_bytes)");
+            let reason = format!("compiling it takes more than {bytes} bytes of memory (plugins.compile_memory_bytes)");
+            return CompileFailure::lasting(reason);
         }
-        match reason.trim() {
+        // Its own bounds end it in other ways; this is how a machine without memory ends processes.
+        if status.signal() == Some(Signal::KILL.as_raw()) {
+            return CompileFailure::passing("the compiler was killed while it worked on it".to_owned());
+        }
+        CompileFailure::lasting(match reason.trim() {
             "" => format!("the compiler failed on it ({status})"),
             reason => reason.trim_start_matches("jobhost: ").to_owned(),
-        }
+        })
+    }
+}
+
+/// Why there is no compiled component.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct CompileFailure {
+    pub reason: String,
+    /// It says nothing about the component: another try may go better.
+    pub may_pass: bool,
+}
+
+impl CompileFailure {
+    pub fn lasting(reason: String) -> Self {
+        CompileFailure { reason, may_pass: false }
+    }
+
+    pub fn passing(reason: String) -> Self {
+        CompileFailure { reason, may_pass: true }
     }
 }
 
@@ -101,30 +147,66 @@ fn read(from: Option<impl Read>, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// How the process ended; `None` if it had to be killed.
-fn wait(child: &mut Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+enum Ended {
+    Exited(ExitStatus),
+    /// It was killed at its bound of time.
+    TimedOut,
+    /// It was killed because the host stops.
+    Stopped,
+}
+
+fn wait(child: &mut Child, time: Duration, stop: &CancellationToken) -> io::Result<Ended> {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+            return Ok(Ended::Exited(status));
         }
-        if begun.elapsed() >= time {
+        let stopped = stop.is_cancelled();
+        if stopped || begun.elapsed() >= time {
             child.kill()?;
             child.wait()?;
-            return Ok(None);
+            return Ok(if stopped { Ended::Stopped } else { Ended::TimedOut });
         }
-        std::thread::sleep(LOOK);
+        thread::sleep(LOOK);
     }
+}
+
+/// The compiler works on bytes of anybody's, so it holds nothing of the host's: not every library opens its files so that
+/// they are closed in a child, the store's does not.
+fn close_inherited() -> io::Result<()> {
+    const FIRST: libc::c_int = 3;
+    #[allow(
+        unsafe_code,
+        reason = "these calls take numbers. Nothing in this process owns what they close: it has just begun, has one thread, \
+                  and has opened nothing but the directory that it reads here"
+    )]
+    // By its number, because older C libraries have no function for it. Older kernels have no such call.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0) == 0 {
+            return Ok(());
+        }
+        let mut open: Vec<libc::c_int> = Vec::new();
+        for entry in std::fs::read_dir("/proc/self/fd")? {
+            open.extend(entry?.file_name().to_str().and_then(|name| name.parse::<libc::c_int>().ok()));
+        }
+        for descriptor in open.into_iter().filter(|descriptor| *descriptor >= FIRST) {
+            libc::close(descriptor);
+        }
+    }
+    Ok(())
 }
 
 /// What the process does: a component on stdin, what the engine can load on stdout.
 pub fn compile_here(stack_bytes: usize, memory_bytes: u64, cpu_seconds: u64) -> Result<(), String> {
     let told = |error: &dyn std::fmt::Display| error.to_string();
+    close_inherited().map_err(|error| format!("the compiler cannot close what it inherited: {error}"))?;
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| told(&error))?;
     nice(NICENESS).map_err(|error| told(&error))?;
     let bound = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
     setrlimit(Resource::As, bound(memory_bytes)).map_err(|error| told(&error))?;
-    setrlimit(Resource::Cpu, bound(cpu_seconds)).map_err(|error| told(&error))?;
+    // Told apart from a kill by somebody else, which is the end at the upper bound.
+    let cpu = Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds.saturating_add(1)) };
+    setrlimit(Resource::Cpu, cpu).map_err(|error| told(&error))?;
     setrlimit(Resource::Core, bound(0)).map_err(|error| told(&error))?;
     let mut component = Vec::new();
     io::stdin().read_to_end(&mut component).map_err(|error| told(&error))?;

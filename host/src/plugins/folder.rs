@@ -1,5 +1,5 @@
-//! The plugin folder: what lies in it, what changed, and bringing what changed into service. One reload at a time; what is
-//! in service stays until its replacement has been found good.
+//! The plugin folder: what lies in it, what changed, and bringing what changed into service. One reload at a time, in which
+//! files are loaded beside each other; what is in service stays until its replacement has been found good.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -7,19 +7,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tokio::time::Instant;
+use tracing::{error, warn};
 
 use super::catalogue::{Catalogue, Plugin, PluginFile};
-use super::grants::Grants;
+use super::first_load::{FirstLoad, Stage};
+use super::grants::Standing;
 use super::load::{LoadFailure, Loader};
+use super::service::{announce, outcome, settle};
 use super::trust::signature_path;
 
 /// Files looked at in the folder.
 const MAX_FILES: usize = 1_000;
 /// How often the folder is looked at. Notifications of the kernel do not come from every file system.
 const POLL: Duration = Duration::from_millis(500);
+/// Files that are loaded beside each other, so that one that takes its time keeps only itself waiting.
+const CONCURRENT_LOADS: usize = 4;
+/// How long a request waits for the first load.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After a failure that may pass, and at most after many of them.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Changes when a file, or the signature beside it, is written or replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,19 +46,35 @@ pub struct PluginFolder {
     loader: Loader,
     catalogue: Arc<Catalogue>,
     loaded: Mutex<BTreeMap<String, Loaded>>,
+    first_load: FirstLoad,
 }
 
 /// A file as it was last loaded. Whether it is in service depends on the others too.
 struct Loaded {
     stamp: Stamp,
     candidate: PluginFile,
-    /// Its failure may have passed; it is loaded again at the next reload.
-    transient: bool,
+    /// Its failure may pass.
+    retry: Option<Retry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    at: Instant,
+    pause: Duration,
+}
+
+/// Which failures that may pass are tried again.
+#[derive(Debug, Clone, Copy)]
+enum Retries {
+    All,
+    /// Those whose time has come.
+    Due,
 }
 
 impl PluginFolder {
     pub fn new(folder: PathBuf, loader: Loader, catalogue: Arc<Catalogue>) -> Self {
-        PluginFolder { folder, loader, catalogue, loaded: Mutex::default() }
+        let first_load = FirstLoad::new(loader.stop.clone());
+        PluginFolder { folder, loader, catalogue, loaded: Mutex::default(), first_load }
     }
 
     /// What is in the folder, as of the last reload.
@@ -64,8 +90,65 @@ impl PluginFolder {
         &self.loader
     }
 
+    /// Waits until a plugin brings this operation, or the first load has shown that none does. False if that takes longer
+    /// than a request should wait.
+    pub async fn knows(&self, operation: &str) -> bool {
+        let brought = || self.catalogue.operation(operation).is_some();
+        self.first_load.wait(PATIENCE, |stage| stage == Stage::Over || brought()).await
+    }
+
+    /// Waits until all of the folder has been looked at once. False if that takes longer than a request should wait.
+    pub async fn is_loaded(&self) -> bool {
+        self.first_load.wait(PATIENCE, |stage| stage == Stage::Over).await
+    }
+
+    /// Waits so long for the plugins that come with the host and those that the configuration knows.
+    pub async fn standing_loaded(&self, patience: Duration) -> bool {
+        self.first_load.wait(patience, |stage| stage >= Stage::StandingLoaded).await
+    }
+
     /// Brings the catalogue up to date with the folder, and gives what is in it then.
-    pub async fn reload(&self) -> Vec<PluginFile> {
+    pub async fn reload(self: &Arc<Self>) -> Vec<PluginFile> {
+        self.update(Retries::All).await
+    }
+
+    /// Looks at the folder until the host stops, and reloads when something has changed and then stood still for a look, so
+    /// that a file that is still being copied is not taken for a bad one. Failures that may pass are tried again.
+    pub async fn watch(self: &Arc<Self>) {
+        let mut before = self.listing().await.unwrap_or_default();
+        loop {
+            tokio::select! {
+                () = self.loader.stop.cancelled() => return,
+                () = tokio::time::sleep(POLL) => {}
+            }
+            let Ok(now) = self.listing().await else { continue };
+            if now == before && !self.is_up_to_date(&now).await {
+                self.update(Retries::Due).await;
+            }
+            before = now;
+        }
+    }
+
+    async fn is_up_to_date(&self, listing: &Listing) -> bool {
+        let loaded = self.loaded.lock().await;
+        loaded.len() == listing.len()
+            && listing.iter().all(|(name, stamp)| !is_stale(loaded.get(name), *stamp, Retries::Due))
+    }
+
+    /// In a task of its own: a client that leaves must not leave half of it undone.
+    async fn update(self: &Arc<Self>, retries: Retries) -> Vec<PluginFile> {
+        let folder = Arc::clone(self);
+        let updated = tokio::spawn(async move { folder.bring_up_to_date(retries).await }).await;
+        self.first_load.published(Some(Stage::Over));
+        updated.unwrap_or_else(|error| {
+            error!(%error, "the plugin folder could not be loaded");
+            self.catalogue.files()
+        })
+    }
+
+    /// Those that come with the host first, then those that the configuration knows, and only then the others: however
+    /// quickly one of these loads, it cannot have an operation of those, nor keep them waiting.
+    async fn bring_up_to_date(&self, retries: Retries) -> Vec<PluginFile> {
         let mut loaded = self.loaded.lock().await;
         let listing = match self.listing().await {
             Ok(listing) => listing,
@@ -75,49 +158,60 @@ impl PluginFolder {
                 return self.catalogue.files();
             }
         };
-        let published = self.catalogue.files();
-        let mut next = BTreeMap::new();
-        for (name, stamp) in listing {
-            let known = loaded.remove(&name);
-            let entry = match known {
-                Some(known) if known.stamp == stamp && !known.transient => known,
-                _ => {
-                    let before = published.iter().find(|file| file.file == name).and_then(|file| file.plugin.clone());
-                    let made = self.loader.load(&self.folder.join(&name)).await;
-                    let transient = made.as_ref().is_err_and(|failure| failure.transient);
-                    Loaded { stamp, candidate: outcome(name.clone(), made, before), transient }
+        loaded.retain(|name, _| listing.contains_key(name));
+        self.publish(&loaded, None);
+        for standing in [Standing::Shipped, Standing::Known, Standing::Unknown] {
+            let of_these = |name: &str| self.standing(name) == standing;
+            let stale: Vec<_> = listing
+                .iter()
+                .filter(|(name, stamp)| of_these(name) && is_stale(loaded.get(*name), **stamp, retries))
+                .map(|(name, stamp)| self.load(name.clone(), *stamp))
+                .collect();
+            let mut loads = futures::stream::iter(stale).buffer_unordered(CONCURRENT_LOADS);
+            while let Some((name, stamp, made)) = loads.next().await {
+                if self.loader.stop.is_cancelled() {
+                    return self.catalogue.files();
                 }
-            };
-            next.insert(name, entry);
+                let before = loaded.remove(&name).filter(|before| before.stamp == stamp);
+                let entry = self.entry(&name, stamp, made, before.and_then(|before| before.retry));
+                loaded.insert(name, entry);
+                if standing == Standing::Unknown {
+                    self.publish(&loaded, None);
+                }
+            }
+            self.publish(&loaded, (standing != Standing::Shipped).then_some(Stage::StandingLoaded));
         }
-        let candidates = next.values().map(|entry| entry.candidate.clone()).collect();
-        let files = settle(candidates, &published, &self.loader.grants);
-        announce(&files, &published);
-        self.catalogue.publish(files.clone());
-        *loaded = next;
-        files
+        self.catalogue.files()
     }
 
-    /// Looks at the folder until it is told to stop, and reloads when something has changed and then stood still for a
-    /// look, so that a file that is still being copied is not taken for a bad one.
-    pub async fn watch(&self, stop: CancellationToken) {
-        let mut before = self.listing().await.unwrap_or_default();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(POLL) => {}
-            }
-            let Ok(now) = self.listing().await else { continue };
-            let is_loaded = {
-                let loaded = self.loaded.lock().await;
-                loaded.len() == now.len()
-                    && loaded.iter().zip(&now).all(|((a, entry), (b, stamp))| a == b && entry.stamp == *stamp)
-            };
-            if !is_loaded && now == before {
-                self.reload().await;
-            }
-            before = now;
-        }
+    async fn load(&self, name: String, stamp: Stamp) -> (String, Stamp, Result<Plugin, LoadFailure>) {
+        let made = self.loader.load(&self.folder.join(&name)).await;
+        (name, stamp, made)
+    }
+
+    /// A plugin is named like its file, so this is known before it is loaded.
+    fn standing(&self, file: &str) -> Standing {
+        self.loader.grants.standing(file.strip_suffix(".wasm").unwrap_or(file))
+    }
+
+    fn entry(&self, name: &str, stamp: Stamp, made: Result<Plugin, LoadFailure>, retried: Option<Retry>) -> Loaded {
+        let files = self.catalogue.files();
+        let in_service = files.into_iter().find(|file| file.file == name).and_then(|file| file.plugin);
+        let may_pass = made.as_ref().is_err_and(|failure| failure.transient);
+        let retry = may_pass.then(|| {
+            let pause = pause_after(retried.map(|retry| retry.pause));
+            Retry { at: Instant::now() + pause, pause }
+        });
+        Loaded { stamp, candidate: outcome(name.to_owned(), made, in_service), retry }
+    }
+
+    fn publish(&self, loaded: &BTreeMap<String, Loaded>, reached: Option<Stage>) {
+        let before = self.catalogue.files();
+        let candidates = loaded.values().map(|entry| entry.candidate.clone()).collect();
+        let files = settle(candidates, &before, &self.loader.grants);
+        announce(&files, &before);
+        self.catalogue.publish(files);
+        self.first_load.published(reached);
     }
 
     async fn listing(&self) -> Result<Listing, String> {
@@ -126,6 +220,20 @@ impl PluginFolder {
             .await
             .unwrap_or_else(|error| Err(error.to_string()))
     }
+}
+
+fn is_stale(known: Option<&Loaded>, stamp: Stamp, retries: Retries) -> bool {
+    known.is_none_or(|known| {
+        known.stamp != stamp
+            || known.retry.is_some_and(|retry| match retries {
+                Retries::All => true,
+                Retries::Due => retry.at <= Instant::now(),
+            })
+    })
+}
+
+fn pause_after(before: Option<Duration>) -> Duration {
+    before.map_or(FIRST_PAUSE, |before| before.saturating_mul(2).min(LONGEST_PAUSE))
 }
 
 fn list(folder: &Path) -> std::io::Result<Listing> {
@@ -147,62 +255,18 @@ fn stamp(path: &Path) -> (u64, u64, i64, i64) {
         .unwrap_or_default()
 }
 
-/// What a file is after loading. The plugin before stays in service where the new content is not fit.
-fn outcome(name: String, made: Result<Plugin, LoadFailure>, before: Option<Arc<Plugin>>) -> PluginFile {
-    match made {
-        Ok(plugin) => {
-            let digest = Some(plugin.digest.clone());
-            PluginFile { file: name, digest, plugin: Some(Arc::new(plugin)), failure: None }
-        }
-        Err(failure) => {
-            PluginFile { file: name, digest: failure.digest, plugin: before, failure: Some(failure.reason) }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Where two files bring the same operation, the one that has it in service keeps it; else the plugins that come with the
-/// host are first, then those that the configuration knows, then the first by name.
-fn settle(mut files: Vec<PluginFile>, before: &[PluginFile], grants: &Grants) -> Vec<PluginFile> {
-    let mut holders: BTreeMap<String, String> = BTreeMap::new();
-    for old in before {
-        let still = files.iter().find(|file| file.file == old.file).and_then(|file| file.plugin.as_ref());
-        let (Some(old_plugin), Some(still)) = (&old.plugin, still) else { continue };
-        let kept = old_plugin.operation_names().filter(|name| still.operation_names().any(|now| now == *name));
-        holders.extend(kept.map(|name| (name.to_owned(), old.file.clone())));
-    }
-    let standing = |file: &PluginFile| file.plugin.as_ref().map(|plugin| grants.standing(&plugin.description.name));
-    let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| (files.get(index).and_then(standing), index));
-    for index in order {
-        let Some(file) = files.get_mut(index) else { continue };
-        let Some(plugin) = file.plugin.clone() else { continue };
-        let taken = |name: &str| holders.get(name).filter(|holder| **holder != file.file);
-        if let Some((name, holder)) = plugin.operation_names().find_map(|name| Some((name, taken(name)?))) {
-            file.failure = Some(format!("its operation '{name}' is brought by {holder} already"));
-            file.plugin = None;
-            continue;
+    #[test]
+    fn failures_that_may_pass_are_tried_again_less_and_less_often() {
+        let mut pause = None;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            pause = Some(pause_after(pause));
+            pauses.push(pause.unwrap().as_secs());
         }
-        holders.extend(plugin.operation_names().map(|name| (name.to_owned(), file.file.clone())));
-    }
-    files
-}
-
-/// Tells the log what is new.
-fn announce(files: &[PluginFile], before: &[PluginFile]) {
-    for file in files {
-        let old = before.iter().find(|old| old.file == file.file);
-        if let Some(reason) = &file.failure {
-            if old.is_none_or(|old| old.failure.as_ref() != Some(reason) || old.digest != file.digest) {
-                warn!(file = file.file, %reason, "plugin not loaded");
-            }
-        } else if let Some(plugin) = &file.plugin {
-            let known = old.and_then(|old| old.plugin.as_ref()).is_some_and(|old| old.digest == plugin.digest);
-            if !known {
-                info!(plugin = %plugin.label(), digest = %plugin.digest, file = file.file, "plugin in service");
-            }
-        }
-    }
-    for gone in before.iter().filter(|old| files.iter().all(|file| file.file != old.file)) {
-        info!(file = gone.file, "plugin removed; its running jobs go on");
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 }

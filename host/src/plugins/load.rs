@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::catalogue::{Plugin, concurrent_plans};
 use super::compile_cache::CompileCache;
-use super::compiler::Compiler;
+use super::compiler::{CompileFailure, Compiler};
+use super::files::{FileError, check_size, read_component, read_signature};
 use super::grants::Grants;
-use super::trust::{Trust, read_signature};
+use super::trust::Trust;
 use super::verify::verify;
 use crate::capabilities::job_log::truncated;
+use crate::plain_text;
 use crate::sandbox::{ContractVersion, Crash, CrashKind, Description, Engine, GuestComponent, SandboxLimits};
 
 /// The sentence why a component is no plugin is cut here.
@@ -32,6 +35,8 @@ pub struct Loader {
     pub component_bytes: u64,
     /// Whether the host itself has an operation of that name.
     pub builtin: fn(&str) -> bool,
+    /// Ends whatever is being compiled or describes itself.
+    pub stop: CancellationToken,
 }
 
 /// Why a file is not a plugin, and the digest of its content if it could be read.
@@ -40,18 +45,24 @@ pub struct Loader {
 pub struct LoadFailure {
     pub digest: Option<String>,
     pub reason: String,
-    /// The same bytes may be fit at another time: they could not be read, or a busy machine gave `describe` too little time.
+    /// The same bytes may be fit at another time: they could not be read, the compiler could not be started, or a busy
+    /// machine gave `describe` too little time. It is tried again.
     pub transient: bool,
 }
 
 impl LoadFailure {
-    fn unread(reason: String) -> Self {
-        LoadFailure { digest: None, reason, transient: true }
+    fn unread(error: &FileError) -> Self {
+        let reason = plain_text::one_line(&error.to_string()).into_owned();
+        LoadFailure { digest: None, reason, transient: error.may_pass() }
+    }
+
+    fn stopped(digest: Option<String>, what: &dyn std::fmt::Display) -> Self {
+        LoadFailure { digest, reason: format!("loading it was stopped: {what}"), transient: true }
     }
 
     /// The sentence is one line of bounded length, whatever the component has put into it.
     fn unfit(digest: &str, reason: &str) -> Self {
-        let reason = truncated(reason, MAX_REASON_BYTES).replace(['\n', '\r', '\0'], " ");
+        let reason = plain_text::one_line(truncated(reason, MAX_REASON_BYTES)).into_owned();
         LoadFailure { digest: Some(digest.to_owned()), reason, transient: false }
     }
 }
@@ -60,9 +71,13 @@ impl Loader {
     /// Reads a file and makes a plugin of it. Its signature lies beside it.
     pub async fn load(&self, file: &Path) -> Result<Plugin, LoadFailure> {
         let (path, most) = (file.to_owned(), self.component_bytes);
-        let read = tokio::task::spawn_blocking(move || Ok((read_component(&path, most)?, read_signature(&path))));
-        let read = read.await.unwrap_or_else(|error| Err(format!("reading it was stopped: {error}")));
-        let (component, signature) = read.map_err(LoadFailure::unread)?;
+        let wants_signature = self.trust.wants_signature();
+        let read = tokio::task::spawn_blocking(move || {
+            let signature = if wants_signature { read_signature(&path)? } else { None };
+            Ok((read_component(&path, most)?, signature))
+        });
+        let read = read.await.map_err(|error| LoadFailure::stopped(None, &error))?;
+        let (component, signature) = read.map_err(|error| LoadFailure::unread(&error))?;
         let plugin = self.make(component, signature).await?;
         check_file_name(file, &plugin)?;
         Ok(plugin)
@@ -73,15 +88,21 @@ impl Loader {
         let loader = self.clone();
         let compiled = tokio::task::spawn_blocking(move || {
             let digest = hex::encode(Sha256::digest(&component));
-            let small = check_size(component.len() as u64, loader.component_bytes);
+            let small = check_size(component.len() as u64, loader.component_bytes).map_err(|error| error.to_string());
             let trusted = small.and_then(|()| loader.trust.check(&digest, &component, signature.as_deref()));
-            let compiled = trusted.and_then(|()| loader.compile(&digest, &component));
+            let compiled = trusted.map_err(CompileFailure::lasting).and_then(|()| loader.compile(&digest, &component));
             (digest, compiled)
         });
-        let (digest, component) =
-            compiled.await.map_err(|error| LoadFailure::unread(format!("compiling it was stopped: {error}")))?;
-        let component = component.map_err(|reason| LoadFailure::unfit(&digest, &reason))?;
-        let (description, again) = described(&component).await.map_err(|crash| LoadFailure {
+        let (digest, component) = compiled.await.map_err(|error| LoadFailure::stopped(None, &error))?;
+        let component = component.map_err(|failure| LoadFailure {
+            transient: failure.may_pass,
+            ..LoadFailure::unfit(&digest, &failure.reason)
+        })?;
+        let described = tokio::select! {
+            () = self.stop.cancelled() => return Err(LoadFailure::stopped(Some(digest), &"the host stops")),
+            described = described(&component, self.stop.clone()) => described,
+        };
+        let (description, again) = described.map_err(|crash| LoadFailure {
             transient: crash.kind == CrashKind::Limit,
             ..LoadFailure::unfit(&digest, &format!("describe failed: {crash}"))
         })?;
@@ -94,8 +115,8 @@ impl Loader {
         Ok(Plugin { description, digest, component, grants, plans: Arc::new(Semaphore::new(concurrent_plans())) })
     }
 
-    fn compile(&self, digest: &str, bytes: &[u8]) -> Result<GuestComponent, String> {
-        let version = ContractVersion::of(bytes).map_err(|error| error.to_string())?;
+    fn compile(&self, digest: &str, bytes: &[u8]) -> Result<GuestComponent, CompileFailure> {
+        let version = ContractVersion::of(bytes).map_err(|error| CompileFailure::lasting(error.to_string()))?;
         let link =
             |compiled: &[u8]| GuestComponent::precompiled(&self.engine, version, compiled, Arc::clone(&self.limits));
         if let Some(cache) = &self.cache
@@ -104,9 +125,11 @@ impl Loader {
         {
             return Ok(component);
         }
-        let compiled = self.compiler.compile(bytes)?;
-        let component = link(&compiled)
-            .map_err(|crash| format!("it does not fit the world jobhost:plugin/job-type of its version: {crash}"))?;
+        let compiled = self.compiler.compile(bytes, &self.stop)?;
+        let component = link(&compiled).map_err(|crash| {
+            let reason = format!("it does not fit the world jobhost:plugin/job-type of its version: {crash}");
+            CompileFailure { may_pass: lacks_memory(&crash), reason }
+        })?;
         if let Some(cache) = &self.cache {
             cache.put(digest, &compiled);
         }
@@ -114,12 +137,22 @@ impl Loader {
     }
 }
 
+/// The machine had no memory for its code. The engine has no type of error for that.
+fn lacks_memory(crash: &Crash) -> bool {
+    crash.message.contains("Cannot allocate memory (os error 12)")
+}
+
 /// Two answers, which should be the same. On a thread of its own: what a guest computes must not hold up the threads that
 /// answer requests.
-async fn described(component: &GuestComponent) -> Result<(Description, Description), Crash> {
+async fn described(component: &GuestComponent, stop: CancellationToken) -> Result<(Description, Description), Crash> {
     let (handle, component) = (tokio::runtime::Handle::current(), component.clone());
     let asked = tokio::task::spawn_blocking(move || {
-        handle.block_on(async { Ok((component.describe().await?, component.describe().await?)) })
+        handle.block_on(async {
+            tokio::select! {
+                () = stop.cancelled() => Err(Crash::contract("the host stops".to_owned())),
+                answers = async { Ok((component.describe().await?, component.describe().await?)) } => answers,
+            }
+        })
     });
     asked.await.unwrap_or_else(|error| Err(Crash::contract(format!("it was stopped: {error}"))))
 }
@@ -132,30 +165,4 @@ pub fn check_file_name(file: &Path, plugin: &Plugin) -> Result<(), LoadFailure> 
     }
     let reason = format!("it says that its name is '{name}': the file must be named {name}.wasm");
     Err(LoadFailure::unfit(&plugin.digest, &reason))
-}
-
-/// Reads a component file whose size is bounded.
-pub fn read_component(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    use std::io::Read;
-    use std::os::unix::fs::OpenOptionsExt;
-    let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
-    // Opening a FIFO must not wait for somebody who writes to it.
-    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err("it is not a regular file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-    check_size(metadata.len().max(bytes.len() as u64), most)?;
-    Ok(bytes)
-}
-
-/// Whether a component of this size may be loaded.
-pub fn check_size(bytes: u64, most: u64) -> Result<(), String> {
-    if bytes <= most {
-        return Ok(());
-    }
-    Err(format!("it has {bytes} bytes; a component may have {most} (plugins.component_bytes)"))
 }

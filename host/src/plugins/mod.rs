@@ -4,10 +4,13 @@
 pub mod catalogue;
 pub mod compile_cache;
 pub mod compiler;
+pub mod files;
+mod first_load;
 pub mod folder;
 pub mod grants;
 pub mod install;
 pub mod load;
+mod service;
 pub mod trust;
 pub mod verify;
 

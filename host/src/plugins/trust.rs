@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 
 const KEY_BYTES: usize = 32;
 const SIGNATURE_BYTES: usize = 64;
-const MAX_SIGNATURE_FILE_BYTES: u64 = 4096;
+pub(super) const MAX_SIGNATURE_FILE_BYTES: u64 = 4096;
 
 /// An ed25519 public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub struct Trust {
 }
 
 impl Trust {
+    pub fn wants_signature(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// `signature` is the 64 bytes that came with the component, if any did.
     pub fn check(&self, digest: &str, component: &[u8], signature: Option<&[u8]>) -> Result<(), String> {
         if !self.digests.is_empty() && !self.digests.iter().any(|allowed| allowed == digest) {
@@ -63,16 +67,6 @@ impl Trust {
         }
         Err("its signature is of none of plugins.signing_keys".to_owned())
     }
-}
-
-/// The signature beside a component file, if there is one of its size. Blocks.
-pub fn read_signature(file: &Path) -> Option<Vec<u8>> {
-    use std::io::Read;
-    let file = std::fs::File::open(signature_path(file)).ok()?;
-    // One of another size is taken as it is, to be told apart from none.
-    let mut bytes = Vec::new();
-    file.take(MAX_SIGNATURE_FILE_BYTES + 1).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// `name.wasm.sig`.

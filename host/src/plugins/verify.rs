@@ -1,5 +1,8 @@
 //! Whether a description can be put in service: names, bounds, schemas, pointers.
 
+use serde_json::Value;
+
+use crate::plain_text::is_unsafe;
 use crate::sandbox::{Description, Operation};
 
 const MAX_OPERATIONS: usize = 64;
@@ -26,12 +29,7 @@ pub fn verify(description: &Description, builtin: impl Fn(&str) -> bool) -> Resu
     if !is_version(&description.version) {
         return unfit(format!("version = {:?}; it must be a semantic version like 1.0.0", description.version));
     }
-    if description.summary.len() > MAX_SUMMARY_BYTES {
-        return unfit(format!(
-            "a summary of {} bytes; at most {MAX_SUMMARY_BYTES} are allowed",
-            description.summary.len()
-        ));
-    }
+    verify_summary(&description.summary).map_err(Unfit)?;
     let asked: std::collections::BTreeSet<_> = description.capabilities.iter().collect();
     if asked.len() != description.capabilities.len() {
         return unfit("a capability twice".to_owned());
@@ -62,11 +60,8 @@ pub fn verify(description: &Description, builtin: impl Fn(&str) -> bool) -> Resu
 
 fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
     let unfit = |text: String| Err(Unfit(format!("of operation {:?}: {text}", operation.name)));
-    if operation.summary.len() > MAX_SUMMARY_BYTES {
-        return unfit(format!(
-            "a summary of {} bytes; at most {MAX_SUMMARY_BYTES} are allowed",
-            operation.summary.len()
-        ));
+    if let Err(told) = verify_summary(&operation.summary) {
+        return unfit(told);
     }
     if operation.aliases.len() > MAX_ALIASES {
         return unfit(format!("{} aliases; at most {MAX_ALIASES} are allowed", operation.aliases.len()));
@@ -78,9 +73,12 @@ fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
         return unfit(format!("a request schema of more than {MAX_TEXT_BYTES} bytes"));
     }
     let schema = match crate::json::object(&operation.request_schema) {
-        Ok(schema) => serde_json::Value::Object(schema),
+        Ok(schema) => Value::Object(schema),
         Err(error) => return unfit(format!("a request schema that is not a JSON object: {error}")),
     };
+    if let Some(text) = unplain(&schema) {
+        return unfit(format!("a request schema with {text:?}; its texts must have no control characters"));
+    }
     // Against the schema of schemas: nothing that it refers to is looked up.
     if let Err(error) = jsonschema::meta::validate(&schema) {
         let place = error.instance_path().to_string();
@@ -89,6 +87,9 @@ fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
     for pointer in operation.secrets.iter().chain(&operation.inline_source) {
         if !pointer.starts_with('/') {
             return unfit(format!("the pointer {pointer:?}; a JSON pointer to a field begins with /"));
+        }
+        if pointer.contains(is_unsafe) {
+            return unfit(format!("the pointer {pointer:?}; it must have no control characters"));
         }
     }
     Ok(())
@@ -101,11 +102,45 @@ fn is_name(name: &str, separator: char) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == separator)
 }
 
+fn verify_summary(summary: &str) -> Result<(), String> {
+    if summary.len() > MAX_SUMMARY_BYTES {
+        return Err(format!("a summary of {} bytes; at most {MAX_SUMMARY_BYTES} are allowed", summary.len()));
+    }
+    if summary.contains(is_unsafe) {
+        return Err(format!("the summary {summary:?}; it must be one line without control characters"));
+    }
+    Ok(())
+}
+
+/// A text in a schema that people could not be shown. Descriptions may have several lines.
+fn unplain(schema: &Value) -> Option<&str> {
+    let bad = |text: &&str| text.contains(|c| is_unsafe(c) && !matches!(c, '\n' | '\t'));
+    match schema {
+        Value::String(text) => Some(text.as_str()).filter(bad),
+        Value::Array(entries) => entries.iter().find_map(unplain),
+        Value::Object(members) => {
+            members.iter().find_map(|(name, member)| Some(name.as_str()).filter(bad).or_else(|| unplain(member)))
+        }
+        _ => None,
+    }
+}
+
+/// `1.2.3`, with `-` and then `+` before what else the rules of semantic versions allow.
 fn is_version(version: &str) -> bool {
-    let core = version.split(['-', '+']).next().unwrap_or("");
+    let (rest, build) = match version.split_once('+') {
+        Some((rest, build)) => (rest, Some(build)),
+        None => (version, None),
+    };
+    let (core, pre) = match rest.split_once('-') {
+        Some((core, pre)) => (core, Some(pre)),
+        None => (rest, None),
+    };
+    let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
     version.len() <= MAX_NAME_BYTES
         && core.split('.').count() == 3
-        && core.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
+        && core.split('.').all(number)
+        && pre.into_iter().chain(build).all(|words| words.split('.').all(word))
 }
 
 #[cfg(test)]
@@ -156,5 +191,63 @@ mod tests {
         let mut bad = description();
         bad.version = "one".to_owned();
         assert!(verify(&bad, |_| false).is_err());
+    }
+    #[test]
+    fn a_version_is_semantic_and_nothing_else() {
+        for good in ["1.0.0", "0.1.0", "10.20.30-rc.1", "1.2.3-a-b+build.5", "1.2.3+x"] {
+            assert!(is_version(good), "{good}");
+        }
+        for bad in [
+            "",
+            "1",
+            "1.0",
+            "1.0.0.0",
+            "1.0.0-",
+            "1.0.0+",
+            "1.0.0-a..b",
+            "1.0.0-a+b+c",
+            "1.0.0-\u{1b}[2J",
+            "1.0.0-a\nb",
+            "1.0.0-é",
+            "1.0.0- ",
+            "1.0.0-a/b",
+            "1.0.0-a\u{202e}b",
+            "v1.0.0",
+        ] {
+            assert!(!is_version(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_text_commands_a_terminal_or_begins_a_line() {
+        type Spoil = fn(&mut Description, String);
+        let places: [(&str, Spoil); 9] = [
+            ("name", |of, text| of.name = text),
+            ("version", |of, text| of.version = format!("1.0.0-{text}")),
+            ("summary", |of, text| of.summary = text),
+            ("summary", |of, text| of.operations[0].summary = text),
+            ("operation name", |of, text| of.operations[0].name = text),
+            ("operation name", |of, text| of.operations[0].aliases = vec![text]),
+            ("pointer", |of, text| of.operations[0].secrets = vec![format!("/{text}")]),
+            ("pointer", |of, text| of.operations[0].inline_source = Some(format!("/{text}"))),
+            ("request schema", |of, text| {
+                of.operations[0].request_schema = serde_json::json!({ "title": text }).to_string();
+            }),
+        ];
+        for character in
+            ['\0', '\r', '\u{7}', '\u{1b}', '\u{7f}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}']
+        {
+            for (place, spoil) in places {
+                let mut bad = description();
+                spoil(&mut bad, format!("a{character}b"));
+                let told = verify(&bad, |_| false).unwrap_err().to_string();
+                assert!(told.contains(place) && !told.contains(is_unsafe), "{place} {character:?}: {told}");
+            }
+        }
+        let mut lines = description();
+        lines.operations[0].request_schema = r#"{"description": "two\nlines"}"#.to_owned();
+        assert_eq!(verify(&lines, |_| false), Ok(()));
+        lines.summary = "two\nlines".to_owned();
+        assert!(verify(&lines, |_| false).is_err());
     }
 }

@@ -7,6 +7,7 @@ use wasmtime::component::ResourceTableError;
 
 use super::limits::{Bound, SandboxLimits};
 use crate::budget::Exhausted;
+use crate::plain_text;
 use crate::records::jobs::LimitReached;
 
 /// What ended the guest, for a program to match on.
@@ -88,6 +89,8 @@ impl From<LimitHit> for Crash {
 
 impl Crash {
     pub fn contract(message: String) -> Self {
+        // It may name imports, which are whatever the component's author wanted to be shown.
+        let message = plain_text::one_line(&message).into_owned();
         Crash { kind: CrashKind::Contract, message, backtrace: None, limit: None, exhausted: None }
     }
 
@@ -97,7 +100,9 @@ impl Crash {
 
     /// What an error of the engine says about a guest with these limits.
     pub fn of(error: &wasmtime::Error, limits: &SandboxLimits) -> Self {
-        let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>().map(ToString::to_string);
+        // Names of functions are texts of the component too.
+        let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
+        let backtrace = backtrace.map(|frames| plain_text::lines(&frames.to_string()).into_owned());
         let crash = match (error.downcast_ref::<LimitHit>(), error.downcast_ref::<wasmtime::Trap>()) {
             (Some(hit), _) => hit.clone().into(),
             (None, Some(wasmtime::Trap::StackOverflow)) => {
@@ -148,7 +153,7 @@ fn by_words(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Crash> {
 /// `was_running`: a call of the guest was refused by the engine or by WASI; else it could not even be instantiated.
 fn untyped(error: &wasmtime::Error, was_running: bool) -> Crash {
     let cause = error.root_cause().to_string();
-    let cause = cause.lines().next().unwrap_or_default();
+    let cause = plain_text::one_line(cause.lines().next().unwrap_or_default());
     if was_running {
         let message = format!("The plugin made a call that cannot be answered: {cause}");
         return Crash { kind: CrashKind::Trap, message, backtrace: None, limit: None, exhausted: None };

@@ -96,7 +96,7 @@ type Mistake = (&'static [&'static str], &'static [(&'static str, &'static str)]
 
 #[test]
 fn a_mistake_is_told_with_key_and_value() {
-    let mistakes: [Mistake; 8] = [
+    let mistakes: [Mistake; 9] = [
         (&["--set", "jobs.wrokers=1"], &[], &["jobs.wrokers"]),
         (&["--set", "jobs.workers=many"], &[], &["jobs.workers", "many"]),
         (&["--set", "jobs.max_queued=-1"], &[], &["jobs.max_queued", "-1"]),
@@ -105,6 +105,7 @@ fn a_mistake_is_told_with_key_and_value() {
         (&["--set", "log.format=xml"], &[], &["log.format", "xml"]),
         (&["--config", "/nonexistent.toml"], &[], &["/nonexistent.toml"]),
         (&[], &[("JOBHOST_JOBS_WORKERS", "-1")], &["-1"]),
+        (&[], &[("JOBHOST_JOBS_WORKER", "3")], &["JOBHOST_JOBS_WORKER,", "JOBHOST_JOBS_WORKERS"]),
     ];
     for (arguments, environment, words) in mistakes {
         let output = config(arguments, environment);

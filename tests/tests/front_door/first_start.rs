@@ -54,6 +54,48 @@ fn the_data_directory_is_private() {
 }
 
 #[test]
+fn modes_that_let_others_in_are_mended_at_the_next_start() {
+    let mut host = Host::start(Options::new().without_password());
+    host.stop();
+    let data = host.data();
+    let modes = [("", 0o777), ("token-key", 0o644), ("sealing-key", 0o640), ("admin-password", 0o604)];
+    for (name, mode) in modes {
+        std::fs::set_permissions(data.join(name), std::fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+    host.restart();
+    for (name, mode) in modes {
+        let now = data.join(name).metadata().expect("metadata").permissions().mode();
+        assert_eq!(now & 0o077, 0, "{name:?} is still open to others: {now:o}");
+        let warned = host.log().lines().any(|line| line.contains("WARN") && line.contains(&format!("{mode:04o}")));
+        assert!(warned, "nothing in the log about {name:?}");
+    }
+}
+
+#[test]
+fn what_a_job_spools_is_private() {
+    let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0);
+    let host = Host::start(options);
+    host.create_table("t");
+    let running = host.start_job(&json!({"operation": "sleep"}));
+    let data = format!("id\n{}", "123456789\n".repeat(20_000));
+    host.start_job(&json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": data}));
+    let spool = host.data().join("spool");
+    let mut seen = 0;
+    let mut places = vec![spool];
+    while let Some(place) = places.pop() {
+        let metadata = place.metadata().expect("metadata");
+        let wanted = if metadata.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(metadata.permissions().mode() & 0o777, wanted, "{}", place.display());
+        seen += 1;
+        if metadata.is_dir() {
+            places.extend(place.read_dir().expect("a directory").map(|entry| entry.expect("an entry").path()));
+        }
+    }
+    assert!(seen >= 3, "nothing was spooled");
+    host.post(&json!({"operation": "cancel_job", "id": running})).ok();
+}
+
+#[test]
 fn two_hosts_cannot_share_a_data_directory() {
     let host = Host::start(Options::new());
     let home = host.data();

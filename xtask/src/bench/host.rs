@@ -68,6 +68,10 @@ impl Host {
         {
             command.arg("--set").arg(setting);
         }
+        // What configures this program is unknown to the host, and whoever runs it must not change what is measured.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("JOBHOST_")) {
+            command.env_remove(name);
+        }
         let child = command
             .env("JOBHOST_ADMIN_PASSWORD", &*PASSWORD)
             .env("JOBHOST_ADMIN_USERNAME", USER)
