@@ -64,9 +64,9 @@ impl Worker {
         let (row, entry) = match self.begin(&job).await {
             Ok(Some(begun)) => begun,
             Ok(None) => return,
-            Err(failure) if failure.kind.may_pass() => {
-                let again = Again { why: failure.message, lasting: true };
-                return self.queue_again(job, &again);
+            Err(failure) if failure.kind.may_pass() || failure.kind == StoreErrorKind::LeaseLost => {
+                let lasting = failure.kind.may_pass();
+                return self.queue_again(job, &Again { why: failure.message, lasting });
             }
             // Its row cannot be changed by this process, whatever is done.
             Err(failure) => return error!(job = %job.id, %failure, "the job's attempt could not begin"),
@@ -126,7 +126,7 @@ impl Worker {
         let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
         // Known as running before it is stored as running, so that whoever sees the latter can tell it to end.
         let entry = self.running.enter(job.id, self.parts.guest_limits.log_bytes);
-        let mut lost = None;
+        let mut lost = StoreError::new(StoreErrorKind::LeaseLost, "the row keeps changing");
         for _ in 0..BEGIN_TRIES {
             let Some(row) = retry.within_patience("read row", || store.job(job.id)).await? else { return Ok(None) };
             let before = row.attempt;
@@ -142,12 +142,11 @@ impl Worker {
                     }
                     return Ok(Some((row, entry)));
                 }
-                Err(failure) if failure.kind == StoreErrorKind::LeaseLost => lost = Some(failure),
+                Err(failure) if failure.kind == StoreErrorKind::LeaseLost => lost = failure,
                 Err(failure) => return Err(failure),
             }
         }
-        let changing = || StoreError::new(StoreErrorKind::LeaseLost, "the row keeps changing");
-        Err(lost.unwrap_or_else(changing))
+        Err(lost)
     }
 
     /// Runs an attempt that has begun, and counts it.

@@ -212,7 +212,8 @@ impl Store for FaultyStore {
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
         let mut hang = self.script.hang.subscribe();
         let stuck = *hang.borrow();
-        if stuck == Hang::Progress && row.status == JobStatus::InProgress && row.attempt == expected_attempt {
+        let same_attempt = row.status == JobStatus::InProgress && row.attempt == expected_attempt;
+        if stuck == Hang::Progress && same_attempt && row.cancel.is_none() {
             hang.wait_for(|hang| *hang == Hang::Nothing).await.unwrap();
         }
         if row.status.is_final() && matches!(stuck, Hang::FailEndsOf(operation) if operation == row.operation) {
