@@ -28,7 +28,8 @@ impl Login {
         Login::Basic { user: user.to_owned(), password: password.to_owned() }
     }
 
-    fn header(&self) -> Option<String> {
+    /// The value of the `Authorization` header.
+    pub fn header(&self) -> Option<String> {
         match self {
             Login::Nobody => None,
             Login::Basic { user, password } => Some(format!("Basic {}", BASE64.encode(format!("{user}:{password}")))),

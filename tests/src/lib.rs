@@ -11,6 +11,7 @@
 )]
 
 pub mod artifacts;
+pub mod chance;
 pub mod client;
 pub mod compare;
 pub mod components;
@@ -21,6 +22,7 @@ pub mod jobs;
 pub mod limits;
 pub mod options;
 pub mod plugins;
+pub mod procfs;
 pub mod recordings;
 pub mod s3;
 pub mod scan;
