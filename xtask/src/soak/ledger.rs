@@ -60,6 +60,7 @@ struct State {
     busy: u64,
     failed: u64,
     failures: Vec<String>,
+    /// When the first of them began.
     started: Option<Instant>,
 }
 
@@ -90,6 +91,7 @@ impl Ledger {
     pub fn done(&self, act: Act, since: Instant) {
         let milliseconds = since.elapsed().as_secs_f64() * 1e3;
         let mut state = self.state();
+        state.started.get_or_insert(since);
         state.done += 1;
         let phase = state.phase;
         let place = Act::TIMED.iter().position(|timed| *timed == act);

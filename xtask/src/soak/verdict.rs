@@ -25,6 +25,8 @@ pub struct Verdict {
     checks: Vec<Check>,
     honest: Honest,
     attacks: Vec<(&'static str, u64)>,
+    /// Bytes before and after the attackers.
+    disk: [u64; 2],
 }
 
 struct Check {
@@ -83,7 +85,12 @@ impl Findings {
                 met: idle.is_empty(),
             },
         ];
-        Verdict { checks, honest: self.honest, attacks: self.attacks }
+        Verdict {
+            checks,
+            honest: self.honest,
+            attacks: self.attacks,
+            disk: [self.before.disk, self.returned.last.disk],
+        }
     }
 }
 
@@ -105,6 +112,10 @@ impl Verdict {
                  attackers: {factor:.1} times"
             ));
         }
+        let [before, after] = self.disk.map(|bytes| bytes / MEBIBYTE);
+        table.note(format!(
+            "The data directory had {before} MiB before the attackers came and {after} MiB when they left"
+        ));
         table.note(format!("Told to come again (429, 503): {}", self.honest.busy));
         let attacks: Vec<String> = self.attacks.iter().map(|(name, times)| format!("{times} {name}")).collect();
         table.note(format!("Attacks: {}", attacks.join(", ")));
@@ -160,7 +171,7 @@ mod tests {
             worsen(&mut findings);
             let verdict = findings.verdict(budget);
             assert!(!verdict.met(), "{}", verdict.table().markdown());
-            assert!(verdict.table().markdown().contains("| NO"));
+            assert!(verdict.table().markdown().contains(" NO |"));
         }
     }
 

@@ -115,13 +115,13 @@ fn a_large_body_needs_a_login_before_it_is_read() {
 /// While these connections drip, another user's large bodies come in.
 fn others_come_in(victim: &Victim, mut crowd: Vec<Connection>, drip: &[u8]) {
     let bystander = Bystander::of(victim);
-    let large = "x".repeat(900_000);
+    let large = "x".repeat(200_000);
     let rows: String = (0..5_000).map(|id| format!("{},{}\n", id + 1_000_000, "y".repeat(1000))).collect();
     let data = format!("id,a\n{rows}");
     for _ in 0..5 {
         bystander.is_served();
         // Five megabytes in one request, as records and as a source.
-        let records: Vec<_> = (0..5).map(|id| json!({"id": 2_000_000 + id, "a": large})).collect();
+        let records: Vec<_> = (0..25).map(|id| json!({"id": 2_000_000 + id, "a": large})).collect();
         let upsert = json!({"operation": "upsert", "database": "gold", "table": "quiet", "records": records});
         victim.post_as(bystander.login(), &upsert).ok();
         bystander.loads(&data);

@@ -122,7 +122,9 @@ fn a_download_counts_as_a_source_that_waits_does() {
     let web = Web::start();
     let row = "1,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n";
     web.page("/endless", Page::csv("").body(Body::Endless(row.repeat(1000).as_bytes().into())));
-    let victim = Victim::start(Options::new().set("spool.max_bytes", SPOOL).set("urls.allow", web.address()));
+    let victim = Victim::start(
+        Options::new().set("spool.max_bytes", SPOOL).set("urls.allow", web.address()).set("urls.max_bytes", 20 * SPOOL),
+    );
     victim.create_table("loads");
     let eve = victim.add_user("eve", rights());
     let load =
