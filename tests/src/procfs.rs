@@ -5,11 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 const MEBIBYTE: u64 = 1024 * 1024;
 /// Often enough to see what a request of some megabytes becomes while it is parsed.
 const SAMPLE_EVERY: Duration = Duration::from_millis(5);
 /// Beside its budget the host holds its code's relocations, its threads' stacks, the plugins' images, its caches.
 const FIXED: u64 = 64 * MEBIBYTE;
+
+/// Lets this process and those that it starts have so many descriptors, if its own hard limit does.
+pub fn allow_descriptors(count: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(count);
+    let current = limit.current.map(|current| current.max(count).min(most));
+    setrlimit(Resource::Nofile, Rlimit { current, maximum: limit.maximum }).expect("a limit below the hard one");
+}
 
 /// One process.
 #[derive(Debug, Clone, Copy)]

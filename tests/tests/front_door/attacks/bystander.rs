@@ -1,17 +1,21 @@
 //! Another user, who has nothing to do with an attack and must not notice it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use jobhost_tests::{Login, Reply, eventually};
+use jobhost_tests::{Client, Login, Reply, eventually};
 use serde_json::{Value, json};
 
 use super::Victim;
 
 const TABLE: &str = "quiet";
+/// Whoever watches over a host takes it for dead after that.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(10);
 const BUSY: [u16; 2] = [429, 503];
 
 pub struct Bystander<'a> {
     victim: &'a Victim,
+    watchman: Client,
     login: Login,
     /// One that has ended.
     job: String,
@@ -23,7 +27,8 @@ impl<'a> Bystander<'a> {
         victim.create_table(TABLE);
         let all = json!({"read": true, "insert": true, "update": true, "delete": true, "attribute_permissions": []});
         let login = victim.add_user("bystander", json!({TABLE: all}));
-        let mut bystander = Bystander { victim, login, job: String::new(), number: AtomicU64::new(1) };
+        let watchman = victim.waiting(HEALTHY_WITHIN);
+        let mut bystander = Bystander { victim, watchman, login, job: String::new(), number: AtomicU64::new(1) };
         bystander.job = bystander.loads("id,a\n0,known\n");
         bystander
     }
@@ -40,7 +45,7 @@ impl<'a> Bystander<'a> {
     /// The host is there for whoever asks.
     #[track_caller]
     pub fn sees_health(&self) {
-        assert_eq!(self.victim.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
+        assert_eq!(self.watchman.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
     }
 
     #[track_caller]

@@ -1,7 +1,7 @@
 //! Clients that ask for much and take nothing of it. Each of their answers pins a snapshot of the store, and a place for
 //! that is needed by everybody: by jobs too.
 
-use jobhost_tests::procfs::MemoryWatch;
+use jobhost_tests::procfs::{MemoryWatch, allow_descriptors};
 use jobhost_tests::{Login, Options, eventually};
 use serde_json::{Value, json};
 
@@ -10,6 +10,8 @@ use super::bystander::Bystander;
 use super::raw::{Connection, request};
 
 const CROWD: usize = 320;
+/// More than the store has places for readers.
+const MASS: usize = 1_100;
 const ROUNDS: usize = 8;
 /// Of 1,000 bytes each: more than the buffers of a connection hold.
 const ROWS: u64 = 20_000;
@@ -91,14 +93,20 @@ fn assert_no_job_is_left(victim: &Victim) {
 }
 
 /// The attack, what others see of it, and that all is as before when it is over.
-fn outlast(victim: &Victim, logins: &[Login], questions: &[Value], mut act: impl FnMut(&mut [Connection])) {
+fn outlast(
+    victim: &Victim,
+    logins: &[Login],
+    questions: &[Value],
+    count: usize,
+    mut act: impl FnMut(&mut [Connection]),
+) {
     let bystander = Bystander::of(victim);
     bystander.is_served();
     bystander.queries();
     let process = victim.process();
     let descriptors = process.descriptors();
     let watch = MemoryWatch::start(process);
-    let mut crowd = crowd(victim, logins, questions, CROWD);
+    let mut crowd = crowd(victim, logins, questions, count);
     for _ in 0..ROUNDS {
         bystander.is_served();
         bystander.queries();
@@ -122,9 +130,10 @@ fn outlast(victim: &Victim, logins: &[Login], questions: &[Value], mut act: impl
 
 #[test]
 fn a_crowd_that_does_not_read_keeps_nobody_from_reading_and_strands_no_job() {
+    allow_descriptors(4 * MASS as u64);
     let victim = start(Options::new());
     let logins = readers(&victim, &["slow", "slower"]);
-    outlast(&victim, &logins, &large_questions(), |_| {});
+    outlast(&victim, &logins, &large_questions(), MASS, |_| {});
 }
 
 #[test]
@@ -132,14 +141,14 @@ fn a_crowd_of_queries_alone_keeps_nobody_waiting() {
     let victim = start(Options::new());
     let logins = readers(&victim, &["slow", "slower"]);
     let queries: Vec<Value> = large_questions().into_iter().filter(|question| question["operation"] == "sql").collect();
-    outlast(&victim, &logins, &queries, |_| {});
+    outlast(&victim, &logins, &queries, CROWD, |_| {});
 }
 
 #[test]
 fn a_crowd_that_reads_a_byte_now_and_then_keeps_nobody_waiting() {
     let victim = start(Options::new());
     let logins = readers(&victim, &["slow", "slower"]);
-    outlast(&victim, &logins, &large_questions(), |crowd| {
+    outlast(&victim, &logins, &large_questions(), CROWD, |crowd| {
         for connection in crowd {
             connection.sip(1);
         }
@@ -150,7 +159,7 @@ fn a_crowd_that_reads_a_byte_now_and_then_keeps_nobody_waiting() {
 fn a_crowd_that_has_said_its_last_and_does_not_read_keeps_nobody_waiting() {
     let victim = start(Options::new());
     let logins = readers(&victim, &["slow", "slower"]);
-    outlast(&victim, &logins, &large_questions(), |crowd| crowd.iter().for_each(Connection::end_of_sending));
+    outlast(&victim, &logins, &large_questions(), CROWD, |crowd| crowd.iter().for_each(Connection::end_of_sending));
 }
 
 #[test]
@@ -164,7 +173,7 @@ fn administrators_who_do_not_read_their_lists_of_jobs_keep_nobody_waiting() {
     }
     let all = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
     let everything = json!({"operation": "describe_all"});
-    outlast(&victim, &[victim.admin().clone()], &[all, everything], |_| {});
+    outlast(&victim, &[victim.admin().clone()], &[all, everything], CROWD, |_| {});
 }
 
 #[test]
