@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Victim;
 use super::bystander::Bystander;
 
-const BUDGET: u64 = 96 * 1024 * 1024;
+const BUDGET: u64 = 128 * 1024 * 1024;
 /// Together some hundred megabytes, if each row carries all that its job has refused.
 const JOBS: usize = 200;
 const CLIENTS: usize = 4;

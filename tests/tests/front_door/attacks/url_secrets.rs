@@ -24,7 +24,9 @@ fn query() -> String {
 }
 
 fn start(web: &Web) -> Victim {
-    Victim::start(Options::new().set("urls.allow", web.address()).set("log.level", "trace"))
+    Victim::start(
+        Options::new().set("urls.allow", web.address()).set("s3.allow", web.address()).set("log.level", "trace"),
+    )
 }
 
 fn load(url: &str) -> Value {
@@ -187,6 +189,21 @@ fn no_failure_of_a_load_tells_the_secrets_of_its_url() {
         json!({"operation": "csv_file_load", "database": "gold", "table": "loads", "file_path": "/x", "csv_url": url}),
     ] {
         let reply = victim.post(&request);
+        hidden("a reply", &reply.text);
+        if let Some(id) = reply.body["job_id"].as_str() {
+            hidden("a row", &victim.job(id).to_string());
+        }
+    }
+    // The server of an import is named by a URL too.
+    for endpoint in
+        [format!("http://u:{PASSWORD}@{here}"), format!("http://{here}/?{query}"), format!("http://{PASSWORD}@{gone}")]
+    {
+        let s3 = json!({
+            "aws_access_key_id": "a", "aws_secret_access_key": "b", "bucket": "c", "key": "d.csv", "region": "e",
+            "endpoint": endpoint,
+        });
+        let reply =
+            victim.post(&json!({"operation": "import_from_s3", "database": "gold", "table": "loads", "s3": s3}));
         hidden("a reply", &reply.text);
         if let Some(id) = reply.body["job_id"].as_str() {
             hidden("a row", &victim.job(id).to_string());
