@@ -28,7 +28,8 @@ impl Login {
         Login::Basic { user: user.to_owned(), password: password.to_owned() }
     }
 
-    fn header(&self) -> Option<String> {
+    /// The value of the `Authorization` header.
+    pub fn header(&self) -> Option<String> {
         match self {
             Login::Nobody => None,
             Login::Basic { user, password } => Some(format!("Basic {}", BASE64.encode(format!("{user}:{password}")))),
@@ -81,13 +82,12 @@ pub struct Client {
 
 impl Client {
     pub fn new(url: String, admin: Login) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(120)))
-            .build();
-        Client { agent: config.into(), url, admin }
+        Client { agent: agent(Duration::from_secs(120)), url, admin }
+    }
+
+    /// A client of the same host that fails where an answer takes longer than that.
+    pub fn waiting(&self, most: Duration) -> Self {
+        Client { agent: agent(most), ..self.clone() }
     }
 
     pub fn url(&self) -> &str {
@@ -146,4 +146,9 @@ impl Client {
         let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
         Ok(Reply { status: parts.status.as_u16(), body, text, headers: parts.headers })
     }
+}
+
+fn agent(timeout: Duration) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0);
+    config.timeout_global(Some(timeout)).build().into()
 }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::artifacts;
 use crate::client::{Client, Login};
 use crate::options::{ADMIN, Options};
+use crate::procfs::Process;
 use crate::wait::{DEADLINE, eventually};
 
 /// How much of the host's log a failing test shows.
@@ -125,6 +126,11 @@ impl Host {
     /// Everything the host has logged so far, over all its starts.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.log_path()).unwrap_or_default()).into_owned()
+    }
+
+    /// The running process, for whoever measures it.
+    pub fn process(&self) -> Process {
+        Process(self.child.as_ref().expect("a running host").id())
     }
 
     /// Peak resident memory of the running process, in bytes.

@@ -11,6 +11,7 @@
 )]
 
 pub mod artifacts;
+pub mod chance;
 pub mod client;
 pub mod compare;
 pub mod components;
@@ -22,6 +23,7 @@ pub mod limits;
 pub mod loose_host;
 pub mod options;
 pub mod plugins;
+pub mod procfs;
 pub mod recordings;
 pub mod s3;
 pub mod scan;

@@ -12,6 +12,7 @@ mod links;
 mod lint;
 mod process;
 mod repository;
+mod soak;
 mod test;
 mod toolchain;
 mod tools;
@@ -26,6 +27,7 @@ cargo xtask TASK
   test            everything that CI runs
   plugins         build the plugin components and the hostile guests into target/plugins and target/guests
   bench [...]     measure loads and jobs against other databases; `cargo xtask bench --help` tells more
+  soak [...]      honest clients beside attackers for long; `cargo xtask soak --help` tells more
   fuzz [...]      run the fuzz targets for long; `cargo xtask fuzz --help` tells more
   check           formatting, lints, licences and known vulnerabilities of dependencies, links of the documents
 ";
@@ -49,6 +51,7 @@ fn task(arguments: &[String]) -> Result<()> {
         ["test"] => test::run(),
         ["plugins"] => components::build(&toolchain::ensure()?),
         ["bench", options @ ..] => bench(options, arguments.get(1..).unwrap_or_default()),
+        ["soak", options @ ..] => soak(options, arguments.get(1..).unwrap_or_default()),
         ["fuzz", ..] => fuzz::run(arguments.get(1..).unwrap_or_default()),
         ["check"] => check(),
         ["help" | "--help" | "-h"] => {
@@ -68,6 +71,16 @@ fn bench(options: &[&str], arguments: &[String]) -> Result<()> {
         demo::build_host()?;
     }
     bench::run(arguments)
+}
+
+/// Soaks what this tree builds; help and another program need no build.
+fn soak(options: &[&str], arguments: &[String]) -> Result<()> {
+    let needs_no_build = |option: &&str| ["--help", "-h"].contains(option) || option.starts_with("--host");
+    if !options.iter().any(needs_no_build) {
+        components::build(&toolchain::ensure()?)?;
+        demo::build_host()?;
+    }
+    soak::run(arguments)
 }
 
 fn check() -> Result<()> {

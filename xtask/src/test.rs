@@ -2,7 +2,7 @@
 //! The engine is compiled once: all that runs it is built in the release profile.
 
 use crate::failure::Result;
-use crate::{components, demo, links, lint, process, repository, toolchain, tools};
+use crate::{components, demo, links, lint, process, repository, soak, toolchain, tools};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -37,6 +37,7 @@ pub fn run() -> Result<()> {
         Ok(())
     })?;
     steps.step("tests of the host, through the front door", || host_tests(&python))?;
+    steps.step("a short soak", soak::short)?;
     steps.summary();
     Ok(())
 }

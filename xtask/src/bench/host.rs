@@ -124,8 +124,12 @@ impl Host {
         self.dir.join(LOG)
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn connect(&self) -> Result<Client> {
-        Ok(Client { connection: Connection::open(self.address, USER, &PASSWORD)? })
+        Client::open(self.address, USER, &PASSWORD)
     }
 
     /// Stops it as an operator would and waits for the end.
@@ -153,6 +157,24 @@ pub struct Client {
 }
 
 impl Client {
+    /// As a user of the host, on a connection of its own.
+    pub fn open(address: SocketAddr, user: &str, password: &str) -> Result<Self> {
+        Ok(Client { connection: Connection::open(address, user, password)? })
+    }
+
+    /// Status and answer, whatever they are.
+    pub fn exchange(&mut self, request: &Value) -> Result<(u16, Value)> {
+        let (status, body) = self.connection.post(&request.to_string())?;
+        let answer = serde_json::from_slice(body);
+        Ok((status, answer.unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))))
+    }
+
+    /// Status and text of a page.
+    pub fn page(&mut self, path: &str) -> Result<(u16, String)> {
+        let (status, body) = self.connection.get(path)?;
+        Ok((status, String::from_utf8_lossy(body).into_owned()))
+    }
+
     pub fn call(&mut self, request: &Value) -> Result<Value> {
         let operation = request.get("operation").and_then(Value::as_str).unwrap_or("?").to_owned();
         self.call_text(&operation, &request.to_string())

@@ -34,15 +34,23 @@ impl Connection {
 
     /// Sends one JSON body to `POST /` and returns status and answer.
     pub fn post(&mut self, json: &str) -> Result<(u16, &[u8])> {
+        self.exchange("POST", "/", json)
+    }
+
+    pub fn get(&mut self, path: &str) -> Result<(u16, &[u8])> {
+        self.exchange("GET", path, "")
+    }
+
+    fn exchange(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, &[u8])> {
         self.request.clear();
         let head = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             self.address,
             self.authorization,
-            json.len()
+            body.len()
         );
         self.request.extend_from_slice(head.as_bytes());
-        self.request.extend_from_slice(json.as_bytes());
+        self.request.extend_from_slice(body.as_bytes());
         let failed = || "the request to jobhost failed".to_owned();
         self.stream.get_mut().write_all(&self.request).doing(failed)?;
         let (status, close) = self.read_answer()?;

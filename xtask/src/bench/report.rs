@@ -30,7 +30,7 @@ impl Table {
         self.notes.push(text.into());
     }
 
-    fn markdown(&self) -> String {
+    pub fn markdown(&self) -> String {
         let width = |column: usize| {
             let cells = self.rows.iter().chain([&self.header]).filter_map(|r| r.get(column));
             cells.map(|c| c.chars().count()).max().unwrap_or(0)

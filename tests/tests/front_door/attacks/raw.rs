@@ -4,11 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use jobhost_tests::Host;
 use jobhost_tests::options::{ADMIN, PASSWORD};
 use jobhost_tests::wait::DEADLINE;
+use jobhost_tests::{Host, Login};
 
 /// A connection to a host.
 pub struct Connection(TcpStream);
@@ -25,6 +23,33 @@ impl Connection {
     /// A host that has closed the connection does not read any more; then this says false.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Write what the host takes without being waited for, and say how many bytes that was.
+    pub fn offer(&mut self, bytes: &[u8]) -> usize {
+        self.0.set_nonblocking(true).expect("a socket");
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            match self.0.write(rest) {
+                Ok(count) if count > 0 => taken += count,
+                _ => break,
+            }
+        }
+        self.0.set_nonblocking(false).expect("a socket");
+        taken
+    }
+
+    /// What has come by now, at most so many bytes of it.
+    pub fn sip(&mut self, most: usize) -> usize {
+        self.0.set_nonblocking(true).expect("a socket");
+        let count = self.0.read(&mut vec![0; most]).unwrap_or_default();
+        self.0.set_nonblocking(false).expect("a socket");
+        count
+    }
+
+    /// Say that nothing more will be sent, and go on listening.
+    pub fn end_of_sending(&self) {
+        let _closed_already = self.0.shutdown(std::net::Shutdown::Write);
     }
 
     /// All that comes until the host closes the connection.
@@ -54,10 +79,31 @@ impl Connection {
 
 /// The head of a request for an operation with these headers, each with its line end, and the administrator's login.
 pub fn post(headers: &str) -> String {
-    let login = BASE64.encode(format!("{ADMIN}:{PASSWORD}"));
-    format!(
-        "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\nContent-Type: application/json\r\n{headers}\r\n"
-    )
+    post_as(&Login::basic(ADMIN, PASSWORD), headers)
+}
+
+/// The same with another login.
+pub fn post_as(login: &Login, headers: &str) -> String {
+    let login = login.header().map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
+    format!("POST / HTTP/1.1\r\nHost: x\r\n{login}Content-Type: application/json\r\n{headers}\r\n")
+}
+
+/// A whole request, after which the connection stays open.
+pub fn request(login: &Login, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    [post_as(login, &format!("Content-Length: {}\r\n", body.len())).as_bytes(), body].concat()
+}
+
+/// Status and text of the answer to an operation; nothing where the host closed the connection while it was sent, which
+/// may swallow the answer.
+#[track_caller]
+pub fn told(host: &Host, login: &Login, body: &str) -> Option<(u16, String)> {
+    let mut connection = Connection::to(host);
+    let head = post_as(login, &format!("Connection: close\r\nContent-Length: {}\r\n", body.len()));
+    let _the_answer_tells = connection.write(head) && connection.write(body);
+    let answer = connection.read_to_end();
+    let status = statuses(&answer).first().copied()?;
+    Some((status, answer.split_once("\r\n\r\n").map(|(_, text)| text.to_owned()).unwrap_or_default()))
 }
 
 /// Send these bytes and give all answers. The last request must make the host close the connection.

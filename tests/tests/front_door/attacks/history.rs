@@ -1,0 +1,73 @@
+//! Jobs leave rows, and whoever may load can make their rows large: a list of them costs what it shows.
+
+use jobhost_tests::procfs::MemoryWatch;
+use jobhost_tests::{Options, eventually};
+use serde_json::{Value, json};
+
+use super::Victim;
+use super::bystander::Bystander;
+
+const BUDGET: u64 = 128 * 1024 * 1024;
+/// Together some hundred megabytes, if each row carries all that its job has refused.
+const JOBS: usize = 200;
+const CLIENTS: usize = 4;
+
+/// A table of which every row has one cell too many. Control characters take six times their size in JSON.
+fn refused_rows() -> String {
+    let cell = "\u{1}".repeat(1000);
+    format!("id,a\n{}", format!("1,{cell},x\n").repeat(150))
+}
+
+fn fill(victim: &Victim) {
+    let writes = json!({"read": true, "insert": true, "update": true, "delete": false, "attribute_permissions": []});
+    victim.create_table("loads");
+    let ins = victim.add_user("ins", json!({"loads": writes}));
+    let path = victim.file("refused.csv", refused_rows());
+    let load = json!({
+        "operation": "csv_file_load", "database": "gold", "table": "loads", "action": "upsert", "file_path": path,
+    });
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (ins, load) = (&ins, &load);
+            scope.spawn(move || {
+                for _ in (client..JOBS).step_by(CLIENTS) {
+                    let row = victim.job(&victim.start_job_as(ins, load));
+                    assert_eq!(row["status"], "COMPLETE", "{row:#}");
+                }
+            });
+        }
+    });
+}
+
+fn all() -> Value {
+    json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"})
+}
+
+#[test]
+fn a_list_of_jobs_with_many_rejects_stays_within_the_budget() {
+    let victim = Victim::start(Options::new().set("memory.total_bytes", BUDGET));
+    fill(&victim);
+    let bystander = Bystander::of(&victim);
+    let watch = MemoryWatch::start(victim.process());
+    bystander.while_served(|| {
+        let reply = victim.post(&all());
+        let rows = reply.ok();
+        let rows = rows.as_array().expect("rows");
+        assert!(rows.len() > JOBS, "only {} jobs are listed", rows.len());
+        // Several at once share one budget: some may be told to come again, and then they get it.
+        std::thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    eventually("the list", || {
+                        let reply = victim.post(&all());
+                        assert!([200, 429, 503].contains(&reply.status), "{} {:.500}", reply.status, reply.text);
+                        (reply.status == 200).then_some(())
+                    });
+                });
+            }
+        });
+    });
+    watch.assert_within(BUDGET);
+    watch.assert_given_back();
+    victim.assert_unharmed();
+}
