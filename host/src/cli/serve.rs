@@ -289,6 +289,7 @@ fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, 
     let options = EmbeddedOptions {
         max_bytes: config.max_store_bytes,
         max_readers: readers(config),
+        history_bytes: config.history_bytes,
         ..EmbeddedOptions::default()
     };
     Ok(Arc::new(EmbeddedStore::open(&config.data_dir.join("store"), options, clock)?))

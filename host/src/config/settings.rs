@@ -157,6 +157,13 @@ pub const SETTINGS: &[Setting] = &[
          is for users who have less than a sixteenth of it waiting. A waiting job costs some hundred bytes of memory.",
     ),
     setting(
+        "jobs.history_bytes",
+        Kind::Number,
+        "1073741824",
+        "What the rows of one user's finished jobs may take, with their logs and rejected records: 1 GiB, about a million \
+         ordinary jobs. Beyond it the oldest of that user's own go.",
+    ),
+    setting(
         "spool.max_bytes",
         Kind::Number,
         "0",

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::JobParts;
 use super::secrets::{self, Secrets};
+use super::urls;
 use crate::access::Role;
 use crate::capabilities::{S3Credentials, S3Object};
 use crate::objects::{ObjectError, ObjectErrorKind, S3Keys, S3Location};
@@ -24,6 +25,9 @@ pub(super) fn s3_access(
     object: &S3Object,
 ) -> Result<S3Access, ObjectError> {
     let mut location = object.location.clone();
+    if let Some(endpoint) = &mut location.endpoint {
+        *endpoint = urls::revealed(secrets, endpoint).to_owned();
+    }
     match &object.credentials {
         S3Credentials::Request(pointer) => {
             let object = secrets::revealed(request, secrets, pointer).ok_or_else(|| {

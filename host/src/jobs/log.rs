@@ -7,9 +7,8 @@ use super::Jobs;
 use super::rejects::{self, AllRejects};
 use super::retry::Retry;
 use crate::capabilities::JobLog;
+use crate::records::jobs::LOG_DOCUMENT;
 use crate::records::{Store, StoreError, StoreErrorKind};
-
-const KIND: &str = "job_log";
 
 /// Stores what an attempt has logged and rejected, if it has.
 pub(super) async fn keep_both(
@@ -22,7 +21,7 @@ pub(super) async fn keep_both(
     let text = shown(log);
     if !text.is_empty() {
         let name = job.to_string();
-        let put = || unless_full(job, store.put_document(KIND, &name, text.clone().into_bytes()));
+        let put = || unless_full(job, store.put_document(LOG_DOCUMENT, &name, text.clone().into_bytes()));
         retry.within_patience("store log", put).await?;
     }
     if let Some(rejects) = rejects {
@@ -57,7 +56,7 @@ impl Jobs {
         if let Some(log) = self.running.log(id) {
             return Ok(shown(&log));
         }
-        let stored = self.parts.store.document(KIND, &id.to_string()).await?;
+        let stored = self.parts.store.document(LOG_DOCUMENT, &id.to_string()).await?;
         Ok(stored.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
     }
 }

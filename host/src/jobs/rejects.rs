@@ -8,10 +8,8 @@ use uuid::Uuid;
 
 use super::Jobs;
 use crate::capabilities::Rejects;
-use crate::records::jobs::JobRow;
+use crate::records::jobs::{JobRow, REJECTS_DOCUMENT};
 use crate::records::{Store, StoreError};
-
-const KIND: &str = "job_rejects";
 
 /// The rejects of a job: those of the attempts that this one goes on from, and its own.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ impl AllRejects {
 }
 
 pub(super) async fn store(store: &dyn Store, job: Uuid, document: Vec<u8>) -> Result<(), StoreError> {
-    store.put_document(KIND, &job.to_string(), document).await
+    store.put_document(REJECTS_DOCUMENT, &job.to_string(), document).await
 }
 
 /// What was stored for this job.
@@ -47,7 +45,7 @@ pub(super) async fn stored(store: &dyn Store, row: &JobRow) -> Result<Vec<Value>
     if row.rejected == 0 || !row.rejects.is_empty() {
         return Ok(row.rejects.clone());
     }
-    let document = store.document(KIND, &row.id.to_string()).await?;
+    let document = store.document(REJECTS_DOCUMENT, &row.id.to_string()).await?;
     let parsed = document.and_then(|text| crate::json::value(std::str::from_utf8(&text).ok()?).ok());
     Ok(match parsed {
         Some(Value::Array(rejects)) => rejects,

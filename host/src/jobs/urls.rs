@@ -5,19 +5,27 @@ use serde_json::Value;
 use url::Url;
 
 use super::secrets::Secrets;
-use crate::capabilities::{Plan, Source};
+use crate::capabilities::{Plan, Sink, Source};
 
 /// Stands in a URL for what was taken out of it; with its number, so that two that differ there only stay apart.
 const HIDDEN: &str = "hidden";
 
-/// Takes the secret parts of the plan's URLs out of the plan and out of the request.
+/// Takes the secret parts of the plan's URLs, and of its S3 servers, out of the plan and out of the request.
 pub(super) fn hide(plan: &mut Plan, request: &mut Value, secrets: &mut Secrets) {
-    for (number, source) in plan.sources.iter_mut().enumerate() {
-        let Source::Url(source) = source else { continue };
-        let Some(masked) = masked(&source.url, number) else { continue };
-        replace(request, &source.url, &masked);
-        let url = std::mem::replace(&mut source.url, masked.clone());
-        secrets.insert(masked, Value::String(url));
+    let sources = plan.sources.iter_mut().filter_map(|source| match source {
+        Source::Url(source) => Some(&mut source.url),
+        Source::S3 { object, .. } => object.location.endpoint.as_mut(),
+        Source::RequestField | Source::File(_) => None,
+    });
+    let sinks = plan.sinks.iter_mut().filter_map(|sink| match sink {
+        Sink::S3 { object, .. } => object.location.endpoint.as_mut(),
+        Sink::File { .. } => None,
+    });
+    for (number, url) in sources.chain(sinks).enumerate() {
+        let Some(masked) = masked(url, number) else { continue };
+        replace(request, url, &masked);
+        let original = std::mem::replace(url, masked.clone());
+        secrets.insert(masked, Value::String(original));
     }
 }
 

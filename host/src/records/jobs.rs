@@ -9,6 +9,11 @@ use uuid::Uuid;
 use super::Timestamp;
 use crate::json;
 
+/// Kinds of documents that belong to a job, under its id, and go when its row goes: its log and its rejected records.
+pub const DOCUMENTS: [&str; 2] = [LOG_DOCUMENT, REJECTS_DOCUMENT];
+pub const LOG_DOCUMENT: &str = "job_log";
+pub const REJECTS_DOCUMENT: &str = "job_rejects";
+
 /// Where a job stands. `Created` means queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -25,6 +25,11 @@ pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, kind: &str, name: &str) -> R
     Ok(dbs.documents.get(txn, &key(kind, name)?).map_err(engine)?.map(<[u8]>::to_vec))
 }
 
+/// Bytes of a document; 0 if there is none.
+pub(super) fn length(dbs: &Databases, txn: &RoTxn<'_>, kind: &str, name: &str) -> Result<usize, StoreError> {
+    Ok(dbs.documents.get(txn, &key(kind, name)?).map_err(engine)?.map_or(0, <[u8]>::len))
+}
+
 pub(super) fn all(dbs: &Databases, txn: &RoTxn<'_>, kind: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let prefix = key(kind, "")?;
     let mut documents = Vec::new();

@@ -55,6 +55,8 @@ pub(super) struct Databases {
     pub started: Database,
     /// Creation number -> id, of jobs that are not final.
     pub unfinished: Database,
+    /// User, time of the end and id -> bytes that the job keeps.
+    pub finished: Database,
 }
 
 pub(super) struct Environment {
@@ -63,6 +65,8 @@ pub(super) struct Environment {
     pub dbs: Databases,
     map: Option<Map>,
     mapped_bytes: u64,
+    /// What each user's finished jobs may keep.
+    pub history_bytes: u64,
     touched: AtomicU64,
     data_file: PathBuf,
     _lock: File,
@@ -104,6 +108,7 @@ impl Environment {
             dbs,
             map,
             mapped_bytes: options.mapped_bytes,
+            history_bytes: options.history_bytes,
             touched: AtomicU64::new(0),
             data_file,
             _lock: lock,
@@ -216,7 +221,7 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 }
 
 fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "meta",
         "catalogue",
         "tables",
@@ -228,16 +233,30 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
         "checkpoints",
         "started",
         "unfinished",
+        "finished",
     ];
     let txn = env.write_txn()?;
     let opened = env.create_databases_and_commit(txn, |opener, txn| -> heed::Result<_> {
         let mut create = |name: &str| opener.create_database::<Bytes, Bytes>(txn, Some(name));
-        let [a, b, c, d, e, f, g, h, i, j, k] = NAMES.map(&mut create);
-        Ok(CommitOrAbort::<_, ()>::Commit([a?, b?, c?, d?, e?, f?, g?, h?, i?, j?, k?]))
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = NAMES.map(&mut create);
+        Ok(CommitOrAbort::<_, ()>::Commit([a?, b?, c?, d?, e?, f?, g?, h?, i?, j?, k?, l?]))
     })?;
     match opened {
         CommitOrAbort::Commit(
-            [meta, catalogue, tables, heap, primary, documents, jobs, payloads, checkpoints, started, unfinished],
+            [
+                meta,
+                catalogue,
+                tables,
+                heap,
+                primary,
+                documents,
+                jobs,
+                payloads,
+                checkpoints,
+                started,
+                unfinished,
+                finished,
+            ],
         ) => Ok(Databases {
             meta,
             catalogue,
@@ -250,6 +269,7 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
             checkpoints,
             started,
             unfinished,
+            finished,
         }),
         CommitOrAbort::Abort(()) => Err(heed::Error::Mdb(MdbError::Problem)),
     }

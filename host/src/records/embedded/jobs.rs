@@ -6,6 +6,7 @@ use heed::RoTxn;
 use uuid::Uuid;
 
 use super::environment::{Databases, damaged, engine};
+use super::history;
 use super::keyspace::started_key;
 use super::tables::{counter, json};
 use super::transaction::Transaction;
@@ -148,6 +149,7 @@ pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u
         dbs.unfinished.delete(tx.change(), &job.number.to_be_bytes()).map_err(engine)?;
         dbs.payloads.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
         dbs.checkpoints.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
+        history::add(tx, &job.row)?;
     }
     Ok(job.row)
 }

@@ -11,6 +11,7 @@ mod documents;
 mod environment;
 mod groups;
 mod heap;
+mod history;
 mod jobs;
 mod keys;
 mod keyspace;

@@ -18,6 +18,8 @@ pub struct EmbeddedOptions {
     pub mapped_bytes: u64,
     /// Snapshots that can be read at one time.
     pub max_readers: u32,
+    /// What each user's jobs may keep when they have ended: `jobs.history_bytes`.
+    pub history_bytes: u64,
 }
 
 impl Default for EmbeddedOptions {
@@ -29,6 +31,7 @@ impl Default for EmbeddedOptions {
             queue_bytes: 32 << 20,
             mapped_bytes: 32 << 20,
             max_readers: 1024,
+            history_bytes: 1 << 30,
         }
     }
 }
