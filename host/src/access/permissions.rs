@@ -1,6 +1,7 @@
 //! The permissions of a role in typed form. What a client sent is checked in `validate` and echoed as it came; decisions
 //! are made on these types only.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -157,11 +158,12 @@ impl Permissions {
     }
 
     /// The rights on a table, whether it exists or not; `None` means that the role cannot see it.
-    pub fn table(&self, database: &str, table: &str) -> Option<TablePermissions> {
+    pub fn table(&self, database: &str, table: &str) -> Option<Cow<'_, TablePermissions>> {
         if self.structure_of(database) {
-            return Some(TablePermissions::full());
+            return Some(Cow::Owned(TablePermissions::full()));
         }
-        self.databases.get(database)?.get(table).filter(|permissions| permissions.visible()).cloned()
+        let listed = self.databases.get(database)?.get(table);
+        listed.filter(|permissions| permissions.visible()).map(Cow::Borrowed)
     }
 
     /// True if the role can see anything in the database.

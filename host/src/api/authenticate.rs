@@ -33,7 +33,7 @@ impl Credentials {
 
     pub async fn user(&self, access: &Access) -> Result<User, ApiError> {
         Ok(match self {
-            Credentials::Basic { username, password } => access.authenticate_basic(username, password).await?,
+            Credentials::Basic { username, password } => access.authenticate_basic(username, password, None).await?,
             Credentials::Bearer(token) => access.authenticate_token(token, TokenUse::Operation)?,
         })
     }

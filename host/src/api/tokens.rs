@@ -32,7 +32,7 @@ async fn user_in(state: &ApiState, envelope: &Envelope) -> Result<User, ApiError
     let [username, password] = credentials.as_slice() else {
         return Err(ApiError::unauthorized("invalid credentials"));
     };
-    state.access.authenticate_basic(username, password).await.map_err(|error| match error {
+    state.access.authenticate_basic(username, password, None).await.map_err(|error| match error {
         AuthenticationError::LoginFailed => ApiError::unauthorized("invalid credentials"),
         other => other.into(),
     })
