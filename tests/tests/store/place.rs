@@ -131,7 +131,7 @@ pub async fn with_dogs(place: &impl Place) -> Arc<dyn Store> {
 
 pub fn parse(store: &dyn Store, table: &TableName, action: Action, text: &str) -> TableWrite {
     let description = store.catalogue().table(table).cloned().unwrap();
-    let batch = Batch::parse(text.to_owned(), &description, action, &BatchLimits::default()).unwrap();
+    let batch = Batch::parse(text.to_owned(), &description, action, &BatchLimits::default(), &store.keys()).unwrap();
     TableWrite { table: table.clone(), action, batch }
 }
 

@@ -1,6 +1,6 @@
 //! One connection of SQLite for one query: nothing in it but the virtual tables that the statement may read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -220,15 +220,21 @@ fn authorize(context: &AuthContext<'_>, reads: &Mutex<Reads>) -> Authorization {
 
 /// Names as they were written. A row is an object, so the second `a` becomes `a_2`.
 fn column_names(statement: &Statement<'_>) -> Vec<String> {
-    let mut taken = BTreeSet::new();
-    let mut columns = Vec::new();
-    let names: Vec<String> = statement.column_names().map(names::decode).collect();
+    unique(statement.column_names().map(names::decode).collect())
+}
+
+fn unique(names: Vec<String>) -> Vec<String> {
+    let written: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let mut taken = HashSet::new();
+    // Of each name that stands more than once, the number to try next.
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    let mut columns = Vec::with_capacity(names.len());
     for name in &names {
         let mut unique = name.clone();
-        let mut number = 2;
-        while taken.contains(&unique) || (unique != *name && names.contains(&unique)) {
+        while taken.contains(&unique) || (unique != *name && written.contains(unique.as_str())) {
+            let number = numbers.entry(name).or_insert(2);
             unique = format!("{name}_{number}");
-            number += 1;
+            *number += 1;
         }
         taken.insert(unique.clone());
         columns.push(unique);
