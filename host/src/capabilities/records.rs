@@ -300,3 +300,7 @@ impl Records {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;
