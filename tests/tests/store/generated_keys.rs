@@ -141,7 +141,7 @@ pub async fn generated_keys_count_in_the_tally_of_a_job(place: &impl Place) {
 
 pub async fn many_generated_keys(place: &impl Place) {
     let store = with_dogs(place).await;
-    let line = |n: usize| if n % 5 == 0 { format!("{{\"id\":{n}}}") } else { format!("{{\"n\":{n}}}") };
+    let line = |n: usize| if n.is_multiple_of(5) { format!("{{\"id\":{n}}}") } else { format!("{{\"n\":{n}}}") };
     for batch in 0..3 {
         let lines: Vec<_> = (batch * 2_000..(batch + 1) * 2_000).map(line).collect();
         assert_eq!(write(&*store, Action::Insert, &lines.join("\n")).await.tally.written, 2_000);

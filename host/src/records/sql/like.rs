@@ -38,7 +38,7 @@ struct Part {
 /// How a part is found somewhere in a text whose letters are small.
 #[derive(Debug)]
 enum Search {
-    Text(memmem::Finder<'static>),
+    Text(Box<memmem::Finder<'static>>),
     /// With `_` in it.
     Mask(Mask),
 }
@@ -110,7 +110,7 @@ impl Part {
             })
             .collect();
         let search = match text {
-            Some(text) => Search::Text(memmem::Finder::new(text.as_bytes()).into_owned()),
+            Some(text) => Search::Text(Box::new(memmem::Finder::new(text.as_bytes()).into_owned())),
             None => Search::Mask(Mask::new(&items)),
         };
         Part { items, search }
@@ -119,14 +119,14 @@ impl Part {
     /// What follows the part, if the text begins with it.
     fn strip_from<'t>(&self, text: &'t str) -> Option<&'t str> {
         let mut rest = text.chars();
-        self.items.iter().all(|item| rest.next().is_some_and(|character| item.fits(character))).then(|| rest.as_str())
+        self.items.iter().all(|item| rest.next().is_some_and(|character| item.fits(character))).then_some(rest.as_str())
     }
 
     /// What comes before the part, if the text ends with it.
     fn strip_from_end<'t>(&self, text: &'t str) -> Option<&'t str> {
         let mut rest = text.chars();
         let mut items = self.items.iter().rev();
-        items.all(|item| rest.next_back().is_some_and(|character| item.fits(character))).then(|| rest.as_str())
+        items.all(|item| rest.next_back().is_some_and(|character| item.fits(character))).then_some(rest.as_str())
     }
 
     /// What follows the first place in the text that the part fits. The text has small letters only.
