@@ -1,11 +1,13 @@
 //! The door: lets users in, by password or token, and says who is there. Changes are made in `register`.
 
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
 use super::directory::Directory;
 use super::error::{AccessError, AccessErrorKind, AuthenticationError};
+use super::hash_queue::Source;
 use super::passwords::{HashCost, Passwords};
 use super::role::{Role, SUPER_USER_ROLE, User};
 use super::tokens::{SigningKey, TokenPair, TokenUse, Tokens};
@@ -112,7 +114,6 @@ impl Access {
 
     pub(super) fn publish(&self, directory: Directory) {
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
-        self.verified.forget_all();
     }
 
     // --- who is there
@@ -138,19 +139,27 @@ impl Access {
 
     // --- the door
 
-    pub async fn authenticate_basic(&self, username: &str, password: &str) -> Result<User, AuthenticationError> {
-        let directory = self.snapshot();
-        let account = directory.accounts.get(username).cloned();
+    /// `source`: the client's address, if it is known. Those who wait for their password to be checked take turns by it.
+    pub async fn authenticate_basic(
+        &self,
+        username: &str,
+        password: &str,
+        source: Option<IpAddr>,
+    ) -> Result<User, AuthenticationError> {
+        let account = self.snapshot().accounts.get(username).cloned();
         let generation = account.as_ref().map_or(0, |account| account.generation);
         let fingerprint = self.verified.fingerprint(username, generation, password);
         if account.is_none() || !self.verified.contains(&fingerprint) {
-            let hashed = account.as_ref().map(|account| account.password_hash.clone());
-            if !self.passwords.verify(password.to_owned(), hashed).await? {
+            let hashed = account.map(|account| account.password_hash.clone());
+            if !self.passwords.verify(Source::of(source), username, password.to_owned(), hashed).await? {
                 return Err(AuthenticationError::LoginFailed);
             }
             self.verified.remember(fingerprint);
         }
-        let user = account.and_then(|account| directory.user(&account)).ok_or(AuthenticationError::LoginFailed)?;
+        // Looked up again: checking took its time, in which the account may have changed.
+        let directory = self.snapshot();
+        let account = directory.accounts.get(username).filter(|account| account.generation == generation);
+        let user = account.and_then(|account| directory.user(account)).ok_or(AuthenticationError::LoginFailed)?;
         if user.active { Ok(user) } else { Err(AuthenticationError::Inactive) }
     }
 

@@ -62,7 +62,7 @@ impl Bench {
     }
 
     async fn login(&self, username: &str, password: &str) -> Result<String, AuthenticationError> {
-        self.access.authenticate_basic(username, password).await.map(|user| user.username)
+        self.access.authenticate_basic(username, password, None).await.map(|user| user.username)
     }
 }
 
@@ -230,7 +230,7 @@ async fn users_and_roles_survive_a_restart() {
     let token = bench.access.create_tokens(&bench.access.user("bob").unwrap()).unwrap().operation_token;
     let again = open(&bench.store, &bench.clock, &[7; 32]).await;
     assert_eq!(again.users().len(), 2);
-    assert_eq!(again.authenticate_basic("bob", "pw").await.unwrap().role.name, "plain");
+    assert_eq!(again.authenticate_basic("bob", "pw", None).await.unwrap().role.name, "plain");
     assert!(again.authenticate_token(&token, TokenUse::Operation).is_ok());
 }
 
@@ -242,4 +242,35 @@ async fn a_burst_of_logins_is_turned_away_not_queued_without_end() {
     assert!(busy > 0 && busy < 500, "{busy}");
     assert!(attempts.iter().all(Result::is_err));
     assert!(bench.login("boss", "secret").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_storm_of_wrong_passwords_does_not_keep_the_first_login_of_another_out() {
+    let bench = bench().await;
+    bench.add("bob", SUPER_USER_ROLE, true).await.unwrap();
+    let login = |number: u32| {
+        let name = if number.is_multiple_of(2) { "boss".to_owned() } else { format!("ghost {number}") };
+        let bench = &bench;
+        async move { bench.login(&name, "wrong").await }
+    };
+    let storm = futures::future::join_all((0..300).map(login));
+    let (storm, bob) = futures::join!(storm, bench.login("bob", "pw"));
+    assert_eq!(bob, Ok("bob".to_owned()));
+    assert!(storm.iter().all(Result::is_err));
+}
+
+#[tokio::test]
+async fn a_change_of_one_account_does_not_make_the_host_forget_another() {
+    let bench = bench().await;
+    bench.add("bob", SUPER_USER_ROLE, true).await.unwrap();
+    assert!(bench.login("boss", "secret").await.is_ok());
+    // Nobody is given a turn any more.
+    let permit = bench.access.passwords.occupy().await;
+    bench.access.alter_user("bob", UserChange { active: Some(false), ..UserChange::default() }).await.unwrap();
+    bench.add_role("plain").await;
+    assert!(bench.login("boss", "secret").await.is_ok(), "remembered");
+    drop(permit);
+    bench.access.drop_user("bob").await.unwrap();
+    bench.add("bob", SUPER_USER_ROLE, true).await.unwrap();
+    assert!(bench.login("bob", "wrong").await.is_err());
 }

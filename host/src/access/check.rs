@@ -1,5 +1,8 @@
 //! The decisions: may this role do that to these tables and attributes?
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use super::denial::{AttributeDenial, Denial};
 use super::permissions::{AttributePermissions, Right, TablePermissions};
 use super::role::Role;
@@ -79,10 +82,14 @@ impl Role {
     ) -> Result<(), Denial> {
         let Some(permissions) = self.restrictions(table) else { return Ok(()) };
         let mut missing: Vec<AttributeDenial> = Vec::new();
+        let mut seen = HashSet::new();
         for name in names {
+            if !seen.insert(name) {
+                continue;
+            }
             let granted = permissions.attribute(name, name == table.primary_key);
             let lacking: Vec<_> = rights.iter().copied().filter(|&right| !granted.allows(right)).collect();
-            if !lacking.is_empty() && !missing.iter().any(|denied| denied.attribute_name == name) {
+            if !lacking.is_empty() {
                 missing.push(AttributeDenial { attribute_name: name.to_owned(), required_permissions: lacking });
             }
         }
@@ -106,7 +113,7 @@ impl Role {
         self.restrictions(table).is_some()
     }
 
-    fn restrictions(&self, table: &Table) -> Option<TablePermissions> {
+    fn restrictions(&self, table: &Table) -> Option<Cow<'_, TablePermissions>> {
         if self.is_super_user() {
             return None;
         }
@@ -115,10 +122,10 @@ impl Role {
         match permissions {
             Some(permissions) if permissions.attributes.is_empty() => None,
             Some(permissions) => Some(permissions),
-            None => Some(TablePermissions {
+            None => Some(Cow::Owned(TablePermissions {
                 attributes: [(String::new(), AttributePermissions::default())].into(),
                 ..TablePermissions::default()
-            }),
+            })),
         }
     }
 

@@ -8,11 +8,13 @@ mod check;
 mod denial;
 mod directory;
 mod error;
+mod hash_queue;
 mod passwords;
 mod permissions;
 mod register;
 mod role;
 mod tokens;
+mod turns;
 mod validate;
 mod verified;
 

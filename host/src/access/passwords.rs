@@ -1,4 +1,4 @@
-//! Password hashes: Argon2id, computed on blocking threads, only so many at once.
+//! Password hashes: Argon2id, computed on blocking threads, only so many at once; `hash_queue` says whose is next.
 //!
 //! One computation takes about 20 ms and 19 MiB on purpose. Without a bound, a burst of logins would take the machine.
 
@@ -7,14 +7,12 @@ use std::sync::Arc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use rand::Rng;
-use tokio::sync::Semaphore;
 
 use super::error::{AccessError, AccessErrorKind, AuthenticationError};
+use super::hash_queue::{Asker, HashQueue, LONGEST_WAIT, Source};
 
 /// A longer one is refused when it is set and is wrong when it is tried.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
-/// Logins that may wait for a computation, for each that may run.
-const WAITING_PER_RUNNING: usize = 32;
 const SALT_BYTES: usize = 16;
 
 /// What one hash costs. The default is OWASP's first choice for Argon2id.
@@ -34,8 +32,7 @@ impl Default for HashCost {
 #[derive(Debug)]
 pub(super) struct Passwords {
     params: Params,
-    running: Semaphore,
-    waiting: Semaphore,
+    queue: Arc<HashQueue>,
     /// Checked when there is no such user, so that the answer takes as long as for one that exists.
     decoy: String,
 }
@@ -44,20 +41,15 @@ impl Passwords {
     pub fn new(cost: HashCost, at_once: usize) -> Result<Self, AccessError> {
         let params = Params::new(cost.memory_kib, cost.passes, 1, None)
             .map_err(|error| AccessError::invalid(format!("The cost of password hashes is out of range: {error}")))?;
-        let at_once = at_once.max(1);
         let decoy = hash(&params, random_password().as_bytes())?;
-        Ok(Passwords {
-            params,
-            running: Semaphore::new(at_once),
-            waiting: Semaphore::new(at_once.saturating_mul(1 + WAITING_PER_RUNNING)),
-            decoy,
-        })
+        Ok(Passwords { params, queue: HashQueue::new(at_once, LONGEST_WAIT), decoy })
     }
 
-    /// The hash of a new password, as a PHC string.
-    pub async fn hash(self: &Arc<Self>, password: String) -> Result<String, AccessError> {
+    /// The hash of a new password of a user, as a PHC string.
+    pub async fn hash(self: &Arc<Self>, username: &str, password: String) -> Result<String, AccessError> {
         let this = Arc::clone(self);
-        self.run(move || hash(&this.params, password.as_bytes()))
+        let asker = Asker { source: Source::Administration, username, known: true };
+        self.run(asker, move || hash(&this.params, password.as_bytes()))
             .await
             .map_err(|_| AccessError::new(AccessErrorKind::Busy, AuthenticationError::Busy.to_string()))?
     }
@@ -65,11 +57,13 @@ impl Passwords {
     /// True if the password is the one that was hashed. `None` stands for a user that does not exist.
     pub async fn verify(
         self: &Arc<Self>,
+        source: Source,
+        username: &str,
         password: String,
         hashed: Option<String>,
     ) -> Result<bool, AuthenticationError> {
         let this = Arc::clone(self);
-        self.run(move || {
+        self.run(Asker { source, username, known: hashed.is_some() }, move || {
             let exists = hashed.is_some();
             let hashed = hashed.as_deref().unwrap_or(&this.decoy);
             let matches = Argon2::default().verify_password(password.as_bytes(), hashed).is_ok();
@@ -78,13 +72,23 @@ impl Passwords {
         .await
     }
 
+    /// Takes the turn of a computation, for a test that shows that none is needed.
+    #[cfg(test)]
+    pub async fn occupy(&self) -> super::hash_queue::Permit {
+        self.queue.turn(Asker { source: Source::Unknown, username: "", known: true }).await.unwrap()
+    }
+
     async fn run<T: Send + 'static>(
         &self,
+        asker: Asker<'_>,
         compute: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AuthenticationError> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| AuthenticationError::Busy)?;
-        let _running = self.running.acquire().await.map_err(|_| AuthenticationError::Unavailable)?;
-        tokio::task::spawn_blocking(compute).await.map_err(|_| AuthenticationError::Unavailable)
+        let permit = self.queue.turn(asker).await?;
+        let computation = move || {
+            let _permit = permit;
+            compute()
+        };
+        tokio::task::spawn_blocking(computation).await.map_err(|_| AuthenticationError::Unavailable)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The permissions of a role in typed form. What a client sent is checked in `validate` and echoed as it came; decisions
 //! are made on these types only.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -118,7 +119,7 @@ pub enum StructureRight {
     #[default]
     None,
     AllDatabases,
-    Databases(Vec<String>),
+    Databases(BTreeSet<String>),
 }
 
 /// Everything a role may do.
@@ -152,16 +153,17 @@ impl Permissions {
         match &self.structure {
             StructureRight::None => false,
             StructureRight::AllDatabases => true,
-            StructureRight::Databases(databases) => databases.iter().any(|name| name == database),
+            StructureRight::Databases(databases) => databases.contains(database),
         }
     }
 
     /// The rights on a table, whether it exists or not; `None` means that the role cannot see it.
-    pub fn table(&self, database: &str, table: &str) -> Option<TablePermissions> {
+    pub fn table(&self, database: &str, table: &str) -> Option<Cow<'_, TablePermissions>> {
         if self.structure_of(database) {
-            return Some(TablePermissions::full());
+            return Some(Cow::Owned(TablePermissions::full()));
         }
-        self.databases.get(database)?.get(table).filter(|permissions| permissions.visible()).cloned()
+        let listed = self.databases.get(database)?.get(table);
+        listed.filter(|permissions| permissions.visible()).map(Cow::Borrowed)
     }
 
     /// True if the role can see anything in the database.

@@ -1,5 +1,5 @@
 //! Changes of users and roles. They go one after another: to the store first, then into the snapshot that every request
-//! reads.
+//! reads. If the store reports an error, the snapshot is read from it anew, so that the two never tell different things.
 
 use std::sync::Arc;
 
@@ -15,6 +15,17 @@ use super::validate::RoleRequest;
 const MAX_USERNAME_BYTES: usize = 250;
 
 impl Access {
+    /// Awaits a change in the store. An error does not say whether the change is there all the same.
+    async fn stored(&self, change: impl Future<Output = Result<(), AccessError>>) -> Result<(), AccessError> {
+        let outcome = change.await;
+        if outcome.is_err()
+            && let Ok(as_stored) = Directory::load(self.store.as_ref()).await
+        {
+            self.publish(as_stored);
+        }
+        outcome
+    }
+
     // --- users
 
     pub async fn add_user(&self, new: NewUser) -> Result<(), AccessError> {
@@ -32,7 +43,7 @@ impl Access {
         check_password(&new.password)?;
         // Asked before the hash is computed and again below, because the hash takes its time.
         self.role_of_new_user(&self.snapshot(), &new)?;
-        let password_hash = self.passwords.hash(new.password.clone()).await?;
+        let password_hash = self.passwords.hash(&new.username, new.password.clone()).await?;
 
         let _changing = self.changing.lock().await;
         let directory = self.snapshot();
@@ -47,7 +58,7 @@ impl Access {
             created: now,
             updated: now,
         };
-        directory::save_account(self.store.as_ref(), &account).await?;
+        self.stored(directory::save_account(self.store.as_ref(), &account)).await?;
         let mut directory = Directory::clone(&directory);
         directory.accounts.insert(account.username.clone(), Arc::new(account));
         self.publish(directory);
@@ -76,7 +87,7 @@ impl Access {
             None => None,
             Some(password) => {
                 check_password(&password)?;
-                Some(self.passwords.hash(password).await?)
+                Some(self.passwords.hash(username, password).await?)
             }
         };
 
@@ -102,7 +113,7 @@ impl Access {
         let account = Arc::new(account);
         directory.accounts.insert(username.to_owned(), Arc::clone(&account));
         keep_a_super_user(&directory, || format!("User {username} cannot be changed this way"))?;
-        directory::save_account(self.store.as_ref(), &account).await?;
+        self.stored(directory::save_account(self.store.as_ref(), &account)).await?;
         self.publish(directory);
         Ok(())
     }
@@ -112,7 +123,7 @@ impl Access {
         let mut directory = Directory::clone(&self.snapshot());
         directory.accounts.remove(username).ok_or_else(|| no_such_user(username))?;
         keep_a_super_user(&directory, || format!("User {username} cannot be dropped"))?;
-        directory::delete_account(self.store.as_ref(), username).await?;
+        self.stored(directory::delete_account(self.store.as_ref(), username)).await?;
         self.publish(directory);
         Ok(())
     }
@@ -130,7 +141,7 @@ impl Access {
         }
         let now = self.clock.now();
         let role = Arc::new(Role::new(id, name, request.permission, now, now));
-        directory::save_role(self.store.as_ref(), &role).await?;
+        self.stored(directory::save_role(self.store.as_ref(), &role)).await?;
         directory.roles.insert(role.id.clone(), Arc::clone(&role));
         self.publish(directory);
         Ok(role)
@@ -149,7 +160,7 @@ impl Access {
         let role = Arc::new(Role::new(id.clone(), name, request.permission, old.created, self.clock.now()));
         directory.roles.insert(id, Arc::clone(&role));
         keep_a_super_user(&directory, || format!("Role {} cannot be changed this way", role.name))?;
-        directory::save_role(self.store.as_ref(), &role).await?;
+        self.stored(directory::save_role(self.store.as_ref(), &role)).await?;
         self.publish(directory);
         Ok(role)
     }
@@ -172,7 +183,7 @@ impl Access {
         if let Some(sentence) = in_use {
             return Err(AccessError::new(AccessErrorKind::Conflict, sentence));
         }
-        directory::delete_role(self.store.as_ref(), id).await?;
+        self.stored(directory::delete_role(self.store.as_ref(), id)).await?;
         self.publish(directory);
         Ok(role.name.clone())
     }

@@ -2,7 +2,8 @@
 //! hash with every request.
 //!
 //! Keeps no password: only a hash of name, password and the account's generation under a key that lives and dies with the
-//! process. A changed password changes the generation, so what was remembered for it can never match again.
+//! process. A changed password changes the generation, so what was remembered for it can never match again, and no change
+//! of one account makes the host forget another. Whether the account is active, and its role, are looked up each time.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -55,9 +56,5 @@ impl Verified {
             halves.old = std::mem::take(&mut halves.young);
         }
         halves.young.insert(fingerprint);
-    }
-
-    pub fn forget_all(&self) {
-        *self.halves.lock().unwrap_or_else(PoisonError::into_inner) = Halves::default();
     }
 }

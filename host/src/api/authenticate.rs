@@ -1,5 +1,7 @@
 //! The `Authorization` header: Basic and Bearer.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,15 +33,15 @@ impl Credentials {
         Ok(Credentials::Basic { username: username.to_owned(), password: password.to_owned() })
     }
 
-    pub async fn user(&self, access: &Access) -> Result<User, ApiError> {
+    pub async fn user(&self, access: &Access, source: Option<IpAddr>) -> Result<User, ApiError> {
         Ok(match self {
-            Credentials::Basic { username, password } => access.authenticate_basic(username, password).await?,
+            Credentials::Basic { username, password } => access.authenticate_basic(username, password, source).await?,
             Credentials::Bearer(token) => access.authenticate_token(token, TokenUse::Operation)?,
         })
     }
 }
 
-/// The user of a request.
-pub(super) async fn user_of(access: &Access, headers: &HeaderMap) -> Result<User, ApiError> {
-    Credentials::from_headers(headers)?.user(access).await
+/// The user of a request. `source` is where it comes from.
+pub(super) async fn user_of(access: &Access, headers: &HeaderMap, source: Option<IpAddr>) -> Result<User, ApiError> {
+    Credentials::from_headers(headers)?.user(access, source).await
 }

@@ -1,7 +1,10 @@
 //! Descriptions of databases and tables, as much of them as the role can see.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
+use super::aside::aside_if_large;
 use super::dispatch::Call;
 use super::error::ApiError;
 use super::names;
@@ -17,7 +20,7 @@ pub(super) async fn all(call: &Call<'_>) -> Result<Reply, ApiError> {
     let mut databases = Map::new();
     for (name, tables) in &catalogue.databases {
         if name != SYSTEM_DATABASE && call.user.role.sees_database(name) {
-            let tables = describe_tables(call, tables.values().map(AsRef::as_ref), size).await?;
+            let tables = describe_tables(call, tables.values(), size).await?;
             databases.insert(name.clone(), Value::Object(tables));
         }
     }
@@ -38,7 +41,7 @@ pub(super) async fn database(call: &Call<'_>) -> Result<Reply, ApiError> {
         .get(&name)
         .ok_or_else(|| ApiError::not_found(format!("database '{name}' does not exist")))?;
     let size = call.state.store.size().await?;
-    Reply::json(&describe_tables(call, tables.values().map(AsRef::as_ref), size).await?)
+    Reply::json(&describe_tables(call, tables.values(), size).await?)
 }
 
 pub(super) async fn table(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -53,7 +56,7 @@ pub(super) async fn table(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 async fn describe_tables<'t>(
     call: &Call<'_>,
-    tables: impl Iterator<Item = &'t Table> + Send,
+    tables: impl Iterator<Item = &'t Arc<Table>> + Send,
     size: u64,
 ) -> Result<Map<String, Value>, ApiError> {
     let mut described = Map::new();
@@ -65,15 +68,19 @@ async fn describe_tables<'t>(
     Ok(described)
 }
 
-async fn describe(call: &Call<'_>, table: &Table, size: u64) -> Result<Value, ApiError> {
+async fn describe(call: &Call<'_>, table: &Arc<Table>, size: u64) -> Result<Value, ApiError> {
     let statistics = call.state.store.statistics(&table.name).await?;
+    let number = table.attributes.len();
+    call.held.grow((number as u64).saturating_mul(ATTRIBUTE_BYTES))?;
+    let (role, described) = (Arc::clone(&call.user.role), Arc::clone(table));
+    let attributes = aside_if_large(call.account, number * 64, move || attributes(&role, &described)).await?;
     let mut description = json!({
         "schema": table.name.database,
         "name": table.name.table,
         "hash_attribute": table.primary_key,
         "audit": false,
         "schema_defined": table.schema_defined,
-        "attributes": attributes(&call.user.role, table),
+        "attributes": attributes,
         "db_size": size,
         "record_count": statistics.record_count,
         "table_size": statistics.table_size,
@@ -84,6 +91,9 @@ async fn describe(call: &Call<'_>, table: &Table, size: u64) -> Result<Value, Ap
     }
     Ok(description)
 }
+
+/// What the description of an attribute takes, as values and as text.
+const ATTRIBUTE_BYTES: u64 = 2048;
 
 /// Key first, then the times where they are the table's own, then the rest as they became known.
 fn attributes(role: &Role, table: &Table) -> Vec<Value> {

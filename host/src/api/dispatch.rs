@@ -16,6 +16,7 @@ use super::envelope::Envelope;
 use super::error::ApiError;
 use super::operations::{self, Operation, Permission};
 use super::reply::Reply;
+use super::server::ClientAddress;
 use crate::access::{Denial, User};
 use crate::budget::{Account, Held, Owner};
 
@@ -57,11 +58,12 @@ impl OwnedCall {
 pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Reply, ApiError> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
+    let source = parts.extensions.get::<ClientAddress>().map(|address| address.0);
     body::check_content_type(&headers)?;
     let mut reader = Reader::new(&headers, body, state.max_body_bytes, state.body_time)?;
     let mut known = None;
     if !reader.read(UNAUTHENTICATED_BYTES).await? {
-        let user = authenticate::user_of(&state.access, &headers).await?;
+        let user = authenticate::user_of(&state.access, &headers, source).await?;
         let account = state.budgets.of(Owner::user(&user.username));
         let held = account.held(REQUEST_BYTES)?;
         reader.charge(held.clone());
@@ -76,14 +78,14 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
             aside_if_large(account, body.len(), move || Envelope::parse(body, Some(held))).await??
         }
     };
-    if let Some(reply) = operations::run_unauthenticated(state, &envelope, &headers).await {
+    if let Some(reply) = operations::run_unauthenticated(state, &envelope, &headers, source).await {
         return reply;
     }
     let operation = operations::named(envelope.operation());
     let (user, account, held) = match known {
         Some(known) => known,
         None => {
-            let user = authenticate::user_of(&state.access, &headers).await?;
+            let user = authenticate::user_of(&state.access, &headers, source).await?;
             let urgent = operation.is_some_and(|operation| operation.urgent);
             let account = state.budgets.of(if urgent { Owner::Host } else { Owner::user(&user.username) });
             let held = account.held(REQUEST_BYTES)?;

@@ -1,5 +1,7 @@
 //! The operations that the host itself brings: name, who may call, what runs.
 
+use std::net::IpAddr;
+
 use axum::http::HeaderMap;
 use futures::future::BoxFuture;
 
@@ -104,9 +106,10 @@ pub(super) async fn run_unauthenticated(
     state: &ApiState,
     envelope: &Envelope,
     headers: &HeaderMap,
+    source: Option<IpAddr>,
 ) -> Option<Result<Reply, ApiError>> {
     match envelope.operation() {
-        CREATE_TOKENS => Some(tokens::create(state, envelope, headers).await),
+        CREATE_TOKENS => Some(tokens::create(state, envelope, headers, source).await),
         REFRESH_TOKEN => Some(tokens::refresh(state, envelope, headers)),
         _ => None,
     }

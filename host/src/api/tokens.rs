@@ -1,5 +1,7 @@
 //! `create_authentication_tokens` and `refresh_operation_token`: the operations that look at credentials themselves.
 
+use std::net::IpAddr;
+
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -11,16 +13,21 @@ use super::reply::Reply;
 use crate::access::{AuthenticationError, TokenUse, User};
 
 /// For a name and password in the request, or for whom the `Authorization` header names.
-pub(super) async fn create(state: &ApiState, envelope: &Envelope, headers: &HeaderMap) -> Result<Reply, ApiError> {
+pub(super) async fn create(
+    state: &ApiState,
+    envelope: &Envelope,
+    headers: &HeaderMap,
+    source: Option<IpAddr>,
+) -> Result<Reply, ApiError> {
     let user = if envelope.has("username") || envelope.has("password") {
-        user_in(state, envelope).await?
+        user_in(state, envelope, source).await?
     } else {
-        user_of(&state.access, headers).await?
+        user_of(&state.access, headers, source).await?
     };
     Reply::json(&state.access.create_tokens(&user)?)
 }
 
-async fn user_in(state: &ApiState, envelope: &Envelope) -> Result<User, ApiError> {
+async fn user_in(state: &ApiState, envelope: &Envelope, source: Option<IpAddr>) -> Result<User, ApiError> {
     let mut credentials = Vec::with_capacity(2);
     for name in ["username", "password"] {
         match envelope.value(name)? {
@@ -32,7 +39,7 @@ async fn user_in(state: &ApiState, envelope: &Envelope) -> Result<User, ApiError
     let [username, password] = credentials.as_slice() else {
         return Err(ApiError::unauthorized("invalid credentials"));
     };
-    state.access.authenticate_basic(username, password).await.map_err(|error| match error {
+    state.access.authenticate_basic(username, password, source).await.map_err(|error| match error {
         AuthenticationError::LoginFailed => ApiError::unauthorized("invalid credentials"),
         other => other.into(),
     })

@@ -2,6 +2,7 @@
 
 mod answers;
 mod limits;
+mod planning;
 mod refusals;
 mod statements;
 
@@ -57,7 +58,9 @@ impl Place {
         let table = self.store.catalogue().table(name).cloned().unwrap();
         let lines: Vec<&str> = records.lines().collect();
         for some in lines.chunks(5000) {
-            let batch = Batch::parse(some.join("\n"), &table, Action::Upsert, &BatchLimits::default()).unwrap();
+            let batch =
+                Batch::parse(some.join("\n"), &table, Action::Upsert, &BatchLimits::default(), &self.store.keys())
+                    .unwrap();
             let write = TableWrite { table: name.clone(), action: Action::Upsert, batch };
             self.store.apply(WriteGroup { writes: vec![write], ..WriteGroup::default() }).await.unwrap();
         }
