@@ -215,3 +215,36 @@ pub fn compile_here(stack_bytes: usize, memory_bytes: u64, cpu_seconds: u64) -> 
     let mut stdout = io::stdout().lock();
     stdout.write_all(&compiled).and_then(|()| stdout.flush()).map_err(|error| told(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiler() -> Compiler {
+        let seconds = Duration::from_secs(60);
+        Compiler::new(CompileLimits { seconds, memory_bytes: 1 << 30, stack_bytes: 1 << 20 })
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_the_component_is_at_fault_for() {
+        let ended = |signal: Signal| ExitStatus::from_raw(signal.as_raw());
+        let failed = ExitStatus::from_raw(1 << 8);
+        for (status, reason, may_pass) in [
+            (ended(Signal::KILL), "", true),
+            (ended(Signal::XCPU), "", false),
+            (ended(Signal::ABORT), "memory allocation of 7 bytes failed", false),
+            (failed, "jobhost: no component", false),
+        ] {
+            let failure = compiler().explained(status, reason);
+            assert_eq!(failure.may_pass, may_pass, "{failure}");
+        }
+        assert_eq!(compiler().explained(failed, "jobhost: no component\n").reason, "no component");
+    }
+
+    #[test]
+    fn a_host_that_stops_compiles_nothing_more() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        assert!(compiler().compile(b"", &stop).unwrap_err().may_pass);
+    }
+}

@@ -62,6 +62,8 @@ fn a_plugin_that_is_not_one_harms_nobody() {
     host.create_table("t");
     let load = json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": "id\n1\n"});
     host.run_ok(&load);
+    // The list waits until all of the folder has been looked at.
+    host.plugin("module.wasm").expect("the file");
     let log = host.log();
     for name in ["junk.wasm", "module.wasm", "empty.wasm"] {
         assert!(log.contains(name), "the log does not tell about {name}");

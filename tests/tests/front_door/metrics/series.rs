@@ -17,6 +17,7 @@ fn a_limit_that_ends_a_job_is_counted_by_its_key() {
 #[test]
 fn plugins_are_counted_by_their_state() {
     let host = Host::start(Options::new().guest("traps"));
+    host.plugin("traps.wasm").expect("the file");
     let states = |host: &Host| {
         let text = metrics(host);
         ["in_service", "previous_in_service", "failed"]
