@@ -177,7 +177,7 @@ async fn load(
         if let Some(text) = batch {
             let catalogue = store.catalogue();
             let table = catalogue.table(name).ok_or("no table")?;
-            let batch = Batch::parse(text, table, action, &BatchLimits::default())?;
+            let batch = Batch::parse(text, table, action, &BatchLimits::default(), &store.keys())?;
             bytes += batch.text_bytes();
             group.writes.push(TableWrite { table: name.clone(), action, batch });
         }

@@ -13,7 +13,7 @@ fn table(database: &str, name: &str) -> Table {
         id: 1,
         primary_key: "id".to_owned(),
         schema_defined: false,
-        attributes: ["id", "name", "age"].map(attribute).to_vec(),
+        attributes: ["id", "name", "age"].map(attribute).to_vec().into(),
     }
 }
 
@@ -150,4 +150,31 @@ fn permissions_that_are_not_exactly_true_grant_nothing() {
         assert!(!role.is_super_user());
         assert!(writing(&role, ("gold", "cd"), &[Action::Insert]).is_err(), "{permission}");
     }
+}
+
+#[test]
+fn thousands_of_attributes_are_looked_at_once_each() {
+    let names: Vec<String> = (0..10_000).map(|number| format!("a{number}")).collect();
+    let listed: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"attribute_name": name, "read": true, "insert": false, "update": false}))
+        .collect();
+    let reader = role(json!({"super_user": false, "gold": {"tables": {"cf": {
+        "read": true, "insert": true, "update": false, "delete": false, "attribute_permissions": listed}}}}));
+    let mut wide = table("gold", "cf");
+    wide.attributes.extend(names.iter().map(|name| Attribute {
+        name: name.clone(),
+        attribute_type: None,
+        indexed: true,
+    }));
+    assert_eq!(reader.check_readable(&wide, names.iter().map(String::as_str)), Ok(()));
+    assert!(
+        wide.attributes.iter().filter(|attribute| reader.attribute_permissions(&wide, &attribute.name).read).count()
+            > 9_999
+    );
+    let twice = names.iter().chain(&names).map(String::as_str);
+    let Err(denial) = reader.check_attributes(&wide, Action::Insert, twice) else { panic!("nothing may be inserted") };
+    let body = serde_json::to_value(denial).unwrap();
+    let missing = &body["unauthorized_access"][0]["required_attribute_permissions"];
+    assert_eq!(missing.as_array().unwrap().len(), names.len());
 }

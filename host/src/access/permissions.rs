@@ -2,7 +2,7 @@
 //! are made on these types only.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -119,7 +119,7 @@ pub enum StructureRight {
     #[default]
     None,
     AllDatabases,
-    Databases(Vec<String>),
+    Databases(BTreeSet<String>),
 }
 
 /// Everything a role may do.
@@ -153,7 +153,7 @@ impl Permissions {
         match &self.structure {
             StructureRight::None => false,
             StructureRight::AllDatabases => true,
-            StructureRight::Databases(databases) => databases.iter().any(|name| name == database),
+            StructureRight::Databases(databases) => databases.contains(database),
         }
     }
 

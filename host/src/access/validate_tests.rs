@@ -11,7 +11,7 @@ fn catalogue() -> Catalogue {
         id: 1,
         primary_key: "id".to_owned(),
         schema_defined: false,
-        attributes: vec![Attribute { name: "id".to_owned(), attribute_type: None, indexed: true }],
+        attributes: vec![Attribute { name: "id".to_owned(), attribute_type: None, indexed: true }].into(),
     };
     let tables = BTreeMap::from([("cd".to_owned(), Arc::new(table))]);
     Catalogue { databases: BTreeMap::from([("gold".to_owned(), tables)]) }

@@ -64,8 +64,8 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     // A client written in JavaScript that lost a key sends this; Harper refuses it, and so do we.
     let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
     let limits = BatchLimits { bytes: usize::MAX, records: usize::MAX, ..BatchLimits::default() };
-    let known = std::sync::Arc::clone(&table);
-    let batch = blocking_if(lines.len(), move || Batch::parse(lines, &known, action, &limits)).await??;
+    let (known, keys) = (std::sync::Arc::clone(&table), call.state.store.keys());
+    let batch = blocking_if(lines.len(), move || Batch::parse(lines, &known, action, &limits, &keys)).await??;
     call.user.role.check_attributes(&table, action, batch.attributes().iter().map(String::as_str))?;
     if may_have_lost_a_key && batch.iter().any(|(key, _)| matches!(key, Key::String(text) if *text == *"null")) {
         return Err(ApiError::bad_request(LOST_KEY));

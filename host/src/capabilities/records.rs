@@ -17,8 +17,8 @@ use crate::access::{Denial, Role};
 use crate::records::batch::is_impossible_name;
 use crate::records::jobs::{Lease, LimitReached, Tally};
 use crate::records::{
-    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, Store, StoreError, Table, TableName,
-    TableWrite, Timestamp, WriteGroup,
+    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Store, StoreError, Table,
+    TableName, TableWrite, Timestamp, WriteGroup,
 };
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
@@ -45,6 +45,7 @@ pub struct RecordLimits {
 /// What one attempt may do to tables, and what it has in hand.
 pub struct Records {
     store: Arc<dyn Store>,
+    keys: KeySource,
     lease: Lease,
     plan: Arc<Plan>,
     role: Arc<Role>,
@@ -57,6 +58,7 @@ pub struct Records {
     /// Groups in the store's hands, which go on when this is dropped.
     handed_over: TaskTracker,
     tally: Tally,
+    /// Attributes that were found permitted, of tables where the role lists some.
     permitted: HashMap<(u32, Action), HashSet<String>>,
     denial: Arc<Mutex<Option<Denial>>>,
     checking: Arc<CpuMeter>,
@@ -75,6 +77,7 @@ impl Records {
         checking: Arc<CpuMeter>,
     ) -> Self {
         Records {
+            keys: store.keys(),
             store,
             lease,
             plan,
@@ -103,11 +106,18 @@ impl Records {
         self.handed_over.clone()
     }
 
+    /// The table with the attributes on which the user has any right, as `describe_table` shows it to him.
     pub fn describe(&self, table: &TableName) -> Result<Arc<Table>, CapabilityError> {
         if !self.plan.names(table) {
             return Err(self.not_planned(format!("describe table {table}")));
         }
-        self.table(table)
+        let table = self.table(table)?;
+        if !self.role.restricts_attributes(&table) {
+            return Ok(table);
+        }
+        let mut visible = Table::clone(&table);
+        visible.attributes.retain(|attribute| self.role.attribute_permissions(&table, &attribute.name).any());
+        Ok(Arc::new(visible))
     }
 
     pub fn declare(&mut self, table: &TableName, action: Action, names: &[String]) -> Result<(), CapabilityError> {
@@ -148,7 +158,7 @@ impl Records {
         self.check_planned(table, TableRight::of_action(action))?;
         self.check_checkpoint(checkpoint.as_deref())?;
         let known = self.table(table)?;
-        let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits.batch));
+        let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits.batch, &self.keys));
         let batch = batch.map_err(|error| self.refused(error))?;
         self.check_attributes(&known, action, batch.attributes())?;
         if checkpoint.is_some() {
@@ -270,8 +280,12 @@ impl Records {
         )
     }
 
-    /// Checks only names that were not checked before: a batch costs a look into a set for each of its attributes.
+    /// Checks only names that were not checked before: a batch costs a look into a set for each of its attributes. Only
+    /// permitted names are remembered, and only those that the role lists can be, so a guest cannot make it remember more.
     fn check_attributes(&mut self, table: &Table, action: Action, names: &[String]) -> Result<(), CapabilityError> {
+        if !self.role.restricts_attributes(table) {
+            return Ok(());
+        }
         let permitted = self.permitted.entry((table.id, action)).or_default();
         let new: Vec<&String> = names.iter().filter(|name| !permitted.contains(*name)).collect();
         if new.is_empty() {
@@ -286,3 +300,7 @@ impl Records {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

@@ -11,15 +11,13 @@ mod names;
 mod scan;
 mod typed;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use bytes::Bytes;
 
 use self::names::{Names, Role};
 use self::scan::{Kind, Malformed, Scanner};
 use super::key::{self, Key, KeyError};
+use super::key_source::KeySource;
 use super::table::{Action, AttributeType, MAX_ATTRIBUTES, Table};
-use super::{Clock, SystemClock};
 
 /// How much a batch may hold.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +93,17 @@ pub struct Batch {
     /// Binary forms of the keys, one after another.
     keys: Vec<u8>,
     attributes: Vec<String>,
+    generated: Option<Generated>,
     text_bytes: usize,
+}
+
+/// Which records came without a key and have one that was generated. Their texts begin with it.
+#[derive(Debug)]
+pub(super) struct Generated {
+    /// Their places in the batch, ascending.
+    pub records: Vec<u32>,
+    /// Of further keys, where one is taken.
+    pub source: KeySource,
 }
 
 /// Where the parts of a record are. A key begins where the one before it ends.
@@ -110,12 +118,13 @@ struct Record {
 impl Batch {
     /// Check newline-delimited JSON objects for `table`. Blank lines are skipped. Where a name stands twice in a record,
     /// the last value counts. An absent or null key is generated for `Insert` and `Upsert`: an integer, or a UUID where the
-    /// table declares its key a string.
+    /// table declares its key a string. The store writes such a record as a new one, with another key if it must.
     pub fn parse(
         text: impl Into<Bytes>,
         table: &Table,
         action: Action,
         limits: &BatchLimits,
+        keys: &KeySource,
     ) -> Result<Batch, BatchError> {
         let text: Bytes = text.into();
         if text.len() > limits.bytes.min(u32::MAX as usize / 4) {
@@ -137,6 +146,8 @@ impl Batch {
             table,
             action,
             limits,
+            keys,
+            generated: Vec::new(),
             depth: limits.depth.clamp(1, 100) - 1,
             names: Names::default(),
             // A record is rarely shorter; what is shorter makes the list grow.
@@ -145,7 +156,8 @@ impl Batch {
         };
         parser.batch.keys.reserve(parser.batch.records.capacity() * 9);
         parser.run()?;
-        let Parser { names, mut batch, .. } = parser;
+        let Parser { names, mut batch, generated, .. } = parser;
+        batch.generated = (!generated.is_empty()).then(|| Generated { records: generated, source: keys.clone() });
         batch.attributes = names.into_attributes();
         batch.table = table.id;
         batch.text = text;
@@ -171,6 +183,11 @@ impl Batch {
             + self.rewritten.capacity()
             + self.keys.capacity()
             + self.records.capacity() * size_of::<Record>()
+            + self.generated.as_ref().map_or(0, |generated| generated.records.capacity() * size_of::<u32>())
+    }
+
+    pub(super) fn generated(&self) -> Option<&Generated> {
+        self.generated.as_ref()
     }
 
     /// The names of all attributes in the batch, in the order in which they appeared, without the system's.
@@ -222,6 +239,9 @@ struct Parser<'a> {
     table: &'a Table,
     action: Action,
     limits: &'a BatchLimits,
+    keys: &'a KeySource,
+    /// Places of the records whose key was generated.
+    generated: Vec<u32>,
     depth: u32,
     names: Names,
     batch: Batch,
@@ -490,10 +510,12 @@ impl Parser<'_> {
             .key_type
             .or_else(|| self.table.attribute(&self.table.primary_key).and_then(|attribute| attribute.attribute_type));
         let key = match declared {
-            Some(AttributeType::String | AttributeType::ID) => Key::String(uuid::Uuid::new_v4().to_string().into()),
-            _ => Key::Number(next_number() as f64),
+            Some(AttributeType::String | AttributeType::ID) => self.keys.uuid(),
+            _ => self.keys.number(),
         };
         key.encode(&mut self.batch.keys);
+        // Counted from 1.
+        self.generated.push(self.number - 1);
         Ok(key)
     }
 
@@ -545,18 +567,6 @@ fn small_integer(text: &[u8]) -> f64 {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let value = digits.iter().fold(0u64, |value, digit| value * 10 + u64::from(digit.wrapping_sub(b'0')));
     if digits.len() < text.len() { -(value as f64) } else { value as f64 }
-}
-
-/// A number for a record without a key: from the clock, so that it does not repeat from one process to the next, and
-/// always greater than the one before. Two numbers a microsecond leave room to outrun the clock, and stay below 2^53
-/// for a lifetime.
-fn next_number() -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    let now = SystemClock.now().0.saturating_mul(2);
-    let next = |last: u64| now.max(last + 1);
-    // The closure always gives a number, so both arms hold the one before it.
-    let (Ok(last) | Err(last)) = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
-    next(last)
 }
 
 #[cfg(test)]

@@ -3,17 +3,21 @@
 //! Everything above this module speaks of tables, keys and records; nothing above it may name a storage engine, and
 //! nothing in it may know HTTP, WebAssembly or permissions.
 
+mod attributes;
 pub mod batch;
 pub mod embedded;
 pub mod jobs;
 pub mod key;
+mod key_source;
 pub mod query;
 pub mod sql;
 pub mod store;
 pub mod table;
 
+pub use attributes::Attributes;
 pub use batch::{Batch, BatchBound, BatchError, BatchErrorKind, BatchLimits, Exceeded};
 pub use key::{Key, KeyError};
+pub use key_source::KeySource;
 pub use store::{
     Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, RecordView, ScanOrder, ScanPosition, Snapshot,
     Store, StoreError, StoreErrorKind, TableStatistics, TableWrite, WriteGroup,

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::Timestamp;
 use super::batch::Batch;
 use super::jobs::{JobRow, Lease, StartRange, Tally};
 use super::key::Key;
+use super::key_source::KeySource;
 use super::table::{Action, Attribute, Catalogue, TableName};
+use super::{SystemClock, Timestamp};
 
 /// What went wrong, for a caller to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,6 +220,11 @@ pub struct TableStatistics {
 
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Keys for records that come without one, made from the store's clock. Cheap: shared.
+    fn keys(&self) -> KeySource {
+        KeySource::new(Arc::new(SystemClock))
+    }
+
     // --- the catalogue
 
     /// The catalogue as of now. Cheap: a snapshot that is shared.

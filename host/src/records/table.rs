@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::attributes::Attributes;
+
 /// Set by the host on every record; never taken from outside.
 pub const CREATED_TIME: &str = "__createdtime__";
 /// Set by the host on every record; never taken from outside.
@@ -80,12 +82,12 @@ pub struct Table {
     /// True for a table that was created with `attributes`.
     pub schema_defined: bool,
     /// In the order in which they became known, the primary key first. The system attributes are not among them.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Attributes,
 }
 
 impl Table {
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attributes.iter().find(|attribute| attribute.name == name)
+        self.attributes.named(name)
     }
 
     /// True for attributes of the table and for the two system attributes.

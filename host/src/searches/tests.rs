@@ -39,7 +39,9 @@ impl Bench {
     async fn insert(&self, table: &str, text: &str) {
         let name = TableName::new("data", table);
         let known = Arc::clone(self.store.catalogue().table(&name).unwrap());
-        let batch = Batch::parse(text.as_bytes().to_vec(), &known, Action::Insert, &BatchLimits::default()).unwrap();
+        let batch =
+            Batch::parse(text.as_bytes().to_vec(), &known, Action::Insert, &BatchLimits::default(), &self.store.keys())
+                .unwrap();
         let writes = vec![TableWrite { table: name, action: Action::Insert, batch }];
         self.store.apply(WriteGroup { writes, ..WriteGroup::default() }).await.unwrap();
     }

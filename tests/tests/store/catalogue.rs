@@ -179,7 +179,7 @@ pub async fn attributes_are_bounded(place: &impl Place) {
         let members: Vec<_> = range.map(|n| format!("\"a{n}\":1")).collect();
         let text = format!("{{\"id\":1,{}}}", members.join(","));
         let table = store.catalogue().table(&dog()).cloned().unwrap();
-        let batch = Batch::parse(text, &table, Action::Upsert, &BatchLimits::default()).unwrap();
+        let batch = Batch::parse(text, &table, Action::Upsert, &BatchLimits::default(), &store.keys()).unwrap();
         WriteGroup { writes: vec![TableWrite { table: dog(), action: Action::Upsert, batch }], ..WriteGroup::default() }
     };
     store.apply(group(0..6_000)).await.unwrap();

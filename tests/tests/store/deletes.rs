@@ -258,6 +258,88 @@ pub async fn a_stale_attempt_deletes_nothing(place: &impl Place) {
     assert_eq!(left(&*store).await.len(), 2);
 }
 
+const HOUR: u64 = 3_600_000_000;
+
+pub async fn a_clock_that_jumped_forward_does_no_lasting_harm(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let start = 1_600_000_000_000_000;
+    created_at(place, &*store, &[start, start + 1_000, start + 100 * HOUR, start + 2_000]).await;
+    // Little by little the clock may go back as before.
+    created_at(place, &*store, &[start + 1_500, start + 3_000]).await;
+    let created: Vec<_> = arrivals(&*store).await.iter().map(|stored| stored.created - start).collect();
+    assert_eq!(created, [0, 1_000, 100 * HOUR, 2_000, 2_000, 3_000]);
+    assert_eq!(store.statistics(&dog()).await.unwrap().last_updated, Some(Timestamp(start + 3_000)));
+    drop(store);
+    let store = place.open().await.unwrap();
+    assert_eq!(delete(&*store, start + 2_000, 10).await, 2);
+    assert_eq!(delete(&*store, start + 3_000, 10).await, 2);
+    assert_eq!(delete(&*store, start + 3_000, 10).await, 0);
+    let at = |moment: u64| format!("{{\"id\":\"at {}\"}}", start + moment);
+    assert_eq!(left(&*store).await, [at(100 * HOUR), at(3_000)]);
+    assert_eq!(delete(&*store, start + 4_000, 10).await, 1);
+    assert_eq!(left(&*store).await, [at(100 * HOUR)]);
+    // An update does not take the time of the future either.
+    place.clock().set(Timestamp(start + 5_000));
+    write(&*store, Action::Update, &format!("{{\"id\":\"at {}\",\"x\":1}}", start + 100 * HOUR)).await;
+    assert_eq!(arrivals(&*store).await[0].updated, start + 5_000);
+    assert_eq!(delete(&*store, start + 100 * HOUR + 1, 10).await, 1);
+    assert!(left(&*store).await.is_empty());
+    created_at(place, &*store, &[start + 6_000, start + 100 * HOUR]).await;
+    assert_eq!(delete(&*store, start + 7_000, 10).await, 1);
+}
+
+pub async fn the_oldest_of_all_eras_go_first(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let start = 1_600_000_000_000_000;
+    // Many records a moment, so that a limit divides blocks.
+    let moments = [5, 9, 30, 4, 9, 20, 1, 2, 40];
+    let mut all = Vec::new();
+    for (batch, moment) in moments.into_iter().enumerate() {
+        place.clock().set(Timestamp(start + moment * HOUR));
+        let lines: Vec<_> =
+            (0..500).map(|n| format!("{{\"id\":\"{batch} {n}\",\"pad\":\"{}\"}}", "x".repeat(n % 60))).collect();
+        write(&*store, Action::Insert, &lines.join("\n")).await;
+        all.extend(lines.into_iter().map(|line| (moment, line)));
+    }
+    // Stable: of one moment those that arrived first go first.
+    let mut oldest: Vec<_> = all.iter().collect();
+    oldest.sort_by_key(|(moment, _)| *moment);
+    let mut gone = 0;
+    for limit in [1, 499, 3, 700, 250, 1_000, 47] {
+        assert_eq!(delete(&*store, start + 21 * HOUR, limit).await, limit as u64);
+        gone += limit;
+        let deleted: std::collections::HashSet<_> = oldest[..gone].iter().map(|(_, line)| line).collect();
+        let expected: Vec<_> = all.iter().map(|(_, line)| line).filter(|line| !deleted.contains(line)).collect();
+        assert_eq!(left(&*store).await.iter().collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(delete(&*store, start + 21 * HOUR, 10_000).await, 3_500 - gone as u64);
+    assert_eq!(left(&*store).await.len(), 1_000);
+    assert_eq!(delete(&*store, u64::MAX, 10_000).await, 1_000);
+    assert_eq!(store.statistics(&dog()).await.unwrap().table_size, 0);
+}
+
+pub async fn many_jumps_of_the_clock(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let start = 1_600_000_000_000_000;
+    // Each later record is an hour older than the one before, as many as are told apart; then the table's time stands still.
+    for n in 0..100 {
+        place.clock().set(Timestamp(start - n * HOUR));
+        write(&*store, Action::Insert, &format!("{{\"id\":{n}}}")).await;
+    }
+    let times = |all: Vec<Stored>| all.iter().map(|stored| (start - stored.created) / HOUR).collect::<Vec<_>>();
+    let created = times(arrivals(&*store).await);
+    assert_eq!(created[..64], (0..64).collect::<Vec<_>>());
+    assert_eq!(created[64..], [63; 36]);
+    assert_eq!(delete(&*store, start - 63 * HOUR + 1, 1_000).await, 37);
+    assert_eq!(delete(&*store, start - 50 * HOUR, 1_000).await, 12);
+    assert_eq!(times(arrivals(&*store).await), (0..51).collect::<Vec<_>>());
+    // There is room again for eras whose records are gone.
+    created_at(place, &*store, &[start - 200 * HOUR]).await;
+    assert_eq!(times(arrivals(&*store).await).last(), Some(&200));
+    assert_eq!(delete(&*store, start - 199 * HOUR, 1_000).await, 1);
+    assert_eq!(delete(&*store, u64::MAX, 1_000).await, 51);
+}
+
 pub async fn writers_and_deleters_do_not_disturb_each_other(place: &impl Place) {
     let store = with_dogs(place).await;
     let old: Vec<_> = (0..5_000).map(|n| format!("{{\"id\":\"old {n}\"}}")).collect();

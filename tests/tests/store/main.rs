@@ -17,6 +17,7 @@ mod crash;
 mod deletes;
 mod documents;
 mod embedded;
+mod generated_keys;
 mod jobs;
 mod model;
 mod place;
@@ -49,6 +50,11 @@ macro_rules! suite {
                     large_records, keys_of_every_kind, many_groups_at_once, statistics_count,
                     records_written_in_many_steps_keep_their_order,
                 },
+                generated_keys::{
+                    a_generated_key_that_is_taken_is_replaced, a_key_of_the_client_comes_before_a_generated_one,
+                    a_taken_uuid_is_replaced, without_a_free_key_nothing_is_stored,
+                    generated_keys_count_in_the_tally_of_a_job, many_generated_keys,
+                },
                 scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
                 snapshots::{
                     a_snapshot_sees_one_moment_of_all_tables, pages_and_look_ups_agree, a_scan_can_go_on_from_any_record,
@@ -58,7 +64,8 @@ macro_rules! suite {
                     only_what_was_created_before_goes, the_oldest_go_first_a_limit_at_a_time, holes_do_not_count,
                     an_update_does_not_make_a_record_younger, keys_of_every_kind_are_deleted,
                     records_larger_than_a_page_are_deleted, other_tables_keep_theirs, tally_and_checkpoint_commit_with_a_step,
-                    a_stale_attempt_deletes_nothing, writers_and_deleters_do_not_disturb_each_other,
+                    a_stale_attempt_deletes_nothing, a_clock_that_jumped_forward_does_no_lasting_harm,
+                    many_jumps_of_the_clock, the_oldest_of_all_eras_go_first, writers_and_deleters_do_not_disturb_each_other,
                 },
                 catalogue::{
                     databases, tables, a_table_created_anew_is_empty, attributes_can_be_added, a_dropped_attribute_leaves_the_records,

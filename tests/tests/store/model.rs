@@ -33,6 +33,8 @@ enum Operation {
     },
     Reopen,
     Tick(u32),
+    /// The clock jumps so many minutes, forward or back.
+    Jump(i8),
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
@@ -50,6 +52,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         1 => (0..2_000u16, 1..700u16, any::<bool>()).prop_map(|(from, count, scattered)| Operation::Fill { from, count, scattered }),
         1 => Just(Operation::Reopen),
         2 => (1..5_000_000u32).prop_map(Operation::Tick),
+        1 => (-20..20i8).prop_map(Operation::Jump),
     ];
     prop::collection::vec(operation, 1..40)
 }
@@ -95,6 +98,8 @@ struct Model {
     /// By the binary form of the key.
     rows: BTreeMap<Vec<u8>, Row>,
     next: u64,
+    /// Created time of the last new record.
+    newest: u64,
 }
 
 fn encoded(value: &Value) -> Vec<u8> {
@@ -103,7 +108,15 @@ fn encoded(value: &Value) -> Vec<u8> {
     form
 }
 
+/// Microseconds by which a clock goes back without new records getting its time.
+const TOLERANCE: u64 = 10_000_000;
+
 impl Model {
+    /// The table's time when the clock shows this.
+    fn time(&self, now: u64) -> u64 {
+        if now + TOLERANCE < self.newest { now } else { now.max(self.newest) }
+    }
+
     /// Whether it was written.
     fn write(&mut self, action: Action, record: &Record, now: u64) -> bool {
         match (self.rows.get_mut(&encoded(&record["id"])), action) {
@@ -118,6 +131,7 @@ impl Model {
             (None, _) => {
                 let row = Row { arrival: self.next, record: record.clone(), created: now, updated: now };
                 self.next += 1;
+                self.newest = now;
                 self.rows.insert(encoded(&record["id"]), row);
                 true
             }
@@ -125,7 +139,8 @@ impl Model {
     }
 
     fn delete_before(&mut self, moment: u64, limit: usize) -> u64 {
-        let rows = self.in_order(ScanOrder::Arrival);
+        let mut rows = self.in_order(ScanOrder::Arrival);
+        rows.sort_by_key(|row| row.created);
         let oldest: Vec<_> = rows.iter().take_while(|row| row.created < moment).take(limit).collect();
         oldest.iter().for_each(|row| drop(self.rows.remove(&encoded(&row.record["id"]))));
         oldest.len() as u64
@@ -161,9 +176,10 @@ async fn apply(store: &dyn Store, model: &mut Model, writes: &[(Action, Vec<Reco
     };
     let applied = store.apply(group).await.unwrap();
     let (mut written, mut skipped) = (Vec::new(), Vec::new());
+    let time = model.time(now.0);
     for (action, records) in writes {
         for record in records {
-            let list = if model.write(*action, record, now.0) { &mut written } else { &mut skipped };
+            let list = if model.write(*action, record, time) { &mut written } else { &mut skipped };
             list.push(record["id"].clone());
         }
     }
@@ -210,6 +226,9 @@ async fn run(place: &impl Place, operations: Vec<Operation>) {
                 store = place.open().await.unwrap();
             }
             Operation::Tick(microseconds) => place.clock().advance(microseconds.into()),
+            Operation::Jump(minutes) => {
+                place.clock().set(Timestamp(now.0.saturating_add_signed(i64::from(minutes) * 60_000_000)));
+            }
         }
         assert_eq!(store.statistics(&dog()).await.unwrap().record_count, model.rows.len() as u64);
     }

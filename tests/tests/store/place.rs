@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
 use jobhost::records::{
-    Action, Applied, Batch, BatchLimits, CatalogueChange, Clock, Key, ScanOrder, Store, StoreError, TableName,
-    TableWrite, Timestamp, WriteGroup,
+    Action, Applied, Batch, BatchLimits, CatalogueChange, Clock, Key, KeySource, ScanOrder, Store, StoreError,
+    TableName, TableWrite, Timestamp, WriteGroup,
 };
 use serde_json::{Map, Value};
 
@@ -130,8 +130,13 @@ pub async fn with_dogs(place: &impl Place) -> Arc<dyn Store> {
 }
 
 pub fn parse(store: &dyn Store, table: &TableName, action: Action, text: &str) -> TableWrite {
+    parse_with(store, table, action, text, &store.keys())
+}
+
+/// With keys of one's own for records that have none.
+pub fn parse_with(store: &dyn Store, table: &TableName, action: Action, text: &str, source: &KeySource) -> TableWrite {
     let description = store.catalogue().table(table).cloned().unwrap();
-    let batch = Batch::parse(text.to_owned(), &description, action, &BatchLimits::default()).unwrap();
+    let batch = Batch::parse(text.to_owned(), &description, action, &BatchLimits::default(), source).unwrap();
     TableWrite { table: table.clone(), action, batch }
 }
 

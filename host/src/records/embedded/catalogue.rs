@@ -100,7 +100,13 @@ fn create_table(
     if !tx.catalogue().has_database(&name.database) {
         add_database(tx, &name.database)?;
     }
-    tx.put_table(Table { name: name.clone(), id, primary_key: primary_key.to_owned(), schema_defined, attributes: all })
+    tx.put_table(Table {
+        name: name.clone(),
+        id,
+        primary_key: primary_key.to_owned(),
+        schema_defined,
+        attributes: all.into(),
+    })
 }
 
 fn drop_table(tx: &mut Transaction<'_>, name: &TableName) -> Result<(), StoreError> {

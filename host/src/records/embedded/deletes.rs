@@ -1,9 +1,11 @@
 //! Deleting records of one table inside a transaction: by key, and the oldest ones.
 //!
-//! Records do not know their created time; their blocks do, in order of their numbers. So the oldest are a prefix of the
-//! heap, and deleting them never looks at a record that stays, but for those that share the last block.
+//! Records do not know their created time; their blocks do, in order of their numbers within each era (`eras`). So the
+//! oldest are a prefix of each era, and deleting them never looks at a record that stays, but for those that share the last
+//! block, and the first block of each era.
 
 use super::environment::damaged;
+use super::eras;
 use super::heap::{Edit, Heap, Usage};
 use super::jobs;
 use super::keys::KeyReader;
@@ -61,12 +63,19 @@ fn count(tx: &mut Transaction<'_>, table: u32, records: usize, usage: Usage) -> 
     let mut counters = tx.counters(table)?;
     counters.records = counters.records.saturating_sub(records as u64);
     counters.bytes = (counters.bytes + usage.added).saturating_sub(usage.removed);
+    if eras::is_before(tx.now, counters.updated) {
+        counters.updated = tx.now.0;
+    }
     counters.updated = counters.updated.max(tx.now.0);
+    if !counters.eras.is_empty() {
+        let heap = Heap { environment: tx.environment, table };
+        counters.eras.forget(|numbers| heap.has_records(tx.read(), numbers))?;
+    }
     tx.set_counters(table, counters);
     Ok(())
 }
 
-/// The records that are to go, in order of arrival.
+/// The records that are to go, the oldest first.
 #[derive(Default)]
 struct Oldest {
     numbers: Vec<u64>,
@@ -94,7 +103,8 @@ pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> R
     let heap = Heap { environment: tx.environment, table: table.id };
     let reader = KeyReader::new(&table.primary_key);
     let mut oldest = Oldest::default();
-    let prefix = heap.oldest(tx.read(), step.created_before, step.limit, |record| {
+    let eras = tx.counters(table.id)?.eras;
+    let prefixes = heap.oldest(tx.read(), eras.ranges(), step.created_before, step.limit, |record| {
         reader.append_key(record.text, &mut oldest.keys)?;
         oldest.ends.push(oldest.keys.len());
         oldest.numbers.push(record.number);
@@ -106,7 +116,9 @@ pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> R
         let mut usage = Usage::default();
         let primary = Primary { environment: tx.environment, table: table.id };
         forget(tx, primary, &oldest, &mut usage)?;
-        heap.remove_prefix(tx.change(), &prefix, &mut usage)?;
+        for prefix in &prefixes {
+            heap.remove_prefix(tx.change(), prefix, &mut usage)?;
+        }
         count(tx, table.id, deleted, usage)?;
     }
     let tally = Tally { deleted: deleted as u64, ..Tally::default() };

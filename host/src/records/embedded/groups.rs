@@ -1,18 +1,16 @@
 //! Applying a write group: everything that can be refused is looked at before the first change.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::generated::{self, Moved};
 use super::jobs;
 use super::records::{self, Incoming};
 use super::transaction::{Transaction, no_such_table};
 use crate::records::jobs::Tally;
 use crate::records::key::Key;
+use crate::records::key_source::KeySource;
 use crate::records::store::{Applied, StoreError, StoreErrorKind, TableWrite, WriteGroup};
 use crate::records::table::{Attribute, MAX_ATTRIBUTES, Table};
-
-/// From here on a set of names is built rather than looking through the list for each.
-const MANY_COMPARISONS: usize = 4096;
 
 pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
     let job = jobs::of_lease(tx, group.lease, group.checkpoint.is_some())?;
@@ -39,16 +37,33 @@ pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Appl
 
 fn write_run(tx: &mut Transaction<'_>, run: &[TableWrite], keys: Option<&mut Applied>) -> Result<Tally, StoreError> {
     let Some(first) = run.first() else { return Ok(Tally::default()) };
-    let table = tx.table(&first.table)?.id;
+    let table = tx.table(&first.table)?;
     let mut incoming: Vec<Incoming<'_>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
+    let mut generated: Vec<(u32, &KeySource)> = Vec::new();
     for write in run {
+        if let Some(marked) = write.batch.generated() {
+            // A run has fewer records than 2^32: they are in memory.
+            let before = incoming.len() as u32;
+            generated.extend(marked.records.iter().map(|place| (before + place, &marked.source)));
+        }
         incoming.extend(write.batch.encoded());
     }
+    let (placed, moved) = if generated.is_empty() {
+        (None, Vec::new())
+    } else {
+        let (placed, moved) = generated::place(tx, &table, &incoming, &generated)?;
+        (Some(placed), moved)
+    };
+    for Moved { index, key, text } in &moved {
+        if let Some(record) = incoming.get_mut(*index) {
+            *record = (key, text);
+        }
+    }
     let Some(applied) = keys else {
-        return records::write(tx, table, first.action, &incoming, |_| {});
+        return records::write(tx, table.id, first.action, &incoming, placed.as_ref(), |_| {});
     };
     let mut written = Vec::with_capacity(incoming.len());
-    let tally = records::write(tx, table, first.action, &incoming, |fate| written.push(fate))?;
+    let tally = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), |fate| written.push(fate))?;
     for ((encoded, _), written) in incoming.iter().zip(written) {
         let key = Key::decode(encoded).map_err(|error| {
             StoreError::caused_by(StoreErrorKind::Invalid, "a batch holds a key that cannot be read", error)
@@ -94,9 +109,5 @@ fn check(tx: &Transaction<'_>, writes: &[TableWrite]) -> Result<Vec<Table>, Stor
 }
 
 fn new_attributes(table: &Table, names: &[String]) -> Vec<String> {
-    if names.len() * table.attributes.len() < MANY_COMPARISONS {
-        return names.iter().filter(|name| table.attribute(name).is_none()).cloned().collect();
-    }
-    let known: HashSet<&str> = table.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
-    names.iter().filter(|name| !known.contains(name.as_str())).cloned().collect()
+    names.iter().filter(|name| table.attribute(name).is_none()).cloned().collect()
 }

@@ -1,7 +1,8 @@
-//! The heap of one table: blocks of records in order of their numbers, which is the order of their arrival and so of their
-//! created times. It is only appended to; an update rewrites a block in place, a deletion makes it smaller.
+//! The heap of one table: blocks of records in order of their numbers, which is the order of their arrival and, within an
+//! era (`eras`), of their created times. It is only appended to; an update rewrites a block in place, a deletion makes it
+//! smaller.
 
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 use heed::{RoTxn, RwTxn};
 
@@ -42,9 +43,11 @@ impl Usage {
     }
 }
 
-/// The oldest records of a table: whole blocks, and some records of the block behind them.
+/// The oldest records of an era: whole blocks, and some records of the block behind them.
 #[derive(Debug, Default)]
 pub(super) struct Prefix {
+    /// Where the era begins.
+    start: u64,
     /// The number of the last block of which all records are meant.
     last_whole: Option<u64>,
     /// What those blocks take.
@@ -53,8 +56,16 @@ pub(super) struct Prefix {
     of_next: Vec<u64>,
 }
 
+/// A block, and what it takes in the store.
+struct StoredBlock<'t> {
+    first: u64,
+    key: &'t [u8],
+    bytes: usize,
+    block: Block<'t>,
+}
+
 impl Heap<'_> {
-    /// Add records. Numbers ascend and are greater than any in the heap; `created` is not before that of any in it.
+    /// Add records. Numbers ascend and are greater than any in the heap; `created` is not before that of any of its era.
     pub fn append<'r>(
         &self,
         txn: &mut RwTxn<'_>,
@@ -95,26 +106,53 @@ impl Heap<'_> {
         Ok(self.block_of(txn, number)?.map(|(first, _)| first))
     }
 
-    /// Visit the oldest records, at most `limit`, that were created before a moment. What comes back is what was visited.
+    pub fn has_records(&self, txn: &RoTxn<'_>, numbers: Range<u64>) -> Result<bool, StoreError> {
+        Ok(self.blocks(txn, &numbers)?.next().transpose()?.is_some())
+    }
+
+    /// Blocks whose numbers are in a range, in order.
+    fn blocks<'t>(
+        &self,
+        txn: &'t RoTxn<'_>,
+        numbers: &Range<u64>,
+    ) -> Result<impl Iterator<Item = Result<StoredBlock<'t>, StoreError>> + use<'t>, StoreError> {
+        let table = self.table;
+        let (start, end) = (heap_key(table, numbers.start), heap_key(table, numbers.end));
+        let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Excluded(&end));
+        let blocks = self.environment.dbs.heap.range(txn, &bounds).map_err(engine)?;
+        Ok(blocks.map(move |entry| {
+            let (key, value) = entry.map_err(engine)?;
+            let first = heap_number(table, key).ok_or_else(|| damaged("the key of a block"))?;
+            Ok(StoredBlock { first, key, bytes: value.len(), block: Block::decode(first, value)? })
+        }))
+    }
+
+    /// Visit the oldest records, at most `limit`, that were created before a moment: of those with the same time the ones
+    /// that arrived first. What comes back is what was visited of each era.
     pub fn oldest(
         &self,
         txn: &RoTxn<'_>,
+        eras: impl Iterator<Item = Range<u64>>,
         created_before: Timestamp,
         limit: usize,
         mut visit: impl FnMut(Entry<'_>) -> Result<(), StoreError>,
-    ) -> Result<Prefix, StoreError> {
-        let mut prefix = Prefix::default();
+    ) -> Result<Vec<Prefix>, StoreError> {
+        let mut fronts = Vec::new();
+        for numbers in eras {
+            let mut blocks = self.blocks(txn, &numbers)?;
+            let next = blocks.next().transpose()?;
+            fronts.push((next, blocks, Prefix { start: numbers.start, ..Prefix::default() }));
+        }
         let mut left = limit;
-        let (start, end) = (heap_key(self.table, 0), heap_key(self.table, u64::MAX));
-        let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
-        for entry in self.environment.dbs.heap.range(txn, &bounds).map_err(engine)? {
-            let (key, value) = entry.map_err(engine)?;
-            let first = heap_number(self.table, key).ok_or_else(|| damaged("the key of a block"))?;
-            let block = Block::decode(first, value)?;
-            if left == 0 || block.created >= created_before {
-                break;
-            }
-            self.environment.touched(value.len());
+        while left > 0 {
+            let oldest = fronts.iter_mut().filter_map(|(next, blocks, prefix)| {
+                let created = next.as_ref()?.block.created;
+                (created < created_before).then_some((created, next, blocks, prefix))
+            });
+            let Some((_, next, blocks, prefix)) = oldest.min_by_key(|(created, ..)| *created) else { break };
+            let following = blocks.next().transpose()?;
+            let Some(StoredBlock { first, key, bytes, block }) = std::mem::replace(next, following) else { break };
+            self.environment.touched(bytes);
             let is_whole = block.len() <= left;
             for record in block.iter().take(left) {
                 let record = record?;
@@ -128,15 +166,15 @@ impl Heap<'_> {
             }
             left -= block.len();
             prefix.last_whole = Some(first);
-            prefix.usage.remove(key, value.len());
+            prefix.usage.remove(key, bytes);
         }
-        Ok(prefix)
+        Ok(fronts.into_iter().map(|(_, _, prefix)| prefix).collect())
     }
 
-    /// Delete what `oldest` visited, if nothing was changed since.
+    /// Delete what `oldest` visited of an era, if nothing was changed since.
     pub fn remove_prefix(&self, txn: &mut RwTxn<'_>, prefix: &Prefix, usage: &mut Usage) -> Result<(), StoreError> {
         if let Some(last) = prefix.last_whole {
-            let (start, end) = (heap_key(self.table, 0), heap_key(self.table, last));
+            let (start, end) = (heap_key(self.table, prefix.start), heap_key(self.table, last));
             let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
             self.environment.dbs.heap.delete_range(txn, &bounds).map_err(engine)?;
             usage.removed += prefix.usage.removed;

@@ -70,17 +70,18 @@ fn append_plain(rest: &[u8], out: &mut Vec<u8>) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::{Action, Batch, BatchLimits, Table, TableName};
+    use crate::records::{Action, Batch, BatchLimits, KeySource, SystemClock, Table, TableName};
 
     #[test]
     fn keys_read_back_are_those_that_a_batch_lifted() {
+        let source = KeySource::new(std::sync::Arc::new(SystemClock));
         for name in ["id", "na\"me", "é"] {
             let table = Table {
                 name: TableName::new("data", "dog"),
                 id: 1,
                 primary_key: name.to_owned(),
                 schema_defined: false,
-                attributes: Vec::new(),
+                attributes: Vec::new().into(),
             };
             let reader = KeyReader::new(name);
             let quoted = serde_json::to_string(name).unwrap();
@@ -114,7 +115,8 @@ mod tests {
                     format!("{{\"x\":{{\"id\":1}},{quoted}:{value}}}"),
                     format!("{{ \"x\":[], {quoted} : {value}}}"),
                 ] {
-                    let Ok(batch) = Batch::parse(record, &table, Action::Insert, &BatchLimits::default()) else {
+                    let Ok(batch) = Batch::parse(record, &table, Action::Insert, &BatchLimits::default(), &source)
+                    else {
                         assert_eq!(value, "1E400");
                         continue;
                     };

@@ -9,6 +9,8 @@ mod catalogue;
 mod deletes;
 mod documents;
 mod environment;
+mod eras;
+mod generated;
 mod groups;
 mod heap;
 mod jobs;
@@ -38,9 +40,9 @@ use self::environment::{Environment, Snapshot};
 pub use self::options::EmbeddedOptions;
 use self::transaction::{Transaction, no_such_table};
 use self::writer::{Call, Message, Writer};
-use super::Clock;
 use super::store::{StoreError, StoreErrorKind};
 use super::table::{Catalogue, TableName};
+use super::{Clock, KeySource};
 
 /// Requests that wait for the writer.
 const QUEUE_REQUESTS: usize = 4096;
@@ -58,6 +60,7 @@ struct Shared {
     environment: Environment,
     catalogue: RwLock<Arc<Catalogue>>,
     clock: Arc<dyn Clock>,
+    keys: KeySource,
     options: EmbeddedOptions,
 }
 
@@ -90,7 +93,9 @@ impl EmbeddedStore {
             let snapshot = environment.read()?;
             (tables::read_catalogue(&environment.dbs, &snapshot)?, reclaim::unfinished(&environment.dbs, &snapshot)?)
         };
-        let shared = Arc::new(Shared { environment, catalogue: RwLock::new(Arc::new(catalogue)), clock, options });
+        let keys = KeySource::new(Arc::clone(&clock));
+        let shared =
+            Arc::new(Shared { environment, catalogue: RwLock::new(Arc::new(catalogue)), clock, keys, options });
         let (queue, messages) = mpsc::channel(QUEUE_REQUESTS);
         let writer = Writer {
             shared: Arc::clone(&shared),

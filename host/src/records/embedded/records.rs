@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use super::environment::damaged;
+use super::eras;
+use super::generated::Placed;
 use super::heap::{Edit, Heap, Usage};
 use super::leaf::MAX_NUMBER;
 use super::primary::{Primary, Proposal};
 use super::sorted::Sorted;
+use super::tables::Counters;
 use super::transaction::Transaction;
 use crate::records::Timestamp;
 use crate::records::batch::members;
@@ -30,28 +33,37 @@ enum Fate {
     Merged,
 }
 
-/// Write a run: records of one table that came one after another for one action. Tells `fate` of each, in order, whether
-/// it was written.
-pub(super) fn write(
-    tx: &mut Transaction<'_>,
-    table: u32,
-    action: Action,
-    records: &[Incoming<'_>],
-    mut written: impl FnMut(bool),
-) -> Result<Tally, StoreError> {
-    let mut counters = tx.counters(table)?;
-    let base = counters.next_number;
-    if base.saturating_add(records.len() as u64) > MAX_NUMBER {
+/// The number that the first of so many records gets. The others follow it.
+pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> Result<u64, StoreError> {
+    let base = tx.counters(table)?.next_number;
+    if base.saturating_add(records as u64) > MAX_NUMBER {
         return Err(StoreError::new(
             StoreErrorKind::Full,
             "the table has counted as many records as it can; copy it into a new one",
         ));
     }
+    Ok(base)
+}
+
+/// Write a run: records of one table that came one after another for one action. Those that `placed` does not name are in
+/// the index already, and new. Tells `written` of each, in order, whether it was written.
+pub(super) fn write(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    action: Action,
+    records: &[Incoming<'_>],
+    placed: Option<&Placed>,
+    mut written: impl FnMut(bool),
+) -> Result<Tally, StoreError> {
+    let base = first_number(tx, table, records.len())?;
+    let mut counters = tx.counters(table)?;
     let heap = Heap { environment: tx.environment, table };
     let primary = Primary { environment: tx.environment, table };
-    let now = tx.now.max(Timestamp(counters.newest));
-    let sorted = Sorted::new(records, |(key, _)| key);
-    let mut usage = Usage::default();
+    let sorted = match placed {
+        None => Sorted::new(records, |(key, _)| key),
+        Some(placed) => Sorted::of(records, placed.explicit.iter().copied(), |(key, _)| key),
+    };
+    let mut usage = placed.map_or_else(Usage::default, |placed| placed.usage);
 
     // (record number, rank of its key) of the records that are there.
     let mut existing: Vec<(u64, u32)> = Vec::new();
@@ -76,7 +88,7 @@ pub(super) fn write(
     let later = if action == Action::Insert { Fate::Skipped } else { Fate::Merged };
     // The texts of new records whose key came more than once.
     let mut folded: HashMap<u32, Vec<u8>> = HashMap::new();
-    if sorted.keys() < records.len() && action != Action::Update {
+    if sorted.keys() < sorted.len() && action != Action::Update {
         for rank in 0..sorted.keys() {
             let [first, rest @ ..] = sorted.records(rank) else { continue };
             rest.iter().for_each(|index| set(index, later));
@@ -92,6 +104,7 @@ pub(super) fn write(
     }
 
     let appended = fates.iter().filter(|fate| **fate == Fate::Appended).count();
+    let now = time_of_write(tx, &heap, &mut counters, appended > 0)?;
     if appended > 0 {
         let new = records.iter().zip(&fates).enumerate().filter(|(_, (_, fate))| **fate == Fate::Appended);
         let new = new.map(|(index, ((_, text), _))| {
@@ -127,6 +140,21 @@ pub(super) fn write(
         tx.set_counters(table, counters);
     }
     Ok(tally)
+}
+
+/// The clock's time, or that of the newest record if the clock has gone back a little. Far back, new records begin an era.
+fn time_of_write(
+    tx: &Transaction<'_>,
+    heap: &Heap<'_>,
+    counters: &mut Counters,
+    appends: bool,
+) -> Result<Timestamp, StoreError> {
+    let has_records = |numbers| heap.has_records(tx.read(), numbers);
+    let back = eras::is_before(tx.now, counters.newest);
+    if back && (!appends || counters.eras.begin(counters.next_number, has_records)?) {
+        return Ok(tx.now);
+    }
+    Ok(tx.now.max(Timestamp(counters.newest)))
 }
 
 fn text_of<'b>(records: &[Incoming<'b>], index: u32) -> &'b [u8] {

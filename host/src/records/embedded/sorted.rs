@@ -15,9 +15,14 @@ impl Sorted {
         if ascending {
             return Sorted { order: (0..count).collect(), starts: (0..count).collect() };
         }
+        Sorted::of(records, 0..count, key_of)
+    }
+
+    /// Of those with these indexes only.
+    pub fn of<T>(records: &[T], indexes: impl Iterator<Item = u32>, key_of: impl Fn(&T) -> &[u8]) -> Self {
         let key = |index: u32| records.get(index as usize).map_or(&[][..], &key_of);
         // The first bytes decide nearly always; comparing them does not leave the list that is sorted.
-        let mut prefixed: Vec<(u64, u32)> = (0..count).map(|index| (prefix(key(index)), index)).collect();
+        let mut prefixed: Vec<(u64, u32)> = indexes.map(|index| (prefix(key(index)), index)).collect();
         prefixed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))).then(a.1.cmp(&b.1)));
         let order: Vec<u32> = prefixed.iter().map(|(_, index)| *index).collect();
         let mut starts = Vec::with_capacity(order.len());
@@ -32,7 +37,12 @@ impl Sorted {
         Sorted { order, starts }
     }
 
-    /// How many different ones there are.
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// How many different keys there are.
     pub fn keys(&self) -> usize {
         self.starts.len()
     }

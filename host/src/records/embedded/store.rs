@@ -14,6 +14,7 @@ use super::scan::Scan;
 use super::snapshot::Moment;
 use super::writer::Message;
 use super::{EmbeddedStore, Shared, catalogue, deletes, documents, environment, groups, jobs, pages, stopped, tables};
+use crate::records::KeySource;
 use crate::records::jobs::{JobRow, StartRange};
 use crate::records::key::Key;
 use crate::records::store::{
@@ -31,6 +32,10 @@ const TYPICAL_RECORD_BYTES: usize = 160;
 
 #[async_trait]
 impl Store for EmbeddedStore {
+    fn keys(&self) -> KeySource {
+        self.shared.keys.clone()
+    }
+
     fn catalogue(&self) -> Arc<Catalogue> {
         self.shared.catalogue()
     }

@@ -6,6 +6,7 @@ use heed::{RoTxn, RwTxn};
 use serde::{Deserialize, Serialize};
 
 use super::environment::{Databases, damaged, engine};
+use super::eras::Eras;
 use super::keyspace::table_prefix;
 use crate::records::Timestamp;
 use crate::records::store::{StoreError, StoreErrorKind};
@@ -16,16 +17,19 @@ const TABLE: u8 = b't';
 const NEXT_TABLE: &[u8] = b"next table";
 
 /// Counters of a table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counters {
     /// The number that the next record gets.
     pub next_number: u64,
     pub records: u64,
     /// Bytes of keys and values in heap and index.
     pub bytes: u64,
-    /// Created time of the newest record: created times follow the order of numbers even if the clock does not.
+    /// Created time of the newest record of the last era: within an era created times follow the order of numbers even if
+    /// the clock does not.
     pub newest: u64,
     pub updated: u64,
+    #[serde(default, skip_serializing_if = "Eras::is_empty")]
+    pub eras: Eras,
 }
 
 impl Counters {

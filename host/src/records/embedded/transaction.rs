@@ -81,7 +81,7 @@ impl<'e> Transaction<'e> {
 
     pub fn counters(&self, table: u32) -> Result<Counters, StoreError> {
         match self.counters.get(&table) {
-            Some(counters) => Ok(*counters),
+            Some(counters) => Ok(counters.clone()),
             None => tables::counters(&self.dbs, &self.txn, table),
         }
     }

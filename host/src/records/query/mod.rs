@@ -22,6 +22,8 @@ pub use search::{RowFormat, Search, SearchLimits, Separator};
 pub use sort::Sort;
 pub use value::{Number, Scalar};
 
+use std::collections::HashSet;
+
 use super::key::Key;
 use super::store::StoreError;
 use super::table::Table;
@@ -71,12 +73,9 @@ impl Query {
         let mut named: Vec<&str> = self.attributes.iter().flatten().map(String::as_str).collect();
         self.filter.each_attribute(&mut |attribute| named.push(attribute));
         named.extend(self.sort.iter().map(|sort| sort.attribute.as_str()));
-        let mut unknown: Vec<&str> = Vec::new();
-        for name in named {
-            if !table.has_attribute(name) && !unknown.contains(&name) {
-                unknown.push(name);
-            }
-        }
+        let mut seen = HashSet::new();
+        named.retain(|name| !table.has_attribute(name) && seen.insert(*name));
+        let unknown = named;
         match unknown.split_last() {
             None => Ok(()),
             Some((only, [])) => Err(QueryError::Invalid(format!("unknown attribute '{only}'"))),

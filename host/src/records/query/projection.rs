@@ -1,5 +1,7 @@
 //! What a row of a result shows, and its text.
 
+use std::collections::HashMap;
+
 use super::fields::{ABSENT, Fields, Span};
 use super::output::{Output, Piece, Room};
 use super::text::each_compact_part;
@@ -72,7 +74,7 @@ pub(super) struct Row<'r> {
     pub updated: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     Slot(usize),
     Created,
@@ -126,9 +128,10 @@ impl Projection {
             columns.push(Column { prefix: Piece::new(&prefix), source: Source::of(name, fields) });
         }
         let fixed = columns.iter().map(|column| column.prefix.len() + TIME_BYTES).sum::<usize>() + 2;
-        let repeated = columns.iter().map(|one| columns.iter().filter(|other| other.source == one.source).count());
+        let mut times: HashMap<Source, usize> = HashMap::new();
+        columns.iter().for_each(|column| *times.entry(column.source).or_default() += 1);
         Projection {
-            repeated: repeated.max().unwrap_or(1),
+            repeated: times.into_values().max().unwrap_or(1),
             fixed,
             columns,
             close,

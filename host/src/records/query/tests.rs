@@ -134,7 +134,7 @@ fn unknown_attributes_are_named_together() {
         id: 1,
         primary_key: "id".to_owned(),
         schema_defined: false,
-        attributes: Vec::new(),
+        attributes: Vec::new().into(),
     };
     let query = |names: &[&str]| Query {
         attributes: Some(names.iter().map(|name| (*name).to_owned()).collect()),
@@ -144,6 +144,17 @@ fn unknown_attributes_are_named_together() {
     assert_eq!(sentence(&["zip"]), "unknown attribute 'zip'");
     assert_eq!(sentence(&["zip", "zap", "zip", "x"]), "unknown attribute 'zip, zap and x'");
     assert!(query(&["__createdtime__"]).check_attributes(&table).is_ok());
+    let many: Vec<String> = (0..10_000).map(|number| format!("a{number}")).collect();
+    let many: Vec<&str> = many.iter().chain(&many).map(String::as_str).collect();
+    assert_eq!(sentence(&many).matches('a').count() - sentence(&["zip", "x"]).matches('a').count(), 10_000);
+}
+
+#[test]
+fn a_projection_of_thousands_of_columns_is_made_at_once() {
+    let names: Vec<String> = (0..10_000).map(|number| format!("a{number}")).collect();
+    let mut fields = Fields::default();
+    Projection::new(&names, RowShape::Objects, Separator::Comma, &mut fields);
+    assert_eq!(fields.slot("a9999"), 9_999);
 }
 
 #[test]

@@ -57,7 +57,9 @@ impl Place {
         let table = self.store.catalogue().table(name).cloned().unwrap();
         let lines: Vec<&str> = records.lines().collect();
         for some in lines.chunks(5000) {
-            let batch = Batch::parse(some.join("\n"), &table, Action::Upsert, &BatchLimits::default()).unwrap();
+            let batch =
+                Batch::parse(some.join("\n"), &table, Action::Upsert, &BatchLimits::default(), &self.store.keys())
+                    .unwrap();
             let write = TableWrite { table: name.clone(), action: Action::Upsert, batch };
             self.store.apply(WriteGroup { writes: vec![write], ..WriteGroup::default() }).await.unwrap();
         }

@@ -122,7 +122,7 @@ proptest::proptest! {
             id: 1,
             primary_key: "id".to_owned(),
             schema_defined: false,
-            attributes: Vec::new(),
+            attributes: Vec::new().into(),
         }))).collect();
         if let Err(error) = check(&statement, &tables) {
             let sentence = error.to_string();

@@ -1,0 +1,150 @@
+//! Records that come without a key: each is stored as a new one, whatever key was generated for it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jobhost::records::jobs::{Lease, Tally};
+use jobhost::records::{
+    Action, Applied, Attribute, AttributeType, CatalogueChange, Key, KeySource, ScanOrder, Store, StoreErrorKind,
+    TableName, WriteGroup,
+};
+use serde_json::{Value, json};
+
+use crate::jobs::{row, running};
+use crate::place::*;
+
+/// Draws the same place each time: 0, then 0 and 1, then 0 to 3, then 0 to 7 …, in the time of the clock.
+fn stubborn(place: &impl Place) -> KeySource {
+    KeySource::with_random(Arc::new(place.clock().clone()), || 0)
+}
+
+/// The first key of such a source.
+fn first_key(place: &impl Place) -> Value {
+    stubborn(place).number().to_json()
+}
+
+async fn apply(store: &dyn Store, action: Action, text: &str, source: &KeySource) -> Applied {
+    let writes = vec![parse_with(store, &dog(), action, text, source)];
+    store.apply(WriteGroup { writes, ..WriteGroup::default() }).await.unwrap()
+}
+
+/// Each stored record is found under the key that it holds, and both orders of a scan have the same records.
+async fn consistent(store: &dyn Store, table: &TableName) -> Vec<Stored> {
+    let arrived = scan_of(store, table, ScanOrder::Arrival).await;
+    let mut ids = HashSet::new();
+    for stored in &arrived {
+        let id = stored.record()["id"].clone();
+        assert!(ids.insert(id.to_string()), "{id} twice");
+        let found = crate::place::stored(&store.fetch(table, &keys(&[id])).await.unwrap());
+        assert_eq!(found, std::slice::from_ref(stored));
+    }
+    let mut by_key: Vec<_> = scan_of(store, table, ScanOrder::Key).await.into_iter().map(|one| one.json).collect();
+    let mut by_arrival: Vec<_> = arrived.iter().map(|one| one.json.clone()).collect();
+    by_key.sort();
+    by_arrival.sort();
+    assert_eq!(by_key, by_arrival);
+    assert_eq!(store.statistics(table).await.unwrap().record_count, arrived.len() as u64);
+    arrived
+}
+
+pub async fn a_generated_key_that_is_taken_is_replaced(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let taken = first_key(place);
+    let there = format!("{{\"id\":{taken},\"name\":\"there\"}}");
+    write(&*store, Action::Insert, &there).await;
+    for action in [Action::Insert, Action::Upsert] {
+        let before = arrivals(&*store).await.len();
+        let text = "{\"n\":0}\n{\"n\":1}\n{\"id\":null,\"n\":2}\n{}";
+        let applied = apply(&*store, action, text, &stubborn(place)).await;
+        assert_eq!(applied.tally, Tally { received: 4, written: 4, ..Tally::default() });
+        assert_eq!((applied.written.len(), applied.skipped), (4, Vec::new()));
+        let all = consistent(&*store, &dog()).await;
+        assert_eq!(all[0].json, there);
+        let new: Vec<_> = all[before..].iter().map(Stored::record).collect();
+        assert_eq!(keys(&new.iter().map(|record| record["id"].clone()).collect::<Vec<_>>()), applied.written);
+        let numbers: Vec<_> = new.iter().map(|record| record.get("n").cloned().unwrap_or_default()).collect();
+        assert_eq!(numbers, [json!(0), json!(1), json!(2), Value::Null], "in order of arrival");
+        for (stored, key) in all[before..].iter().zip(&applied.written) {
+            assert!(stored.json.starts_with(&format!("{{\"id\":{}", key.to_json())), "{}", stored.json);
+        }
+    }
+}
+
+pub async fn a_key_of_the_client_comes_before_a_generated_one(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let wanted = first_key(place);
+    let text = format!("{{\"n\":0}}\n{{\"id\":{wanted},\"n\":1}}\n{{\"n\":2}}\n{{\"id\":{wanted},\"m\":3}}");
+    let applied = apply(&*store, Action::Upsert, &text, &stubborn(place)).await;
+    assert_eq!((applied.tally.written, applied.tally.skipped), (4, 0));
+    let all = consistent(&*store, &dog()).await;
+    assert_eq!(all.iter().map(|one| one.record()["n"].clone()).collect::<Vec<_>>(), [json!(0), json!(1), json!(2)]);
+    assert_eq!(all[1].json, format!("{{\"id\":{wanted},\"n\":1,\"m\":3}}"));
+    // With insert the second one of the client's key is skipped, and no other.
+    let text = format!("{{\"n\":4}}\n{{\"id\":\"x\"}}\n{{\"id\":\"x\",\"n\":5}}\n{{\"id\":{wanted}}}");
+    let applied = apply(&*store, Action::Insert, &text, &stubborn(place)).await;
+    assert_eq!((applied.tally.written, applied.skipped), (2, keys(&[json!("x"), wanted])));
+    consistent(&*store, &dog()).await;
+}
+
+pub async fn a_taken_uuid_is_replaced(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    let id = Attribute { name: "id".into(), attribute_type: Some(AttributeType::ID), indexed: true };
+    let change = CatalogueChange::CreateTable {
+        name: dog(),
+        primary_key: "id".into(),
+        schema_defined: true,
+        attributes: vec![id],
+    };
+    store.change_catalogue(change).await.unwrap();
+    // Each UUID four times.
+    let draws = AtomicU64::new(0);
+    let random = move || draws.fetch_add(1, Ordering::Relaxed) / 8;
+    let source = KeySource::with_random(Arc::new(place.clock().clone()), random);
+    let applied = apply(&*store, Action::Upsert, "{\"n\":0}\n{\"n\":1}\n{\"n\":2}", &source).await;
+    assert_eq!(applied.tally.written, 3);
+    let all = consistent(&*store, &dog()).await;
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|one| one.record()["id"].as_str().is_some_and(|id| id.len() == 36)));
+}
+
+pub async fn without_a_free_key_nothing_is_stored(place: &impl Place) {
+    let store = with_dogs(place).await;
+    // A clock and a chance that leave one place, and everything in it taken.
+    let first = first_key(place).as_u64().unwrap();
+    let lines: Vec<_> = (first..first + 16_384).map(|id| format!("{{\"id\":{id}}}")).collect();
+    write(&*store, Action::Insert, &lines.join("\n")).await;
+    let source = stubborn(place);
+    while source.number() != Key::Number((first + 16_383) as f64) {}
+    let writes = vec![parse_with(&*store, &dog(), Action::Insert, "{\"id\":1}\n{}", &source)];
+    let refused = store.apply(WriteGroup { writes, ..WriteGroup::default() }).await.unwrap_err();
+    assert_eq!(refused.kind, StoreErrorKind::Unavailable);
+    assert_eq!(consistent(&*store, &dog()).await.len(), 16_384);
+}
+
+pub async fn generated_keys_count_in_the_tally_of_a_job(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = row(1);
+    store.create_job(job.clone(), Vec::new()).await.unwrap();
+    let job = store.update_job(running(&job, 1, 50), 0).await.unwrap();
+    write(&*store, Action::Insert, &format!("{{\"id\":{}}}", first_key(place))).await;
+    let group = WriteGroup {
+        lease: Some(Lease { job: job.id, attempt: 1 }),
+        // Two writes of one run.
+        writes: (0..2).map(|_| parse_with(&*store, &dog(), Action::Insert, "{}\n{}", &stubborn(place))).collect(),
+        checkpoint: None,
+    };
+    let applied = store.apply(group).await.unwrap();
+    assert_eq!(applied.job_tally, Some(Tally { received: 4, written: 4, ..Tally::default() }));
+    assert_eq!(consistent(&*store, &dog()).await.len(), 5);
+}
+
+pub async fn many_generated_keys(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let line = |n: usize| if n.is_multiple_of(5) { format!("{{\"id\":{n}}}") } else { format!("{{\"n\":{n}}}") };
+    for batch in 0..3 {
+        let lines: Vec<_> = (batch * 2_000..(batch + 1) * 2_000).map(line).collect();
+        assert_eq!(write(&*store, Action::Insert, &lines.join("\n")).await.tally.written, 2_000);
+    }
+    assert_eq!(consistent(&*store, &dog()).await.len(), 6_000);
+}
