@@ -1,8 +1,9 @@
 //! One connection of SQLite for one query: nothing in it but the virtual tables that the statement may read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::config::DbConfig;
@@ -12,8 +13,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
 use super::reader::Source;
 use super::render::is_allowed_in_sqlite;
-use super::state::State;
-use super::{MAX_COLUMNS, MAX_DATABASES, SqlLimits, SqlStatement, VisibleTable, functions, missing_table, names, vtab};
+use super::state::{Planning, State};
+use super::{
+    MAX_COLUMNS, MAX_DATABASES, MAX_STAR_COLUMNS, MAX_WINDOW_WORK, SqlLimits, SqlStatement, VisibleTable, functions,
+    missing_table, names, vtab,
+};
 use crate::records::query::QueryError;
 use crate::records::store::{StoreError, StoreErrorKind};
 use crate::records::table::TableName;
@@ -35,6 +39,8 @@ const LIMITS: &[(Limit, usize)] = &[
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 0),
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
+/// Steps of planning between two looks at the clock.
+const STEPS_BETWEEN_CHECKS: i32 = 1000;
 /// The least that SQLite may use for sorting.
 const MIN_SORT_KIB: usize = 256;
 
@@ -88,6 +94,7 @@ impl Session {
             }
             sources.push(source);
         }
+        check_size(statement, &sources)?;
         create(&connection, sources, state).map_err(broken)?;
         Ok(Session { connection, statement: statement.clone(), copied: BTreeSet::new() })
     }
@@ -112,6 +119,22 @@ impl Session {
         let authorizer_reads = Arc::clone(&reads);
         let authorizer = move |context: AuthContext<'_>| authorize(&context, &authorizer_reads);
         self.connection.authorizer(Some(authorizer)).map_err(broken)?;
+        let planning = Planning::begin();
+        let over = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&over);
+        let handler = move || {
+            let is_over = planning.is_over();
+            noted.fetch_or(is_over, Ordering::Relaxed);
+            is_over
+        };
+        self.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(handler)).map_err(broken)?;
+        let planned = self.plan(&reads);
+        self.connection.progress_handler(0, None::<fn() -> bool>).map_err(broken)?;
+        planned.map_err(|error| if over.load(Ordering::Relaxed) { Planning::exceeded() } else { error })
+    }
+
+    /// Names the columns, and decides which tables are copied. `reads` is what the authorizer has seen.
+    fn plan(&mut self, reads: &Mutex<Reads>) -> Result<Checked, QueryError> {
         let columns = column_names(&self.prepare()?);
         let checked = Checked { columns, reads: reads.lock().unwrap_or_else(PoisonError::into_inner).clone() };
         // With a copy SQLite may choose another order, in which it scans another table again and again.
@@ -160,7 +183,7 @@ impl Session {
 
 /// What a table declares: all that it shows, or only what the statement may mean.
 fn source(statement: &SqlStatement, visible: &VisibleTable) -> Result<Source, QueryError> {
-    let wanted = |name: &&String| statement.wildcard || statement.names.contains(*name);
+    let wanted = |name: &&String| statement.stars > 0 || statement.names.contains(*name);
     let columns: Vec<String> = visible.columns.iter().filter(wanted).cloned().collect();
     if columns.len() > MAX_COLUMNS {
         return Err(QueryError::Invalid(format!(
@@ -170,6 +193,29 @@ fn source(statement: &SqlStatement, visible: &VisibleTable) -> Result<Source, Qu
         )));
     }
     Ok(Source::new(visible.table.name.clone(), &visible.table.primary_key, columns))
+}
+
+/// Bounds what depends on how wide the tables are: what all `*` stand for, each as if it showed the columns of all tables,
+/// and windows over many columns.
+fn check_size(statement: &SqlStatement, sources: &[Source]) -> Result<(), QueryError> {
+    let columns: usize = sources.iter().map(|source| source.columns().len()).sum();
+    // One alone may show as much as SQLite can.
+    if statement.stars > 1 && statement.stars.saturating_mul(columns) > MAX_STAR_COLUMNS {
+        return Err(QueryError::Invalid(format!(
+            "'*' stands {} times in 'sql', for up to {columns} columns each; together they can stand for at most \
+             {MAX_STAR_COLUMNS}: name the columns that you need",
+            statement.stars
+        )));
+    }
+    let columns = statement.columns + if statement.stars > 0 { columns } else { 0 };
+    if columns.saturating_mul(columns).saturating_mul(statement.windows) > MAX_WINDOW_WORK {
+        return Err(QueryError::Invalid(format!(
+            "'sql' has {} windows (OVER, WINDOW) and {columns} columns, which is too much to plan: name fewer columns, \
+             or add the windows in a statement of their own",
+            statement.windows
+        )));
+    }
+    Ok(())
 }
 
 /// Attaches an empty database for each that is named, and makes the virtual tables.
@@ -188,7 +234,7 @@ fn create(connection: &Connection, sources: Vec<Source>, state: &Arc<State>) -> 
         names::push_quoted(&mut setup, &source.name().table);
         let _ = write!(setup, " USING records({number});");
     }
-    functions::register(connection)?;
+    functions::register(connection, state)?;
     vtab::register(connection, sources, state)?;
     connection.execute_batch(&setup)
 }
@@ -218,17 +264,23 @@ fn authorize(context: &AuthContext<'_>, reads: &Mutex<Reads>) -> Authorization {
     }
 }
 
-/// Names as they were written. A row is an object, so the second `a` becomes `a_2`.
 fn column_names(statement: &Statement<'_>) -> Vec<String> {
-    let mut taken = BTreeSet::new();
-    let mut columns = Vec::new();
-    let names: Vec<String> = statement.column_names().map(names::decode).collect();
+    unique(statement.column_names().map(names::decode).collect())
+}
+
+/// Names as they were written. A row is an object, so the second `a` becomes `a_2`.
+pub(super) fn unique(names: Vec<String>) -> Vec<String> {
+    let written: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let mut taken = HashSet::new();
+    // Of each name that stands more than once, the number to try next.
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    let mut columns = Vec::with_capacity(names.len());
     for name in &names {
         let mut unique = name.clone();
-        let mut number = 2;
-        while taken.contains(&unique) || (unique != *name && names.contains(&unique)) {
+        while taken.contains(&unique) || (unique != *name && written.contains(unique.as_str())) {
+            let number = numbers.entry(name).or_insert(2);
             unique = format!("{name}_{number}");
-            number += 1;
+            *number += 1;
         }
         taken.insert(unique.clone());
         columns.push(unique);

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::c_int;
+use std::sync::Arc;
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -9,9 +11,11 @@ use rusqlite::{Connection, Error, Result};
 
 use serde_json::value::RawValue;
 
+use super::like::{MAX_PATTERN_BYTES, Pattern};
+use super::state::State;
 use super::values::{Stored, boolean, truth};
 
-pub(super) fn register(connection: &Connection) -> Result<()> {
+pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     // What is shown of a condition.
     connection.create_scalar_function("boolean", 1, flags, |context| {
@@ -33,10 +37,23 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     for (name, function) in REAL_FUNCTIONS {
         connection.create_scalar_function(*name, 1, flags, move |context| Ok(number(context, 0).map(function)))?;
     }
-    connection.create_scalar_function("instr", 2, flags, instr)?;
-    connection.create_scalar_function("replace", 3, flags, replace)?;
-    connection.create_scalar_function("json_extract", 2, flags, json_extract)
+    // SQLite looks at the clock between its instructions, of which each of these is one.
+    let watched = |name: &str, arguments: c_int, function: Function| {
+        let state = Arc::clone(state);
+        connection.create_scalar_function(name, arguments, flags, move |context| {
+            let bytes = (0..context.len()).filter_map(|index| context.get_raw(index).as_bytes_or_null().ok().flatten());
+            state.worked(bytes.map(<[u8]>::len).sum())?;
+            function(context)
+        })
+    };
+    watched("like", 2, like)?;
+    watched("like", 3, like)?;
+    watched("instr", 2, instr)?;
+    watched("replace", 3, replace)?;
+    watched("json_extract", 2, json_extract)
 }
+
+type Function = fn(&mut Context<'_>) -> Result<Value>;
 
 /// SQLite has them only if it is built for them.
 type OfOne = fn(f64) -> f64;
@@ -68,19 +85,55 @@ fn text(context: &Context<'_>, index: usize) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// The place of a piece in a text, counted in characters from 1; 0 if it is not there.
-fn instr(context: &mut Context<'_>) -> Result<Option<i64>> {
-    let (Some(text), Some(piece)) = (text(context, 0)?, text(context, 1)?) else { return Ok(None) };
-    let found = memchr::memmem::find(text.as_bytes(), piece.as_bytes()).and_then(|at| text.get(..at));
-    Ok(Some(found.map_or(0, |before| i64::try_from(before.chars().count() + 1).unwrap_or(i64::MAX))))
+/// `like(pattern, text)` and `like(pattern, text, escape)`, which is how SQLite calls for `text LIKE pattern`.
+fn like(context: &mut Context<'_>) -> Result<Value> {
+    let too_long = |pattern: ValueRef<'_>| pattern.as_bytes().is_ok_and(|bytes| bytes.len() > MAX_PATTERN_BYTES);
+    if too_long(context.get_raw(0)) {
+        let sentence = format!("the pattern of LIKE has more than {MAX_PATTERN_BYTES} bytes");
+        return Err(Error::UserFunctionError(sentence.into()));
+    }
+    let escape = if context.len() > 2 {
+        let Some(escape) = text(context, 2)? else { return Ok(Value::Null) };
+        let mut characters = escape.chars();
+        let (Some(character), None) = (characters.next(), characters.next()) else {
+            return Err(Error::UserFunctionError("ESCAPE expression must be a single character".into()));
+        };
+        Some(character)
+    } else {
+        None
+    };
+    let (ValueRef::Text(_) | ValueRef::Blob(_), ValueRef::Text(_) | ValueRef::Blob(_)) =
+        (context.get_raw(0), context.get_raw(1))
+    else {
+        // What is rendered gives texts; nothing else but NULL comes.
+        return Ok(Value::Null);
+    };
+    let read = |pattern: ValueRef<'_>| {
+        let pattern = String::from_utf8_lossy(pattern.as_bytes().unwrap_or_default());
+        Ok::<_, Error>(Pattern::new(&pattern, escape))
+    };
+    // SQLite keeps it as long as the pattern is the same, but does not know of the escape.
+    let mut pattern = context.get_or_create_aux(0, read)?;
+    if pattern.escape() != escape {
+        pattern = Arc::new(read(context.get_raw(0))?);
+    }
+    Ok(Value::Integer(pattern.matches(context.get_raw(1).as_bytes().unwrap_or_default()).into()))
 }
 
-fn replace(context: &mut Context<'_>) -> Result<Option<Value>> {
+/// The place of a piece in a text, counted in characters from 1; 0 if it is not there.
+fn instr(context: &mut Context<'_>) -> Result<Value> {
+    let (Some(text), Some(piece)) = (text(context, 0)?, text(context, 1)?) else { return Ok(Value::Null) };
+    let found = memchr::memmem::find(text.as_bytes(), piece.as_bytes()).and_then(|at| text.get(..at));
+    let place = found.map_or(0, |before| i64::try_from(before.chars().count() + 1).unwrap_or(i64::MAX));
+    Ok(Value::Integer(place))
+}
+
+fn replace(context: &mut Context<'_>) -> Result<Value> {
     let (Some(text), Some(piece), Some(by)) = (text(context, 0)?, text(context, 1)?, text(context, 2)?) else {
-        return Ok(None);
+        return Ok(Value::Null);
     };
     if piece.is_empty() {
-        return Ok(Some(Value::Text(text)));
+        return Ok(Value::Text(text));
     }
     let limit = super::connection::MAX_VALUE_BYTES;
     let mut out = String::new();
@@ -95,13 +148,13 @@ fn replace(context: &mut Context<'_>) -> Result<Option<Value>> {
         }
     }
     out.push_str(rest);
-    if out.len() > limit { Err(too_big()) } else { Ok(Some(Value::Text(out))) }
+    if out.len() > limit { Err(too_big()) } else { Ok(Value::Text(out)) }
 }
 
 /// The value at a path like `$.a."b c"[0]` in an object or an array; NULL if there is none.
-fn json_extract(context: &mut Context<'_>) -> Result<Option<Value>> {
+fn json_extract(context: &mut Context<'_>) -> Result<Value> {
     let (ValueRef::Blob(json), ValueRef::Text(path)) = (context.get_raw(0), context.get_raw(1)) else {
-        return Ok(None);
+        return Ok(Value::Null);
     };
     let path = std::str::from_utf8(path).unwrap_or_default();
     let (Ok(mut json), Some(mut path)) = (serde_json::from_slice::<&RawValue>(json), path.strip_prefix('$')) else {
@@ -118,16 +171,16 @@ fn json_extract(context: &mut Context<'_>) -> Result<Option<Value>> {
                 serde_json::from_str::<Vec<&RawValue>>(json.get()).ok().and_then(|items| items.get(index).copied())
             }
         };
-        let Some(inner) = inner else { return Ok(None) };
+        let Some(inner) = inner else { return Ok(Value::Null) };
         (json, path) = (inner, rest);
     }
-    Ok(Some(match Stored::read(json.get()) {
+    Ok(match Stored::read(json.get()) {
         Stored::Null => Value::Null,
         Stored::Integer(integer) => Value::Integer(integer),
         Stored::Real(real) => Value::Real(real),
         Stored::Text(text) => Value::Text(text.into_owned()),
         Stored::Json(json) => Value::Blob(json.to_vec()),
-    }))
+    })
 }
 
 enum Step<'p> {

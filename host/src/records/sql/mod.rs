@@ -9,6 +9,7 @@
 
 mod connection;
 mod functions;
+mod like;
 mod names;
 mod output;
 mod parse;
@@ -41,6 +42,10 @@ pub const MAX_TABLES: usize = 16;
 pub const MAX_DATABASES: usize = 8;
 /// Columns that one table can show to a statement, and that a result can have: SQLite's own bound.
 pub const MAX_COLUMNS: usize = 2000;
+/// Columns that all `*` of a statement may stand for together: SQLite takes some ten microseconds for each.
+const MAX_STAR_COLUMNS: usize = 8000;
+/// Windows times the square of the columns, which is what SQLite's time to plan windows grows with.
+const MAX_WINDOW_WORK: usize = 4_000_000;
 
 /// Why a statement cannot be run. The sentences are for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,8 +90,11 @@ pub struct SqlStatement {
     tables: Vec<TableName>,
     /// Every name that may be a column, so that a wide table declares only those.
     names: BTreeSet<String>,
-    /// `*` or `t.*` is somewhere in it.
-    wildcard: bool,
+    /// How often `*` or `t.*` stands in it.
+    stars: usize,
+    /// OVER and WINDOW, and all columns, counted as often as they stand in it.
+    windows: usize,
+    columns: usize,
     /// No column is named with its database, which only a table itself has and a copy does not.
     copyable: bool,
     plain: Option<PlainSelect>,
@@ -121,7 +129,7 @@ impl SqlStatement {
 
     /// Names that it may use as columns, of any of its tables; `None` if it asks for all columns with `*`.
     pub fn named_columns(&self) -> Option<&BTreeSet<String>> {
-        if self.wildcard { None } else { Some(&self.names) }
+        if self.stars > 0 { None } else { Some(&self.names) }
     }
 
     /// The text for SQLite. Tables in `copied` are read once into a temporary table, which SQLite can index.

@@ -1,6 +1,6 @@
 //! A running query: SQLite computes on a thread of its own, rows come out as JSON text, a page at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::{InterruptHandle, Row};
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::connection::{Session, explain};
 use super::output::write_value;
-use super::state::{State, Watch};
+use super::state::State;
 use super::{SqlLimits, SqlStatement, VisibleTable};
 use crate::records::query::{QueryError, RowShape, Separator};
 use crate::records::store::{Store, StoreError, StoreErrorKind};
@@ -175,19 +175,12 @@ struct Unwanted;
 
 impl Run {
     fn run(mut self) {
-        let watch = Arc::new(Mutex::new(Watch::start(self.limits.clone())));
-        let (state, handler_watch) = (Arc::clone(&self.state), Arc::clone(&watch));
-        let handler = move || {
-            let exceeded = handler_watch.lock().unwrap_or_else(PoisonError::into_inner).exceeded();
-            let stop = exceeded.is_some() || state.is_cancelled();
-            if let Some(error) = exceeded {
-                state.fail(error);
-            }
-            stop
-        };
+        self.state.start(self.limits.clone());
+        let state = Arc::clone(&self.state);
+        let handler = move || state.must_stop();
         let handled = self.session.connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(handler));
         let outcome = match handled {
-            Ok(()) => self.rows(&watch),
+            Ok(()) => self.rows(),
             Err(error) => Err(explain(&error)),
         };
         // The snapshot must not outlive the work.
@@ -196,7 +189,7 @@ impl Run {
         let _ = sender.blocking_send(Message::End(outcome));
     }
 
-    fn rows(&self, watch: &Mutex<Watch>) -> Result<(), QueryError> {
+    fn rows(&self) -> Result<(), QueryError> {
         let mut statement = self.session.prepare()?;
         let mut rows = statement.query([]).map_err(|error| self.failure(&error))?;
         let mut text = Vec::new();
@@ -214,21 +207,21 @@ impl Run {
             count += 1;
             if text.len() >= PAGE_BYTES {
                 let page = Message::Page { text: std::mem::take(&mut text), rows: std::mem::take(&mut count) };
-                if self.send(page, watch).is_err() {
+                if self.send(page).is_err() {
                     return Ok(());
                 }
             }
         }
         if count > 0 {
-            let _ = self.send(Message::Page { text, rows: count }, watch);
+            let _ = self.send(Message::Page { text, rows: count });
         }
         Ok(())
     }
 
-    fn send(&self, message: Message, watch: &Mutex<Watch>) -> Result<(), Unwanted> {
+    fn send(&self, message: Message) -> Result<(), Unwanted> {
         let before = Instant::now();
         let sent = self.sender.blocking_send(message);
-        watch.lock().unwrap_or_else(PoisonError::into_inner).waited(before.elapsed());
+        self.state.waited(before.elapsed());
         sent.map_err(|_| Unwanted)
     }
 

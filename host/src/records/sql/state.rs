@@ -1,7 +1,7 @@
 //! What the parts of one running query share, and why it stopped.
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,10 @@ use crate::records::table::TableName;
 
 /// How often at most the files' size is asked for.
 const SPILL_CHECK: Duration = Duration::from_millis(100);
+/// Bytes that functions work through between two looks at the clock; about a millisecond.
+const BYTES_BETWEEN_CHECKS: usize = 1 << 20;
+/// Processor time that planning may take. The bounds of a statement keep it far below.
+const PLANNING: Duration = Duration::from_secs(1);
 
 /// Shared by the connection, its virtual tables and whoever waits for the rows.
 pub(super) struct State {
@@ -21,6 +25,10 @@ pub(super) struct State {
     /// The first reason for which the query cannot go on. SQLite's own error only says that it was interrupted.
     failure: Mutex<Option<QueryError>>,
     cancelled: AtomicBool,
+    /// While the query runs.
+    watch: Mutex<Option<Watch>>,
+    /// Bytes that functions have worked through since the last look at the clock.
+    worked: AtomicUsize,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -29,7 +37,13 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl State {
     pub fn new(snapshot: Option<Box<dyn Snapshot>>) -> Self {
-        State { snapshot: snapshot.map(Mutex::new), failure: Mutex::new(None), cancelled: AtomicBool::new(false) }
+        State {
+            snapshot: snapshot.map(Mutex::new),
+            failure: Mutex::default(),
+            cancelled: AtomicBool::new(false),
+            watch: Mutex::default(),
+            worked: AtomicUsize::new(0),
+        }
     }
 
     pub fn has_snapshot(&self) -> bool {
@@ -43,6 +57,37 @@ impl State {
 
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// From now on the query computes, on this thread.
+    pub fn start(&self, limits: SqlLimits) {
+        *held(&self.watch) = Some(Watch::start(limits));
+    }
+
+    /// The query waited so long for its reader.
+    pub fn waited(&self, duration: Duration) {
+        if let Some(watch) = held(&self.watch).as_mut() {
+            watch.waited(duration);
+        }
+    }
+
+    /// True if the query is not wanted any more or has taken what it may; the reason is kept.
+    pub fn must_stop(&self) -> bool {
+        let exceeded = held(&self.watch).as_mut().and_then(Watch::exceeded);
+        let stop = exceeded.is_some() || self.is_cancelled();
+        if let Some(error) = exceeded {
+            self.fail(error);
+        }
+        stop
+    }
+
+    /// A function is about to work through so many bytes.
+    pub fn worked(&self, bytes: usize) -> rusqlite::Result<()> {
+        let worked = self.worked.load(Ordering::Relaxed).saturating_add(bytes);
+        let check = worked >= BYTES_BETWEEN_CHECKS;
+        // Only the query's thread calls functions.
+        self.worked.store(if check { 0 } else { worked }, Ordering::Relaxed);
+        if check && self.must_stop() { Err(stopped("stopped")) } else { Ok(()) }
     }
 
     pub fn fail(&self, error: QueryError) {
@@ -87,7 +132,7 @@ fn stopped(reason: impl Display) -> rusqlite::Error {
 }
 
 /// Watches time and temporary files while SQLite computes. Belongs to the thread that runs the query.
-pub(super) struct Watch {
+struct Watch {
     limits: SqlLimits,
     started: Instant,
     /// How long the query waited for its reader.
@@ -128,6 +173,33 @@ impl Watch {
         }
         None
     }
+}
+
+/// Watches the processor time of planning, on the thread that began it.
+pub(super) struct Planning {
+    end: Duration,
+}
+
+impl Planning {
+    pub fn begin() -> Self {
+        Planning { end: thread_time() + PLANNING }
+    }
+
+    pub fn is_over(&self) -> bool {
+        thread_time() > self.end
+    }
+
+    pub fn exceeded() -> QueryError {
+        QueryError::TooLarge(format!(
+            "The SQL query takes more than {} second of processor time to plan; join fewer tables or split it",
+            PLANNING.as_secs()
+        ))
+    }
+}
+
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Bytes that this thread has written to files. A query's thread writes nothing but SQLite's temporary files, which have

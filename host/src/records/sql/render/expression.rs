@@ -89,10 +89,12 @@ impl Renderer {
             Expr::Like { negated, any, expr, pattern, escape_char }
             | Expr::ILike { negated, any, expr, pattern, escape_char } => {
                 absent(*any, "ANY")?;
-                self.infix(expr, if *negated { " NOT LIKE " } else { " LIKE " }, pattern)?;
+                self.text(expr)?;
+                self.push(if *negated { " NOT LIKE " } else { " LIKE " });
+                self.text(pattern)?;
                 if let Some(escape) = escape_char {
                     self.push(" ESCAPE ");
-                    self.value(escape)?;
+                    self.text(escape)?;
                 }
                 Ok(())
             }
@@ -137,6 +139,8 @@ impl Renderer {
     }
 
     fn column(&mut self, path: &[Ident]) -> Rendered {
+        self.counts.names += 1;
+        self.counts.columns += 1;
         if let Some(column) = path.last() {
             self.names.insert(column.value.clone());
         }
@@ -175,6 +179,19 @@ impl Renderer {
             Value::Placeholder(_) => return Err(unsupported(format!("a parameter like {value}"))),
             _ => return Err(unsupported(value)),
         }
+        Ok(())
+    }
+
+    /// An expression whose value is made a text, by SQLite: it has digits of its own for numbers.
+    fn text(&mut self, expr: &Expr) -> Rendered {
+        if let Expr::Value(value) = expr
+            && let Value::SingleQuotedString(_) = value.value
+        {
+            return self.value(expr);
+        }
+        self.push("CAST(");
+        self.value(expr)?;
+        self.push(" AS TEXT)");
         Ok(())
     }
 

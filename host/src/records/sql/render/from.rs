@@ -85,7 +85,10 @@ impl Renderer {
             TableFactor::Derived { lateral, subquery, alias, sample } => {
                 absent(*lateral, "LATERAL")?;
                 absent(sample.is_some(), "TABLESAMPLE")?;
+                let before = this.counts.columns;
                 this.parenthesised(subquery)?;
+                this.from.columns += this.counts.columns - before;
+                this.from.weight = this.from.weight.max(this.weight);
                 this.table_alias(alias.as_ref())
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
@@ -109,9 +112,11 @@ impl Renderer {
 
     /// A table gets its database in front, so that SQLite cannot take it for anything else.
     fn table_name(&mut self, name: &ObjectName, named: bool) -> Rendered {
+        self.counts.reference()?;
         let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
         let (database, table) = match parts.as_deref() {
-            Some([table]) if self.ctes.contains(&table.value) => {
+            Some([table]) if let Some(cte) = self.ctes.iter().rev().find(|cte| cte.name == table.value) => {
+                self.from.weight = self.from.weight.max(cte.weight);
                 self.name(table);
                 return Ok(());
             }

@@ -7,6 +7,7 @@
 //!   blob where a value is wanted (`value`), and a value becomes a condition where one is wanted (`condition`).
 //! - Division does not cut off fractions.
 
+mod bounds;
 mod call;
 mod expression;
 mod from;
@@ -26,9 +27,10 @@ use crate::records::table::TableName;
 
 /// Levels of the tree, chains of AND and OR not counted.
 const MAX_DEPTH: usize = 200;
-/// Each may hold a cache and a temporary file.
-const MAX_SELECTS: usize = 128;
 
+use self::bounds::Counts;
+#[cfg(test)]
+pub(super) use bounds::{MAX_EXPANDED, MAX_REFERENCES, MAX_TERMS, MAX_WINDOWS};
 pub(super) use call::is_allowed_in_sqlite;
 
 type Rendered = Result<(), SqlError>;
@@ -39,14 +41,15 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
         out: String::new(),
         tables: Vec::new(),
         names: BTreeSet::new(),
-        wildcard: false,
         copyable: true,
         ctes: Vec::new(),
+        weight: 1,
+        from: FromClause::default(),
         depth: 0,
-        selects: 0,
+        counts: Counts::default(),
     };
     renderer.query(query)?;
-    let Renderer { out, mut parts, tables, names, wildcard, copyable, .. } = renderer;
+    let Renderer { out, mut parts, tables, names, counts, copyable, .. } = renderer;
     parts.push(Part::Text(out));
     let databases: BTreeSet<&str> = tables.iter().map(|table| table.database.as_str()).collect();
     if tables.len() > MAX_TABLES || databases.len() > MAX_DATABASES {
@@ -57,7 +60,36 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
         )));
     }
     let plain = plain(query).filter(|_| tables.len() == 1);
-    Ok(SqlStatement { rendered: parts, tables, names, wildcard, copyable, plain })
+    Ok(SqlStatement {
+        rendered: parts,
+        tables,
+        names,
+        stars: counts.stars,
+        windows: counts.windows,
+        columns: counts.names,
+        copyable,
+        plain,
+    })
+}
+
+/// What the FROM at hand has of subqueries.
+struct FromClause {
+    /// Columns that one of their columns may stand for.
+    weight: usize,
+    /// Columns within them.
+    columns: usize,
+}
+
+impl Default for FromClause {
+    fn default() -> Self {
+        FromClause { weight: 1, columns: 0 }
+    }
+}
+
+/// A common table expression: its name, and how many columns one of its columns may stand for.
+struct VisibleCte {
+    name: String,
+    weight: usize,
 }
 
 struct Renderer {
@@ -66,12 +98,14 @@ struct Renderer {
     out: String,
     tables: Vec<TableName>,
     names: BTreeSet<String>,
-    wildcard: bool,
     copyable: bool,
     /// Common table expressions that can be seen from here.
-    ctes: Vec<String>,
+    ctes: Vec<VisibleCte>,
+    /// Columns that one column of the last query may stand for.
+    weight: usize,
+    from: FromClause,
     depth: usize,
-    selects: usize,
+    counts: Counts,
 }
 
 /// A sentence for what could be parsed but is not on the list.
@@ -107,7 +141,7 @@ impl Renderer {
     fn list<'a, T: 'a>(
         &mut self,
         items: impl IntoIterator<Item = &'a T>,
-        render: impl Fn(&mut Self, &'a T) -> Rendered,
+        mut render: impl FnMut(&mut Self, &'a T) -> Rendered,
     ) -> Rendered {
         for (number, item) in items.into_iter().enumerate() {
             if number > 0 {
@@ -144,13 +178,16 @@ impl Renderer {
                 this.with(with)?;
             }
             this.set_expression(body)?;
+            let (weight, columns) = (this.weight, this.counts.columns);
             if let Some(order_by) = order_by {
                 this.order_by(order_by)?;
             }
+            bounds::expanded(this.counts.columns - columns, weight)?;
             if let Some(limit) = limit_clause {
                 this.limit(limit)?;
             }
             this.ctes.truncate(visible);
+            this.weight = weight;
             Ok(())
         })
     }
@@ -196,11 +233,13 @@ impl Renderer {
         });
         // Without RECURSIVE the name means, in its own definition, what it meant before.
         if recursive {
-            self.ctes.push(alias.name.value.clone());
+            self.ctes.push(VisibleCte { name: alias.name.value.clone(), weight: 1 });
         }
         self.parenthesised(query)?;
-        if !recursive {
-            self.ctes.push(alias.name.value.clone());
+        let weight = self.weight;
+        match self.ctes.last_mut() {
+            Some(own) if recursive => own.weight = weight,
+            _ => self.ctes.push(VisibleCte { name: alias.name.value.clone(), weight }),
         }
         Ok(())
     }
@@ -211,6 +250,7 @@ impl Renderer {
         match kind {
             OrderByKind::All(_) => Err(unsupported("ORDER BY ALL")),
             OrderByKind::Expressions(terms) => {
+                bounds::terms("ORDER BY", terms.len())?;
                 self.push(" ORDER BY ");
                 self.list(terms, Self::order_term)
             }

@@ -5,8 +5,9 @@ use sqlparser::ast::{
     SetOperator, SetQuantifier, WildcardAdditionalOptions,
 };
 
-use super::{MAX_SELECTS, Rendered, Renderer, absent, unsupported};
-use crate::records::sql::parse::too_complex;
+use super::bounds::{self, within};
+use super::{FromClause, Rendered, Renderer, absent, unsupported};
+use crate::records::sql::MAX_COLUMNS;
 
 impl Renderer {
     pub(super) fn set_expression(&mut self, body: &SetExpr) -> Rendered {
@@ -18,6 +19,7 @@ impl Renderer {
             first = left;
         }
         self.member(first)?;
+        let mut weight = self.weight;
         for (op, quantifier, member) in chain.into_iter().rev() {
             self.push(match (op, quantifier) {
                 (SetOperator::Union, SetQuantifier::All) => " UNION ALL ",
@@ -27,7 +29,9 @@ impl Renderer {
                 _ => return Err(unsupported(format!("{op} {quantifier}"))),
             });
             self.member(member)?;
+            weight = weight.max(self.weight);
         }
+        self.weight = weight;
         Ok(())
     }
 
@@ -96,20 +100,32 @@ impl Renderer {
         absent(qualify.is_some(), "QUALIFY")?;
         absent(value_table_mode.is_some(), "AS VALUE")?;
         absent(*flavor != SelectFlavor::Standard, "FROM before SELECT")?;
-        self.selects += 1;
-        if self.selects > MAX_SELECTS {
-            return Err(too_complex());
-        }
+        self.counts.select()?;
+        within(projection.len(), MAX_COLUMNS, || {
+            format!("a SELECT shows {} columns; it can show at most {MAX_COLUMNS}", projection.len())
+        })?;
         self.push(match distinct {
             None | Some(Distinct::All) => "SELECT ",
             Some(Distinct::Distinct) => "SELECT DISTINCT ",
             Some(Distinct::On(_)) => return Err(unsupported("DISTINCT ON")),
         });
-        self.list(projection, Self::item)?;
-        if !from.is_empty() {
+        // Subqueries of expressions have a FROM of their own.
+        let outer = std::mem::take(&mut self.from);
+        let before = self.counts.columns;
+        let mut widest = 1;
+        self.list(projection, |this, item| {
+            let before = this.counts.columns;
+            this.item(item)?;
+            widest = widest.max(this.counts.columns - before);
+            Ok(())
+        })?;
+        let inner = if from.is_empty() {
+            FromClause::default()
+        } else {
             self.push(" FROM ");
             self.list(from, Self::table_with_joins)?;
-        }
+            std::mem::take(&mut self.from)
+        };
         if let Some(condition) = selection {
             self.push(" WHERE ");
             self.condition(condition)?;
@@ -119,7 +135,12 @@ impl Renderer {
             self.push(" HAVING ");
             self.condition(condition)?;
         }
-        self.named_windows(named_window)
+        self.named_windows(named_window)?;
+        self.from = outer;
+        let own = self.counts.columns - before - inner.columns;
+        self.counts.columns = before + inner.columns + bounds::expanded(own, inner.weight)?;
+        self.weight = bounds::expanded(widest, inner.weight)?;
+        Ok(())
     }
 
     fn group_by(&mut self, group_by: &GroupByExpr) -> Rendered {
@@ -130,6 +151,7 @@ impl Renderer {
                 if terms.is_empty() {
                     return Ok(());
                 }
+                bounds::terms("GROUP BY", terms.len())?;
                 self.push(" GROUP BY ");
                 self.list(terms, Self::value)
             }
@@ -192,7 +214,7 @@ impl Renderer {
             && opt_replace.is_none()
             && opt_rename.is_none()
             && opt_alias.is_none();
-        self.wildcard = true;
+        self.counts.stars += 1;
         absent(!plain, "an option of *")
     }
 }

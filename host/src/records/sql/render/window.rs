@@ -5,7 +5,7 @@ use sqlparser::ast::{
     WindowType,
 };
 
-use super::{Rendered, Renderer, unsupported};
+use super::{Rendered, Renderer, bounds, unsupported};
 
 impl Renderer {
     pub(super) fn named_windows(&mut self, windows: &[NamedWindowDefinition]) -> Rendered {
@@ -36,6 +36,9 @@ impl Renderer {
 
     fn window(&mut self, specification: &WindowSpec) -> Rendered {
         let WindowSpec { window_name, partition_by, order_by, window_frame } = specification;
+        self.counts.window()?;
+        bounds::terms("PARTITION BY", partition_by.len())?;
+        bounds::terms("ORDER BY", order_by.len())?;
         self.push("(");
         self.base(window_name.as_ref());
         if !partition_by.is_empty() {

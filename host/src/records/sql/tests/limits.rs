@@ -106,3 +106,32 @@ async fn many_large_values_at_once_do_not_fit_into_memory() {
     // It was this query that failed, and not the ones after it.
     assert_eq!(place.column("SELECT COUNT(*) FROM dog").await, json!([4]));
 }
+
+#[tokio::test]
+async fn like_on_long_texts_ends_at_the_time_limit() {
+    let place = kennel().await;
+    let text = "WITH RECURSIVE n(x) AS (SELECT 'aaaa' UNION ALL SELECT x || x FROM n WHERE length(x) < 8000000)";
+    // One row, and no jump between the calls at which SQLite would look at the clock.
+    let calls: Vec<String> = (0..60).map(|n| format!("x LIKE '%{}_{n}b%'", "a_".repeat(450))).collect();
+    let sql = format!("{text} SELECT {} FROM n WHERE length(x) > 4000000", calls.join(", "));
+    let limits = SqlLimits { time: Duration::from_millis(20), ..place.limits() };
+    let error = place.text_within(&sql, RowShape::Arrays, limits).await;
+    let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
+    assert!(sentence.contains("sql.timeout_seconds"), "{sentence}");
+}
+
+#[tokio::test]
+async fn the_pattern_of_like_has_a_bound() {
+    let place = kennel().await;
+    assert_eq!(place.column(&format!("SELECT '{0}' LIKE '{0}'", "x".repeat(1_000))).await, json!([true]));
+    let refused = place.refusal(&format!("SELECT 'x' LIKE '{}'", "x".repeat(1_001))).await;
+    assert!(refused.contains("the pattern of LIKE has more than 1000 bytes"), "{refused}");
+    assert!(place.refusal("SELECT 'x' LIKE 'y' ESCAPE 'ab'").await.contains("ESCAPE"));
+    for sql in ["SELECT NULL LIKE 'a'", "SELECT 'a' LIKE NULL", "SELECT 'a' LIKE 'a' ESCAPE NULL"] {
+        assert_eq!(place.column(sql).await, json!([null]), "{sql}");
+    }
+    assert_eq!(place.column("SELECT 15 LIKE '1%' AND 1.5 LIKE '1.5' AND TRUE LIKE 'tr%'").await, json!([true]));
+    // The pattern of each row, and its escape, are its own.
+    let sql = "SELECT 'a_' LIKE p ESCAPE e FROM (SELECT 'a!_' AS p, '!' AS e UNION ALL SELECT 'a!_', '?' UNION ALL SELECT 'a_', '!')";
+    assert_eq!(place.column(sql).await, json!([true, false, true]));
+}

@@ -2,6 +2,7 @@
 
 mod answers;
 mod limits;
+mod planning;
 mod refusals;
 mod statements;
 

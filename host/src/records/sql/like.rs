@@ -1,0 +1,322 @@
+//! LIKE, with a time that grows with the text alone. SQLite's own tries the pattern at each place of the text, which takes
+//! minutes for a long pattern and a long text, and cannot be stopped meanwhile.
+//!
+//! The answers are SQLite's: `%` is any text, `_` one character, a to z are as good as A to Z, a text ends at its first NUL.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use memchr::memmem;
+
+/// A longer pattern is refused, as in SQLite.
+pub(super) const MAX_PATTERN_BYTES: usize = 1000;
+const WORD_BITS: usize = u64::BITS as usize;
+
+/// Up to here trying the pattern at each place is faster than preparing to search for its parts.
+const SHORT_TEXT_BYTES: usize = 256;
+
+/// A pattern, taken apart.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    escape: Option<char>,
+    items: Vec<Item>,
+    /// An escape at the end, behind which nothing follows, fits no text.
+    never: bool,
+    /// What stands between the `%`. One alone is a pattern without `%`, which is the whole text.
+    parts: OnceLock<Vec<Part>>,
+}
+
+/// A piece of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Item {
+    Text,
+    Any,
+    Character(char),
+}
+
+#[derive(Debug)]
+struct Part {
+    items: Vec<Item>,
+    search: Search,
+}
+
+/// How a part is found somewhere in a text whose letters are small.
+#[derive(Debug)]
+enum Search {
+    Text(Box<memmem::Finder<'static>>),
+    /// With `_` in it.
+    Mask(Mask),
+}
+
+impl Pattern {
+    pub fn new(pattern: &str, escape: Option<char>) -> Self {
+        let mut items = Vec::new();
+        let mut never = false;
+        let mut characters = until_nul(pattern).chars();
+        while let Some(character) = characters.next() {
+            items.push(if Some(character) == escape {
+                let Some(escaped) = characters.next() else {
+                    never = true;
+                    break;
+                };
+                Item::Character(escaped.to_ascii_lowercase())
+            } else {
+                match character {
+                    '%' => Item::Text,
+                    '_' => Item::Any,
+                    other => Item::Character(other.to_ascii_lowercase()),
+                }
+            });
+        }
+        Pattern { escape, items, never, parts: OnceLock::new() }
+    }
+
+    pub fn escape(&self) -> Option<char> {
+        self.escape
+    }
+
+    pub fn matches(&self, text: &[u8]) -> bool {
+        if self.never {
+            return false;
+        }
+        if text.len() <= SHORT_TEXT_BYTES
+            && let Ok(text) = std::str::from_utf8(text)
+        {
+            return self.matches_short(text);
+        }
+        self.matches_long(until_nul(&String::from_utf8_lossy(text)))
+    }
+
+    /// Tries each place behind a `%`, one after another. A mismatch goes back to the last `%`, never further.
+    fn matches_short(&self, text: &str) -> bool {
+        let next = |rest: &mut std::str::Chars<'_>| rest.next().filter(|character| *character != '\0');
+        let (mut items, mut rest) = (self.items.as_slice(), text.chars());
+        let mut back = None;
+        loop {
+            match items.split_first() {
+                Some((Item::Text, [])) => return true,
+                Some((Item::Text, behind)) => {
+                    items = behind;
+                    back = Some((behind, rest.clone()));
+                    continue;
+                }
+                Some((item, behind)) => match next(&mut rest) {
+                    // Further on there is even less text.
+                    None => return false,
+                    Some(character) if item.fits(character) => {
+                        items = behind;
+                        continue;
+                    }
+                    Some(_) => {}
+                },
+                None if next(&mut rest).is_none() => return true,
+                None => {}
+            }
+            let Some((behind, from)) = &mut back else { return false };
+            if next(from).is_none() {
+                return false;
+            }
+            items = behind;
+            rest = from.clone();
+        }
+    }
+
+    fn matches_long(&self, text: &str) -> bool {
+        let parts = self.parts.get_or_init(|| {
+            self.items.split(|item| *item == Item::Text).map(|items| Part::new(items.to_vec())).collect()
+        });
+        let (first, middle, last) = match parts.as_slice() {
+            [] => return false,
+            [whole] => return whole.strip_from(text).is_some_and(str::is_empty),
+            [first, middle @ .., last] => (first, middle, last),
+        };
+        // The first place that fits is always as good as any other: it leaves most to the parts behind.
+        let Some(rest) = first.strip_from(text).and_then(|rest| last.strip_from_end(rest)) else { return false };
+        if middle.is_empty() {
+            return true;
+        }
+        let small: Cow<'_, str> = if rest.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            rest.to_ascii_lowercase().into()
+        } else {
+            rest.into()
+        };
+        middle.iter().try_fold(small.as_ref(), |rest, part| part.after_first_in(rest)).is_some()
+    }
+}
+
+/// SQLite reads texts up to a NUL.
+fn until_nul(text: &str) -> &str {
+    memchr::memchr(0, text.as_bytes()).and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+impl Part {
+    fn new(items: Vec<Item>) -> Self {
+        let text: Option<String> = items
+            .iter()
+            .map(|item| match item {
+                Item::Text | Item::Any => None,
+                Item::Character(character) => Some(*character),
+            })
+            .collect();
+        let search = match text {
+            Some(text) => Search::Text(Box::new(memmem::Finder::new(text.as_bytes()).into_owned())),
+            None => Search::Mask(Mask::new(&items)),
+        };
+        Part { items, search }
+    }
+
+    /// What follows the part, if the text begins with it.
+    fn strip_from<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let mut rest = text.chars();
+        self.items.iter().all(|item| rest.next().is_some_and(|character| item.fits(character))).then_some(rest.as_str())
+    }
+
+    /// What comes before the part, if the text ends with it.
+    fn strip_from_end<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let mut rest = text.chars();
+        let mut items = self.items.iter().rev();
+        items.all(|item| rest.next_back().is_some_and(|character| item.fits(character))).then_some(rest.as_str())
+    }
+
+    /// What follows the first place in the text that the part fits. The text has small letters only.
+    fn after_first_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        match &self.search {
+            Search::Text(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
+            Search::Mask(mask) => mask.after_first_in(text),
+        }
+    }
+}
+
+impl Item {
+    fn fits(self, character: char) -> bool {
+        match self {
+            Item::Text => false,
+            Item::Any => true,
+            Item::Character(wanted) => character.to_ascii_lowercase() == wanted,
+        }
+    }
+}
+
+/// A part as sets of bits, a bit an item: all places of the text are tried at once, in as many steps as it has characters.
+#[derive(Debug)]
+struct Mask {
+    words: usize,
+    /// The items that each character fits.
+    of_character: HashMap<char, Box<[u64]>>,
+    of_others: Box<[u64]>,
+    /// The last item, in the last word.
+    last: u64,
+}
+
+impl Mask {
+    /// `items` is not empty.
+    fn new(items: &[Item]) -> Self {
+        let words = items.len().div_ceil(WORD_BITS);
+        let mut of_others = vec![0_u64; words].into_boxed_slice();
+        let set = |bits: &mut [u64], place: usize| {
+            if let Some(word) = bits.get_mut(place / WORD_BITS) {
+                *word |= 1 << (place % WORD_BITS);
+            }
+        };
+        for (place, _) in items.iter().enumerate().filter(|(_, item)| **item == Item::Any) {
+            set(&mut of_others, place);
+        }
+        let mut of_character: HashMap<char, Box<[u64]>> = HashMap::new();
+        for (place, item) in items.iter().enumerate() {
+            if let Item::Character(character) = item {
+                set(of_character.entry(*character).or_insert_with(|| of_others.clone()), place);
+            }
+        }
+        Mask { words, of_character, of_others, last: 1 << (items.len().saturating_sub(1) % WORD_BITS) }
+    }
+
+    fn after_first_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        // Bit n: the items up to the n-th fit what ends here.
+        let mut fitting = vec![0_u64; self.words];
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            let fits = self.of_character.get(&character).unwrap_or(&self.of_others);
+            // Each character may be where the part begins.
+            let mut carry = 1;
+            for (word, fits) in fitting.iter_mut().zip(fits) {
+                let next = *word >> (WORD_BITS - 1);
+                *word = (*word << 1 | carry) & fits;
+                carry = next;
+            }
+            if fitting.last().is_some_and(|word| word & self.last != 0) {
+                return Some(characters.as_str());
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn by_sqlite(connection: &rusqlite::Connection, text: &str, pattern: &str, escape: Option<char>) -> bool {
+        match escape {
+            None => connection.query_row("SELECT ?1 LIKE ?2", [text, pattern], |row| row.get(0)).unwrap(),
+            Some(escape) => {
+                let escape = escape.to_string();
+                let sql = "SELECT ?1 LIKE ?2 ESCAPE ?3";
+                connection.query_row(sql, [text, pattern, &escape], |row| row.get(0)).unwrap()
+            }
+        }
+    }
+
+    #[test]
+    fn answers_are_those_of_sqlite() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let characters = || prop::sample::select(vec!["a", "A", "b", "é", "É", "%", "_", "!", "\0", "😀", " "]);
+        let text = prop::collection::vec(characters(), 0..14).prop_map(|parts| parts.concat());
+        let pattern = prop::collection::vec(
+            prop_oneof![2 => characters(), 3 => prop::sample::select(vec!["%", "_", "a", "b"])],
+            0..9,
+        );
+        let pattern = pattern.prop_map(|parts| parts.concat());
+        let escape = prop::option::of(prop::sample::select(vec!['!', '%', '_', 'a', 'é']));
+        proptest!(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() },
+            |(text in text, pattern in pattern, escape in escape)| {
+            let expected = by_sqlite(&connection, &text, &pattern, escape);
+            let compiled = Pattern::new(&pattern, escape);
+            let found = compiled.matches(text.as_bytes());
+            prop_assert_eq!(found, !compiled.never && compiled.matches_long(until_nul(&text)));
+            prop_assert_eq!(found, expected, "{:?} LIKE {:?} ESCAPE {:?}", text, pattern, escape);
+        });
+    }
+
+    #[test]
+    fn long_patterns_with_any_character_are_found() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        for length in [1, 62, 63, 64, 65, 127, 128, 129, 300] {
+            let pattern: String = (0..length).map(|place| if place % 7 == 3 { '_' } else { 'a' }).collect();
+            let fitting = format!("bb{}cc", pattern.replace('_', "é"));
+            let wrong = format!("bb{}bcc", pattern.replace('_', "é").split_at(length / 2).0);
+            for text in [fitting.as_str(), &wrong, &fitting.replacen("bb", "aaaaa", 1), &wrong.repeat(3)] {
+                for pattern in [format!("%{pattern}%"), format!("%{pattern}%{pattern}"), format!("%b{pattern}c%")] {
+                    let expected = by_sqlite(&connection, text, &pattern, None);
+                    assert_eq!(
+                        Pattern::new(&pattern, None).matches(text.as_bytes()),
+                        expected,
+                        "{text} LIKE {pattern}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_worst_patterns_end_on_the_longest_texts() {
+        let text = "a".repeat(super::super::connection::MAX_VALUE_BYTES);
+        for pattern in
+            [format!("%{}b%", "a".repeat(990)), format!("%{}b%", "a_".repeat(490)), "%a_".repeat(300), "_%".repeat(450)]
+        {
+            Pattern::new(&pattern, None).matches(text.as_bytes());
+        }
+    }
+}
