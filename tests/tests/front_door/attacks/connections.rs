@@ -1,5 +1,8 @@
 //! Clients that take their time or too much: each is put out at some time, and nobody else waits for them.
 
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jobhost_tests::{Login, Options, eventually};
 use serde_json::json;
 
@@ -204,4 +207,59 @@ fn a_storm_of_wrong_passwords_leaves_others_their_answers() {
         }
     });
     victim.assert_unharmed();
+}
+
+#[test]
+fn a_storm_of_wrong_passwords_keeps_nobody_from_logging_in() {
+    const ATTACKERS: usize = 150;
+    let victim = Victim::start(Options::new());
+    for name in ["ann", "bob", "cyd"] {
+        victim.add_user(name, json!({}));
+    }
+    // Known already: its answer needs no hash.
+    victim.post(&json!({"operation": "user_info"})).ok();
+    let (over, begun) = (AtomicBool::new(false), Barrier::new(ATTACKERS + 1));
+    std::thread::scope(|scope| {
+        let _end = EndOfStorm(&over);
+        for client in 0..ATTACKERS {
+            let (victim, over, begun) = (&victim, &over, &begun);
+            scope.spawn(move || {
+                for number in 0_u32.. {
+                    // Names that exist, and names that do not.
+                    let name = match client % 3 {
+                        0 => "HDB_ADMIN".to_owned(),
+                        1 => "bob".to_owned(),
+                        _ => format!("ghost-{client}-{number}"),
+                    };
+                    let wrong = Login::basic(&name, &format!("{client}-{number}"));
+                    let reply = victim.post_as(&wrong, &json!({"operation": "user_info"}));
+                    if number == 0 {
+                        begun.wait();
+                    }
+                    assert!(reply.status == 401 || reply.status == 503 || reply.status == 429, "{}", reply.text);
+                    if over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        begun.wait();
+        // The first time: her password has to be checked.
+        victim.post_as(&Login::basic("ann", "pw"), &json!({"operation": "user_info"})).ok();
+        // A change of somebody else does not make the host forget the administrator's.
+        victim.post(&json!({"operation": "alter_user", "username": "cyd", "active": false})).ok();
+        victim.post(&json!({"operation": "user_info"})).ok();
+        victim.post(&json!({"operation": "alter_user", "username": "cyd", "password": "another one"})).ok();
+        victim.post(&json!({"operation": "user_info"})).ok();
+    });
+    victim.assert_unharmed();
+}
+
+/// Lets the attackers go, also when an assertion fails.
+struct EndOfStorm<'s>(&'s AtomicBool);
+
+impl Drop for EndOfStorm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
