@@ -117,8 +117,7 @@ fn like(context: &mut Context<'_>) -> Result<Value> {
     if pattern.escape() != escape {
         pattern = Arc::new(read(context.get_raw(0))?);
     }
-    let text = String::from_utf8_lossy(context.get_raw(1).as_bytes().unwrap_or_default());
-    Ok(Value::Integer(pattern.matches(&text).into()))
+    Ok(Value::Integer(pattern.matches(context.get_raw(1).as_bytes().unwrap_or_default()).into()))
 }
 
 /// The place of a piece in a text, counted in characters from 1; 0 if it is not there.

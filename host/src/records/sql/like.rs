@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use memchr::memmem;
 
@@ -12,19 +13,24 @@ use memchr::memmem;
 pub(super) const MAX_PATTERN_BYTES: usize = 1000;
 const WORD_BITS: usize = u64::BITS as usize;
 
+/// Up to here trying the pattern at each place is faster than preparing to search for its parts.
+const SHORT_TEXT_BYTES: usize = 256;
+
 /// A pattern, taken apart.
 #[derive(Debug)]
 pub(super) struct Pattern {
     escape: Option<char>,
-    /// What stands between the `%`. One alone is a pattern without `%`, which is the whole text.
-    parts: Vec<Part>,
+    items: Vec<Item>,
     /// An escape at the end, behind which nothing follows, fits no text.
     never: bool,
+    /// What stands between the `%`. One alone is a pattern without `%`, which is the whole text.
+    parts: OnceLock<Vec<Part>>,
 }
 
-/// One character of a pattern.
+/// A piece of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Item {
+    Text,
     Any,
     Character(char),
 }
@@ -45,38 +51,82 @@ enum Search {
 
 impl Pattern {
     pub fn new(pattern: &str, escape: Option<char>) -> Self {
-        let mut parts = Vec::new();
         let mut items = Vec::new();
         let mut never = false;
         let mut characters = until_nul(pattern).chars();
         while let Some(character) = characters.next() {
-            if Some(character) == escape {
-                match characters.next() {
-                    Some(escaped) => items.push(Item::Character(escaped.to_ascii_lowercase())),
-                    None => never = true,
+            items.push(if Some(character) == escape {
+                let Some(escaped) = characters.next() else {
+                    never = true;
+                    break;
+                };
+                Item::Character(escaped.to_ascii_lowercase())
+            } else {
+                match character {
+                    '%' => Item::Text,
+                    '_' => Item::Any,
+                    other => Item::Character(other.to_ascii_lowercase()),
                 }
-                continue;
-            }
-            match character {
-                '%' => parts.push(Part::new(std::mem::take(&mut items))),
-                '_' => items.push(Item::Any),
-                other => items.push(Item::Character(other.to_ascii_lowercase())),
-            }
+            });
         }
-        parts.push(Part::new(items));
-        Pattern { escape, parts, never }
+        Pattern { escape, items, never, parts: OnceLock::new() }
     }
 
     pub fn escape(&self) -> Option<char> {
         self.escape
     }
 
-    pub fn matches(&self, text: &str) -> bool {
-        let text = until_nul(text);
+    pub fn matches(&self, text: &[u8]) -> bool {
         if self.never {
             return false;
         }
-        let (first, middle, last) = match self.parts.as_slice() {
+        if text.len() <= SHORT_TEXT_BYTES
+            && let Ok(text) = std::str::from_utf8(text)
+        {
+            return self.matches_short(text);
+        }
+        self.matches_long(until_nul(&String::from_utf8_lossy(text)))
+    }
+
+    /// Tries each place behind a `%`, one after another. A mismatch goes back to the last `%`, never further.
+    fn matches_short(&self, text: &str) -> bool {
+        let next = |rest: &mut std::str::Chars<'_>| rest.next().filter(|character| *character != '\0');
+        let (mut items, mut rest) = (self.items.as_slice(), text.chars());
+        let mut back = None;
+        loop {
+            match items.split_first() {
+                Some((Item::Text, [])) => return true,
+                Some((Item::Text, behind)) => {
+                    items = behind;
+                    back = Some((behind, rest.clone()));
+                    continue;
+                }
+                Some((item, behind)) => match next(&mut rest) {
+                    // Further on there is even less text.
+                    None => return false,
+                    Some(character) if item.fits(character) => {
+                        items = behind;
+                        continue;
+                    }
+                    Some(_) => {}
+                },
+                None if next(&mut rest).is_none() => return true,
+                None => {}
+            }
+            let Some((behind, from)) = &mut back else { return false };
+            if next(from).is_none() {
+                return false;
+            }
+            items = behind;
+            rest = from.clone();
+        }
+    }
+
+    fn matches_long(&self, text: &str) -> bool {
+        let parts = self.parts.get_or_init(|| {
+            self.items.split(|item| *item == Item::Text).map(|items| Part::new(items.to_vec())).collect()
+        });
+        let (first, middle, last) = match parts.as_slice() {
             [] => return false,
             [whole] => return whole.strip_from(text).is_some_and(str::is_empty),
             [first, middle @ .., last] => (first, middle, last),
@@ -105,7 +155,7 @@ impl Part {
         let text: Option<String> = items
             .iter()
             .map(|item| match item {
-                Item::Any => None,
+                Item::Text | Item::Any => None,
                 Item::Character(character) => Some(*character),
             })
             .collect();
@@ -141,6 +191,7 @@ impl Part {
 impl Item {
     fn fits(self, character: char) -> bool {
         match self {
+            Item::Text => false,
             Item::Any => true,
             Item::Character(wanted) => character.to_ascii_lowercase() == wanted,
         }
@@ -232,7 +283,9 @@ mod tests {
         proptest!(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() },
             |(text in text, pattern in pattern, escape in escape)| {
             let expected = by_sqlite(&connection, &text, &pattern, escape);
-            let found = Pattern::new(&pattern, escape).matches(&text);
+            let compiled = Pattern::new(&pattern, escape);
+            let found = compiled.matches(text.as_bytes());
+            prop_assert_eq!(found, !compiled.never && compiled.matches_long(until_nul(&text)));
             prop_assert_eq!(found, expected, "{:?} LIKE {:?} ESCAPE {:?}", text, pattern, escape);
         });
     }
@@ -247,7 +300,11 @@ mod tests {
             for text in [fitting.as_str(), &wrong, &fitting.replacen("bb", "aaaaa", 1), &wrong.repeat(3)] {
                 for pattern in [format!("%{pattern}%"), format!("%{pattern}%{pattern}"), format!("%b{pattern}c%")] {
                     let expected = by_sqlite(&connection, text, &pattern, None);
-                    assert_eq!(Pattern::new(&pattern, None).matches(text), expected, "{text} LIKE {pattern}");
+                    assert_eq!(
+                        Pattern::new(&pattern, None).matches(text.as_bytes()),
+                        expected,
+                        "{text} LIKE {pattern}"
+                    );
                 }
             }
         }
@@ -259,7 +316,7 @@ mod tests {
         for pattern in
             [format!("%{}b%", "a".repeat(990)), format!("%{}b%", "a_".repeat(490)), "%a_".repeat(300), "_%".repeat(450)]
         {
-            Pattern::new(&pattern, None).matches(&text);
+            Pattern::new(&pattern, None).matches(text.as_bytes());
         }
     }
 }
