@@ -1,5 +1,4 @@
-//! The disk has room for everybody: sources that wait are bounded in total and for each user, and the last part of the
-//! store's disk is the store's alone.
+//! The disk has room for everybody: sources that wait, and downloads, are bounded in total and for each user.
 
 use jobhost_tests::web::{Body, OK_CSV, Page};
 use jobhost_tests::{Login, Options, Reply, Web, eventually};
@@ -139,21 +138,5 @@ fn a_download_counts_as_a_source_that_waits_does() {
         assert!(told.contains("spool"), "the sentence does not say what is full: {told}");
     }
     eventually("the spool to be empty", || (spooled(&victim) == 0).then_some(()));
-    victim.assert_unharmed();
-}
-
-#[test]
-fn the_last_part_of_the_disk_is_not_for_sources() {
-    // More than any disk has: nothing may be spooled any more.
-    let victim = Victim::start(Options::new().set("data.reserve_bytes", 1_u64 << 55));
-    victim.create_table("loads");
-    let before = victim.count("loads");
-    for size in [100_000, 5_000_000] {
-        refused(&victim.post(&inline(size)));
-    }
-    assert_eq!(spooled(&victim), 0, "a refused source stays in the spool");
-    assert_eq!(victim.count("loads"), before);
-    // Reading and asking go on.
-    assert_eq!(victim.rows("t").len(), 1);
     victim.assert_unharmed();
 }
