@@ -284,7 +284,7 @@ fn the_metrics_tell_of_the_budget_and_of_what_it_refused() {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.and_then(|value| value.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name} is not in {text}"))
     };
-    assert_eq!(value("jobhost_memory_budget_bytes"), BUDGET as f64);
+    assert_eq!(value(r#"jobhost_budget_total{budget="memory"}"#), BUDGET as f64);
     if let Some((status, text)) = told(&victim, &reader, &body) {
         assert!([400, 429, 503].contains(&status), "{status} {text:.500}");
         if [429, 503].contains(&status) {
@@ -292,7 +292,7 @@ fn the_metrics_tell_of_the_budget_and_of_what_it_refused() {
         }
     }
     jobhost_tests::eventually("the charges to be given back", || {
-        (value("jobhost_memory_charged_bytes") < f64::from(16 << 20)).then_some(())
+        (value(r#"jobhost_budget_charged{budget="memory"}"#) < f64::from(16 << 20)).then_some(())
     });
     victim.assert_unharmed();
 }
