@@ -15,7 +15,8 @@ const EVERY: Duration = Duration::from_millis(50);
 /// What a heap and pools may keep beyond what they held before the attackers came.
 const KEPT_MEMORY: u64 = 64 << 20;
 const KEPT_DESCRIPTORS: u64 = 16;
-const KEPT_THREADS: u64 = 16;
+/// Pools keep a thread for as long as it gets something to do now and then, and threads take turns.
+const KEPT_THREADS: u64 = 64;
 const MEBIBYTE: u64 = 1 << 20;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

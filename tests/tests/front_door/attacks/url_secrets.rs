@@ -109,19 +109,21 @@ fn secrets_of_a_url_are_hidden_while_its_job_waits() {
     let victim =
         Victim::start(Options::new().set("urls.allow", web.address()).set("log.level", "trace").set("jobs.workers", 1));
     victim.create_table("loads");
-    let before = victim.start_job(&load(&web.url("/held")));
+    // More than there are workers.
+    let before: Vec<String> = (0..8).map(|_| victim.start_job(&load(&web.url("/held")))).collect();
     web.await_requests("/held", 1);
     let path = format!("/ok.csv?{}", query());
     web.page(&path, Page::csv(OK_CSV));
     let ids: Vec<String> =
         (0..3).map(|_| victim.start_job(&load(&format!("http://u:{PASSWORD}@{}{path}", web.address())))).collect();
     for id in &ids {
+        assert_eq!(victim.job_now(id)["status"], "CREATED", "there are workers for all");
         hidden_everywhere(&victim, Some(id), "while the job waits");
     }
     victim.post(&json!({"operation": "cancel_job", "id": ids[0]})).ok();
     hidden_everywhere(&victim, Some(&ids[0]), "after it was cancelled");
     web.release();
-    for id in [&before, &ids[1], &ids[2]] {
+    for id in before.iter().chain(&ids[1..]) {
         assert_eq!(victim.job(id)["status"], "COMPLETE");
     }
     hidden_everywhere(&victim, Some(&ids[1]), "after all");

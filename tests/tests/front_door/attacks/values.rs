@@ -272,7 +272,7 @@ fn members_that_an_operation_does_not_know_cost_no_more_than_their_text() {
 
 #[test]
 fn the_metrics_tell_of_the_budget_and_of_what_it_refused() {
-    let victim = Victim::start(Options::new().set("memory.total_bytes", 64 << 20));
+    let victim = start();
     let reader = reader(&victim);
     let body = SHAPES[0].within(
         r#"{"operation":"search_by_id","database":"gold","table":"t","get_attributes":["*"],"ids":BOMB}"#,
@@ -284,7 +284,7 @@ fn the_metrics_tell_of_the_budget_and_of_what_it_refused() {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.and_then(|value| value.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name} is not in {text}"))
     };
-    assert_eq!(value("jobhost_memory_budget_bytes"), f64::from(64 << 20));
+    assert_eq!(value(r#"jobhost_budget_total{budget="memory"}"#), BUDGET as f64);
     if let Some((status, text)) = told(&victim, &reader, &body) {
         assert!([400, 429, 503].contains(&status), "{status} {text:.500}");
         if [429, 503].contains(&status) {
@@ -292,7 +292,7 @@ fn the_metrics_tell_of_the_budget_and_of_what_it_refused() {
         }
     }
     jobhost_tests::eventually("the charges to be given back", || {
-        (value("jobhost_memory_charged_bytes") < f64::from(16 << 20)).then_some(())
+        (value(r#"jobhost_budget_charged{budget="memory"}"#) < f64::from(16 << 20)).then_some(())
     });
     victim.assert_unharmed();
 }
