@@ -1,7 +1,7 @@
 //! The disk has room for everybody: sources that wait, and downloads, are bounded in total and for each user.
 
 use jobhost_tests::web::{Body, Page};
-use jobhost_tests::{Login, Options, Reply, Web, eventually};
+use jobhost_tests::{Options, Reply, Web, eventually};
 use serde_json::{Value, json};
 
 use super::Victim;
