@@ -1,14 +1,13 @@
 //! The disk has room for everybody: sources that wait, and downloads, are bounded in total and for each user.
 
-use jobhost_tests::web::{Body, OK_CSV, Page};
-use jobhost_tests::{Login, Options, Reply, Web, eventually};
+use jobhost_tests::web::{Body, Page};
+use jobhost_tests::{Options, Reply, Web, eventually};
 use serde_json::{Value, json};
 
 use super::Victim;
 use super::bystander::Bystander;
 
 const SPOOL: u64 = 8 * 1024 * 1024;
-const HELD: usize = 8;
 
 fn rights() -> Value {
     json!({"loads": {"read": true, "insert": true, "update": true, "delete": true, "attribute_permissions": []}})
@@ -45,30 +44,25 @@ fn refused(reply: &Reply) {
     assert!(reply.body["error"].is_string(), "{:.500}", reply.text);
 }
 
-/// A host with a page that it waits for.
-fn start(web: &Web, options: Options) -> Victim {
-    let (first, second) = OK_CSV.split_at(12);
-    web.page("/held", Page::csv("").body(Body::Held(first.as_bytes().into(), second.as_bytes().into())));
-    let victim = Victim::start(options.set("urls.allow", web.address()).set("jobs.workers", 1));
+/// A host whose one worker sleeps, and the id of the job that it sleeps in: all other jobs wait until that is cancelled.
+fn start() -> (Victim, String) {
+    let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0);
+    let victim = Victim::start(options.set("spool.max_bytes", SPOOL));
     victim.create_table("loads");
-    victim
+    let sleeper = victim.start_job(&json!({"operation": "sleep"}));
+    victim.job_when(&sleeper, "the start", |row| row["status"] == "IN_PROGRESS");
+    (victim, sleeper)
 }
 
-/// Jobs that wait for the page, more than there are workers: what the user asks for then waits behind them.
-fn hold(victim: &Victim, web: &Web, user: &Login) {
-    let load = json!({"operation": "csv_url_load", "database": "gold", "table": "loads", "csv_url": web.url("/held")});
-    let ids: Vec<String> = (0..HELD).map(|_| victim.start_job_as(user, &load)).collect();
-    let last = ids.last().expect("a job");
-    assert_eq!(victim.job_now(last)["status"], "CREATED", "there are workers for all");
+fn wake(victim: &Victim, sleeper: &str) {
+    victim.post(&json!({"operation": "cancel_job", "id": sleeper})).ok();
 }
 
 #[test]
 fn a_user_who_fills_the_spool_leaves_room_for_another() {
     for size in [100_000, 1_000_000, 3_000_000] {
-        let web = Web::start();
-        let victim = start(&web, Options::new().set("spool.max_bytes", SPOOL));
+        let (victim, sleeper) = start();
         let eve = victim.add_user("eve", rights());
-        hold(&victim, &web, &eve);
         let ann = victim.add_user("ann", rights());
         let mut accepted = Vec::new();
         let refusal = eventually("the spool to be full", || {
@@ -89,7 +83,7 @@ fn a_user_who_fills_the_spool_leaves_room_for_another() {
         refused(&victim.post_as(&eve, &inline(size.max(1_000_000))));
         assert_eq!(spooled(&victim), before, "a refused source stays in the spool");
         let anns = victim.start_job_as(&ann, &inline(100_000));
-        web.release();
+        wake(&victim, &sleeper);
         for id in accepted.iter().chain([&anns]) {
             assert_eq!(victim.job(id)["status"], "COMPLETE");
         }
@@ -102,10 +96,8 @@ fn a_user_who_fills_the_spool_leaves_room_for_another() {
 
 #[test]
 fn users_who_fill_the_spool_together_leave_room_for_another() {
-    let web = Web::start();
-    let victim = start(&web, Options::new().set("spool.max_bytes", SPOOL));
+    let (victim, sleeper) = start();
     let users = ["mallory", "mallet", "trudy", "eve"].map(|name| victim.add_user(name, rights()));
-    users.iter().for_each(|user| hold(&victim, &web, user));
     for user in &users {
         let mut sources = 0;
         let refusal = eventually("the share to be full", || {
@@ -118,7 +110,7 @@ fn users_who_fill_the_spool_together_leave_room_for_another() {
     }
     let ann = victim.add_user("ann", rights());
     let id = victim.start_job_as(&ann, &inline(100_000));
-    web.release();
+    wake(&victim, &sleeper);
     assert_eq!(victim.job(&id)["status"], "COMPLETE");
     victim.assert_unharmed();
 }
