@@ -16,6 +16,9 @@ use crate::budget::Held;
 pub(super) const UNAUTHENTICATED_BYTES: usize = 8 << 10;
 /// What a client has to send in the time that `server.body_seconds` gives.
 const PACE_BYTES: usize = 1 << 20;
+/// What is read of a body that is refused, and for how long.
+const DISCARDED_BYTES: usize = 16 << 20;
+const DISCARDING: Duration = Duration::from_secs(5);
 /// By how much the buffer grows at least.
 const STEP_BYTES: usize = 64 << 10;
 
@@ -111,6 +114,18 @@ impl Reader {
             }
         }
         Ok(self.done)
+    }
+
+    /// Reads on without keeping anything, for a moment and so far: a client that is still sending when its refusal comes may
+    /// never see it.
+    pub async fn discard(mut self) {
+        let (mut left, deadline) = (DISCARDED_BYTES, Instant::now() + DISCARDING);
+        while !self.done && left > 0 {
+            match tokio::time::timeout_at(deadline, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len)),
+                _ => return,
+            }
+        }
     }
 
     fn make_room(&mut self, more: usize) -> Result<(), ApiError> {

@@ -3,9 +3,11 @@
 //!
 //! What changes something runs in a task of its own: it completes or changes nothing, whether its client waits or not.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use serde_json::json;
 
 use super::ApiState;
@@ -63,12 +65,13 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
     let mut reader = Reader::new(&headers, body, state.max_body_bytes, state.body_time)?;
     let mut known = None;
     if !reader.read(UNAUTHENTICATED_BYTES).await? {
-        let user = authenticate::user_of(&state.access, &headers, source).await?;
-        let account = state.budgets.of(Owner::user(&user.username));
-        let held = account.held(REQUEST_BYTES)?;
-        reader.charge(held.clone());
-        reader.read(usize::MAX).await?;
-        known = Some((user, account, held));
+        match read_for_somebody(state, &headers, source, &mut reader).await {
+            Ok(somebody) => known = Some(somebody),
+            Err(refused) => {
+                reader.discard().await;
+                return Err(refused);
+            }
+        }
     }
     let body = reader.into_bytes();
     let mut envelope = match &known {
@@ -105,6 +108,21 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
             Err(ApiError::bad_request(format!("Operation '{name}' not found")))
         }
     }
+}
+
+/// Finds out who sends a large body, then reads it on his account.
+async fn read_for_somebody(
+    state: &ApiState,
+    headers: &HeaderMap,
+    source: Option<IpAddr>,
+    reader: &mut Reader,
+) -> Result<(User, Account, Held), ApiError> {
+    let user = authenticate::user_of(&state.access, headers, source).await?;
+    let account = state.budgets.of(Owner::user(&user.username));
+    let held = account.held(REQUEST_BYTES)?;
+    reader.charge(held.clone());
+    reader.read(usize::MAX).await?;
+    Ok((user, account, held))
 }
 
 async fn run(call: OwnedCall, operation: &'static Operation) -> Result<Reply, ApiError> {

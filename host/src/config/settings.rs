@@ -164,17 +164,17 @@ pub const SETTINGS: &[Setting] = &[
          ordinary jobs. Beyond it the oldest of that user's own go.",
     ),
     setting(
+        "jobs.cancel_grace_seconds",
+        Kind::Number,
+        "10",
+        "Time that a running job has to end by itself when it is cancelled; then it is stopped.",
+    ),
+    setting(
         "spool.max_bytes",
         Kind::Number,
         "0",
         "Disk for the payloads and downloads of all jobs that wait or run. A user may hold as much as is still free. 0 means half \
          of what the disk of data.dir has free when the host starts.",
-    ),
-    setting(
-        "jobs.cancel_grace_seconds",
-        Kind::Number,
-        "10",
-        "Time that a running job has to end by itself when it is cancelled; then it is stopped.",
     ),
     setting(
         "plugins.dir",

@@ -1,15 +1,15 @@
 //! Keys for records that come without one: unique without asking anybody, so that tables of several hosts can be put together.
 //!
 //! A number has 53 bits, so that a double holds it: ten from the clock, which count steps of 2^40 microseconds (12.7 days),
-//! and 43 that are random. It is not drawn alone: a source draws a place and counts on from there, because keys that are
-//! neighbours are stored side by side. Its first place is for one number, each further one for twice as many, up to 16,384.
-//! Places begin at multiples of their size, so two of one size are the same or have nothing in common.
+//! and 43 that are random. It is not drawn alone: a source draws where it begins and counts on from there until the clock
+//! comes to the next step. So the records of a host come in order of arrival when they are asked for in order of key, and
+//! keys that are neighbours are stored side by side.
 //!
-//! How probable is a collision? Two hosts that each generate a million numbers within the same twelve days draw some 75
-//! places each, most of them for 16,384 numbers, of which there are 2^29: some of those coincide in about one of 150,000
-//! cases. A host that draws a place where a table has a million numbers of the same twelve days hits one with a probability
-//! of 2^20 / 2^43, one in eight million. The store writes a record whose generated key is taken with another one, so a
-//! collision within a table does no harm; between hosts it shows when the tables are put together.
+//! How probable is a collision? Two hosts that generate n and m numbers from one beginning each within the same twelve days
+//! share some with a probability of (n + m) / 2^43: for 20 million each, one in 220,000. A host that begins anew, with 20
+//! million numbers of those days in a table, comes upon one of them with half of that. The store writes a record whose
+//! generated key is taken with another one, so a collision within a table does no harm; between hosts it shows when the
+//! tables are put together.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,26 +22,28 @@ const RANDOM_BITS: u32 = 43;
 const CLOCK_BITS: u32 = 10;
 /// Microseconds of one step, as a power of two.
 const CLOCK_STEP: u32 = 40;
-/// Numbers at one place at most.
-const MOST_AT_A_PLACE: u64 = 16_384;
+const MOST: u64 = (1 << (CLOCK_BITS + RANDOM_BITS)) - 1;
+/// Numbers between two looks at the clock.
+const BETWEEN_LOOKS: u64 = 1024;
 
-/// Generates keys. Clones go on with the same place.
+/// Generates keys. Clones count on together.
 #[derive(Clone)]
 pub struct KeySource(Arc<Inner>);
 
 struct Inner {
     clock: Arc<dyn Clock>,
     random: Box<dyn Fn() -> u64 + Send + Sync>,
-    place: Mutex<Place>,
+    run: Mutex<Run>,
 }
 
-/// Numbers that were drawn and not given yet.
+/// Where a source has come to.
 #[derive(Debug, Default)]
-struct Place {
+struct Run {
     next: u64,
+    /// Numbers until the next look at the clock.
     left: u64,
-    /// How many there were.
-    size: u64,
+    /// The step of the clock in which it began.
+    step: Option<u64>,
 }
 
 impl KeySource {
@@ -51,22 +53,26 @@ impl KeySource {
 
     /// With random numbers of one's own, so that a test decides what collides.
     pub fn with_random(clock: Arc<dyn Clock>, random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        KeySource(Arc::new(Inner { clock, random: Box::new(random), place: Mutex::default() }))
+        KeySource(Arc::new(Inner { clock, random: Box::new(random), run: Mutex::default() }))
     }
 
     /// A number from 0 to 2^53 - 1.
     pub fn number(&self) -> Key {
-        let mut place = self.0.place.lock().unwrap_or_else(PoisonError::into_inner);
-        if place.left == 0 {
-            place.size = (place.size * 2).clamp(1, MOST_AT_A_PLACE);
-            place.left = place.size;
+        self.next(&mut self.0.run.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn next(&self, run: &mut Run) -> Key {
+        if run.left == 0 {
             let step = (self.0.clock.now().0 >> CLOCK_STEP) & ((1 << CLOCK_BITS) - 1);
-            let random = (self.0.random)() & ((1 << RANDOM_BITS) - 1) & !(place.size - 1);
-            place.next = step << RANDOM_BITS | random;
+            if run.step != Some(step) {
+                run.step = Some(step);
+                run.next = step << RANDOM_BITS | (self.0.random)() & ((1 << RANDOM_BITS) - 1);
+            }
+            run.left = BETWEEN_LOOKS;
         }
-        let number = place.next;
-        place.next += 1;
-        place.left -= 1;
+        let number = run.next;
+        run.next = (number + 1) & MOST;
+        run.left -= 1;
         Key::Number(number as f64)
     }
 
@@ -77,10 +83,14 @@ impl KeySource {
         Key::String(uuid.hyphenated().to_string().into())
     }
 
-    /// Another key of the same kind.
+    /// Another key of the same kind, from another beginning: where one is taken, its neighbours may be.
     pub fn instead_of(&self, key: &Key) -> Key {
         match key {
-            Key::Number(_) => self.number(),
+            Key::Number(_) => {
+                let mut run = self.0.run.lock().unwrap_or_else(PoisonError::into_inner);
+                *run = Run::default();
+                self.next(&mut run)
+            }
             Key::String(_) => self.uuid(),
         }
     }
@@ -142,7 +152,7 @@ mod tests {
         let known: HashSet<_> = numbers.iter().copied().collect();
         assert_eq!(known.len(), numbers.len());
         let places = known.iter().filter(|number| !known.contains(&number.wrapping_sub(1))).count();
-        assert!(places <= 30, "{places}");
+        assert_eq!(places, 1);
     }
 
     #[test]
@@ -153,20 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn places_double_and_begin_at_multiples_of_their_size() {
-        let draws = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&draws);
-        let source = KeySource::with_random(Arc::new(At(0)), move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-            u64::MAX
-        });
-        let last = 1 << RANDOM_BITS;
-        assert_eq!([number(&source), number(&source), number(&source)], [last - 1, last - 2, last - 1]);
-        for _ in 3..32_767 {
-            number(&source);
+    fn numbers_ascend_and_begin_anew_with_the_clock_and_after_a_collision() {
+        struct Now(Arc<AtomicU64>);
+        impl Clock for Now {
+            fn now(&self) -> Timestamp {
+                Timestamp(self.0.load(Ordering::Relaxed))
+            }
         }
-        assert_eq!(draws.load(Ordering::Relaxed), 15);
-        assert_eq!([number(&source), number(&source)], [last - 16_384, last - 16_383]);
+        let now = Arc::new(AtomicU64::new(5 << CLOCK_STEP));
+        let source = KeySource::new(Arc::new(Now(Arc::clone(&now))));
+        let numbers: Vec<_> = (0..5_000).map(|_| number(&source)).collect();
+        assert!(numbers.is_sorted_by(|one, next| *next == one + 1));
+        now.store(6 << CLOCK_STEP, Ordering::Relaxed);
+        let later: Vec<_> = (0..5_000).map(|_| number(&source)).collect();
+        assert!(later.last().is_some_and(|last| last >> RANDOM_BITS == 6) && numbers.last() < later.first());
+        let Key::Number(other) = source.instead_of(&Key::Number(1.0)) else { panic!("a number") };
+        assert!((other as u64).abs_diff(later[4_999]) > 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use object_store::path::Path;
 use url::{Host, Url};
 
+use crate::objects::download::shown;
 use crate::objects::{AddressGuard, ObjectError, ObjectErrorKind, S3Location};
 
 /// A location made definite.
@@ -47,9 +48,9 @@ pub fn place(location: &S3Location, default: Option<&Url>, guard: &AddressGuard)
     let key = check_key(&location.key)?;
     check_region(&location.region)?;
     let endpoint = match &location.endpoint {
-        Some(text) => {
-            Some(endpoint_url(text).map_err(|what| invalid(format!("S3 endpoint is {text:?}, which {what}")))?)
-        }
+        Some(text) => Some(
+            endpoint_url(text).map_err(|what| invalid(format!("S3 endpoint is {:?}, which {what}", plain(text))))?,
+        ),
         None => default.cloned(),
     };
     let on_aws = endpoint.is_none();
@@ -107,6 +108,15 @@ pub fn refused(placement: &Placement) -> ObjectError {
             placement.server()
         ),
     )
+}
+
+/// A URL as sentences show it: without what may hold credentials, whether it can be read or not.
+fn plain(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) => shown(&url),
+        // What stands before an @ may be a password, what follows a question mark a signature.
+        Err(_) => text.split(['@', '?', '#']).next().unwrap_or_default().chars().take(100).collect(),
+    }
 }
 
 /// The URL of a server, or what it lacks.
