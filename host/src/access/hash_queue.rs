@@ -22,7 +22,7 @@ use super::turns::{Left, Turns};
 /// Of known and of unknown names each.
 const WAITING_OF_A_CLASS: usize = 2048;
 /// Of one name from one address.
-const WAITING_OF_A_NAME: usize = 8;
+const WAITING_OF_A_NAME: usize = 64;
 /// Turns of known names for one of unknown ones.
 const KNOWN_TURNS: u32 = 3;
 /// A network of IPv6 is one client's: it has as many addresses as it likes.

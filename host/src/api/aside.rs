@@ -1,5 +1,6 @@
 //! Computing that takes a while, on threads that answer no requests: so many at once, and one user no more than his part.
 
+use super::ApiState;
 use super::error::ApiError;
 use crate::budget::Account;
 
@@ -9,11 +10,12 @@ const LARGE_BYTES: usize = 64 << 10;
 /// Computes on a thread of its own when it is this user's turn. The turn lasts as long as the thread, also when nobody waits
 /// for it any more.
 pub(super) async fn aside<T: Send + 'static>(
+    state: &ApiState,
     account: &Account,
     compute: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ApiError> {
     let turn = account.budgets.computing.take(&account.owner).await?;
-    let computed = tokio::task::spawn_blocking(move || {
+    let computed = state.computing.spawn_blocking(move || {
         let computed = compute();
         drop(turn);
         computed
@@ -23,9 +25,10 @@ pub(super) async fn aside<T: Send + 'static>(
 
 /// Computes here if there are few bytes to look at, else aside.
 pub(super) async fn aside_if_large<T: Send + 'static>(
+    state: &ApiState,
     account: &Account,
     bytes: usize,
     compute: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ApiError> {
-    if bytes < LARGE_BYTES { Ok(compute()) } else { aside(account, compute).await }
+    if bytes < LARGE_BYTES { Ok(compute()) } else { aside(state, account, compute).await }
 }

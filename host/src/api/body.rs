@@ -79,6 +79,11 @@ impl Reader {
         Ok(Reader { body, declared, limit, time, buffer: Vec::new(), held: None, done: false })
     }
 
+    /// The `Content-Length`; 0 if there is none.
+    pub fn declared(&self) -> usize {
+        self.declared
+    }
+
     /// What is read from now on is charged here, as it comes and before it is kept: nobody takes room by saying how much he
     /// will send.
     pub fn charge(&mut self, held: Held) {

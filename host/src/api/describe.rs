@@ -73,7 +73,8 @@ async fn describe(call: &Call<'_>, table: &Arc<Table>, size: u64) -> Result<Valu
     let number = table.attributes.len();
     call.held.grow((number as u64).saturating_mul(ATTRIBUTE_BYTES))?;
     let (role, described) = (Arc::clone(&call.user.role), Arc::clone(table));
-    let attributes = aside_if_large(call.account, number * 64, move || attributes(&role, &described)).await?;
+    let attributes =
+        aside_if_large(call.state, call.account, number * 64, move || attributes(&role, &described)).await?;
     let mut description = json!({
         "schema": table.name.database,
         "name": table.name.table,

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use serde_json::json;
 
 use super::ApiState;
@@ -64,11 +64,15 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
     body::check_content_type(&headers)?;
     let mut reader = Reader::new(&headers, body, state.max_body_bytes, state.body_time)?;
     let mut known = None;
-    if !reader.read(UNAUTHENTICATED_BYTES).await? {
+    // A body that says how large it is need not begin to come.
+    if reader.declared() > UNAUTHENTICATED_BYTES || !reader.read(UNAUTHENTICATED_BYTES).await? {
         match read_for_somebody(state, &headers, source, &mut reader).await {
             Ok(somebody) => known = Some(somebody),
             Err(refused) => {
-                reader.discard().await;
+                // Whoever asked whether he should send it at all does not.
+                if !headers.contains_key(header::EXPECT) {
+                    reader.discard().await;
+                }
                 return Err(refused);
             }
         }
@@ -78,7 +82,7 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
         None => Envelope::parse(body, None)?,
         Some((_, account, held)) => {
             let held = held.clone();
-            aside_if_large(account, body.len(), move || Envelope::parse(body, Some(held))).await??
+            aside_if_large(state, account, body.len(), move || Envelope::parse(body, Some(held))).await??
         }
     };
     if let Some(reply) = operations::run_unauthenticated(state, &envelope, &headers, source).await {

@@ -70,6 +70,8 @@ pub struct ApiState {
     pub budgets: Budgets,
     /// Requests that change something: they go on when their clients have gone, and the host waits for them when it stops.
     pub changes: TaskTracker,
+    /// Where computing is done that takes a while: its threads stand back behind those that answer.
+    pub computing: tokio::runtime::Handle,
     pub metrics: Arc<Metrics>,
 }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -63,9 +64,21 @@ pub(super) async fn answer(call: &Call<'_>, mut rows: impl Parts) -> Result<Repl
     }
     call.held.grow(PIECES_BYTES)?;
     let (pieces, waiting) = mpsc::channel(WAITING_PIECES);
-    let client = Client::new(pieces, Arc::clone(&call.state.store), call.held.clone()).await;
+    let complete = Arc::new(AtomicBool::new(false));
+    let client = Client::new(pieces, Arc::clone(&complete), Arc::clone(&call.state.store), call.held.clone()).await;
     tokio::spawn(send(rows, text, client));
-    let stream = futures::stream::unfold(waiting, |mut waiting| async move { Some((waiting.recv().await?, waiting)) });
+    let stream = futures::stream::unfold(Some(waiting), move |waiting| {
+        let complete = Arc::clone(&complete);
+        async move {
+            let mut waiting = waiting?;
+            match waiting.recv().await {
+                Some(piece) => Some((piece, Some(waiting))),
+                None if complete.load(Ordering::Acquire) => None,
+                // A body that ends in order would pass for the whole.
+                None => Some((Err(io::Error::other("the rest was given up")), None)),
+            }
+        }
+    });
     Ok(Reply::Stream(Body::from_stream(stream)))
 }
 
@@ -79,13 +92,14 @@ async fn send(mut rows: impl Parts, first: Vec<u8>, mut client: Client) {
             Ok(true) => {}
             Ok(false) => {
                 text.push(b']');
-                client.take(text).await;
+                if client.take(text).await {
+                    client.complete.store(true, Ordering::Release);
+                }
                 return;
             }
             Err(cause) => {
                 // The status is sent already: a body that breaks off is how the client learns.
                 error!(%cause, "a search failed while its rows were being sent");
-                client.fail("the search failed").await;
                 return;
             }
         }
@@ -95,6 +109,8 @@ async fn send(mut rows: impl Parts, first: Vec<u8>, mut client: Client) {
 /// Who reads an answer, and how he gets on.
 struct Client {
     pieces: mpsc::Sender<io::Result<Bytes>>,
+    /// Set when the last piece was passed on.
+    complete: Arc<AtomicBool>,
     store: Arc<dyn Store>,
     begun: Instant,
     store_bytes: u64,
@@ -103,9 +119,14 @@ struct Client {
 }
 
 impl Client {
-    async fn new(pieces: mpsc::Sender<io::Result<Bytes>>, store: Arc<dyn Store>, held: Held) -> Self {
+    async fn new(
+        pieces: mpsc::Sender<io::Result<Bytes>>,
+        complete: Arc<AtomicBool>,
+        store: Arc<dyn Store>,
+        held: Held,
+    ) -> Self {
         let store_bytes = store.size().await.unwrap_or(u64::MAX);
-        Client { pieces, store, begun: Instant::now(), store_bytes, taken: 0, _held: held }
+        Client { pieces, complete, store, begun: Instant::now(), store_bytes, taken: 0, _held: held }
     }
 
     /// Passes a piece on. False if the client is gone or too slow to be waited for.
@@ -117,7 +138,6 @@ impl Client {
             Err(mpsc::error::TrySendError::Full(())) => {
                 if let Some(why) = self.too_slow().await {
                     info!(why, "a client lost the rest of its search");
-                    self.fail(why).await;
                     return false;
                 }
                 match timeout(STALLED, self.pieces.reserve()).await {
@@ -143,10 +163,5 @@ impl Client {
         let size = self.store.size().await.unwrap_or_default();
         let grown = size.saturating_sub(self.store_bytes);
         (grown > GROWTH_BYTES).then_some("it reads more slowly than the store is written")
-    }
-
-    /// Breaks the answer off.
-    async fn fail(&self, why: &'static str) {
-        let _gone = timeout(STALLED, self.pieces.send(Err(io::Error::other(why)))).await;
     }
 }

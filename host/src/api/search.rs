@@ -37,8 +37,11 @@ async fn permitted(call: &Call<'_>) -> Result<PermittedSearch, ApiError> {
         drop(fields);
         request.permitted(&role, &catalogue)
     };
-    let looked: Result<PermittedSearch, SearchError> =
-        if is_sql { aside(call.account, look).await? } else { aside_if_large(call.account, bytes, look).await? };
+    let looked: Result<PermittedSearch, SearchError> = if is_sql {
+        aside(call.state, call.account, look).await?
+    } else {
+        aside_if_large(call.state, call.account, bytes, look).await?
+    };
     Ok(looked?)
 }
 

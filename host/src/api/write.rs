@@ -59,7 +59,8 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
         Some(text) => {
             charge(call, text)?;
             let (text, most) = (call.envelope.share(text), call.state.max_write_records);
-            problems.take(aside_if_large(call.account, text.len(), move || record_lines(&text, most)).await?)
+            problems
+                .take(aside_if_large(call.state, call.account, text.len(), move || record_lines(&text, most)).await?)
         }
     };
     let (Some(name), Some(lines)) = (name, records) else { return Err(problems.into_error()) };
@@ -72,7 +73,7 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     let (known, keys) = (std::sync::Arc::clone(&table), call.state.store.keys());
     let size = lines.len();
     let parse = move || Batch::parse(lines, &known, action, &limits, &keys);
-    let batch = aside_if_large(call.account, size, parse).await??;
+    let batch = aside_if_large(call.state, call.account, size, parse).await??;
     call.user.role.check_attributes(&table, action, batch.attributes().iter().map(String::as_str))?;
     if may_have_lost_a_key && batch.iter().any(|(key, _)| matches!(key, Key::String(text) if *text == *"null")) {
         return Err(ApiError::bad_request(LOST_KEY));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::pool::Pool;
+use super::pool::{Owner, Pool};
 
 /// How often it is looked at what the process holds.
 const LOOK: Duration = Duration::from_millis(100);
@@ -68,13 +68,14 @@ pub fn anonymous_bytes() -> Option<u64> {
 pub fn watch(pool: &Pool) -> std::io::Result<()> {
     let pool = pool.clone();
     std::thread::Builder::new().name("memory".to_owned()).spawn(move || {
-        let before = anonymous_bytes().unwrap_or(0);
+        // What the host is without anybody: its code's own data, its threads.
+        let _own = pool.adopt(&Owner::Host, anonymous_bytes().unwrap_or(0));
         let mut trimming = Trimming { last: Instant::now(), pause: TRIM };
         loop {
             std::thread::sleep(LOOK);
             let Some(now) = anonymous_bytes() else { return };
             pool.set_measured(now);
-            let expected = before.saturating_add(pool.used()).saturating_add(KEPT_BYTES);
+            let expected = pool.used().saturating_add(KEPT_BYTES);
             if now > expected {
                 trimming.trim(now);
             }

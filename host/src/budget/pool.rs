@@ -181,12 +181,16 @@ impl Shared {
             return (state.used.saturating_add(amount) > total).then_some(Holder::Everybody);
         };
         let room = total.saturating_sub(reserve);
+        let mine = state.users.get(user).copied().unwrap_or(0).saturating_add(amount);
+        // More than he would get if nobody else held anything.
+        if mine > room.saturating_sub(mine).saturating_mul(threshold) {
+            return Some(Holder::Asker);
+        }
         let measured = if amount >= LARGE { self.measured.load(Ordering::Relaxed) } else { 0 };
         let after = state.used.max(measured).saturating_add(amount);
         if after > room {
             return Some(Holder::Everybody);
         }
-        let mine = state.users.get(user).copied().unwrap_or(0).saturating_add(amount);
         // By what is charged alone: what was measured may be somebody else's.
         let free = room.saturating_sub(state.used.saturating_add(amount));
         (mine > free.saturating_mul(threshold)).then_some(Holder::Asker)

@@ -36,6 +36,10 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 const SQL_HEAP_BYTES: usize = 256 << 20;
 const SQL_HEAP_STATEMENTS: usize = 8;
 const SQL_HEAP_PART: u64 = 8;
+/// How far threads that compute stand back behind those that answer.
+const COMPUTING_NICENESS: i32 = 5;
+/// What is kept of the disk for the store.
+const RESERVE_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -68,6 +72,8 @@ pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config::cores())
         .thread_name("job")
+        // Computing waits for answering: whoever asks for little is answered while others compute.
+        .on_thread_start(lower_priority)
         // A guest that computes keeps its thread for an epoch at a time: timers and the network are looked at in between, not
         // after dozens of those.
         .event_interval(1)
@@ -84,6 +90,11 @@ pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
     for_jobs.shutdown_timeout(Duration::from_secs(5));
     for_requests.shutdown_timeout(Duration::from_secs(5));
     served
+}
+
+/// For a thread that computes. In the terms of nice(1); a failure leaves the thread as it is.
+fn lower_priority() {
+    let _as_it_was = rustix::process::nice(COMPUTING_NICENESS);
 }
 
 async fn serve_on(config: &Config, metrics: Arc<Metrics>, for_jobs: &tokio::runtime::Handle) -> Result<(), ServeError> {
@@ -163,6 +174,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, for_jobs: &tokio::runt
         search_limits,
         budgets: budgets.clone(),
         changes: changes.clone(),
+        computing: for_jobs.clone(),
         metrics,
     };
     let router = api::router(Arc::new(state));
@@ -197,7 +209,7 @@ fn open_budgets(config: &Config) -> io::Result<Budgets> {
         sql: config.max_sql,
         spool_bytes: or(config.spool_bytes, free / 2),
         spill_bytes: or(config.sql_spill_total_bytes, free / 4),
-        keep_free_bytes: config.reserve_bytes.min(free / 20),
+        keep_free_bytes: or(config.reserve_bytes, RESERVE_BYTES.min(free / 20)),
         directory: config.data_dir.clone(),
         cores: config::cores(),
     });
@@ -214,9 +226,14 @@ fn sql_heap_bytes(of_one: usize, budgets: &Budgets) -> usize {
 /// The first load, which nothing waits for but requests that need what it brings, and then the changes of the folder.
 async fn load_plugins(plugins: Arc<PluginFolder>, jobs: Arc<Jobs>, stop: CancellationToken) {
     let all = async {
-        plugins.reload().await;
-        // Whether an unfinished job can go on depends on what its plugin says.
-        if let Err(error) = jobs.recover().await {
+        // Whether an unfinished job can go on depends on what its plugin says. Jobs of plugins that are known do not wait for
+        // those that nobody knows.
+        let recover_known = async {
+            plugins.standing_loaded(READY_PATIENCE).await;
+            jobs.recover_known().await
+        };
+        let (_files, known) = tokio::join!(plugins.reload(), recover_known);
+        if let Err(error) = known.and(jobs.recover().await) {
             error!(error = &error as &dyn std::error::Error, "unfinished jobs could not be recovered");
         }
         plugins.watch().await;

@@ -170,7 +170,7 @@ impl Config {
 }
 
 /// With less a host could not run a single plugin besides itself.
-const MIN_MEMORY_BYTES: u64 = 64 << 20;
+const MIN_MEMORY_BYTES: u64 = 128 << 20;
 /// One user alone may use two thirds of them (`jobs/queue/shares.rs`): 8 of 12.
 const WORKERS_PER_CORE: usize = 6;
 const MIN_DEFAULT_WORKERS: usize = 12;

@@ -105,9 +105,9 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "data.reserve_bytes",
         Kind::Number,
-        "1073741824",
-        "The last part of the disk that payloads, downloads and temporary files never take: 1 GiB is kept for the store. On a \
-         small disk it is at most a twentieth of it.",
+        "0",
+        "The last part of the disk that payloads, downloads and temporary files never take: it is kept for the store. 0 means \
+         1 GiB, or a twentieth of what is free when the host starts if that is less.",
     ),
     setting(
         "data.sealing_key",

@@ -179,11 +179,11 @@ impl Jobs {
             ))
         })?;
         let turn = turn.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
-        let (handle, plugin) = (tokio::runtime::Handle::current(), Arc::clone(&found.plugin));
+        let (handle, plugin) = (self.runtime.clone(), Arc::clone(&found.plugin));
         let (name, request, memory) = (operation.to_owned(), request.to_owned(), account.memory(0)?);
         // On a thread of its own: what a guest computes must not hold up the threads that answer requests. Its turn lasts as long
         // as the thread.
-        let planned = tokio::task::spawn_blocking(move || {
+        let planned = self.runtime.spawn_blocking(move || {
             let planned = handle.block_on(plugin.component.plan(&name, &request, memory));
             drop(turn);
             planned

@@ -115,6 +115,8 @@ pub struct Jobs {
     queue: Arc<Queue>,
     max_queued: usize,
     plans: Arc<Semaphore>,
+    /// Whose threads guests compute on.
+    runtime: tokio::runtime::Handle,
     stop: CancellationToken,
     retry: Retry,
     /// Workers, and final rows that wait for the store.
@@ -157,7 +159,20 @@ impl Jobs {
         workers.close();
         let plans = Arc::new(Semaphore::new(PLUGINS_PLANNING * concurrent_plans()));
         let max_queued = limits.max_queued;
-        Ok(Arc::new(Jobs { parts, spool, queue, max_queued, plans, stop, retry, workers, running, unfinished }))
+        let runtime = runtime.clone();
+        Ok(Arc::new(Jobs {
+            parts,
+            spool,
+            queue,
+            max_queued,
+            plans,
+            runtime,
+            stop,
+            retry,
+            workers,
+            running,
+            unfinished,
+        }))
     }
 
     pub fn has_operation(&self, name: &str) -> bool {

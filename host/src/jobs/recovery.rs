@@ -25,29 +25,44 @@ impl Jobs {
     /// Decides about each job that an earlier process left unfinished; to be called once, when the plugins are in service.
     /// A failure that may pass is waited for; one that cannot keeps that job as it is, and is returned at the end.
     pub async fn recover(&self) -> Result<(), StoreError> {
+        self.recover_those(false).await
+    }
+
+    /// As [`Jobs::recover`], for jobs whose operations are in service already; the others wait for it.
+    pub async fn recover_known(&self) -> Result<(), StoreError> {
+        self.recover_those(true).await
+    }
+
+    async fn recover_those(&self, known_only: bool) -> Result<(), StoreError> {
         let unfinished = std::mem::take(&mut *self.unfinished.lock().unwrap_or_else(PoisonError::into_inner));
         let mut recovered = Ok(());
         for id in unfinished {
-            if let Err(failure) = self.recover_job(id).await {
-                if self.stop.is_cancelled() {
-                    return Ok(());
+            match self.recover_job(id, known_only).await {
+                Ok(true) => {}
+                Ok(false) => self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).push(id),
+                Err(_) if self.stop.is_cancelled() => return Ok(()),
+                Err(failure) => {
+                    error!(job = %id, %failure, "the job could not be recovered");
+                    recovered = Err(failure);
                 }
-                error!(job = %id, %failure, "the job could not be recovered");
-                recovered = Err(failure);
             }
         }
         recovered
     }
 
-    async fn recover_job(&self, id: Uuid) -> Result<(), StoreError> {
+    /// False if it waits for its operation to be in service.
+    async fn recover_job(&self, id: Uuid, known_only: bool) -> Result<bool, StoreError> {
         let (parts, retry) = (&self.parts, &self.retry);
         let store = parts.store.as_ref();
-        let Some(row) = retry.while_running("read row", || store.job(id)).await? else { return Ok(()) };
+        let Some(row) = retry.while_running("read row", || store.job(id)).await? else { return Ok(true) };
         // Somebody has cancelled it meanwhile.
         if row.status.is_final() {
-            return Ok(());
+            return Ok(true);
         }
         let operation = parts.plugins.operation(&row.operation);
+        if known_only && operation.is_none() {
+            return Ok(false);
+        }
         let resumable = operation.as_ref().is_some_and(|found| found.operation.resumable);
         let (attempt, user) = (row.attempt, row.user.clone());
         let changed = match lifecycle::recover(&row, resumable) {
@@ -65,20 +80,20 @@ impl Jobs {
             match retry.while_running("recover job", || store.update_job(row.clone(), attempt)).await {
                 Ok(_) => {}
                 // Cancelled between the two calls.
-                Err(error) if error.kind == StoreErrorKind::LeaseLost => return Ok(()),
+                Err(error) if error.kind == StoreErrorKind::LeaseLost => return Ok(true),
                 Err(error) => return Err(error),
             }
             if ends {
                 parts.metrics.job_ended(&row.operation, row.status.word());
                 warn!(job = %id, attempt, status = ?row.status, "job was interrupted and is not resumed");
                 self.spool.forget(id).await;
-                return Ok(());
+                return Ok(true);
             }
         }
         info!(job = %id, attempt, "job recovered into the queue");
         parts.metrics.queued(1);
         let user = user.into();
         self.queue.push_recovered(QueuedJob { id, user, operation, place: None, past: Past::default() });
-        Ok(())
+        Ok(true)
     }
 }

@@ -45,7 +45,7 @@ pub struct Downloaded {
 }
 
 /// Room for a download is charged in steps of this.
-const ROOM_BYTES: u64 = 4 << 20;
+const ROOM_BYTES: u64 = 256 << 10;
 
 /// Of what is fetched: it is its job's, and no other user of the machine may read it.
 pub(super) const SPOOLED_MODE: u32 = 0o600;

@@ -17,6 +17,8 @@ use crate::records::store::{Store, StoreError, StoreErrorKind};
 const PAGE_BYTES: usize = 256 << 10;
 /// Pages that wait for their reader.
 const PAGES_AHEAD: usize = 2;
+/// In the terms of nice(1).
+const NICENESS: i32 = 5;
 /// Instructions of SQLite between two looks at the clock; some ten microseconds.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 1000;
 
@@ -175,6 +177,8 @@ struct Unwanted;
 
 impl Run {
     fn run(mut self) {
+        // It stands back behind the threads that answer; a failure leaves it as it is.
+        let _as_it_was = rustix::process::nice(NICENESS);
         self.state.start(self.limits.clone());
         let state = Arc::clone(&self.state);
         let handler = move || state.must_stop();

@@ -65,12 +65,13 @@ fn accounts_whose_administrator_leaves_can_log_in_as_they_are_listed() {
     victim.post(&json!({"operation": "add_role", "role": "last", "permission": {"super_user": false}})).ok();
     let mut before = accounts(&victim);
     let mut opened = BTreeMap::new();
+    let mut looks = 0;
+    // Changes of passwords wait for their hashes, and for those of these logins.
     eventually("the accounts to rest", || {
-        opened = opens(&victim);
-        let now = accounts(&victim);
-        let rest = now == before;
-        before = now;
-        rest.then_some(())
+        let (now, open) = (accounts(&victim), opens(&victim));
+        looks = if now == before && open == opened { looks + 1 } else { 0 };
+        (before, opened) = (now, open);
+        (looks == 4).then_some(())
     });
     for (name, passwords) in &opened {
         match before.get(name) {
