@@ -37,7 +37,9 @@ const SQL_HEAP_BYTES: usize = 256 << 20;
 const SQL_HEAP_STATEMENTS: usize = 8;
 const SQL_HEAP_PART: u64 = 8;
 /// How far threads that compute stand back behind those that answer.
-const COMPUTING_NICENESS: i32 = 5;
+const COMPUTING_NICENESS: i32 = 10;
+/// More than ever have a turn at once.
+const COMPUTING_THREADS: usize = 1024;
 /// What is kept of the disk for the store.
 const RESERVE_BYTES: u64 = 1 << 30;
 
@@ -72,8 +74,6 @@ pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config::cores())
         .thread_name("job")
-        // Computing waits for answering: whoever asks for little is answered while others compute.
-        .on_thread_start(lower_priority)
         // A guest that computes keeps its thread for an epoch at a time: timers and the network are looked at in between, not
         // after dozens of those.
         .event_interval(1)
@@ -86,7 +86,17 @@ pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
         .enable_all()
         .build()
         .map_err(&runtime_failed)?;
-    let served = for_requests.block_on(serve_on(config, metrics, for_jobs.handle()));
+    // Nothing runs on it but what blocks. Guests' threads are no part of it: standing back costs a small job more changes of
+    // threads than it has work.
+    let for_computing = tokio::runtime::Builder::new_current_thread()
+        .thread_name("computing")
+        .max_blocking_threads(COMPUTING_THREADS)
+        .on_thread_start(lower_priority)
+        .build()
+        .map_err(&runtime_failed)?;
+    let handles = Handles { jobs: for_jobs.handle(), computing: for_computing.handle() };
+    let served = for_requests.block_on(serve_on(config, metrics, handles));
+    for_computing.shutdown_timeout(Duration::from_secs(1));
     for_jobs.shutdown_timeout(Duration::from_secs(5));
     for_requests.shutdown_timeout(Duration::from_secs(5));
     served
@@ -97,7 +107,13 @@ fn lower_priority() {
     let _as_it_was = rustix::process::nice(COMPUTING_NICENESS);
 }
 
-async fn serve_on(config: &Config, metrics: Arc<Metrics>, for_jobs: &tokio::runtime::Handle) -> Result<(), ServeError> {
+/// The runtimes besides the one that answers.
+struct Handles<'r> {
+    jobs: &'r tokio::runtime::Handle,
+    computing: &'r tokio::runtime::Handle,
+}
+
+async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>) -> Result<(), ServeError> {
     // First of all, so that a signal during the start is heard and not fatal.
     let signals = Signals::listen().map_err(part("signals cannot be awaited"))?;
     // Before anything is made on disk: another host may have the address.
@@ -158,7 +174,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, for_jobs: &tokio::runt
         cancel_grace: config.cancel_grace,
         ..JobLimits::default()
     };
-    let jobs = Jobs::start(parts, job_limits, for_jobs).await.map_err(part("jobs could not be started"))?;
+    let jobs = Jobs::start(parts, job_limits, runtimes.jobs).await.map_err(part("jobs could not be started"))?;
     let changes = TaskTracker::new();
     let state = ApiState {
         store,
@@ -174,7 +190,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, for_jobs: &tokio::runt
         search_limits,
         budgets: budgets.clone(),
         changes: changes.clone(),
-        computing: for_jobs.clone(),
+        computing: runtimes.computing.clone(),
         metrics,
     };
     let router = api::router(Arc::new(state));

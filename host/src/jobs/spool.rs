@@ -30,7 +30,14 @@ pub struct Spool {
     root: PathBuf,
     budget: DiskPool,
     /// What each unfinished job has here and in the payloads of the store.
-    charges: Arc<Mutex<HashMap<Uuid, DiskHeld>>>,
+    jobs: Arc<Mutex<HashMap<Uuid, Spooled>>>,
+}
+
+/// What the spool knows of an unfinished job.
+#[derive(Debug)]
+struct Spooled {
+    held: DiskHeld,
+    has_directory: bool,
 }
 
 impl Spool {
@@ -42,24 +49,28 @@ impl Spool {
                 let message = format!("the spool directory {} cannot be made: {error}", root.display());
                 StoreError::caused_by(StoreErrorKind::Unavailable, message, error)
             })?;
-        Ok(Spool { root, budget, charges: Arc::default() })
+        Ok(Spool { root, budget, jobs: Arc::default() })
     }
 
     /// Charges what a new job will keep until it ends.
     pub fn charge(&self, job: Uuid, owner: &Owner, bytes: u64) -> Result<(), Exhausted> {
         let held = DiskHeld::new(self.budget.take(owner, bytes)?);
-        self.lock().insert(job, held);
+        self.lock().insert(job, Spooled { held, has_directory: false });
         Ok(())
     }
 
     /// What the job is charged with, for what comes later: downloads.
     pub fn charged(&self, job: Uuid) -> DiskHeld {
-        let empty = || DiskHeld::new(self.budget.adopt(&Owner::Host, 0));
-        self.lock().entry(job).or_insert_with(empty).clone()
+        self.lock().entry(job).or_insert_with(|| self.unknown()).held.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, DiskHeld>> {
-        self.charges.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A job of which nothing was noted, and which may have anything.
+    fn unknown(&self) -> Spooled {
+        Spooled { held: DiskHeld::new(self.budget.adopt(&Owner::Host, 0)), has_directory: true }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Spooled>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn directory(&self, job: Uuid) -> PathBuf {
@@ -73,6 +84,7 @@ impl Spool {
     /// The job's directory, made if it is not there. Blocks.
     pub fn make_directory(&self, job: Uuid) -> io::Result<PathBuf> {
         let directory = self.directory(job);
+        self.lock().entry(job).or_insert_with(|| self.unknown()).has_directory = true;
         private_directory(&directory)?;
         Ok(directory)
     }
@@ -102,6 +114,11 @@ impl Spool {
 
     /// As [`Spool::remove`], from an asynchronous task. What cannot be removed is told to the log and swept at the next start.
     pub async fn forget(&self, job: Uuid) {
+        // Most jobs are small and have nothing here.
+        if self.lock().get(&job).is_some_and(|spooled| !spooled.has_directory) {
+            self.lock().remove(&job);
+            return;
+        }
         let spool = self.clone();
         let removed = tokio::task::spawn_blocking(move || spool.remove(job)).await;
         if let Err(error) = removed.unwrap_or_else(|error| Err(io::Error::other(error))) {
@@ -116,7 +133,7 @@ impl Spool {
             let Some(job) = entry.file_name().to_str().and_then(|name| Uuid::parse_str(name).ok()) else { continue };
             if unfinished.contains(&job) {
                 let held = DiskHeld::new(self.budget.adopt(&Owner::Host, bytes_in(&entry.path())));
-                self.lock().insert(job, held);
+                self.lock().insert(job, Spooled { held, has_directory: true });
             } else {
                 fs::remove_dir_all(entry.path())?;
             }
