@@ -16,13 +16,15 @@ use super::verified::Verified;
 use crate::records::{Clock, Store};
 
 /// How long tokens live and what password hashes cost.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AccessOptions {
     pub operation_token_seconds: u64,
     pub refresh_token_seconds: u64,
     pub hash_cost: HashCost,
     /// Password hashes computed at once.
     pub hashes_at_once: usize,
+    /// Whose threads compute password hashes; `None` for those of whoever asks.
+    pub computing: Option<tokio::runtime::Handle>,
 }
 
 impl Default for AccessOptions {
@@ -32,6 +34,7 @@ impl Default for AccessOptions {
             refresh_token_seconds: 30 * 24 * 60 * 60,
             hash_cost: HashCost::default(),
             hashes_at_once: std::thread::available_parallelism().map_or(1, usize::from).min(4),
+            computing: None,
         }
     }
 }
@@ -83,7 +86,7 @@ impl Access {
     ) -> Result<Self, AccessError> {
         let directory = Directory::load(store.as_ref()).await?;
         let access = Access {
-            passwords: Arc::new(Passwords::new(options.hash_cost, options.hashes_at_once)?),
+            passwords: Arc::new(Passwords::new(options.hash_cost, options.hashes_at_once, options.computing.clone())?),
             store,
             clock,
             options,

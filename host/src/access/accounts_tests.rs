@@ -32,6 +32,7 @@ const CHEAP: AccessOptions = AccessOptions {
     refresh_token_seconds: 1000,
     hash_cost: HashCost { memory_kib: 8, passes: 1 },
     hashes_at_once: 1,
+    computing: None,
 };
 
 async fn open(store: &Arc<dyn Store>, clock: &Arc<TestClock>, key: &[u8]) -> Access {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use rand::Rng;
+use tokio::runtime::Handle;
 
 use super::error::{AccessError, AccessErrorKind, AuthenticationError};
 use super::hash_queue::{Asker, HashQueue, LONGEST_WAIT, Source};
@@ -35,14 +36,16 @@ pub(super) struct Passwords {
     queue: Arc<HashQueue>,
     /// Checked when there is no such user, so that the answer takes as long as for one that exists.
     decoy: String,
+    /// Where hashes are computed; `None` for the runtime of whoever asks.
+    computing: Option<Handle>,
 }
 
 impl Passwords {
-    pub fn new(cost: HashCost, at_once: usize) -> Result<Self, AccessError> {
+    pub fn new(cost: HashCost, at_once: usize, computing: Option<Handle>) -> Result<Self, AccessError> {
         let params = Params::new(cost.memory_kib, cost.passes, 1, None)
             .map_err(|error| AccessError::invalid(format!("The cost of password hashes is out of range: {error}")))?;
         let decoy = hash(&params, random_password().as_bytes())?;
-        Ok(Passwords { params, queue: HashQueue::new(at_once, LONGEST_WAIT), decoy })
+        Ok(Passwords { params, queue: HashQueue::new(at_once, LONGEST_WAIT), decoy, computing })
     }
 
     /// The hash of a new password of a user, as a PHC string.
@@ -88,7 +91,11 @@ impl Passwords {
             let _permit = permit;
             compute()
         };
-        tokio::task::spawn_blocking(computation).await.map_err(|_| AuthenticationError::Unavailable)
+        let computed = match &self.computing {
+            Some(threads) => threads.spawn_blocking(computation),
+            None => tokio::task::spawn_blocking(computation),
+        };
+        computed.await.map_err(|_| AuthenticationError::Unavailable)
     }
 }
 

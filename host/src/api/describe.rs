@@ -51,7 +51,8 @@ pub(super) async fn table(call: &Call<'_>) -> Result<Reply, ApiError> {
     }
     let table = existing_table(call, &name)?;
     let size = call.state.store.size().await?;
-    Reply::json(&describe(call, &table, size).await?)
+    let (described, bytes) = (describe(call, &table, size).await?, table.attributes.len() * 64);
+    aside_if_large(call.state, call.account, bytes, move || Reply::json(&described)).await?
 }
 
 async fn describe_tables<'t>(

@@ -11,6 +11,8 @@ use crate::json::{self, MAX_MEMBERS, Members, NotMembers};
 const NO_OPERATION: &str = "Request body must include an 'operation' property.";
 /// What a member of fewer bytes becomes is within what every request is charged from the beginning.
 const SMALL_BYTES: usize = 256;
+/// A larger member is none that is parsed whole: the attributes of the widest table fit in.
+const MAX_VALUE_BYTES: usize = 8 << 20;
 
 /// A request: an object that names an operation.
 #[derive(Debug)]
@@ -85,17 +87,18 @@ impl Envelope {
         self.members.has(name)
     }
 
-    /// A member as a value; `None` if it is absent. What it becomes is charged first.
+    /// A member as a value; `None` if it is absent. What it becomes is charged first. It is parsed on the thread that answers,
+    /// so a large one is refused: who takes such takes its text, and parses it aside.
     pub fn value(&self, name: &str) -> Result<Option<Value>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        if let Some(held) = &self.held
-            && text.len() > SMALL_BYTES
-        {
-            held.grow(json::tree_bytes(text))?;
+        if text.len() > MAX_VALUE_BYTES {
+            let bytes = text.len();
+            return Err(ApiError::bad_request(format!("'{name}' has {bytes} bytes; it may have {MAX_VALUE_BYTES}")));
         }
-        json::value(text)
-            .map(Some)
-            .map_err(|error| ApiError::bad_request(format!("'{name}' cannot be read: {}", reason(&error))))
+        match &self.held {
+            Some(held) if text.len() > SMALL_BYTES => charged_value(name, text.as_bytes(), 1, held).map(Some),
+            _ => value_of(name, text).map(Some),
+        }
     }
 
     /// The first of several synonyms that is there, with its name.
@@ -126,6 +129,18 @@ impl Envelope {
         }
         Ok(map)
     }
+}
+
+/// A member's text as a value, charged with so many times what it becomes.
+pub(super) fn charged_value(name: &str, text: &[u8], copies: u64, held: &Held) -> Result<Value, ApiError> {
+    // The body was looked at as a whole.
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    held.grow(json::tree_bytes(text).saturating_mul(copies))?;
+    value_of(name, text)
+}
+
+fn value_of(name: &str, text: &str) -> Result<Value, ApiError> {
+    json::value(text).map_err(|error| ApiError::bad_request(format!("'{name}' cannot be read: {}", reason(&error))))
 }
 
 fn syntax_error(body: &[u8], error: &serde_json::Error) -> ApiError {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::dispatch::Call;
+use super::envelope::charged_value;
 use super::error::ApiError;
 use super::names::Problems;
 use super::reply::Reply;
@@ -45,7 +46,7 @@ pub(super) async fn describe(call: &Call<'_>) -> Result<Reply, ApiError> {
 pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
     let mut problems = Problems::default();
     let file = text(call, "file")?;
-    let component = text(call, "component")?;
+    let component = component(call)?;
     let path = text(call, "path")?;
     if component.is_some() == path.is_some() {
         problems.add("exactly one of 'component' (base64) and 'path' is required");
@@ -100,6 +101,19 @@ async fn read(call: &Call<'_>, path: String) -> Result<Vec<u8>, ApiError> {
     });
     read.await.map_err(|error| ApiError::internal(&error))?.map_err(ApiError::bad_request)
 }
+
+/// Base64 of a component, which may be larger than other members.
+fn component(call: &Call<'_>) -> Result<Option<String>, ApiError> {
+    let Some(text) = call.envelope.text("component") else { return Ok(None) };
+    match charged_value("component", text.as_bytes(), COMPONENT_COPIES, call.held)? {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        _ => Err(ApiError::bad_request("'component' must be a string")),
+    }
+}
+
+/// As it was sent, as the component, and as what is compiled and written.
+const COMPONENT_COPIES: u64 = 4;
 
 fn text(call: &Call<'_>, member: &str) -> Result<Option<String>, ApiError> {
     match call.envelope.value(member)? {

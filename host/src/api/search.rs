@@ -3,20 +3,22 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::aside::{aside, aside_if_large};
 use super::dispatch::Call;
-use super::envelope::Envelope;
+use super::envelope::{Envelope, charged_value};
 use super::error::ApiError;
 use super::reply::Reply;
 use super::rows;
+use crate::budget::Held;
 use crate::records::ScanOrder;
 use crate::records::query::{RowShape, Separator};
-use crate::searches::{MAX_SEARCH_BYTES, PermittedSearch, SearchBudget, SearchError, SearchLimits, SearchRequest};
+use crate::searches::{MAX_SEARCH_BYTES, PermittedSearch, SearchBudget, SearchLimits, SearchRequest};
 
-/// A search is made of the members of its request and keeps copies of them.
-const COPIES: u64 = 2;
+/// A search is made of the members of its request, and keeps copies of them.
+const COPIES: u64 = 3;
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
     let search = permitted(call).await?;
@@ -28,41 +30,46 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
 
 /// Looks at what is asked, and whether the user may. SQL is planned, which takes its time whatever its length is.
 async fn permitted(call: &Call<'_>) -> Result<PermittedSearch, ApiError> {
-    let (fields, bytes) = fields(call)?;
+    let (members, bytes) = members(call)?;
     let operation = call.envelope.operation().to_owned();
     let (role, catalogue) = (Arc::clone(&call.user.role), call.state.store.catalogue());
+    let held = call.held.clone();
     let is_sql = operation == "sql";
-    let look = move || {
-        let request = SearchRequest::parse(&operation, &fields)?;
-        drop(fields);
-        request.permitted(&role, &catalogue)
+    let look = move || -> Result<PermittedSearch, ApiError> {
+        let request = SearchRequest::parse(&operation, &fields(&members, &held)?)?;
+        drop(members);
+        Ok(request.permitted(&role, &catalogue)?)
     };
-    let looked: Result<PermittedSearch, SearchError> = if is_sql {
+    if is_sql {
         aside(call.state, call.account, look).await?
     } else {
         aside_if_large(call.state, call.account, bytes, look).await?
-    };
-    Ok(looked?)
+    }
 }
 
-/// The members that the search looks at, and only those, so that whatever else is in a large body costs nothing; and the
-/// bytes of their texts.
-fn fields(call: &Call<'_>) -> Result<(Map<String, Value>, usize), ApiError> {
+/// Members of a request by name, each with its JSON text.
+type Members = Vec<(&'static str, Bytes)>;
+
+/// The texts of the members that the search looks at, and only those, so that whatever else is in a large body costs
+/// nothing; and how many bytes they have.
+fn members(call: &Call<'_>) -> Result<(Members, usize), ApiError> {
     let envelope: &Envelope = call.envelope;
-    let members = SearchRequest::members_of(envelope.operation());
-    let bytes: usize = members.iter().filter_map(|name| envelope.text(name)).map(str::len).sum();
+    let names = SearchRequest::members_of(envelope.operation()).iter();
+    let members: Members = names.filter_map(|name| Some((*name, envelope.share(envelope.text(name)?)))).collect();
+    let bytes = members.iter().map(|(_, text)| text.len()).sum();
     if bytes > MAX_SEARCH_BYTES {
         return Err(ApiError::bad_request(format!(
             "A search takes at most {MAX_SEARCH_BYTES} bytes; ask for less at a time"
         )));
     }
+    Ok((members, bytes))
+}
+
+/// The members as values, charged with what they and the search become.
+fn fields(members: &[(&'static str, Bytes)], held: &Held) -> Result<Map<String, Value>, ApiError> {
     let mut fields = Map::new();
-    let before = call.held.amount();
-    for name in members {
-        if let Some(value) = envelope.value(name)? {
-            fields.insert((*name).to_owned(), value);
-        }
+    for (name, text) in members {
+        fields.insert((*name).to_owned(), charged_value(name, text, COPIES, held)?);
     }
-    call.held.grow(call.held.amount().saturating_sub(before).saturating_mul(COPIES))?;
-    Ok((fields, bytes))
+    Ok(fields)
 }

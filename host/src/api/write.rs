@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::aside::aside_if_large;
 use super::dispatch::Call;
+use super::envelope::charged_value;
 use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
@@ -166,8 +167,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     if let Some(name) = &name {
         call.user.role.check_table(&call.state.store.catalogue(), name, Right::Delete)?;
     }
-    let before = call.held.amount();
-    let keys = keys(call, &mut problems)?;
+    let keys = keys(call, &mut problems).await?;
     let (Some(name), Some(keys)) = (name, keys) else { return Err(problems.into_error()) };
     let most = call.state.max_write_records;
     if keys.len() > most {
@@ -176,8 +176,6 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
             "'hash_values' has {number} items; one request may delete {most} (server.max_write_records): send several requests"
         )));
     }
-    // As keys, and as what comes back of them.
-    call.held.grow(call.held.amount().saturating_sub(before))?;
     existing_table(call, &name)?;
     let (deleted, skipped) = delete_keys(call, &name, keys).await?;
     let total = deleted.len() + skipped.len();
@@ -204,7 +202,17 @@ async fn delete_keys(
 }
 
 /// `ids`, or its synonym `hash_values`, each as a key and as it was sent.
-fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
-    let sent = call.envelope.first_of(&["ids", "hash_values"])?;
-    Ok(problems.take(searches::keys(sent.map(|(_, value)| value))))
+async fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
+    let envelope = call.envelope;
+    let sent = ["ids", "hash_values"].into_iter().find_map(|name| Some((name, envelope.share(envelope.text(name)?))));
+    let Some((name, text)) = sent else { return Ok(problems.take(searches::keys(None))) };
+    let held = call.held.clone();
+    let read = move || -> Result<Result<Vec<(Key, Value)>, String>, ApiError> {
+        Ok(searches::keys(Some(charged_value(name, &text, KEY_COPIES, &held)?)))
+    };
+    let size = envelope.text(name).map_or(0, str::len);
+    Ok(problems.take(aside_if_large(call.state, call.account, size, read).await??))
 }
+
+/// As they were sent, as keys, and as what comes back of them.
+const KEY_COPIES: u64 = 3;

@@ -124,7 +124,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
     let budgets = open_budgets(config).map_err(part("the budgets"))?;
-    let access = open_access(config, Arc::clone(&store), Arc::clone(&clock)).await?;
+    let access = open_access(config, Arc::clone(&store), Arc::clone(&clock), runtimes.computing).await?;
     let engine = engine::start(config.sandbox.stack_bytes)
         .map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
     let catalogue = Arc::new(Catalogue::default());
@@ -339,11 +339,17 @@ fn readers(config: &Config) -> u32 {
 const THREADS: u64 = 2 * 512 + 256;
 const MAX_READERS: u32 = 1 << 16;
 
-async fn open_access(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Access>, ServeError> {
+async fn open_access(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    computing: &tokio::runtime::Handle,
+) -> Result<Arc<Access>, ServeError> {
     let key = SigningKey::from_file(&config.data_dir.join("token-key")).map_err(part("the token key"))?;
     let options = AccessOptions {
         operation_token_seconds: config.operation_token_seconds,
         refresh_token_seconds: config.refresh_token_seconds,
+        computing: Some(computing.clone()),
         ..AccessOptions::default()
     };
     let first_admin = || first_admin(config);

@@ -23,6 +23,8 @@ use crate::plugins::PluginOperation;
 use crate::records::StoreError;
 use crate::sandbox::OperationAccess;
 
+/// A larger request is taken apart on a thread that answers nothing.
+const LARGE_REQUEST_BYTES: usize = 64 * 1024;
 /// A larger inline source is spooled to a file.
 const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
 /// How long a request waits for its turn to be planned: each turn takes a second at most.
@@ -105,8 +107,9 @@ impl Jobs {
             return Err(SubmitError::Unavailable("The host is stopping. Try again when it is back.".to_owned()));
         }
         let place = self.place(&user.username)?;
-        let Parted { request: members, inline } = request.part(found.operation.inline_source.as_deref())?;
-        let JobRequest { account, held, .. } = request;
+        let JobRequest { account, held, .. } = &request;
+        let (account, held) = (account.clone(), held.clone());
+        let Parted { request: members, inline } = self.part(&found, request).await?;
         let mut request = Value::Object(members);
         let mut secrets = secrets::extract(&mut request, &found.operation.secrets);
         let text = request.to_string();
@@ -151,6 +154,21 @@ impl Jobs {
         Ok(id)
     }
 
+    /// Takes a request apart: a large one where it holds up nobody.
+    async fn part(&self, found: &Arc<PluginOperation>, request: JobRequest) -> Result<Parted, SubmitError> {
+        if request.members.size() < LARGE_REQUEST_BYTES {
+            return request.part(found.operation.inline_source.as_deref());
+        }
+        let turn = request.account.budgets.computing.take(&request.account.owner).await?;
+        let found = Arc::clone(found);
+        let parted = self.runtime.spawn_blocking(move || {
+            let parted = request.part(found.operation.inline_source.as_deref());
+            drop((request, turn));
+            parted
+        });
+        parted.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?
+    }
+
     /// A place in the queue, before any work is done for the request.
     fn place(&self, user: &str) -> Result<Place, SubmitError> {
         let (max_queued, retry_after_seconds) = (self.max_queued, RETRY_AFTER_SECONDS);
@@ -191,7 +209,7 @@ impl Jobs {
         let planned = planned.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?;
         let planned = planned.map_err(|crash| {
             if let Some(exhausted) = crash.exhausted {
-                return SubmitError::Exhausted(exhausted);
+                return SubmitError::Exhausted(*exhausted);
             }
             warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
             SubmitError::Unavailable(format!(

@@ -32,7 +32,7 @@ pub struct Crash {
     /// The limit that ended it.
     pub limit: Option<LimitReached>,
     /// The host had no room for it: it may do better at another time.
-    pub exhausted: Option<Exhausted>,
+    pub exhausted: Option<Box<Exhausted>>,
 }
 
 /// Raised when a limit is met; where the engine is in between, found again in its error.
@@ -80,7 +80,7 @@ impl LimitHit {
 impl From<LimitHit> for Crash {
     fn from(hit: LimitHit) -> Self {
         let exhausted = match &hit {
-            LimitHit::Exhausted(exhausted) => Some(exhausted.clone()),
+            LimitHit::Exhausted(exhausted) => Some(Box::new(exhausted.clone())),
             _ => None,
         };
         Crash { exhausted, ..Crash::limit(hit.reached(), hit.to_string()) }
