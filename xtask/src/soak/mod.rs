@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::bench::host::{Host, Setup};
 use crate::failure::{Doing, Failure, Result};
 use crate::repository;
-use attacks::Mob;
+use attacks::{Kind, Mob};
 use honest::Crew;
 use ledger::{Ledger, Phase};
 use options::{HELP, Options};
@@ -49,11 +49,12 @@ pub fn short() -> Result<()> {
 }
 
 fn soak(options: &Options) -> Result<()> {
+    let kinds = attacks::kinds(&options.attacks)?;
     let folder = repository::target().join("soak");
     // Left behind by a run that failed: its log was worth keeping until now.
     fs::remove_dir_all(&folder).ok();
     let host = Host::start(&setup(options, &folder)?, &folder.join("jobhost"))?;
-    let findings = play(options, &host, &folder)
+    let findings = play(options, &kinds, &host, &folder)
         .map_err(|failure| failure.remedy(format!("{} may tell why", host.log().display())))?;
     host.stop()?;
     let verdict = findings.verdict(options.memory);
@@ -85,7 +86,7 @@ fn setup(options: &Options, folder: &std::path::Path) -> Result<Setup> {
     Ok(Setup { program, plugins: repository::built_plugins(), files: place(scene::FILES)?, settings })
 }
 
-fn play(options: &Options, host: &Host, folder: &std::path::Path) -> Result<Findings> {
+fn play(options: &Options, kinds: &[&'static Kind], host: &Host, folder: &std::path::Path) -> Result<Findings> {
     scene::prepare(host, folder)?;
     let ledger = Arc::new(Ledger::default());
     let watch = Watch::start(host);
@@ -95,7 +96,7 @@ fn play(options: &Options, host: &Host, folder: &std::path::Path) -> Result<Find
     report(options.alone(), "alone", &ledger, &watch)?;
     let before = watch.turn();
     ledger.turn(Phase::Beside);
-    let mob = Mob::start(host, folder)?;
+    let mob = Mob::start(host, folder, kinds)?;
     report(options.time, "beside", &ledger, &watch)?;
     let attacks = mob.stop();
     let beside = watch.turn();

@@ -13,6 +13,7 @@ cargo xtask soak [options]
   --memory N     the host's memory.total_bytes (1073741824)
   --host FILE    soak this program, and build nothing
   --set K=V      a further setting of the host; may be repeated
+  --attack WORD  only the attackers with this word in their name; may be repeated
 Ends with a failure when something that the attackers took is not given back, or an honest request failed.
 ";
 
@@ -23,11 +24,14 @@ pub struct Options {
     pub memory: u64,
     pub host: Option<PathBuf>,
     pub settings: Vec<String>,
+    /// Words of the names of those who come; all when there are none.
+    pub attacks: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { time: Duration::from_secs(30 * 60), memory: 1 << 30, host: None, settings: Vec::new() }
+        let time = Duration::from_secs(30 * 60);
+        Self { time, memory: 1 << 30, host: None, settings: Vec::new(), attacks: Vec::new() }
     }
 }
 
@@ -44,6 +48,7 @@ impl Options {
                 "--memory" => options.memory = arguments.positive()?,
                 "--host" => options.host = Some(arguments.value()?.into()),
                 "--set" => options.settings.push(arguments.value()?.to_owned()),
+                "--attack" => options.attacks.push(arguments.value()?.to_owned()),
                 _ => return Err(Failure::new(format!("unknown argument {}\n{HELP}", arguments.text()))),
             }
         }
@@ -72,6 +77,8 @@ mod tests {
             (options.host, options.settings),
             (Some("/x".into()), vec!["a.b=c".to_owned(), "d.e=f=g".to_owned()])
         );
+        let words = parse("--attack bodies --attack readers").unwrap().unwrap().attacks;
+        assert_eq!(words, ["bodies", "readers"]);
         assert_eq!(parse("--seconds=40").unwrap().unwrap().alone(), Duration::from_secs(8));
         assert_eq!(parse("").unwrap().unwrap().alone(), Duration::from_secs(60));
         assert_eq!(parse("--help").unwrap(), None);

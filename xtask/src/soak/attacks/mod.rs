@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::scene::{FILES, HOSTILE};
 use crate::bench::host::Host;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use socket::Socket;
 
 /// Attackers take the processor when nobody else wants it, in the terms of nice(1).
@@ -30,13 +30,13 @@ const ATTACKERS_NICENESS: i32 = 19;
 const SLICE: Duration = Duration::from_millis(50);
 
 /// One kind of attacker: what it does, how many do it at once, and one round of it.
-struct Kind {
+pub struct Kind {
     name: &'static str,
     clients: usize,
     attack: fn(&Target),
 }
 
-const KINDS: [Kind; 8] = [
+static KINDS: [Kind; 8] = [
     Kind { name: "value bombs", clients: 2, attack: values::attack },
     Kind { name: "slow readers", clients: 1, attack: readers::attack },
     Kind { name: "slow and strange bodies", clients: 1, attack: bodies::attack },
@@ -46,6 +46,16 @@ const KINDS: [Kind; 8] = [
     Kind { name: "laborious queries", clients: 2, attack: queries::attack },
     Kind { name: "descriptions of a wide table", clients: 2, attack: wide::attack },
 ];
+
+/// Those that come: all, or the kinds with one of `words` in their name.
+pub fn kinds(words: &[String]) -> Result<Vec<&'static Kind>> {
+    let names = || KINDS.each_ref().map(|kind| kind.name).join(", ");
+    if let Some(word) = words.iter().find(|word| !KINDS.iter().any(|kind| kind.name.contains(word.as_str()))) {
+        return Err(Failure::new(format!("--attack {word}: no attacker has this in its name")).remedy(names()));
+    }
+    let wanted = |kind: &&Kind| words.is_empty() || words.iter().any(|word| kind.name.contains(word.as_str()));
+    Ok(KINDS.iter().filter(wanted).collect())
+}
 
 /// What one attacker knows and may do.
 pub struct Target {
@@ -102,7 +112,7 @@ impl Target {
     }
 }
 
-/// All attackers at once.
+/// All attackers that come, at once.
 pub struct Mob {
     stop: Arc<AtomicBool>,
     times: Vec<(&'static str, Arc<AtomicU64>)>,
@@ -110,10 +120,10 @@ pub struct Mob {
 }
 
 impl Mob {
-    pub fn start(host: &Host, folder: &Path) -> Result<Self> {
+    pub fn start(host: &Host, folder: &Path, kinds: &[&'static Kind]) -> Result<Self> {
         let stop = Arc::<AtomicBool>::default();
         let (mut times, mut members) = (Vec::new(), Vec::new());
-        for kind in &KINDS {
+        for kind in kinds {
             let count = Arc::<AtomicU64>::default();
             for number in 0..kind.clients {
                 let target = Target {
