@@ -65,8 +65,8 @@ fn a_load_survives_kill_after_kill() {
 
 #[test]
 fn a_load_that_makes_progress_is_resumed_as_often_as_it_takes() {
-    const ROWS: u64 = 4_000_000;
-    const KILLS: u32 = 12;
+    const ROWS: u64 = 12_000_000;
+    const KILLS: u32 = 7;
     let mut host = Host::start(Options::new());
     host.create_table("t");
     let path = host.file("long.csv", numbered(ROWS));

@@ -178,7 +178,7 @@ fn nothing_that_is_not_exactly_a_token_is_read_as_one() {
         format!("{header} .{body}.{signature}"),
         format!("{nested}.{body}.{signature}"),
         format!("{header}.{nested}.{signature}"),
-        "x".repeat(100_000),
+        "x".repeat(20_000),
         ".".repeat(10_000),
         "eyJ".repeat(3_000),
         String::new(),
