@@ -27,7 +27,7 @@ const SHOWN_NAME_CHARACTERS: usize = 250;
 /// What every request is charged with from the beginning: its small members, its answer, its place in the runtime.
 const REQUEST_BYTES: u64 = 32 << 10;
 
-/// Whether a plugin brings the operation is not known yet.
+/// Whether a plugin provides the operation is not known yet.
 const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
 
 /// What a handler is given.

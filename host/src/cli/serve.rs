@@ -239,7 +239,7 @@ fn sql_heap_bytes(of_one: usize, budgets: &Budgets) -> usize {
     of_one.saturating_mul(SQL_HEAP_STATEMENTS).max(SQL_HEAP_BYTES).min(part.max(of_one))
 }
 
-/// The first load, which nothing waits for but requests that need what it brings, and then the changes of the folder.
+/// The first load, which nothing waits for but requests for the operations that it provides, and then the changes of the folder.
 async fn load_plugins(plugins: Arc<PluginFolder>, jobs: Arc<Jobs>, stop: CancellationToken) {
     let all = async {
         // Whether an unfinished job can go on depends on what its plugin says. Jobs of plugins that are known do not wait for

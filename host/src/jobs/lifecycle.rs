@@ -155,7 +155,7 @@ pub enum Recovery {
     End(Ending),
 }
 
-/// `resumable` is false where the operation cannot go on from a checkpoint, or no plugin brings it any more.
+/// `resumable` is false where the operation cannot go on from a checkpoint, or no plugin provides it any more.
 pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
     let interrupted = |why: String| {
         Recovery::End(Ending::Failed { message: Value::String(why), error: json!({"kind": "interrupted"}) })

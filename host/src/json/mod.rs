@@ -1,4 +1,4 @@
-//! JSON of others as a value. `serde_json::Value` reads an object with a certain key (that of its `RawValue`) as JSON *text*
+//! Untrusted JSON as a value. `serde_json::Value` reads an object with a certain key (that of its `RawValue`) as JSON *text*
 //! with a limit of depth of its own: a request could pass for another one, and texts in texts could overflow the stack.
 //! Here an object is an object. Nothing that came from outside may be read as a `Value` in another way.
 

@@ -90,7 +90,7 @@ impl PluginFolder {
         &self.loader
     }
 
-    /// Waits until a plugin brings this operation, or the first load has shown that none does. False if that takes longer
+    /// Waits until a plugin provides this operation, or the first load has shown that none does. False if that takes longer
     /// than a request should wait.
     pub async fn knows(&self, operation: &str) -> bool {
         let brought = || self.catalogue.operation(operation).is_some();
