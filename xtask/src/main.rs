@@ -51,7 +51,7 @@ fn task(arguments: &[String]) -> Result<()> {
         ["test"] => test::run(),
         ["plugins"] => components::build(&toolchain::ensure()?),
         ["bench", options @ ..] => bench(options, arguments.get(1..).unwrap_or_default()),
-        ["soak", options @ ..] => soak(options, arguments.get(1..).unwrap_or_default()),
+        ["soak", ..] => soak::run(arguments.get(1..).unwrap_or_default()),
         ["fuzz", ..] => fuzz::run(arguments.get(1..).unwrap_or_default()),
         ["check"] => check(),
         ["help" | "--help" | "-h"] => {
@@ -71,16 +71,6 @@ fn bench(options: &[&str], arguments: &[String]) -> Result<()> {
         demo::build_host()?;
     }
     bench::run(arguments)
-}
-
-/// Soaks what this tree builds; help and another program need no build.
-fn soak(options: &[&str], arguments: &[String]) -> Result<()> {
-    let needs_no_build = |option: &&str| ["--help", "-h"].contains(option) || option.starts_with("--host");
-    if !options.iter().any(needs_no_build) {
-        components::build(&toolchain::ensure()?)?;
-        demo::build_host()?;
-    }
-    soak::run(arguments)
 }
 
 fn check() -> Result<()> {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::bench::host::{Host, Setup};
 use crate::failure::{Doing, Failure, Result};
-use crate::repository;
+use crate::{components, demo, repository, toolchain};
 use attacks::{Kind, Mob};
 use honest::Crew;
 use ledger::{Ledger, Phase};
@@ -40,21 +40,25 @@ pub fn run(arguments: &[String]) -> Result<()> {
         print!("{HELP}");
         return Ok(());
     };
-    soak(&options)
+    let kinds = attacks::kinds(&options.attacks)?;
+    if options.host.is_none() {
+        components::build(&toolchain::ensure()?)?;
+        demo::build_host()?;
+    }
+    soak(&options, &kinds)
 }
 
 /// Long enough to meet every attack, short enough to be run with the tests. Needs what is built.
 pub fn short() -> Result<()> {
-    soak(&Options { time: SHORT, ..Options::default() })
+    soak(&Options { time: SHORT, ..Options::default() }, &attacks::kinds(&[])?)
 }
 
-fn soak(options: &Options) -> Result<()> {
-    let kinds = attacks::kinds(&options.attacks)?;
+fn soak(options: &Options, kinds: &[&'static Kind]) -> Result<()> {
     let folder = repository::target().join("soak");
     // Left behind by a run that failed: its log was worth keeping until now.
     fs::remove_dir_all(&folder).ok();
     let host = Host::start(&setup(options, &folder)?, &folder.join("jobhost"))?;
-    let findings = play(options, &kinds, &host, &folder)
+    let findings = play(options, kinds, &host, &folder)
         .map_err(|failure| failure.remedy(format!("{} may tell why", host.log().display())))?;
     host.stop()?;
     let verdict = findings.verdict(options.memory);

@@ -51,7 +51,8 @@ static KINDS: [Kind; 8] = [
 pub fn kinds(words: &[String]) -> Result<Vec<&'static Kind>> {
     let names = || KINDS.each_ref().map(|kind| kind.name).join(", ");
     if let Some(word) = words.iter().find(|word| !KINDS.iter().any(|kind| kind.name.contains(word.as_str()))) {
-        return Err(Failure::new(format!("--attack {word}: no attacker has this in its name")).remedy(names()));
+        return Err(Failure::new(format!("--attack {word}: no attacker has this in its name"))
+            .remedy(format!("use a word of one of these: {}", names())));
     }
     let wanted = |kind: &&Kind| words.is_empty() || words.iter().any(|word| kind.name.contains(word.as_str()));
     Ok(KINDS.iter().filter(wanted).collect())
