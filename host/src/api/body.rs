@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use super::error::ApiError;
+use super::read_ahead::ReadAhead;
 use crate::budget::Held;
 
 /// A larger body is read only for somebody who has proved who they are: logins fit in, and a crowd of strangers holds
@@ -66,17 +68,21 @@ pub(super) struct Reader {
     buffer: Vec<u8>,
     /// Charged with the buffer, once it is known whose it is.
     held: Option<Held>,
+    /// Of the connection that the body comes on.
+    ahead: Option<ReadAhead>,
     done: bool,
 }
 
 impl Reader {
-    pub fn new(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Self, ApiError> {
+    pub fn new(parts: &Parts, body: Body, limit: usize, time: Duration) -> Result<Self, ApiError> {
+        let headers = &parts.headers;
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let declared: usize = declared.unwrap_or(0);
         if declared > limit {
             return Err(too_large(limit));
         }
-        Ok(Reader { body, declared, limit, time, buffer: Vec::new(), held: None, done: false })
+        let ahead = parts.extensions.get::<ReadAhead>().cloned();
+        Ok(Reader { body, declared, limit, time, buffer: Vec::new(), held: None, ahead, done: false })
     }
 
     /// The `Content-Length`; 0 if there is none.
@@ -88,6 +94,9 @@ impl Reader {
     /// will send.
     pub fn charge(&mut self, held: Held) {
         self.held = Some(held);
+        if let Some(ahead) = &self.ahead {
+            ahead.allow();
+        }
     }
 
     /// Reads until the end or until there are `most` bytes, whichever comes first. True at the end.

@@ -59,10 +59,10 @@ impl OwnedCall {
 
 pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Reply, ApiError> {
     let (parts, body) = request.into_parts();
-    let headers = parts.headers;
     let source = parts.extensions.get::<ClientAddress>().map(|address| address.0);
-    body::check_content_type(&headers)?;
-    let mut reader = Reader::new(&headers, body, state.max_body_bytes, state.body_time)?;
+    body::check_content_type(&parts.headers)?;
+    let mut reader = Reader::new(&parts, body, state.max_body_bytes, state.body_time)?;
+    let headers = parts.headers;
     let mut known = None;
     // A body that says how large it is need not begin to come.
     if reader.declared() > UNAUTHENTICATED_BYTES || !reader.read(UNAUTHENTICATED_BYTES).await? {

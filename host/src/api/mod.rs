@@ -15,6 +15,7 @@ mod jobs;
 mod names;
 mod operations;
 mod plugins;
+mod read_ahead;
 mod reply;
 mod roles;
 mod rows;

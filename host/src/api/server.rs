@@ -19,6 +19,8 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::read_ahead::{ReadAhead, ShortReads};
+
 /// After an error that waiting may cure, such as a lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -77,11 +79,13 @@ pub async fn serve(
         };
         let Some((stream, address, place)) = accepted else { continue };
         let service = TowerToHyperService::new(router.clone());
+        let ahead = ReadAhead::default();
+        let mut stream = TimeoutStream::new(ShortReads { stream, ahead: ahead.clone() });
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ClientAddress(address));
+            request.extensions_mut().insert(ahead.clone());
             service.call(request)
         });
-        let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(limits.reply));
         let connection = open.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
         tokio::spawn(async move {

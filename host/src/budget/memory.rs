@@ -16,7 +16,11 @@ const TRIM: Duration = Duration::from_secs(2);
 /// After a trim that brought little the next one waits longer, up to this.
 const RARELY: Duration = Duration::from_secs(60);
 /// The heap may keep this much for the next request.
-const KEPT_BYTES: u64 = 48 << 20;
+const KEPT_BYTES: u64 = 16 << 20;
+/// What is at least this large has pages of its own, which go back to the system at once. Bodies, batches and the tables
+/// of password hashes would otherwise leave holes in the heap, and what is held would be twice what is charged.
+#[cfg(target_env = "gnu")]
+const APART_BYTES: libc::c_int = 1 << 20;
 
 /// The memory that this process may use at most: of the machine, of its control groups, of its own limits.
 pub fn available_bytes() -> u64 {
@@ -98,6 +102,21 @@ impl Trimming {
         self.last = Instant::now();
         let gained = held.saturating_sub(anonymous_bytes().unwrap_or(held));
         self.pause = if gained < held / 16 { (self.pause * 2).min(RARELY) } else { TRIM };
+    }
+}
+
+/// Sets how the heap deals with large pieces. To be called before the first of them.
+pub fn keep_large_pieces_apart() {
+    #[cfg(target_env = "gnu")]
+    #[allow(
+        unsafe_code,
+        reason = "the C library's heap is set up by a C call only. It takes two numbers, and where it refuses them the heap \
+                  stays as it was"
+    )]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, APART_BYTES);
+        // The first call ends the heap's own adjusting of this one; its smallest value would have each free give back.
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 16 * APART_BYTES);
     }
 }
 

@@ -69,6 +69,7 @@ fn part<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> imp
 
 /// Runs the host until it is told to stop.
 pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
+    budget::memory::keep_large_pieces_apart();
     let runtime_failed = part("the runtime could not be started");
     // Guests compute on threads of their own, so that requests are answered in their usual time meanwhile.
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
