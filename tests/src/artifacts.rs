@@ -12,7 +12,11 @@ pub fn program() -> PathBuf {
 
 /// A command that runs the program, with nothing in its environment that would configure it or lead it astray.
 pub fn command() -> Command {
-    let mut command = Command::new(program());
+    clean(Command::new(program()))
+}
+
+/// The command without what of the environment would configure the program or lead it astray.
+pub(crate) fn clean(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
         if upper.starts_with("JOBHOST_") || upper.ends_with("_PROXY") {

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::artifacts;
 use crate::client::{Client, Login};
+use crate::disk::{self, SmallDisk};
 use crate::options::{ADMIN, Options};
 use crate::procfs::Process;
 use crate::wait::{DEADLINE, eventually};
@@ -93,6 +94,11 @@ impl Host {
         self.home.path().join("data")
     }
 
+    /// The disk of its own that the host was given.
+    pub fn disk(&self) -> SmallDisk {
+        SmallDisk::of(self.process(), &self.data())
+    }
+
     pub fn plugins(&self) -> PathBuf {
         self.home.path().join("plugins")
     }
@@ -144,7 +150,10 @@ impl Host {
 
     /// The command that starts this host, for a start that is expected to fail.
     pub fn command(options: &Options, home: &Path) -> Command {
-        let mut command = artifacts::command();
+        let mut command = match options.disk_bytes {
+            Some(bytes) => disk::command(&home.join("data"), bytes),
+            None => artifacts::command(),
+        };
         command.arg("serve").current_dir(home).stdin(Stdio::null());
         let mut files = vec![home.join("files")];
         files.extend(options.files.iter().cloned());

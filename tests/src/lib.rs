@@ -16,6 +16,7 @@ pub mod client;
 pub mod compare;
 pub mod components;
 pub mod csv_text;
+pub mod disk;
 pub mod exports;
 pub mod host;
 pub mod jobs;
@@ -33,6 +34,7 @@ pub mod wait;
 pub mod web;
 
 pub use client::{Client, Login, Reply};
+pub use disk::SmallDisk;
 pub use host::Host;
 pub use loose_host::LooseHost;
 pub use options::Options;

@@ -14,6 +14,7 @@ pub struct Options {
     pub(crate) guests: Vec<String>,
     pub(crate) password: Option<String>,
     pub(crate) files: Vec<PathBuf>,
+    pub(crate) disk_bytes: Option<u64>,
 }
 
 impl Default for Options {
@@ -24,6 +25,7 @@ impl Default for Options {
             guests: Vec::new(),
             password: Some(PASSWORD.to_owned()),
             files: Vec::new(),
+            disk_bytes: None,
         }
     }
 }
@@ -54,6 +56,13 @@ impl Options {
     /// Let the host make up the administrator's password.
     pub fn without_password(mut self) -> Self {
         self.password = None;
+        self
+    }
+
+    /// Give the data directory a disk of its own of this size, to be filled with [`SmallDisk`](crate::SmallDisk). What is on
+    /// it is gone with the process.
+    pub fn disk(mut self, bytes: u64) -> Self {
+        self.disk_bytes = Some(bytes);
         self
     }
 

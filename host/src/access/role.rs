@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::permissions::Permissions;
-use crate::records::Timestamp;
 use crate::records::query::millis_to_json;
 use crate::records::table::{CREATED_TIME, UPDATED_TIME};
+use crate::records::{Quota, Timestamp};
 
 /// The role of the first administrator.
 pub const SUPER_USER_ROLE: &str = "super_user";
@@ -39,6 +39,11 @@ impl Role {
 
     pub fn is_super_user(&self) -> bool {
         self.permissions.super_user
+    }
+
+    /// What a user of this role may store. A super user could set the bound anyway.
+    pub fn quota(&self, user: &str, most: Option<u64>) -> Option<Quota> {
+        most.filter(|_| !self.is_super_user()).map(|bytes| Quota { user: Arc::from(user), bytes })
     }
 
     /// The role as `list_roles`, `add_role` and `user_info` show it.

@@ -131,6 +131,7 @@ impl From<StoreError> for ApiError {
             StoreErrorKind::NotFound => ApiError::not_found(error.message),
             StoreErrorKind::AlreadyExists | StoreErrorKind::Invalid => ApiError::bad_request(error.message),
             StoreErrorKind::LeaseLost => ApiError::internal(&error),
+            StoreErrorKind::OverQuota => ApiError::new(StatusCode::INSUFFICIENT_STORAGE, error.message),
             StoreErrorKind::Full => {
                 warn!(error = &error as &dyn std::error::Error, "the store is full");
                 ApiError::new(StatusCode::INSUFFICIENT_STORAGE, error.message)

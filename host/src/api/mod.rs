@@ -69,6 +69,8 @@ pub struct ApiState {
     pub max_write_records: usize,
     pub search_limits: SearchLimits,
     pub budgets: Budgets,
+    /// `data.user_max_bytes`.
+    pub user_store_bytes: Option<u64>,
     /// Requests that change something: they go on when their clients have gone, and the host waits for them when it stops.
     pub changes: TaskTracker,
     /// Where computing is done that takes a while: its threads stand back behind those that answer.

@@ -84,7 +84,8 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
         return Ok((0, Vec::new(), Vec::new()));
     }
     let writes = vec![TableWrite { table: name, action, batch }];
-    let applied = call.state.store.apply(WriteGroup { writes, ..WriteGroup::default() }).await?;
+    let quota = call.user.role.quota(&call.user.username, call.state.user_store_bytes);
+    let applied = call.state.store.apply(WriteGroup { quota, writes, ..WriteGroup::default() }).await?;
     let json = |keys: Vec<Key>| keys.iter().map(Key::to_json).collect();
     Ok((total, json(applied.written), json(applied.skipped)))
 }

@@ -31,6 +31,7 @@ impl From<StoreError> for CapabilityError {
         let kind = match error.kind {
             StoreErrorKind::NotFound => CapabilityErrorKind::NotFound,
             StoreErrorKind::Invalid | StoreErrorKind::AlreadyExists => CapabilityErrorKind::Invalid,
+            StoreErrorKind::OverQuota => CapabilityErrorKind::Limit,
             StoreErrorKind::LeaseLost => CapabilityErrorKind::Interrupted,
             StoreErrorKind::Full | StoreErrorKind::Unavailable => CapabilityErrorKind::Unavailable,
         };

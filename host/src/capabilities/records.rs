@@ -19,8 +19,8 @@ use crate::budget::Held;
 use crate::records::batch::is_impossible_name;
 use crate::records::jobs::{Lease, LimitReached, Tally};
 use crate::records::{
-    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Store, StoreError, Table,
-    TableName, TableWrite, Timestamp, WriteGroup,
+    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, StoreError,
+    Table, TableName, TableWrite, Timestamp, WriteGroup,
 };
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its
@@ -51,6 +51,8 @@ pub struct RecordLimits {
     pub met: Arc<LimitsMet>,
     /// To which groups of batches are charged; it holds [`Records::LEAST_BYTES`] already.
     pub memory: Held,
+    /// What the job's user may store.
+    pub quota: Option<Quota>,
 }
 
 /// What one attempt may do to tables, and what it has in hand.
@@ -99,8 +101,8 @@ impl Records {
             lease,
             plan,
             role,
+            group: WriteGroup { lease: Some(lease), quota: limits.quota.clone(), ..WriteGroup::default() },
             limits,
-            group: WriteGroup { lease: Some(lease), ..WriteGroup::default() },
             group_records: 0,
             group_bytes: 0,
             group_since: None,
@@ -260,7 +262,7 @@ impl Records {
         if self.group.writes.is_empty() && self.group.checkpoint.is_none() {
             return Ok(());
         }
-        let empty = WriteGroup { lease: Some(self.lease), ..WriteGroup::default() };
+        let empty = WriteGroup { lease: Some(self.lease), quota: self.limits.quota.clone(), ..WriteGroup::default() };
         let group = std::mem::replace(&mut self.group, empty);
         self.group_records = 0;
         self.group_bytes = 0;

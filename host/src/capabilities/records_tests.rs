@@ -34,7 +34,13 @@ async fn bench(permissions: Value) -> Bench {
     let role = Role::new("r".to_owned(), "r".to_owned(), permission, Timestamp(0), Timestamp(0));
     let plan = Plan { tables: vec![TableUse { table: dog(), rights: vec![TableRight::Upsert] }], ..Plan::default() };
     let memory = Budgets::ample().of(Owner::Host).held(0).unwrap();
-    let limits = RecordLimits { batch: BatchLimits::default(), checkpoint_bytes: 1024, met: Arc::default(), memory };
+    let limits = RecordLimits {
+        batch: BatchLimits::default(),
+        checkpoint_bytes: 1024,
+        met: Arc::default(),
+        memory,
+        quota: None,
+    };
     let lease = Lease { job: Uuid::nil(), attempt: 1 };
     let (plan, role) = (Arc::new(plan), Arc::new(role));
     let records = Records::new(Arc::new(store), lease, plan, role, limits, Tally::default(), Arc::default());

@@ -168,6 +168,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
         spool_dir: config.data_dir.join("spool"),
         guest_limits: config.guest.clone(),
         budgets: budgets.clone(),
+        user_store_bytes: bound(config.user_store_bytes),
     };
     let job_limits = JobLimits {
         workers: config.workers,
@@ -190,6 +191,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
         max_write_records: config.max_write_records,
         search_limits,
         budgets: budgets.clone(),
+        user_store_bytes: bound(config.user_store_bytes),
         changes: changes.clone(),
         computing: runtimes.computing.clone(),
         metrics,
@@ -232,6 +234,11 @@ fn open_budgets(config: &Config) -> io::Result<Budgets> {
     });
     budget::memory::watch(&budgets.memory)?;
     Ok(budgets)
+}
+
+/// 0 stands for none.
+fn bound(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
 }
 
 /// Memory of all SQL statements together: so many that each take what one may, and no more than a part of the budget.

@@ -62,6 +62,8 @@ pub struct Config {
     pub sql_spill_total_bytes: u64,
     pub max_sql: u64,
     pub reserve_bytes: u64,
+    /// 0: no bound.
+    pub user_store_bytes: u64,
     pub data_dir: PathBuf,
     pub max_store_bytes: u64,
     pub sealing_key: Option<SealingKey>,
@@ -119,6 +121,7 @@ impl Config {
             sql_spill_total_bytes: read.number("sql.spill_total_bytes"),
             max_sql: read.positive("sql.max_running")?,
             reserve_bytes: read.number("data.reserve_bytes"),
+            user_store_bytes: read.number("data.user_max_bytes"),
             data_dir: PathBuf::from(read.filled("data.dir")?),
             max_store_bytes: read.positive("data.max_bytes")?,
             admin_username: read.filled("admin.username")?,

@@ -110,6 +110,14 @@ pub const SETTINGS: &[Setting] = &[
          1 GiB, or a twentieth of what is free when the host starts if that is less.",
     ),
     setting(
+        "data.user_max_bytes",
+        Kind::Number,
+        "0",
+        "What the records that one user has written may take in the store, in bytes of keys and values; whoever would exceed \
+         it is refused, and a job ends in ERROR. Super users are not bounded. What was written while this was 0 (no bound) \
+         counts for nobody. What shrinks a table is taken from all who wrote it, in proportion.",
+    ),
+    setting(
         "data.sealing_key",
         Kind::Secret,
         "",

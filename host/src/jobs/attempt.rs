@@ -146,6 +146,7 @@ pub async fn run_attempt(
             checkpoint_bytes: limits.checkpoint_bytes,
             met: Arc::clone(&limits_met),
             memory: batches,
+            quota: user.role.quota(&row.user, parts.user_store_bytes),
         },
         row.tally,
         Arc::clone(&usage.checking),

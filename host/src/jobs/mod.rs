@@ -80,6 +80,8 @@ pub struct JobParts {
     pub spool_dir: PathBuf,
     pub guest_limits: CapabilityLimits,
     pub budgets: Budgets,
+    /// What a user may store.
+    pub user_store_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -19,8 +19,8 @@ pub use batch::{Batch, BatchBound, BatchError, BatchErrorKind, BatchLimits, Exce
 pub use key::{Key, KeyError};
 pub use key_source::KeySource;
 pub use store::{
-    Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, RecordView, ScanOrder, ScanPosition, Snapshot,
-    Store, StoreError, StoreErrorKind, TableStatistics, TableWrite, WriteGroup,
+    Applied, CatalogueChange, DeleteBefore, Quota, RecordCursor, RecordPage, RecordView, ScanOrder, ScanPosition,
+    Snapshot, Store, StoreError, StoreErrorKind, TableStatistics, TableWrite, WriteGroup,
 };
 pub use table::{Action, Attribute, AttributeType, Catalogue, Table, TableName};
 

@@ -28,6 +28,8 @@ pub enum StoreErrorKind {
     LeaseLost,
     /// The disk is full or the store has reached its configured size. Nothing of the group was stored.
     Full,
+    /// The user may store no more. Nothing of the group was stored.
+    OverQuota,
     /// The engine or the disk failed. Nothing of the group was stored.
     Unavailable,
 }
@@ -103,12 +105,21 @@ pub struct TableWrite {
     pub batch: Batch,
 }
 
+/// How much one user may store: bytes of keys and records in all tables, as far as they were written under a quota.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    pub user: Arc<str>,
+    pub bytes: u64,
+}
+
 /// What commits together. All of it is stored, or nothing.
 #[derive(Debug, Default)]
 pub struct WriteGroup {
     /// The attempt on whose behalf this is written; `None` for the operations of the API. With a lease, the tally of the
     /// group is added to the job's row in the same transaction.
     pub lease: Option<Lease>,
+    /// Whose records these are, if he may not store without end.
+    pub quota: Option<Quota>,
     /// In order: what an earlier one wrote, a later one sees.
     pub writes: Vec<TableWrite>,
     /// Replaces the job's checkpoint. Needs a lease.

@@ -29,6 +29,7 @@ mod export_snapshot;
 mod fair_shares;
 mod files;
 mod first_start;
+mod full_disk;
 mod grants;
 mod guests;
 mod interference;

@@ -77,6 +77,7 @@ async fn load(place: &impl Place) {
         done += 1;
         let group = WriteGroup {
             lease: Some(Lease { job: job.id, attempt: job.attempt }),
+            quota: None,
             writes,
             checkpoint: Some(done.to_string().into_bytes()),
         };
@@ -99,7 +100,8 @@ async fn delete(place: &impl Place) {
                 .map(|id| format!("{{\"id\":\"{}\",\"n\":{id}}}", spread(id)))
                 .collect();
             let writes = vec![parse(&*store, &dog(), Action::Insert, &new.join("\n"))];
-            tally = store.apply(WriteGroup { lease, writes, checkpoint: None }).await.unwrap().job_tally.unwrap();
+            tally =
+                store.apply(WriteGroup { lease, writes, ..WriteGroup::default() }).await.unwrap().job_tally.unwrap();
         }
         // Blocks are split, deleted whole, or both.
         let limit = 1 + tally.deleted % 257;

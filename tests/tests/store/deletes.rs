@@ -221,7 +221,7 @@ pub async fn tally_and_checkpoint_commit_with_a_step(place: &impl Place) {
     let group = jobhost::records::WriteGroup {
         lease,
         writes: vec![parse(&*store, &dog(), Action::Insert, "{\"id\":1}")],
-        checkpoint: None,
+        ..jobhost::records::WriteGroup::default()
     };
     store.apply(group).await.unwrap();
     let claim = JobRow { status: JobStatus::Complete, tally: Tally { deleted: 99, ..Tally::default() }, ..job };

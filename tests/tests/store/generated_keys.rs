@@ -130,6 +130,7 @@ pub async fn generated_keys_count_in_the_tally_of_a_job(place: &impl Place) {
     write(&*store, Action::Insert, &format!("{{\"id\":{}}}", first_key(place))).await;
     let group = WriteGroup {
         lease: Some(Lease { job: job.id, attempt: 1 }),
+        quota: None,
         // Two writes of one run.
         writes: (0..2).map(|_| parse_with(&*store, &dog(), Action::Insert, "{}\n{}", &stubborn(place))).collect(),
         checkpoint: None,

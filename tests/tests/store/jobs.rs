@@ -34,6 +34,7 @@ async fn started(store: &dyn Store) -> JobRow {
 fn group(store: &dyn Store, lease: Option<Lease>, text: &str, checkpoint: Option<&str>) -> WriteGroup {
     WriteGroup {
         lease,
+        quota: None,
         writes: vec![parse(store, &dog(), Action::Insert, text)],
         checkpoint: checkpoint.map(|text| text.as_bytes().to_vec()),
     }

@@ -21,6 +21,7 @@ mod generated_keys;
 mod jobs;
 mod model;
 mod place;
+mod quotas;
 mod records;
 mod scans;
 mod snapshots;
@@ -71,6 +72,7 @@ macro_rules! suite {
                     databases, tables, a_table_created_anew_is_empty, attributes_can_be_added, a_dropped_attribute_leaves_the_records,
                     the_primary_key_stays, a_dropped_database_takes_its_tables, the_catalogue_is_kept, attributes_are_bounded,
                 },
+                quotas::{a_user_stores_as_much_as_the_quota_and_no_more, what_shrinks_a_table_is_taken_from_all_who_wrote_it},
                 documents::{documents_are_kept_by_kind_and_name, impossible_names_are_refused},
                 jobs::{
                     a_job_is_created_once, a_final_row_never_changes, a_stale_attempt_changes_nothing, the_tally_is_the_stores,

@@ -133,6 +133,7 @@ impl Place {
             spool_dir: directory.path().join("spool"),
             guest_limits: CapabilityLimits::default(),
             budgets: budgets.clone(),
+            user_store_bytes: None,
         };
         let jobs = start(parts.clone(), workers).await;
         Place { jobs, store, user, budgets, parts, directory }

@@ -62,7 +62,7 @@ fn encode(keys: &[Key]) -> Vec<Vec<u8>> {
 fn count(tx: &mut Transaction<'_>, table: u32, records: usize, usage: Usage) -> Result<(), StoreError> {
     let mut counters = tx.counters(table)?;
     counters.records = counters.records.saturating_sub(records as u64);
-    counters.bytes = (counters.bytes + usage.added).saturating_sub(usage.removed);
+    counters.resize(usage);
     if eras::is_before(tx.now, counters.updated) {
         counters.updated = tx.now.0;
     }

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use super::generated::{self, Moved};
 use super::jobs;
+use super::quota;
 use super::records::{self, Incoming};
 use super::transaction::{Transaction, no_such_table};
 use crate::records::jobs::Tally;
 use crate::records::key::Key;
 use crate::records::key_source::KeySource;
-use crate::records::store::{Applied, StoreError, StoreErrorKind, TableWrite, WriteGroup};
+use crate::records::store::{Applied, Quota, StoreError, StoreErrorKind, TableWrite, WriteGroup};
 use crate::records::table::{Attribute, MAX_ATTRIBUTES, Table};
 
 pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
     let job = jobs::of_lease(tx, group.lease, group.checkpoint.is_some())?;
     let extended = check(tx, &group.writes)?;
+    if let Some(quota) = &group.quota {
+        quota::check(tx, quota, &group.writes)?;
+    }
     for table in extended {
         tx.put_table(table)?;
     }
@@ -25,7 +29,10 @@ pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Appl
         let same = |write: &TableWrite| write.table == first.table && write.action == first.action;
         let length = rest.iter().position(|write| !same(write)).unwrap_or(rest.len());
         let (run, beyond) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        let tally = write_run(tx, run, job.is_none().then_some(&mut applied))?;
+        let (table, tally, grown) = write_run(tx, first, run, job.is_none().then_some(&mut applied))?;
+        if let Some(Quota { user, .. }) = &group.quota {
+            quota::charge(tx, user, table, grown)?;
+        }
         jobs::add(&mut applied.tally, tally);
         rest = beyond;
     }
@@ -35,8 +42,13 @@ pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Appl
     Ok(applied)
 }
 
-fn write_run(tx: &mut Transaction<'_>, run: &[TableWrite], keys: Option<&mut Applied>) -> Result<Tally, StoreError> {
-    let Some(first) = run.first() else { return Ok(Tally::default()) };
+/// Gives the table's id, the tally, and the bytes that the table has grown by.
+fn write_run(
+    tx: &mut Transaction<'_>,
+    first: &TableWrite,
+    run: &[TableWrite],
+    keys: Option<&mut Applied>,
+) -> Result<(u32, Tally, u64), StoreError> {
     let table = tx.table(&first.table)?;
     let mut incoming: Vec<Incoming<'_>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
     let mut generated: Vec<(u32, &KeySource)> = Vec::new();
@@ -60,17 +72,19 @@ fn write_run(tx: &mut Transaction<'_>, run: &[TableWrite], keys: Option<&mut App
         }
     }
     let Some(applied) = keys else {
-        return records::write(tx, table.id, first.action, &incoming, placed.as_ref(), |_| {});
+        let (tally, grown) = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), |_| {})?;
+        return Ok((table.id, tally, grown));
     };
     let mut written = Vec::with_capacity(incoming.len());
-    let tally = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), |fate| written.push(fate))?;
+    let note = |fate| written.push(fate);
+    let (tally, grown) = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), note)?;
     for ((encoded, _), written) in incoming.iter().zip(written) {
         let key = Key::decode(encoded).map_err(|error| {
             StoreError::caused_by(StoreErrorKind::Invalid, "a batch holds a key that cannot be read", error)
         })?;
         if written { applied.written.push(key) } else { applied.skipped.push(key) }
     }
-    Ok(tally)
+    Ok((table.id, tally, grown))
 }
 
 /// The tables that the group extends by new attributes, or why it cannot be applied.

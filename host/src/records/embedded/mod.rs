@@ -21,6 +21,7 @@ mod leaf;
 mod options;
 mod pages;
 mod primary;
+mod quota;
 mod reclaim;
 mod records;
 mod scan;

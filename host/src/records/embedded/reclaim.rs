@@ -136,7 +136,7 @@ fn strip(
     let exists = tx.catalogue().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table);
     if exists {
         let mut counters = tx.counters(table)?;
-        counters.bytes = (counters.bytes + usage.added).saturating_sub(usage.removed);
+        counters.resize(usage);
         tx.set_counters(table, counters);
     }
     Ok(next)

@@ -46,7 +46,8 @@ pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> 
 }
 
 /// Write a run: records of one table that came one after another for one action. Those that `placed` does not name are in
-/// the index already, and new. Tells `written` of each, in order, whether it was written.
+/// the index already, and new. Tells `written` of each, in order, whether it was written. Gives the tally, and the bytes that
+/// the table has grown by.
 pub(super) fn write(
     tx: &mut Transaction<'_>,
     table: u32,
@@ -54,7 +55,7 @@ pub(super) fn write(
     records: &[Incoming<'_>],
     placed: Option<&Placed>,
     mut written: impl FnMut(bool),
-) -> Result<Tally, StoreError> {
+) -> Result<(Tally, u64), StoreError> {
     let base = first_number(tx, table, records.len())?;
     let mut counters = tx.counters(table)?;
     let heap = Heap { environment: tx.environment, table };
@@ -133,13 +134,14 @@ pub(super) fn write(
         written(kept);
     }
     tally.skipped = tally.received - tally.written;
+    let mut grown = 0;
     if tally.written > 0 {
         counters.updated = now.0;
         counters.records += appended as u64;
-        counters.bytes = (counters.bytes + usage.added).saturating_sub(usage.removed);
+        grown = counters.resize(usage);
         tx.set_counters(table, counters);
     }
-    Ok(tally)
+    Ok((tally, grown))
 }
 
 /// The clock's time, or that of the newest record if the clock has gone back a little. Far back, new records begin an era.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::environment::{Databases, damaged, engine};
 use super::eras::Eras;
+use super::heap::Usage;
 use super::keyspace::table_prefix;
+use super::quota::Scale;
 use crate::records::Timestamp;
 use crate::records::store::{StoreError, StoreErrorKind};
 use crate::records::table::{Catalogue, Table};
@@ -30,9 +32,21 @@ pub(super) struct Counters {
     pub updated: u64,
     #[serde(default, skip_serializing_if = "Eras::is_empty")]
     pub eras: Eras,
+    #[serde(default, skip_serializing_if = "Scale::is_whole")]
+    pub scale: Scale,
 }
 
 impl Counters {
+    /// Counts what a transaction changed of the table's data. Gives the bytes that it has grown by.
+    pub fn resize(&mut self, usage: Usage) -> u64 {
+        let before = self.bytes;
+        self.bytes = (before + usage.added).saturating_sub(usage.removed);
+        if self.bytes < before {
+            self.scale.shrink(before, self.bytes);
+        }
+        self.bytes.saturating_sub(before)
+    }
+
     pub fn last_updated(&self) -> Option<Timestamp> {
         (self.updated > 0).then_some(Timestamp(self.updated))
     }

@@ -84,7 +84,7 @@ impl Place {
         let (met, tally, checking) = (Arc::default(), Default::default(), Arc::default());
         let (batch, checkpoint_bytes) = (limits.batch, limits.checkpoint_bytes);
         let memory = Budgets::ample().of(Owner::Host).held(0).unwrap();
-        let record_limits = RecordLimits { batch, checkpoint_bytes, met: Arc::clone(&met), memory };
+        let record_limits = RecordLimits { batch, checkpoint_bytes, met: Arc::clone(&met), memory, quota: None };
         let records = Records::new(store, lease, Arc::new(plan), role, record_limits, tally, checking);
         let (store, role) = (Arc::clone(&self.store), Arc::clone(&self.role));
         let object_limits = ObjectLimits { readers: limits.readers, writers: limits.writers };

@@ -24,6 +24,7 @@ mod operations;
 mod paths;
 mod permissions;
 mod planning;
+mod quota;
 mod races;
 mod raw;
 mod readers;

@@ -1,0 +1,72 @@
+//! What one user may store, counted by the store in the transaction that writes.
+
+use jobhost::records::{
+    Action, Applied, CatalogueChange, Quota, Store, StoreError, StoreErrorKind, TableName, WriteGroup,
+};
+
+use crate::place::*;
+
+const MOST: u64 = 100_000;
+
+async fn write_for(
+    store: &dyn Store,
+    user: &str,
+    table: &TableName,
+    action: Action,
+    ids: std::ops::Range<u64>,
+) -> Result<Applied, StoreError> {
+    let lines: Vec<String> = ids.map(|id| format!("{{\"id\":{id},\"a\":\"{}\"}}", "x".repeat(1_000))).collect();
+    let quota = Some(Quota { user: user.into(), bytes: MOST });
+    let writes = vec![parse(store, table, action, &lines.join("\n"))];
+    store.apply(WriteGroup { quota, writes, ..WriteGroup::default() }).await
+}
+
+async fn is_full(store: &dyn Store, user: &str) -> bool {
+    match write_for(store, user, &dog(), Action::Insert, 1_000_000..1_000_050).await {
+        Ok(_) => {
+            store.delete(&dog(), (1_000_000..1_000_050).map(|id| number(f64::from(id))).collect()).await.unwrap();
+            false
+        }
+        Err(error) => {
+            assert_eq!(error.kind, StoreErrorKind::OverQuota);
+            assert!(error.to_string().contains(user), "{error}");
+            true
+        }
+    }
+}
+
+pub async fn a_user_stores_as_much_as_the_quota_and_no_more(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let cats = TableName { table: "cat".to_owned(), ..dog() };
+    create_table(&*store, &cats).await;
+    write_for(&*store, "ann", &dog(), Action::Insert, 0..40).await.unwrap();
+    write_for(&*store, "ann", &cats, Action::Upsert, 0..30).await.unwrap();
+    assert!(is_full(&*store, "ann").await);
+    assert!(!is_full(&*store, "bob").await);
+    // The same text again takes no more, but that is not known before: an update is let through.
+    write_for(&*store, "ann", &dog(), Action::Update, 0..40).await.unwrap();
+    // Nothing of a group that is refused is stored.
+    assert_eq!(store.statistics(&dog()).await.unwrap().record_count, 40);
+    drop(store);
+    let store = place.open().await.unwrap();
+    assert!(is_full(&*store, "ann").await);
+    store.change_catalogue(CatalogueChange::DropTable { name: cats }).await.unwrap();
+    assert!(!is_full(&*store, "ann").await);
+}
+
+pub async fn what_shrinks_a_table_is_taken_from_all_who_wrote_it(place: &impl Place) {
+    let store = with_dogs(place).await;
+    for (number, user) in ["ann", "bob"].into_iter().enumerate() {
+        let first = number as u64 * 1_000;
+        write_for(&*store, user, &dog(), Action::Insert, first..first + 80).await.unwrap();
+        assert!(is_full(&*store, user).await);
+    }
+    // Only bob's, by whomever.
+    store.delete(&dog(), (1_000..1_080).map(|id| number(f64::from(id))).collect()).await.unwrap();
+    assert!(!is_full(&*store, "ann").await && !is_full(&*store, "bob").await);
+    store.delete(&dog(), (0..80).map(|id| number(f64::from(id))).collect()).await.unwrap();
+    for user in ["ann", "bob"] {
+        write_for(&*store, user, &dog(), Action::Insert, 0..80).await.unwrap();
+        store.delete(&dog(), (0..80).map(|id| number(f64::from(id))).collect()).await.unwrap();
+    }
+}
