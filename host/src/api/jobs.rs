@@ -55,7 +55,7 @@ pub(super) async fn cancel(call: &Call<'_>) -> Result<Reply, ApiError> {
             (format!("Job {id} has ended already; its row will say so when the store works again"), row)
         }
     };
-    Reply::json(&json!({ "message": message, "job_id": id, "status": row.status }))
+    Reply::json(&json!({ "message": message, "job_id": id, "status": row.status.word() }))
 }
 
 /// The lines that a job has logged.
@@ -146,7 +146,10 @@ fn render(row: &JobRow, rejects: Vec<Value>) -> Map<String, Value> {
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
     let updated = row.ended.or(row.started).unwrap_or(row.created);
     put("id", json!(row.id));
-    put("status", json!(row.status));
+    put("status", row.status.word().into());
+    if let Some(phase) = row.phase() {
+        put("phase", phase.word().into());
+    }
     if let Some(message) = &row.message {
         put("message", message.clone());
     }
@@ -154,7 +157,7 @@ fn render(row: &JobRow, rejects: Vec<Value>) -> Map<String, Value> {
         put("end_datetime", ended.as_millis().into());
     }
     put("type", json!(row.operation));
-    // A queued job has not started.
+    // Of the latest attempt; before the first one, when the job was accepted.
     put("start_datetime", row.started.map_or(Value::Null, |started| started.as_millis().into()));
     put("created_datetime", row.created.as_millis().into());
     put("user", json!(row.user));

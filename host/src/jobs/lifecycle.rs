@@ -1,11 +1,12 @@
 //! The states of a job and the changes between them, as pure functions: row in, row out.
 //!
 //! ```text
-//! CREATED (queued) --begin--> IN_PROGRESS --finish--> COMPLETE | ERROR | CANCELLED
-//!    ^  |                         |  ^                                    ^
-//!    |  +-------- cancel ---------|--|------------------------------------+
-//!    +---------- requeue ---------+  cancel: the request is noted, the attempt ends the job
+//! Queued --begin--> InProgress --finish--> Complete | Error | Cancelled
+//!  ^  |               |  ^                               ^
+//!  |  +---- cancel ---|--|-------------------------------+
+//!  +---- requeue -----+  cancel: the request is noted, the attempt ends the job
 //! ```
+//! Clients see IN_PROGRESS for both of the first two, and tell them apart by `phase`.
 //! A row in a final state has no further change.
 
 use serde_json::{Value, json};
@@ -47,7 +48,7 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
         id,
         operation: operation.to_owned(),
         user: user.to_owned(),
-        status: JobStatus::Created,
+        status: JobStatus::Queued,
         created: now,
         // A queued job is found by its time of creation until its first attempt begins.
         started: Some(now),
@@ -69,7 +70,7 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
     }
 }
 
-/// The next attempt begins. Valid from CREATED, and from IN_PROGRESS when the attempt before it is over: the process that
+/// The next attempt begins. Valid from Queued, and from InProgress when the attempt before it is over: the process that
 /// ran it is gone, or its end could not be stored. It counts as fruitless until the store has progress of it.
 pub fn begin(mut row: JobRow, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
@@ -89,7 +90,7 @@ pub fn requeue(mut row: JobRow) -> Result<JobRow, UnlawfulChange> {
         return Err(UnlawfulChange { from: row.status, change: "be queued again" });
     }
     row.fruitless_attempts = row.fruitless_attempts.saturating_sub(1);
-    row.status = JobStatus::Created;
+    row.status = JobStatus::Queued;
     Ok(row)
 }
 
@@ -125,7 +126,7 @@ pub fn cancel(mut row: JobRow, by: &str, now: Timestamp) -> Result<JobRow, Unlaw
     }
     row.cancel.get_or_insert_with(|| CancelRequest { by: by.to_owned(), at: now });
     match row.status {
-        JobStatus::Created => finish(row, Ending::Cancelled, now),
+        JobStatus::Queued => finish(row, Ending::Cancelled, now),
         _ => Ok(row),
     }
 }
@@ -163,7 +164,7 @@ pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
     if row.cancel.is_some() {
         return Recovery::End(Ending::Cancelled);
     }
-    if row.status == JobStatus::Created && row.attempt == 0 {
+    if row.status == JobStatus::Queued && row.attempt == 0 {
         return Recovery::Queue;
     }
     if row.fruitless_attempts >= MAX_FRUITLESS_ATTEMPTS {
@@ -178,7 +179,7 @@ pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
     }
     match row.status {
         // The attempt was killed and not stopped, so it counts.
-        JobStatus::InProgress => Recovery::Requeue(Box::new(JobRow { status: JobStatus::Created, ..row.clone() })),
+        JobStatus::InProgress => Recovery::Requeue(Box::new(JobRow { status: JobStatus::Queued, ..row.clone() })),
         _ => Recovery::Queue,
     }
 }
@@ -186,6 +187,7 @@ pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::jobs::Phase;
 
     fn row() -> JobRow {
         create(Uuid::nil(), "csv_data_load", "bob", "csv-load@0.1.0".into(), "00".into(), Timestamp(5_000))
@@ -242,7 +244,9 @@ mod tests {
         assert_eq!(recover(&row(), false), Recovery::Queue);
         let running = begin(row(), Timestamp(1)).unwrap();
         let Recovery::Requeue(waiting) = recover(&running, true) else { panic!("a job that can go on") };
-        assert_eq!((waiting.status, waiting.attempt), (JobStatus::Created, 1));
+        assert_eq!((waiting.status, waiting.attempt), (JobStatus::Queued, 1));
+        let phases = [row().phase(), running.phase(), waiting.phase(), finish(row(), done(), Timestamp(1)).unwrap().phase()];
+        assert_eq!(phases, [Some(Phase::Waiting), Some(Phase::Running), Some(Phase::Retrying), None]);
         assert_eq!(recover(&waiting, true), Recovery::Queue);
         assert!(matches!(recover(&running, false), Recovery::End(Ending::Failed { .. })));
     }

@@ -14,11 +14,13 @@ pub const DOCUMENTS: [&str; 2] = [LOG_DOCUMENT, REJECTS_DOCUMENT];
 pub const LOG_DOCUMENT: &str = "job_log";
 pub const REJECTS_DOCUMENT: &str = "job_rejects";
 
-/// Where a job stands. `Created` means queued.
+/// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
-    Created,
+    /// Waits for an attempt, its first or a further one.
+    #[serde(rename = "CREATED")]
+    Queued,
     InProgress,
     Complete,
     Error,
@@ -27,11 +29,11 @@ pub enum JobStatus {
 }
 
 impl JobStatus {
-    /// As clients see it.
+    /// As clients see it. Those of Harper know a job that has not ended as IN_PROGRESS and take any other word for a failure;
+    /// whether it waits is told by its [`Phase`].
     pub fn word(self) -> &'static str {
         match self {
-            JobStatus::Created => "CREATED",
-            JobStatus::InProgress => "IN_PROGRESS",
+            JobStatus::Queued | JobStatus::InProgress => "IN_PROGRESS",
             JobStatus::Complete => "COMPLETE",
             JobStatus::Error => "ERROR",
             JobStatus::Cancelled => "CANCELLED",
@@ -41,6 +43,27 @@ impl JobStatus {
     /// A final row never changes again.
     pub fn is_final(self) -> bool {
         matches!(self, JobStatus::Complete | JobStatus::Error | JobStatus::Cancelled)
+    }
+}
+
+/// What a job that has not ended is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// For its first attempt.
+    Waiting,
+    Running,
+    /// Waits for a further attempt: the one before it was cut short.
+    Retrying,
+}
+
+impl Phase {
+    /// As clients see it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Waiting => "waiting",
+            Phase::Running => "running",
+            Phase::Retrying => "retrying",
+        }
     }
 }
 
@@ -185,6 +208,16 @@ pub struct StartPosition {
 }
 
 impl JobRow {
+    /// `None` once it has ended.
+    pub fn phase(&self) -> Option<Phase> {
+        match self.status {
+            JobStatus::Queued if self.attempt == 0 => Some(Phase::Waiting),
+            JobStatus::Queued => Some(Phase::Retrying),
+            JobStatus::InProgress => Some(Phase::Running),
+            JobStatus::Complete | JobStatus::Error | JobStatus::Cancelled => None,
+        }
+    }
+
     /// `None` for a row that never had a start time, which no search by start time finds.
     pub fn start_position(&self) -> Option<StartPosition> {
         self.started.map(|started| StartPosition { started, job: self.id })

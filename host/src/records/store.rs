@@ -289,7 +289,7 @@ pub trait Store: Send + Sync + 'static {
 
     // --- jobs
 
-    /// Store a new job: its row (status Created) and its payload (request, plan, sealed secrets). Durable when it returns.
+    /// Store a new job: its row (status Queued) and its payload (request, plan, sealed secrets). Durable when it returns.
     async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError>;
 
     /// Replace the row of a job whose stored row is not final and whose stored attempt is `expected_attempt`

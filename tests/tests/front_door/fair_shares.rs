@@ -22,7 +22,7 @@ fn with_a_busy_worker(options: Options) -> (Host, String) {
     let host = Host::start(options);
     host.create_table("t");
     let busy = host.start_job(&json!({"operation": "sleep"}));
-    host.job_when(&busy, "the start", |row| row["status"] == "IN_PROGRESS");
+    host.job_when(&busy, "the start", |row| row["phase"] == "running");
     (host, busy)
 }
 
@@ -37,7 +37,7 @@ fn slow_sources_of_one_user_leave_workers_for_others() {
         "operation": "csv_url_load", "database": "gold", "table": "t", "action": "upsert", "csv_url": web.url("/held"),
     });
     let of_ann: Vec<String> = (0..12).map(|_| host.start_job_as(&ann, &slow)).collect();
-    let running = |ids: &[String]| ids.iter().filter(|id| host.job_now(id)["status"] == "IN_PROGRESS").count();
+    let running = |ids: &[String]| ids.iter().filter(|id| host.job_now(id)["phase"] == "running").count();
     web.await_requests("/held", 8);
     assert_eq!(host.job(&host.start_job_as(&bob, &tiny("b")))["status"], "COMPLETE");
     assert_eq!(running(&of_ann), 8, "two thirds of the workers");

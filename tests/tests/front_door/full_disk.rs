@@ -108,7 +108,7 @@ fn jobs_that_wait_while_the_disk_is_full_are_done_once_it_has_room() {
     host.create_table("small");
     host.post(&insert(0)).ok();
     let sleeper = host.start_job(&json!({"operation": "sleep"}));
-    host.job_when(&sleeper, "the start", |row| row["status"] != "CREATED");
+    host.job_when(&sleeper, "the start", |row| row["phase"] == "running");
     let jobs: Vec<String> = (0..20).map(|_| host.start_job(&load("small", 3))).collect();
     host.disk().fill();
     stored_until_full(&host);

@@ -50,7 +50,7 @@ fn a_job_that_has_not_ended_has_a_log_too() {
     let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0);
     let host = Host::start(options);
     let running = host.start_job(&json!({"operation": "sleep"}));
-    host.job_when(&running, "the start", |row| row["status"] == "IN_PROGRESS");
+    host.job_when(&running, "the start", |row| row["phase"] == "running");
     let waiting = host.start_job(&json!({"operation": "sleep"}));
     assert_eq!(host.post(&log_of(&running)).ok()["attempt"], 1);
     assert_eq!(host.post(&log_of(&waiting)).ok(), json!({"job_id": waiting, "attempt": 0, "lines": []}));

@@ -33,7 +33,7 @@ fn load(table: &str) -> Value {
 
 fn running(host: &Host, request: &Value) -> String {
     let id = host.start_job(request);
-    host.job_when(&id, "the start", |row| row["status"] == "IN_PROGRESS");
+    host.job_when(&id, "the start", |row| row["phase"] == "running");
     id
 }
 

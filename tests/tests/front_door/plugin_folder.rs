@@ -29,7 +29,7 @@ fn a_file_that_is_dropped_in_brings_its_operations_and_one_that_is_removed_takes
 fn a_running_job_keeps_its_plugin_when_the_file_goes() {
     let host = Host::start(Options::new().guest("sleeps").set("jobs.cancel_grace_seconds", 0));
     let id = host.start_job(&json!({"operation": "sleep"}));
-    host.job_when(&id, "the start", |row| row["status"] == "IN_PROGRESS");
+    host.job_when(&id, "the start", |row| row["phase"] == "running");
     std::fs::remove_file(host.plugins().join("sleeps.wasm")).expect("removed");
     eventually("its end", || listed(&host, "sleeps.wasm").is_none().then_some(()));
     assert_eq!(host.job_now(&id)["status"], "IN_PROGRESS");

@@ -1,6 +1,6 @@
 //! The queue is bounded: what does not fit is refused at once and leaves nothing, what fits is run.
 
-use jobhost_tests::{Host, Login, Options};
+use jobhost_tests::{Host, Login, Options, eventually};
 use serde_json::{Value, json};
 
 const QUEUED: usize = 3;
@@ -19,7 +19,7 @@ fn a_full_queue_refuses_with_retry_after() {
     let mut host = Host::start(options.set("sandbox.wall_seconds", 600));
     host.create_table("t");
     let running = host.start_job(&sleep());
-    host.job_when(&running, "the start", |row| row["status"] == "IN_PROGRESS");
+    host.job_when(&running, "the start", |row| row["phase"] == "running");
     let mut accepted = Vec::new();
     let refused = loop {
         assert!(accepted.len() <= QUEUED, "{} jobs are queued, {QUEUED} is the limit", accepted.len());
@@ -36,7 +36,7 @@ fn a_full_queue_refuses_with_retry_after() {
     let sentence = refused.refused(429);
     assert!(sentence.contains("jobs.max_queued") || sentence.contains(&QUEUED.to_string()), "{sentence}");
     for id in &accepted {
-        assert_eq!(host.job_now(id)["status"], "CREATED");
+        assert_eq!(host.job_now(id)["phase"], "waiting");
     }
     // Everything else goes on.
     host.insert("t", json!([{"id": "other"}]));
@@ -51,6 +51,51 @@ fn a_full_queue_refuses_with_retry_after() {
     let row = host.job(&running);
     assert_eq!(row["status"], "ERROR", "{row:#}");
     assert_eq!(host.count("t"), accepted.len() as u64 + 1);
+}
+
+/// What clients of Harper know: they take any other word for a failure.
+#[track_caller]
+fn polled_as_documented(host: &Host, id: &str) -> bool {
+    let row = host.job_now(id);
+    assert!(row["start_datetime"].is_u64() && row["created_datetime"].is_u64(), "{row:#}");
+    match row["status"].as_str() {
+        Some("IN_PROGRESS") => false,
+        Some("COMPLETE") => true,
+        _ => panic!("a client gives up on {row:#}"),
+    }
+}
+
+#[test]
+fn jobs_that_wait_in_a_full_queue_are_in_progress_to_whoever_polls() {
+    let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.max_queued", QUEUED);
+    let mut host = Host::start(options.set("jobs.cancel_grace_seconds", 0));
+    host.create_table("t");
+    let blocker = host.start_job(&sleep());
+    host.job_when(&blocker, "the start", |row| row["phase"] == "running");
+    let from = "2020-01-01";
+    let jobs: Vec<String> = (0..)
+        .map(|id| host.post(&load(id)))
+        .map_while(|reply| Some(reply.body["job_id"].as_str()?.to_owned()))
+        .collect();
+    for _ in 0..20 {
+        for id in &jobs {
+            assert!(!polled_as_documented(&host, id), "it cannot have run yet");
+            assert_eq!(host.job_now(id)["phase"], "waiting");
+        }
+    }
+    let search = json!({"operation": "search_jobs_by_start_date", "from_date": from, "to_date": "2200-01-01"});
+    let found = host.post(&search).ok();
+    let found: Vec<_> = found.as_array().expect("rows").iter().map(|row| row["status"].as_str()).collect();
+    assert_eq!(found, vec![Some("IN_PROGRESS"); jobs.len() + 1]);
+
+    // Neither a crash nor the end of the one before them shows another word.
+    host.kill();
+    host.restart();
+    for id in &jobs {
+        eventually("the end of a job", || polled_as_documented(&host, id).then_some(()));
+        let row = host.job_now(id);
+        assert!(row.get("phase").is_none(), "{row:#}");
+    }
 }
 
 #[test]

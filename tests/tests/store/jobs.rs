@@ -240,7 +240,7 @@ pub async fn an_attempt_is_fruitless_until_it_has_stored_something(place: &impl 
     begin(4, 2).await;
     store.apply(checkpoint(4, "one")).await.unwrap();
     assert_eq!(fruitless().await, 2, "the old one again is none");
-    let waiting = JobRow { status: JobStatus::Created, fruitless_attempts: 1, ..running(&job, 4, 50) };
+    let waiting = JobRow { status: JobStatus::Queued, fruitless_attempts: 1, ..running(&job, 4, 50) };
     store.update_job(waiting, 4).await.unwrap();
     assert_eq!(fruitless().await, 1, "one that was stopped does not count");
 }
@@ -248,7 +248,7 @@ pub async fn an_attempt_is_fruitless_until_it_has_stored_something(place: &impl 
 pub async fn a_job_that_is_queued_again_hears_no_late_word_of_its_attempt(place: &impl Place) {
     let store = place.open().await.unwrap();
     let job = started(&*store).await;
-    let waiting = store.update_job(JobRow { status: JobStatus::Created, ..job.clone() }, 1).await.unwrap();
+    let waiting = store.update_job(JobRow { status: JobStatus::Queued, ..job.clone() }, 1).await.unwrap();
     let late = store.update_job(job.clone(), 1).await.unwrap_err();
     assert_eq!(late.kind, StoreErrorKind::LeaseLost);
     assert_eq!(store.job(job.id).await.unwrap(), Some(waiting));

@@ -216,7 +216,7 @@ impl Client {
         let row = self.job(id)?;
         match row.get("status").and_then(Value::as_str) {
             Some("COMPLETE") => Ok(Some(row)),
-            Some("CREATED" | "IN_PROGRESS") => Ok(None),
+            Some("IN_PROGRESS") => Ok(None),
             _ => Err(Failure::new(format!("job {id} failed: {row}"))),
         }
     }

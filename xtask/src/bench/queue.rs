@@ -84,7 +84,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     for (what, value) in [
         ("jobs accepted a second (8 connections)", thousands(jobs / submitting)),
         ("start reply p50 / p99", format!("{p50:.2} / {p99:.2} ms")),
-        ("still CREATED when the last was accepted (sampled)", format!("{:.0} %", waiting * 100.0)),
+        ("still waiting when the last was accepted (sampled)", format!("{:.0} %", waiting * 100.0)),
         ("workers kept busy until then", gates.len().saturating_sub(1).to_string()),
         ("jobs completed a second afterwards", thousands(jobs / draining)),
         ("host CPU per job while draining", format!("{:.2} ms", cpu * 1e3 / jobs)),
@@ -161,7 +161,7 @@ fn count_waiting(client: &mut Client, ids: &[Vec<String>]) -> Result<f64> {
     let (mut asked, mut waiting) = (0.0, 0.0);
     for id in ids.iter().flatten().step_by(100) {
         asked += 1.0;
-        if client.job(id)?.get("status").and_then(Value::as_str) == Some("CREATED") {
+        if client.job(id)?.get("phase").and_then(Value::as_str) == Some("waiting") {
             waiting += 1.0;
         }
     }

@@ -157,7 +157,7 @@ impl Member {
                         self.ledger.done(act, started);
                         return Some(row.clone());
                     }
-                    Some("CREATED" | "IN_PROGRESS") => {}
+                    Some("IN_PROGRESS") => {}
                     _ => {
                         self.ledger.failed(act, &row.to_string());
                         return None;

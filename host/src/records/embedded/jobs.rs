@@ -125,7 +125,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> 
 pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
     let old = guarded(tx, row.id, expected_attempt)?;
     let same_attempt = row.attempt == old.row.attempt;
-    if same_attempt && old.row.status == JobStatus::Created && row.status == JobStatus::InProgress {
+    if same_attempt && old.row.status == JobStatus::Queued && row.status == JobStatus::InProgress {
         let message = format!("attempt {expected_attempt} of job {} is over: the job is queued again", row.id);
         return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
     }

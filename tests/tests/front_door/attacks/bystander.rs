@@ -80,7 +80,7 @@ impl<'a> Bystander<'a> {
         eventually(&format!("the end of the bystander's job {id}"), || {
             let rows = self.post(&json!({"operation": "get_job", "id": id})).ok();
             match rows[0]["status"].as_str() {
-                Some("CREATED" | "IN_PROGRESS") => None,
+                Some("IN_PROGRESS") => None,
                 Some("COMPLETE") => Some(()),
                 _ => panic!("the bystander's job did not succeed: {rows:#}"),
             }

@@ -50,7 +50,7 @@ fn start() -> (Victim, String) {
     let victim = Victim::start(options.set("spool.max_bytes", SPOOL));
     victim.create_table("loads");
     let sleeper = victim.start_job(&json!({"operation": "sleep"}));
-    victim.job_when(&sleeper, "the start", |row| row["status"] == "IN_PROGRESS");
+    victim.job_when(&sleeper, "the start", |row| row["phase"] == "running");
     (victim, sleeper)
 }
 

@@ -21,12 +21,12 @@ fn cancel(host: &Host, id: &str) -> Value {
 
 /// How many of these jobs run.
 fn running(host: &Host, ids: &[String]) -> Vec<String> {
-    ids.iter().filter(|id| host.job_now(id)["status"] == "IN_PROGRESS").cloned().collect()
+    ids.iter().filter(|id| host.job_now(id)["phase"] == "running").cloned().collect()
 }
 
 #[track_caller]
 fn is_running(host: &Host, id: &str) {
-    host.job_when(id, "the start", |row| row["status"] == "IN_PROGRESS");
+    host.job_when(id, "the start", |row| row["phase"] == "running");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn the_bound_holds_after_a_crash_too() {
     let mut left: Vec<String> = ids;
     while !left.is_empty() {
         let running_now = jobhost_tests::eventually("one of the jobs to run or to end", || {
-            left.retain(|id| matches!(host.job_now(id)["status"].as_str(), Some("CREATED" | "IN_PROGRESS")));
+            left.retain(|id| host.job_now(id)["status"] == "IN_PROGRESS");
             let now = running(&host, &left);
             (left.is_empty() || !now.is_empty()).then_some(now)
         });

@@ -15,7 +15,7 @@ fn a_job_that_waits_is_not_run_on_a_grant_that_is_gone() {
         options.set("urls.allow", web.address()).set("grants.acts", all)
     });
     let blocker = host.start_job(&json!({"operation": "sleep"}));
-    host.job_when(&blocker, "the start", |row| row["status"] == "IN_PROGRESS");
+    host.job_when(&blocker, "the start", |row| row["phase"] == "running");
     let file = host.file("in.csv", "id\n1\n");
     let plans = [
         ("insert", json!({"tables": [["gold.t", "insert"]]})),

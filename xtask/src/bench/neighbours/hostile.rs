@@ -124,7 +124,7 @@ fn pester(mut client: Client, request: &str, stop: &AtomicBool, ended: &AtomicU6
 
 fn has_ended(client: &mut Client, id: &str) -> Result<bool> {
     let row = client.job(id)?;
-    Ok(!matches!(row.get("status").and_then(Value::as_str), Some("CREATED" | "IN_PROGRESS")))
+    Ok(!matches!(row.get("status").and_then(Value::as_str), Some("IN_PROGRESS")))
 }
 
 #[cfg(test)]
