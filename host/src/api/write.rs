@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::aside::aside_if_large;
+use super::completion::to_completion;
 use super::dispatch::Call;
 use super::envelope::charged_value;
 use super::error::ApiError;
@@ -13,7 +14,7 @@ use super::names::{self, Problems};
 use super::reply::Reply;
 use super::structure::existing_table;
 use crate::access::Right;
-use crate::records::{Action, Batch, BatchLimits, Key, TableName, TableWrite, WriteGroup};
+use crate::records::{Action, Batch, BatchLimits, Key, Store, Table, TableName, TableWrite, WriteGroup};
 use crate::searches::{self, missing_table};
 
 const LOST_KEY: &str = "Invalid hash value: 'null' is not a valid hash attribute value, check log for more info";
@@ -68,14 +69,24 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     let table = catalogue.table(&name).cloned();
     let table = table.ok_or_else(|| ApiError::bad_request(missing_table(&catalogue, &name)))?;
 
+    store(call, &table, action, lines).await
+}
+
+/// Stores records, one a line, whose rights on the table were looked at; those on the attributes are here.
+pub(super) async fn store(
+    call: &Call<'_>,
+    table: &std::sync::Arc<Table>,
+    action: Action,
+    lines: Vec<u8>,
+) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     // A client written in JavaScript that lost a key sends this; Harper refuses it, and so do we.
     let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
     let limits = BatchLimits { bytes: usize::MAX, records: usize::MAX, ..BatchLimits::default() };
-    let (known, keys) = (std::sync::Arc::clone(&table), call.state.store.keys());
+    let (known, keys) = (std::sync::Arc::clone(table), call.state.store.keys());
     let size = lines.len();
     let parse = move || Batch::parse(lines, &known, action, &limits, &keys);
     let batch = aside_if_large(call.state, call.account, size, parse).await??;
-    call.user.role.check_attributes(&table, action, batch.attributes().iter().map(String::as_str))?;
+    call.user.role.check_attributes(table, action, batch.attributes().iter().map(String::as_str))?;
     if may_have_lost_a_key && batch.iter().any(|(key, _)| matches!(key, Key::String(text) if *text == *"null")) {
         return Err(ApiError::bad_request(LOST_KEY));
     }
@@ -83,9 +94,11 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     if total == 0 {
         return Ok((0, Vec::new(), Vec::new()));
     }
-    let writes = vec![TableWrite { table: name, action, batch }];
+    let writes = vec![TableWrite { table: table.name.clone(), action, batch }];
     let quota = call.user.role.quota(&call.user.username, call.state.user_store_bytes);
-    let applied = call.state.store.apply(WriteGroup { quota, writes, ..WriteGroup::default() }).await?;
+    let store = std::sync::Arc::clone(&call.state.store);
+    let group = WriteGroup { quota, writes, ..WriteGroup::default() };
+    let applied = to_completion(call.state, async move { Ok(store.apply(group).await?) }).await?;
     let json = |keys: Vec<Key>| keys.iter().map(Key::to_json).collect();
     Ok((total, json(applied.written), json(applied.skipped)))
 }
@@ -178,7 +191,11 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
         )));
     }
     existing_table(call, &name)?;
-    let (deleted, skipped) = delete_keys(call, &name, keys).await?;
+    deleted(delete_keys(&*call.state.store, &name, keys).await?)
+}
+
+/// The answer about keys that were deleted, and keys that were not there.
+pub(super) fn deleted((deleted, skipped): (Vec<Value>, Vec<Value>)) -> Result<Reply, ApiError> {
     let total = deleted.len() + skipped.len();
     let records = if total == 1 { "record" } else { "records" };
     Reply::json(&json!({
@@ -188,13 +205,13 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     }))
 }
 
-async fn delete_keys(
-    call: &Call<'_>,
+pub(super) async fn delete_keys(
+    store: &dyn Store,
     table: &TableName,
     keys: Vec<(Key, Value)>,
 ) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
     let (keys, shown): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
-    let found = if keys.is_empty() { Vec::new() } else { call.state.store.delete(table, keys).await? };
+    let found = if keys.is_empty() { Vec::new() } else { store.delete(table, keys).await? };
     let (mut deleted, mut skipped) = (Vec::new(), Vec::new());
     for (key, found) in shown.into_iter().zip(found) {
         if found { deleted.push(key) } else { skipped.push(key) }

@@ -11,6 +11,7 @@ mod permitted;
 mod request;
 mod rows;
 mod sql;
+mod sql_write;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub use names::{Problems, check_name, missing_table};
 pub use permitted::PermittedSearch;
 pub use request::{MAX_SEARCH_BYTES, SearchRequest};
 pub use rows::Rows;
+pub use sql_write::{Change, PermittedRows, PermittedWrite};
 
 use crate::access::Denial;
 use crate::budget::Exhausted;

@@ -10,6 +10,7 @@ use super::sql::PermittedSql;
 use super::{SearchError, SearchLimits};
 use crate::access::{Right, Role};
 use crate::records::query::{Query, QueryError, RowFormat, RowShape, Search, Separator, selectable_attributes};
+use crate::records::sql::SqlStatement;
 use crate::records::{Catalogue, ScanOrder, Store, Table, TableName};
 
 /// A search that the role allows, of tables and attributes that exist.
@@ -27,9 +28,7 @@ impl SearchRequest {
     pub fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<PermittedSearch, SearchError> {
         match &self.asked {
             Asked::Table(search) => search.permitted(role, catalogue).map(PermittedSearch),
-            Asked::Sql(Ok(statement)) => {
-                PermittedSql::new(statement, role, catalogue).map(|sql| PermittedSearch(Permitted::Sql(sql)))
-            }
+            Asked::Sql(Ok(statement)) => PermittedSearch::of_sql(statement, role, catalogue),
             Asked::Sql(Err(error)) => Err(error.clone().into()),
         }
     }
@@ -76,6 +75,11 @@ pub(super) fn readable(role: &Role, table: &Table) -> Vec<String> {
 }
 
 impl PermittedSearch {
+    /// Of a statement by itself.
+    pub(super) fn of_sql(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
+        PermittedSql::new(statement, role, catalogue).map(|sql| PermittedSearch(Permitted::Sql(sql)))
+    }
+
     /// The tables that are read.
     pub fn tables(&self) -> Vec<&TableName> {
         match &self.0 {

@@ -53,6 +53,7 @@ mod secrets;
 mod signatures;
 mod sql;
 mod sql_limits;
+mod sql_writes;
 mod ssrf;
 mod stderr;
 mod tokens;
