@@ -164,7 +164,7 @@ impl Renderer {
             SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => self.value(expr),
             SelectItem::UnnamedExpr(expr) => {
                 self.value(expr)?;
-                self.alias(&Ident::new(expr.to_string()));
+                self.alias(&Ident::new(column_name(expr)));
                 Ok(())
             }
             SelectItem::ExprWithAlias { expr, alias } => {
@@ -216,5 +216,18 @@ impl Renderer {
             && opt_alias.is_none();
         self.counts.stars += 1;
         absent(!plain, "an option of *")
+    }
+}
+
+/// An expression without a name of its own is named as it is written, the functions of groups in capitals as with Harper:
+/// `COUNT(*)`.
+fn column_name(expr: &Expr) -> String {
+    let text = expr.to_string();
+    let Expr::Function(function) = expr else { return text };
+    let name = function.name.to_string();
+    let of_groups = ["avg", "count", "max", "min", "sum", "total"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    match text.strip_prefix(&name) {
+        Some(rest) if of_groups => format!("{}{rest}", name.to_ascii_uppercase()),
+        _ => text,
     }
 }
