@@ -13,6 +13,7 @@
 mod alike;
 mod attacks;
 mod cancel;
+mod clients;
 mod config;
 mod contract_versions;
 mod crash;
