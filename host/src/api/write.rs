@@ -1,5 +1,6 @@
 //! `insert`, `update`, `upsert` and `delete`.
 
+use axum::http::StatusCode;
 use serde::Deserializer;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -13,11 +14,15 @@ use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
 use super::structure::existing_table;
-use crate::access::Right;
+use crate::access::{Right, Role};
 use crate::records::{Action, Batch, BatchLimits, Key, Store, Table, TableName, TableWrite, WriteGroup};
 use crate::searches::{self, missing_table};
 
 const LOST_KEY: &str = "Invalid hash value: 'null' is not a valid hash attribute value, check log for more info";
+
+/// Harper's sentence, with its slip.
+const TIMES: &str = "Internal timestamp attributes - '__createdtime_' and '__updatedtime__' - \
+                     cannot be inserted to or updated by HDB users.";
 
 pub(super) async fn insert(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (total, written, skipped) = write(call, Action::Insert).await?;
@@ -86,6 +91,7 @@ pub(super) async fn store(
     let size = lines.len();
     let parse = move || Batch::parse(lines, &known, action, &limits, &keys);
     let batch = aside_if_large(call.state, call.account, size, parse).await??;
+    check_times(&call.user.role, table, &batch)?;
     call.user.role.check_attributes(table, action, batch.attributes().iter().map(String::as_str))?;
     if may_have_lost_a_key && batch.iter().any(|(key, _)| matches!(key, Key::String(text) if *text == *"null")) {
         return Err(ApiError::bad_request(LOST_KEY));
@@ -101,6 +107,16 @@ pub(super) async fn store(
     let applied = to_completion(call.state, async move { Ok(store.apply(group).await?) }).await?;
     let json = |keys: Vec<Key>| keys.iter().map(Key::to_json).collect();
     Ok((total, json(applied.written), json(applied.skipped)))
+}
+
+/// The times of records are the host's and ignored in what a client sends. A user whose role restricts him to some
+/// attributes, these among them, is refused instead, as Harper does it.
+fn check_times(role: &Role, table: &Table, batch: &Batch) -> Result<(), ApiError> {
+    let shown = |name: &String| role.attribute_permissions(table, name).read;
+    if role.restricts_attributes(table) && batch.system_attributes().iter().any(shown) {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, TIMES));
+    }
+    Ok(())
 }
 
 /// What a record takes besides its text: places in the batch, its key, a generated key with the text rewritten for it, its
