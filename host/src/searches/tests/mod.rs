@@ -1,3 +1,6 @@
+mod hidden;
+mod order;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -135,54 +138,6 @@ async fn each_kind_of_search_gives_rows() {
 }
 
 #[tokio::test]
-async fn without_a_sort_rows_come_by_the_value_of_the_first_condition() {
-    let bench = bench().await;
-    let cats: Vec<_> = [(1, "B", 2), (2, "A", 3), (3, "B", 1), (4, "A", 9), (5, "C", 4), (6, "A", 3)]
-        .map(|(id, group, age)| format!(r#"{{"id":{id}0,"group":"{group}","age":{age}}}"#))
-        .into();
-    bench.insert("cat", &cats.join("\n")).await;
-    let between = json!({"attribute": "group", "comparator": "between", "value": ["A", "C"]});
-    let young = json!({"attribute": "age", "comparator": "less_than", "value": 9});
-    let find = |conditions: Value, more: Value| {
-        let mut fields = json!({"table": "cat", "get_attributes": ["id"], "conditions": conditions});
-        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        fields
-    };
-    let key = ScanOrder::Key;
-    for (fields, order, sort_bytes, expected) in [
-        (find(json!([between]), json!({})), key, 1 << 20, Ok("20 40 60 10 30 50")),
-        (find(json!([young, between]), json!({})), key, 1 << 20, Ok("20 60 10 30 50")),
-        (find(json!([between]), json!({"offset": 2, "limit": 2})), key, 1 << 20, Ok("60 10")),
-        (find(json!([young]), json!({"limit": 3})), key, 1 << 20, Ok("30 10 20")),
-        (find(json!([between]), json!({"sort": {"attribute": "id"}, "limit": 2})), key, 1 << 20, Ok("10 20")),
-        // The jobs' searches.
-        (find(json!([between]), json!({"limit": 2})), ScanOrder::Arrival, 1 << 20, Ok("10 20")),
-        // Too many to be sorted.
-        (find(json!([young]), json!({})), key, 150, Ok("10 20 30 50 60")),
-        (find(json!([young]), json!({"limit": 4})), key, 150, Ok("10 20 30 50")),
-        (find(json!([young]), json!({"limit": 2, "offset": 2})), key, 150, Err("with a 'sort' by the primary key")),
-        (find(json!([young]), json!({"limit": 1, "offset": 1, "sort": {"attribute": "id"}})), key, 150, Ok("20")),
-    ] {
-        let search = bench.permitted(&boss(), "search_by_conditions", fields.clone()).unwrap();
-        let (store, limits) = (Arc::clone(&bench.store), SearchLimits { sort_bytes, ..SearchLimits::default() });
-        let mut rows = search.open(store, RowShape::Arrays, Separator::NewLine, order, &limits).await.unwrap();
-        let mut text = Vec::new();
-        let found = loop {
-            match rows.next(&mut text).await {
-                Ok(true) => {}
-                Ok(false) => break Ok(String::from_utf8(text).unwrap().replace(['[', ']'], "").replace('\n', " ")),
-                Err(error) => break Err(error.to_string()),
-            }
-        };
-        match (&found, expected) {
-            (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{fields}"),
-            (Err(found), Err(part)) => assert!(found.contains(part), "{fields}: {found}"),
-            _ => panic!("{fields}: {found:?}"),
-        }
-    }
-}
-
-#[tokio::test]
 async fn everything_is_shown_key_first_times_next_and_the_others_by_name() {
     let bench = bench().await;
     let expected = ["id", "__createdtime__", "__updatedtime__", "age", "name", "tags", "zip"];
@@ -307,78 +262,6 @@ async fn a_role_reads_what_it_may_and_nothing_else() {
     ] {
         assert!(bench.permitted(&walker(), "sql", json!({"sql": sql})).is_ok(), "{sql}");
     }
-}
-
-#[tokio::test]
-async fn statements_say_of_hidden_and_of_absent_attributes_the_same() {
-    let bench = bench().await;
-    for database in ["other", "third"] {
-        bench.store.change_catalogue(CatalogueChange::CreateDatabase { name: database.to_owned() }).await.unwrap();
-        let (name, primary_key) = (TableName::new(database, "t"), "id".to_owned());
-        let change = CatalogueChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
-        bench.store.change_catalogue(change).await.unwrap();
-    }
-    let table = |read: bool, name: &str, readable: bool| {
-        json!({"tables": {"t": {"read": read, "insert": true, "update": false, "delete": false,
-            "attribute_permissions": [{"attribute_name": name, "read": readable, "insert": false, "update": false}]}}})
-    };
-    let role =
-        role(json!({"super_user": false, "other": table(true, "name", false), "third": table(false, "x", false),
-        "data": {"tables": {
-            "cat": {"read": true, "insert": false, "update": false, "delete": false, "attribute_permissions": []},
-            "dog": {"read": true, "insert": false, "update": false, "delete": false, "attribute_permissions": [
-                {"attribute_name": "name", "read": true, "insert": false, "update": false}]}}}}));
-    let missing = |names: &[(&str, &str)]| {
-        names.iter().map(|(name, table)| format!("Attribute '{name}' does not exist on '{table}'")).collect::<Vec<_>>()
-    };
-    let denied = |sql: &str| {
-        let (kind, text) = refused(bench.permitted(&role, "sql", json!({"sql": sql})));
-        assert_eq!(kind, "denied", "{sql}: {text}");
-        let body: Value = serde_json::from_str(&text).unwrap();
-        let items: Vec<String> = serde_json::from_value(body["invalid_schema_items"].clone()).unwrap();
-        (body["unauthorized_access"].clone(), items)
-    };
-    for (sql, expected) in [
-        ("SELECT nix FROM data.dog", &[("nix", "data.dog")][..]),
-        ("SELECT name FROM data.dog ORDER BY nix, zip", &[("nix", "data.dog"), ("zip", "data.dog")]),
-        ("SELECT *, age FROM data.dog", &[("age", "data.dog")]),
-        (
-            "SELECT id FROM other.t WHERE (phone IS NULL AND id = 0) OR name = 'x'",
-            &[("id", "other.t"), ("name", "other.t"), ("phone", "other.t")],
-        ),
-        (
-            "SELECT c.*, o.* FROM data.cat c JOIN other.t o ON c.id = o.id ORDER BY o.name",
-            &[("id", "other.t"), ("name", "other.t")],
-        ),
-        (
-            "SELECT c.name, o.id, d.id, d.age FROM data.cat c, other.t o, data.dog d",
-            &[("id", "other.t"), ("age", "data.dog")],
-        ),
-        ("SELECT owner, age FROM data.cat, data.dog", &[("age", "data.dog")]),
-        ("SELECT count(*) FROM other.t", &[("id", "other.t")]),
-    ] {
-        assert_eq!(denied(sql), (json!([]), missing(expected)), "{sql}");
-    }
-    let all = bench.lines(&role, "sql", json!({"sql": "SELECT * FROM other.t"})).await;
-    assert_eq!(all, (Vec::new(), Vec::new()), "nothing of it can be read");
-
-    // A table that cannot be read hides nothing of the others, and whether it has an attribute is not told.
-    for sql in [
-        "SELECT o.name, t.id FROM other.t o JOIN third.t t ON o.id = t.id",
-        "SELECT o.name, t.nix FROM other.t o JOIN third.t t ON o.id = t.absent",
-    ] {
-        let (unauthorized, items) = denied(sql);
-        assert_eq!(unauthorized[0]["required_table_permissions"], json!(["read"]), "{sql}");
-        assert_eq!(unauthorized.as_array().unwrap().len(), 1, "{sql}");
-        assert_eq!(items, missing(&[("id", "other.t"), ("name", "other.t")]), "{sql}");
-    }
-    let absent = |table: &str| {
-        let (unauthorized, items) = denied(&format!("SELECT o.name FROM other.t o JOIN {table} t ON o.id = t.x"));
-        assert_eq!((unauthorized, items.len()), (json!([]), 3), "{table}");
-        items[1..].to_vec()
-    };
-    let walker_sees_nothing_there = absent("data.nix");
-    assert_eq!(walker_sees_nothing_there, absent("nix.nix"));
 }
 
 #[tokio::test]
