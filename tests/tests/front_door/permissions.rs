@@ -8,7 +8,7 @@ fn host() -> Host {
     let host = Host::start(Options::new());
     for table in ["open", "shut", "partly"] {
         host.create_table(table);
-        host.insert(table, json!([{"id": 1, "a": "x", "b": "y"}]));
+        host.insert(table, json!([{"id": 1, "a": "x", "b": "y", "c": "z"}]));
     }
     let rights = |read: bool, insert: bool, update: bool, delete: bool| json!({"read": read, "insert": insert, "update": update, "delete": delete, "attribute_permissions": []});
     add(&host, "reader", json!({"open": rights(true, false, false, false)}));
