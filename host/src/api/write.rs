@@ -53,7 +53,7 @@ pub(super) async fn upsert(call: &Call<'_>) -> Result<Reply, ApiError> {
 /// Gives the number of records received, and the keys written and skipped.
 async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     let mut problems = Problems::default();
-    let name = names::table_name(call.envelope, &mut problems)?;
+    let name = names::written_table_name(call.envelope, &mut problems)?;
     let catalogue = call.state.store.catalogue();
     if let Some(name) = &name {
         call.user.role.check_tables(&catalogue, &[(name.clone(), Right::of_action(action).to_vec())])?;

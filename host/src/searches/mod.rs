@@ -5,6 +5,7 @@
 //! and records; nothing of HTTP, jobs or plugins.
 
 mod budget;
+mod hidden;
 mod members;
 mod names;
 mod permitted;
