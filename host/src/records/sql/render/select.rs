@@ -6,6 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::bounds::{self, within};
+use super::label::label;
 use super::{FromClause, Rendered, Renderer, absent, unsupported};
 use crate::records::sql::MAX_COLUMNS;
 
@@ -115,7 +116,7 @@ impl Renderer {
         let mut widest = 1;
         self.list(projection, |this, item| {
             let before = this.counts.columns;
-            this.item(item)?;
+            this.item(item, select)?;
             widest = widest.max(this.counts.columns - before);
             Ok(())
         })?;
@@ -158,13 +159,13 @@ impl Renderer {
         }
     }
 
-    fn item(&mut self, item: &SelectItem) -> Rendered {
+    fn item(&mut self, item: &SelectItem, select: &Select) -> Rendered {
         match item {
             // SQLite names these as the column is named.
             SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => self.value(expr),
             SelectItem::UnnamedExpr(expr) => {
                 self.value(expr)?;
-                self.alias(&Ident::new(expr.to_string()));
+                self.alias(&Ident::new(label(expr, select)));
                 Ok(())
             }
             SelectItem::ExprWithAlias { expr, alias } => {
