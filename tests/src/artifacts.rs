@@ -37,15 +37,26 @@ pub fn guest(name: &str) -> PathBuf {
     require(directory.join(format!("{name}.wasm")), "cargo xtask plugins")
 }
 
-/// The Python that has boto3 and moto.
+/// The Python that has boto3, moto and harperdb.
 pub fn python() -> PathBuf {
     match std::env::var_os("JOBHOST_TEST_PYTHON") {
         // Not canonical: a virtual environment is found by the path that its Python was started by.
         Some(path) if Path::new(&path).exists() => path.into(),
         Some(path) => panic!("JOBHOST_TEST_PYTHON names {}, which does not exist", Path::new(&path).display()),
         None => panic!(
-            "the S3 servers of the tests need a Python with boto3, moto, flask and flask-cors: `cargo xtask test` \
-             makes one; or set JOBHOST_TEST_PYTHON to its path"
+            "the tests need a Python with boto3, moto, flask, flask-cors and harperdb: `cargo xtask test` makes one; or \
+             set JOBHOST_TEST_PYTHON to its path"
+        ),
+    }
+}
+
+/// The `node_modules` that has the JavaScript client.
+pub fn node_modules() -> PathBuf {
+    match std::env::var_os("JOBHOST_TEST_NODE_MODULES") {
+        Some(path) => require(path.into(), "cargo xtask test"),
+        None => panic!(
+            "the test of the JavaScript client needs the package harperive: `cargo xtask test` installs it; or set \
+             JOBHOST_TEST_NODE_MODULES to a node_modules that has it"
         ),
     }
 }

@@ -10,6 +10,7 @@ mod fuzz;
 mod host;
 mod links;
 mod lint;
+mod peer;
 mod process;
 mod repository;
 mod soak;
@@ -28,6 +29,7 @@ cargo xtask TASK
   plugins         build the plugin components and the hostile guests into target/plugins and target/guests
   bench [...]     measure loads and jobs against other databases; `cargo xtask bench --help` tells more
   soak [...]      honest clients beside attackers for long; `cargo xtask soak --help` tells more
+  peer DIR        Harper's own API tests, from a folder that holds them, against this program
   fuzz [...]      run the fuzz targets for long; `cargo xtask fuzz --help` tells more
   check           formatting, lints, licences and known vulnerabilities of dependencies, links of the documents
 ";
@@ -52,6 +54,7 @@ fn task(arguments: &[String]) -> Result<()> {
         ["plugins"] => components::build(&toolchain::ensure()?),
         ["bench", options @ ..] => bench(options, arguments.get(1..).unwrap_or_default()),
         ["soak", ..] => soak::run(arguments.get(1..).unwrap_or_default()),
+        ["peer", ..] => peer::run(arguments.get(1..).unwrap_or_default()),
         ["fuzz", ..] => fuzz::run(arguments.get(1..).unwrap_or_default()),
         ["check"] => check(),
         ["help" | "--help" | "-h"] => {

@@ -8,8 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// moto's S3 and IAM as a server, and boto3. `moto[server]` would bring every other service of AWS: twice the size.
-const PYTHON_NAME: &str = "s3-servers-5.2.5";
-const PYTHON: [&str; 4] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5", "boto3==1.44.5"];
+const PYTHON_NAME: &str = "s3-servers-5.2.5-clients";
+const PYTHON: [&str; 5] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5", "boto3==1.44.5", "harperdb==0.4.2"];
+const NODE_NAME: &str = "clients-2.0.1";
+const NODE: [&str; 1] = ["harperive@2.0.1"];
 
 pub fn run() -> Result<()> {
     let mut steps = Steps::default();
@@ -32,11 +34,13 @@ pub fn run() -> Result<()> {
     steps.step("the host", build)?;
     steps.step("the demo", || demo::show(true))?;
     let mut python = PathBuf::new();
-    steps.step("S3 servers for the tests", || {
+    let mut node = PathBuf::new();
+    steps.step("S3 servers and clients for the tests", || {
         python = test_python()?;
+        node = tools::node_packages(NODE_NAME, &NODE)?.join("node_modules");
         Ok(())
     })?;
-    steps.step("tests of the host, through the front door", || host_tests(&python))?;
+    steps.step("tests of the host, through the front door", || host_tests(&python, &node))?;
     steps.step("a short soak", soak::short)?;
     steps.summary();
     Ok(())
@@ -56,11 +60,11 @@ fn test_python() -> Result<PathBuf> {
     }
 }
 
-fn host_tests(python: &Path) -> Result<()> {
+fn host_tests(python: &Path, node: &Path) -> Result<()> {
     let mut cargo = cargo();
     cargo.args(["test", "--release"]).args(SELECTED).arg("--no-fail-fast");
     cargo.env("JOBHOST_BIN", repository::host_binary()).env("JOBHOST_PLUGINS", repository::built_plugins());
-    cargo.env("JOBHOST_TEST_PYTHON", python);
+    cargo.env("JOBHOST_TEST_PYTHON", python).env("JOBHOST_TEST_NODE_MODULES", node);
     process::run(cargo.env("JOBHOST_GUESTS", repository::built_guests()))
 }
 

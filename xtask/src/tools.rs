@@ -42,6 +42,18 @@ pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
     Ok(folder.join("bin").join("python"))
 }
 
+/// A folder with these packages from the registry of JavaScript in its `node_modules`.
+pub fn node_packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    installed(name, |folder| {
+        println!("installing {} (a minute, once)", packages.join(" "));
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"])
+            .arg(folder)
+            .args(packages);
+        process::run(&mut npm).map_err(|failure| failure.remedy("install Node.js 20 or later, with npm"))
+    })
+}
+
 /// A `bin/python` that finds the packages beside it, wherever the folder is moved.
 fn write_python(folder: &Path) -> Result<()> {
     let bin = folder.join("bin");

@@ -66,12 +66,13 @@ impl Role {
         action: Action,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(), Denial> {
-        self.check_attribute_rights(table, Right::of_action(action), names)
+        self.check_attribute_rights(table, Right::of_action(action), names, &|_| true)
     }
 
-    /// May attributes with these names be read?
+    /// May attributes with these names be read? Refuses names that the table does not have too, if the role lists some of
+    /// its attributes: such a role cannot tell what is hidden from what is not there.
     pub fn check_readable<'n>(&self, table: &Table, names: impl IntoIterator<Item = &'n str>) -> Result<(), Denial> {
-        self.check_attribute_rights(table, &[Right::Read], names)
+        self.check_attribute_rights(table, &[Right::Read], names, &|name| table.has_attribute(name))
     }
 
     fn check_attribute_rights<'n>(
@@ -79,8 +80,10 @@ impl Role {
         table: &Table,
         rights: &[Right],
         names: impl IntoIterator<Item = &'n str>,
+        possible: &dyn Fn(&str) -> bool,
     ) -> Result<(), Denial> {
         let Some(permissions) = self.restrictions(table) else { return Ok(()) };
+        let mut denial = Denial::default();
         let mut missing: Vec<AttributeDenial> = Vec::new();
         let mut seen = HashSet::new();
         for name in names {
@@ -89,11 +92,12 @@ impl Role {
             }
             let granted = permissions.attribute(name, name == table.primary_key);
             let lacking: Vec<_> = rights.iter().copied().filter(|&right| !granted.allows(right)).collect();
-            if !lacking.is_empty() {
+            if !granted.any() || !possible(name) {
+                denial.missing_attribute(&table.name, name);
+            } else if !lacking.is_empty() {
                 missing.push(AttributeDenial { attribute_name: name.to_owned(), required_permissions: lacking });
             }
         }
-        let mut denial = Denial::default();
         if !missing.is_empty() {
             denial.attribute_rights(&table.name, missing);
         }

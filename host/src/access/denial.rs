@@ -79,6 +79,17 @@ impl Denial {
         }));
     }
 
+    /// An attribute on which the role has no right at all; it reads like one that is not there.
+    pub(super) fn missing_attribute(&mut self, table: &TableName, name: &str) {
+        self.invalid_schema_items.push(format!("Attribute '{name}' does not exist on '{table}'"));
+    }
+
+    /// Adds what another check denied.
+    pub fn add(&mut self, other: Denial) {
+        self.unauthorized_access.extend(other.unauthorized_access);
+        self.invalid_schema_items.extend(other.invalid_schema_items);
+    }
+
     pub fn is_empty(&self) -> bool {
         self.unauthorized_access.is_empty() && self.invalid_schema_items.is_empty()
     }

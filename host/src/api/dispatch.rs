@@ -14,6 +14,7 @@ use super::ApiState;
 use super::aside::aside_if_large;
 use super::authenticate;
 use super::body::{self, Reader, UNAUTHENTICATED_BYTES};
+use super::completion::to_completion;
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::operations::{self, Operation, Permission};
@@ -156,12 +157,4 @@ async fn submit(call: OwnedCall) -> Result<Reply, ApiError> {
     });
     let id = submitted.await?;
     Reply::json(&json!({ "message": format!("Starting job with id {id}"), "job_id": id }))
-}
-
-/// Runs in a task of its own, which goes on when nobody waits for it any more.
-async fn to_completion<T: Send + 'static>(
-    state: &ApiState,
-    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
-) -> Result<T, ApiError> {
-    state.changes.spawn(work).await.map_err(|error| ApiError::internal(&error))?
 }

@@ -6,6 +6,7 @@
 mod aside;
 mod authenticate;
 mod body;
+mod completion;
 mod describe;
 mod dispatch;
 mod envelope;
@@ -21,6 +22,7 @@ mod roles;
 mod rows;
 mod search;
 pub mod server;
+mod sql;
 mod structure;
 mod tokens;
 mod users;

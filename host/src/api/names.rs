@@ -1,5 +1,7 @@
 //! Names in requests: databases, tables, attributes; and what is wrong with a request as a refusal.
 
+use serde_json::Value;
+
 use super::envelope::Envelope;
 use super::error::ApiError;
 use crate::records::TableName;
@@ -35,6 +37,23 @@ pub(super) fn table_name(envelope: &Envelope, problems: &mut Problems) -> Result
         }
         Some(value) => problems.take(check_name("table", &value)),
     };
+    Ok(database.zip(table).map(|(database, table)| TableName { database, table }))
+}
+
+/// The same for operations that write records, in which clients of Harper may write a name of digits as a number.
+pub(super) fn written_table_name(envelope: &Envelope, problems: &mut Problems) -> Result<Option<TableName>, ApiError> {
+    let named = |label: &str, value: Value| match value {
+        Value::Number(number) if number.is_u64() => check_name(label, &Value::String(number.to_string())),
+        other => check_name(label, &other),
+    };
+    let database = problems.take(match envelope.first_of(&["database", "schema"])? {
+        None => Ok(DEFAULT_DATABASE.to_owned()),
+        Some((label, value)) => named(label, value),
+    });
+    let table = problems.take(match envelope.value("table")? {
+        None => Err("'table' is required".to_owned()),
+        Some(value) => named("table", value),
+    });
     Ok(database.zip(table).map(|(database, table)| TableName { database, table }))
 }
 

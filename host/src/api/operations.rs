@@ -9,7 +9,7 @@ use super::dispatch::Call;
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::reply::Reply;
-use super::{ApiState, describe, jobs, plugins, roles, search, structure, tokens, users, write};
+use super::{ApiState, describe, jobs, plugins, roles, search, sql, structure, tokens, users, write};
 
 /// Who may call an operation at all. What they may touch is checked by the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ static OPERATIONS: &[Operation] = &[
     operation(&["search_by_id", "search_by_hash"], ByRole, |call| Box::pin(search::answer(call))),
     operation(&["search_by_value"], ByRole, |call| Box::pin(search::answer(call))),
     operation(&["search_by_conditions"], ByRole, |call| Box::pin(search::answer(call))),
-    operation(&["sql"], ByRole, |call| Box::pin(search::answer(call))),
+    operation(&["sql"], ByRole, |call| Box::pin(sql::answer(call))),
     operation(&["add_user"], SuperUser, |call| Box::pin(users::add(call))).changing(),
     operation(&["alter_user"], SuperUser, |call| Box::pin(users::alter(call))).changing(),
     operation(&["drop_user"], SuperUser, |call| Box::pin(users::drop(call))).changing(),

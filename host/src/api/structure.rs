@@ -8,7 +8,7 @@ use super::envelope::Envelope;
 use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
-use crate::records::batch::is_impossible_name;
+use crate::records::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name};
 use crate::records::table::{CREATED_TIME, MAX_ATTRIBUTES, SYSTEM_DATABASE, UPDATED_TIME};
 use crate::records::{Attribute, AttributeType, CatalogueChange, Table, TableName};
 use crate::searches::missing_table;
@@ -224,6 +224,7 @@ fn attribute_name(label: &str, value: &Value) -> Result<String, String> {
         Value::String(name) if is_impossible_name(name) => {
             Err(format!("Invalid attribute name: '{}'", name.escape_debug()))
         }
+        Value::String(name) if has_forbidden_character(name) => Err(FORBIDDEN_CHARACTER.to_owned()),
         Value::String(name) if name.len() > MAX_ATTRIBUTE_NAME_BYTES => {
             Err(format!("'{label}' must have at most {MAX_ATTRIBUTE_NAME_BYTES} bytes"))
         }

@@ -32,7 +32,9 @@ async fn user_in(state: &ApiState, envelope: &Envelope, source: Option<IpAddr>) 
     for name in ["username", "password"] {
         match envelope.value(name)? {
             Some(Value::String(text)) => credentials.push(text),
-            None | Some(Value::Null) => return Err(ApiError::bad_request(format!("{name} is required"))),
+            // One without the other is as wrong as both.
+            None => return Err(ApiError::unauthorized("invalid credentials")),
+            Some(Value::Null) => return Err(ApiError::bad_request(format!("{name} is required"))),
             Some(_) => return Err(ApiError::bad_request(format!("{name} must be a string"))),
         }
     }

@@ -51,9 +51,19 @@ pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (Some(username), Some(password), Some(role), Some(active)) = (username, password, role, active) else {
         return Err(ApiError::bad_request(problems.join(",")));
     };
+    // Harper looks at the characters first; here a role of another name may exist.
+    if !is_usual_role_name(&role)
+        && !call.state.access.roles().iter().any(|known| known.name == role || known.id == role)
+    {
+        return Err(ApiError::bad_request("Role is invalid"));
+    }
     let added = format!("{username} successfully added");
     call.state.access.add_user(NewUser { username, password, role, active }).await?;
     Ok(Reply::Message(added))
+}
+
+fn is_usual_role_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 pub(super) async fn alter(call: &Call<'_>) -> Result<Reply, ApiError> {

@@ -1,22 +1,28 @@
 //! `insert`, `update`, `upsert` and `delete`.
 
+use axum::http::StatusCode;
 use serde::Deserializer;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::aside::aside_if_large;
+use super::completion::to_completion;
 use super::dispatch::Call;
 use super::envelope::charged_value;
 use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
 use super::structure::existing_table;
-use crate::access::Right;
-use crate::records::{Action, Batch, BatchLimits, Key, TableName, TableWrite, WriteGroup};
+use crate::access::{Right, Role};
+use crate::records::{Action, Batch, BatchLimits, Key, Store, Table, TableName, TableWrite, WriteGroup};
 use crate::searches::{self, missing_table};
 
 const LOST_KEY: &str = "Invalid hash value: 'null' is not a valid hash attribute value, check log for more info";
+
+/// Harper's sentence, with its slip.
+const TIMES: &str = "Internal timestamp attributes - '__createdtime_' and '__updatedtime__' - \
+                     cannot be inserted to or updated by HDB users.";
 
 pub(super) async fn insert(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (total, written, skipped) = write(call, Action::Insert).await?;
@@ -47,7 +53,7 @@ pub(super) async fn upsert(call: &Call<'_>) -> Result<Reply, ApiError> {
 /// Gives the number of records received, and the keys written and skipped.
 async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     let mut problems = Problems::default();
-    let name = names::table_name(call.envelope, &mut problems)?;
+    let name = names::written_table_name(call.envelope, &mut problems)?;
     let catalogue = call.state.store.catalogue();
     if let Some(name) = &name {
         call.user.role.check_tables(&catalogue, &[(name.clone(), Right::of_action(action).to_vec())])?;
@@ -68,14 +74,25 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     let table = catalogue.table(&name).cloned();
     let table = table.ok_or_else(|| ApiError::bad_request(missing_table(&catalogue, &name)))?;
 
+    store(call, &table, action, lines).await
+}
+
+/// Stores records, one a line, whose rights on the table were looked at; those on the attributes are here.
+pub(super) async fn store(
+    call: &Call<'_>,
+    table: &std::sync::Arc<Table>,
+    action: Action,
+    lines: Vec<u8>,
+) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     // A client written in JavaScript that lost a key sends this; Harper refuses it, and so do we.
     let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
     let limits = BatchLimits { bytes: usize::MAX, records: usize::MAX, ..BatchLimits::default() };
-    let (known, keys) = (std::sync::Arc::clone(&table), call.state.store.keys());
+    let (known, keys) = (std::sync::Arc::clone(table), call.state.store.keys());
     let size = lines.len();
     let parse = move || Batch::parse(lines, &known, action, &limits, &keys);
     let batch = aside_if_large(call.state, call.account, size, parse).await??;
-    call.user.role.check_attributes(&table, action, batch.attributes().iter().map(String::as_str))?;
+    check_times(&call.user.role, table, &batch)?;
+    call.user.role.check_attributes(table, action, batch.attributes().iter().map(String::as_str))?;
     if may_have_lost_a_key && batch.iter().any(|(key, _)| matches!(key, Key::String(text) if *text == *"null")) {
         return Err(ApiError::bad_request(LOST_KEY));
     }
@@ -83,11 +100,23 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     if total == 0 {
         return Ok((0, Vec::new(), Vec::new()));
     }
-    let writes = vec![TableWrite { table: name, action, batch }];
+    let writes = vec![TableWrite { table: table.name.clone(), action, batch }];
     let quota = call.user.role.quota(&call.user.username, call.state.user_store_bytes);
-    let applied = call.state.store.apply(WriteGroup { quota, writes, ..WriteGroup::default() }).await?;
+    let store = std::sync::Arc::clone(&call.state.store);
+    let group = WriteGroup { quota, writes, ..WriteGroup::default() };
+    let applied = to_completion(call.state, async move { Ok(store.apply(group).await?) }).await?;
     let json = |keys: Vec<Key>| keys.iter().map(Key::to_json).collect();
     Ok((total, json(applied.written), json(applied.skipped)))
+}
+
+/// The times of records are the host's and ignored in what a client sends. A user whose role restricts him to some
+/// attributes, these among them, is refused instead, as Harper does it.
+fn check_times(role: &Role, table: &Table, batch: &Batch) -> Result<(), ApiError> {
+    let shown = |name: &String| role.attribute_permissions(table, name).read;
+    if role.restricts_attributes(table) && batch.system_attributes().iter().any(shown) {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, TIMES));
+    }
+    Ok(())
 }
 
 /// What a record takes besides its text: places in the batch, its key, a generated key with the text rewritten for it, its
@@ -178,7 +207,11 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
         )));
     }
     existing_table(call, &name)?;
-    let (deleted, skipped) = delete_keys(call, &name, keys).await?;
+    deleted(delete_keys(&*call.state.store, &name, keys).await?)
+}
+
+/// The answer about keys that were deleted, and keys that were not there.
+pub(super) fn deleted((deleted, skipped): (Vec<Value>, Vec<Value>)) -> Result<Reply, ApiError> {
     let total = deleted.len() + skipped.len();
     let records = if total == 1 { "record" } else { "records" };
     Reply::json(&json!({
@@ -188,13 +221,13 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     }))
 }
 
-async fn delete_keys(
-    call: &Call<'_>,
+pub(super) async fn delete_keys(
+    store: &dyn Store,
     table: &TableName,
     keys: Vec<(Key, Value)>,
 ) -> Result<(Vec<Value>, Vec<Value>), ApiError> {
     let (keys, shown): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
-    let found = if keys.is_empty() { Vec::new() } else { call.state.store.delete(table, keys).await? };
+    let found = if keys.is_empty() { Vec::new() } else { store.delete(table, keys).await? };
     let (mut deleted, mut skipped) = (Vec::new(), Vec::new());
     for (key, found) in shown.into_iter().zip(found) {
         if found { deleted.push(key) } else { skipped.push(key) }

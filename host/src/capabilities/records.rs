@@ -16,7 +16,7 @@ use super::plan::{Plan, TableRight};
 use super::store_failure::StoreFailure;
 use crate::access::{Denial, Role};
 use crate::budget::Held;
-use crate::records::batch::is_impossible_name;
+use crate::records::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
 use crate::records::jobs::{Lease, LimitReached, Tally};
 use crate::records::{
     Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, StoreError,
@@ -158,10 +158,7 @@ impl Records {
         if let Some(name) = names.iter().find(|name| name.len() > MAX_ATTRIBUTE_NAME_BYTES) {
             return Err(CapabilityError::new(
                 CapabilityErrorKind::Limit,
-                format!(
-                    "an attribute name of {} bytes was declared for {table}; the limit is {MAX_ATTRIBUTE_NAME_BYTES}",
-                    name.len()
-                ),
+                name_too_long(name, MAX_ATTRIBUTE_NAME_BYTES),
             ));
         }
         let known = self.table(table)?;
@@ -170,6 +167,9 @@ impl Records {
                 CapabilityErrorKind::Invalid,
                 format!("Invalid attribute name: '{}'", name.escape_debug()),
             ));
+        }
+        if names.iter().any(|name| has_forbidden_character(name) && !known.has_attribute(name)) {
+            return Err(CapabilityError::new(CapabilityErrorKind::Invalid, FORBIDDEN_CHARACTER.to_owned()));
         }
         self.check_attributes(&known, action, names)
     }

@@ -8,10 +8,13 @@
 
 pub(crate) mod members;
 mod names;
+mod rules;
 mod scan;
 mod typed;
 
 use bytes::Bytes;
+
+pub use self::rules::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
 
 use self::names::{Names, Role};
 use self::scan::{Kind, Malformed, Scanner};
@@ -76,12 +79,6 @@ pub struct BatchError {
     pub message: String,
 }
 
-/// Names that no attribute can have: clients written in JavaScript cannot tell some from an absent one, and SQL engines end
-/// a name at a NUL.
-pub fn is_impossible_name(name: &str) -> bool {
-    matches!(name, "" | "undefined" | "null") || name.contains('\0')
-}
-
 /// Checked records of one table.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -93,6 +90,7 @@ pub struct Batch {
     /// Binary forms of the keys, one after another.
     keys: Vec<u8>,
     attributes: Vec<String>,
+    system_attributes: Vec<String>,
     generated: Option<Generated>,
     text_bytes: usize,
 }
@@ -158,7 +156,7 @@ impl Batch {
         parser.run()?;
         let Parser { names, mut batch, generated, .. } = parser;
         batch.generated = (!generated.is_empty()).then(|| Generated { records: generated, source: keys.clone() });
-        batch.attributes = names.into_attributes();
+        (batch.attributes, batch.system_attributes) = names.into_attributes();
         batch.table = table.id;
         batch.text = text;
         Ok(batch)
@@ -193,6 +191,11 @@ impl Batch {
     /// The names of all attributes in the batch, in the order in which they appeared, without the system's.
     pub fn attributes(&self) -> &[String] {
         &self.attributes
+    }
+
+    /// Which of the system's attributes were in the records that came; they are dropped from what is stored.
+    pub fn system_attributes(&self) -> &[String] {
+        &self.system_attributes
     }
 
     /// `Table::id` of the table that the batch was checked against.
@@ -429,17 +432,10 @@ impl Parser<'_> {
         }
         let most = self.limits.name_bytes;
         if name.len() > most {
-            let start: String = name.chars().take(40).collect();
-            return Err(limit(
-                BatchBound::Fixed,
-                most,
-                name.len(),
-                record,
-                format!(
-                    "the attribute name that begins '{start}' has {} bytes, more than the limit of {most} bytes",
-                    name.len()
-                ),
-            ));
+            return Err(limit(BatchBound::Fixed, most, name.len(), record, name_too_long(name, most)));
+        }
+        if has_forbidden_character(name) && !self.table.has_attribute(name) {
+            return Err(invalid(record, FORBIDDEN_CHARACTER));
         }
         if self.names.len() > MAX_ATTRIBUTES {
             let message = format!("a batch has more than the limit of {MAX_ATTRIBUTES} attributes");
@@ -460,6 +456,7 @@ impl Parser<'_> {
                 key::encode_number(small_integer(value), &mut self.batch.keys);
                 self.check_key_type(findings, kind, value).map(|()| None)
             }
+            Kind::String { .. } if value == EMPTY_STRING && self.action == Action::Update => Err(self.no_key()),
             Kind::String { escaped: false } if value.len() <= key::MAX_KEY_BYTES => {
                 key::encode_string(value.get(1..value.len() - 1).unwrap_or_default(), &mut self.batch.keys);
                 self.check_key_type(findings, kind, value).map(|()| None)
@@ -498,13 +495,19 @@ impl Parser<'_> {
         }
     }
 
+    /// An update says which record is meant.
+    #[cold]
+    fn no_key(&self) -> BatchError {
+        invalid(
+            self.number as usize,
+            "a valid hash attribute must be provided with update record, check log for more info",
+        )
+    }
+
     #[inline(never)]
     fn generate(&mut self, findings: &Findings) -> Result<Key, BatchError> {
         if self.action == Action::Update {
-            return Err(invalid(
-                self.number as usize,
-                "a valid hash attribute must be provided with update record, check log for more info",
-            ));
+            return Err(self.no_key());
         }
         let declared = findings
             .key_type
@@ -560,6 +563,8 @@ impl Parser<'_> {
         invalid(record, format!("record {record} of the batch is not valid JSON: {} at byte {column}", malformed.why))
     }
 }
+
+const EMPTY_STRING: &[u8] = b"\"\"";
 
 /// At most 15 digits, perhaps with a sign.
 #[inline(always)]

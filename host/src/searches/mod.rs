@@ -5,12 +5,14 @@
 //! and records; nothing of HTTP, jobs or plugins.
 
 mod budget;
+mod hidden;
 mod members;
 mod names;
 mod permitted;
 mod request;
 mod rows;
 mod sql;
+mod sql_write;
 
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ pub use names::{Problems, check_name, missing_table};
 pub use permitted::PermittedSearch;
 pub use request::{MAX_SEARCH_BYTES, SearchRequest};
 pub use rows::Rows;
+pub use sql_write::{Change, PermittedRows, PermittedWrite};
 
 use crate::access::Denial;
 use crate::budget::Exhausted;

@@ -8,8 +8,9 @@ use super::request::{Asked, SearchRequest, TableSearch};
 use super::rows::Rows;
 use super::sql::PermittedSql;
 use super::{SearchError, SearchLimits};
-use crate::access::{Right, Role};
+use crate::access::{Denial, Right, Role};
 use crate::records::query::{Query, QueryError, RowFormat, RowShape, Search, Separator, selectable_attributes};
+use crate::records::sql::SqlStatement;
 use crate::records::{Catalogue, ScanOrder, Store, Table, TableName};
 
 /// A search that the role allows, of tables and attributes that exist.
@@ -27,9 +28,7 @@ impl SearchRequest {
     pub fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<PermittedSearch, SearchError> {
         match &self.asked {
             Asked::Table(search) => search.permitted(role, catalogue).map(PermittedSearch),
-            Asked::Sql(Ok(statement)) => {
-                PermittedSql::new(statement, role, catalogue).map(|sql| PermittedSearch(Permitted::Sql(sql)))
-            }
+            Asked::Sql(Ok(statement)) => PermittedSearch::of_sql(statement, role, catalogue),
             Asked::Sql(Err(error)) => Err(error.clone().into()),
         }
     }
@@ -43,30 +42,27 @@ impl TableSearch {
         let mut query = self.query.clone().map_err(SearchError::Invalid)?;
         let name = self.table.as_ref().ok_or_else(|| SearchError::Invalid("'table' is required".to_owned()))?;
         let table = catalogue.table(name).ok_or_else(|| SearchError::NotFound(missing_table(catalogue, name)))?;
-        if let Some(attribute) = &self.attribute {
-            if !table.has_attribute(attribute) {
+        if role.restricts_attributes(table) {
+            self.check_readable(role, table, &query)?;
+            query.attributes.get_or_insert_with(|| readable(role, table));
+        } else {
+            if let Some(attribute) = self.attribute.as_ref().filter(|attribute| !table.has_attribute(attribute)) {
                 return Err(SearchError::Invalid(format!("unknown attribute '{attribute}'")));
             }
-            role.check_readable(table, [attribute.as_str()])?;
+            query.check_attributes(table)?;
         }
-        query.check_attributes(table)?;
-        restrict(role, table, &mut query)?;
         Ok(Permitted::Table { table: Arc::clone(table), query })
     }
-}
 
-fn restrict(role: &Role, table: &Table, query: &mut Query) -> Result<(), SearchError> {
-    if !role.restricts_attributes(table) {
-        return Ok(());
+    /// Everything that the search names, in the order in which clients know it.
+    fn check_readable(&self, role: &Role, table: &Table, query: &Query) -> Result<(), Denial> {
+        let mut named: Vec<&str> = Vec::new();
+        query.filter.each_attribute(&mut |attribute| named.push(attribute));
+        named.extend(self.attribute.as_deref());
+        named.extend(query.attributes.iter().flatten().map(String::as_str));
+        named.extend(query.sort.iter().map(|sort| sort.attribute.as_str()));
+        role.check_readable(table, named)
     }
-    let mut named: Vec<&str> = query.attributes.iter().flatten().map(String::as_str).collect();
-    query.filter.each_attribute(&mut |attribute| named.push(attribute));
-    named.extend(query.sort.iter().map(|sort| sort.attribute.as_str()));
-    role.check_readable(table, named)?;
-    if query.attributes.is_none() {
-        query.attributes = Some(readable(role, table));
-    }
-    Ok(())
 }
 
 /// What `*` shows to a role.
@@ -76,6 +72,11 @@ pub(super) fn readable(role: &Role, table: &Table) -> Vec<String> {
 }
 
 impl PermittedSearch {
+    /// Of a statement by itself.
+    pub(super) fn of_sql(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
+        PermittedSql::new(statement, role, catalogue).map(|sql| PermittedSearch(Permitted::Sql(sql)))
+    }
+
     /// The tables that are read.
     pub fn tables(&self) -> Vec<&TableName> {
         match &self.0 {

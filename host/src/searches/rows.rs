@@ -17,6 +17,7 @@ pub struct Rows {
 enum Input {
     Search(Arc<dyn Store>, Box<Search>),
     Sql(SqlRows),
+    Nothing,
 }
 
 impl Rows {
@@ -28,11 +29,17 @@ impl Rows {
         Rows { input: Input::Sql(rows), _taken: taken }
     }
 
+    /// No rows, and no columns.
+    pub(super) fn none() -> Self {
+        Rows { input: Input::Nothing, _taken: Taken::default() }
+    }
+
     /// The names of the columns, in order.
     pub fn columns(&self) -> &[String] {
         match &self.input {
             Input::Search(_, search) => search.columns(),
             Input::Sql(rows) => rows.columns(),
+            Input::Nothing => &[],
         }
     }
 
@@ -42,6 +49,7 @@ impl Rows {
         match &mut self.input {
             Input::Search(store, search) => search.next(store.as_ref(), out).await,
             Input::Sql(rows) => rows.next(out).await,
+            Input::Nothing => Ok(false),
         }
     }
 }

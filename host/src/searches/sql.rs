@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::budget::Taken;
+use super::hidden::hidden_attributes;
 use super::permitted::readable;
 use super::rows::Rows;
 use super::{SearchError, SearchLimits};
-use crate::access::{Denial, Right, Role};
+use crate::access::{Right, Role};
 use crate::records::query::{Query, QueryError, RowFormat, Search};
 use crate::records::sql::{self, SqlError, SqlRows, SqlStatement, VisibleTable};
 use crate::records::{Catalogue, Store, Table, TableName};
@@ -34,13 +35,31 @@ pub(super) struct PermittedSql {
 impl PermittedSql {
     pub fn new(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
         let wanted: Vec<_> = statement.tables().iter().map(|table| (table.clone(), vec![Right::Read])).collect();
-        role.check_tables(catalogue, &wanted)?;
-        let tables = statement.resolve(catalogue)?;
-        let visible = tables.iter().map(|table| visible(role, table)).collect::<Result<Vec<_>, _>>()?;
-        match sql::check(statement, &visible) {
-            Ok(_) => Ok(PermittedSql { statement: statement.clone(), tables: visible }),
-            Err(error) => Err(hidden_attributes(statement, &tables, role).unwrap_or_else(|| error.into())),
+        if let Err(mut denial) = role.check_tables(catalogue, &wanted) {
+            // As in Harper: over several databases the tables that may be read are looked at all the same.
+            let first = statement.tables().first().map(|table| &table.database);
+            if statement.tables().iter().any(|table| Some(&table.database) != first)
+                && let Some(attributes) = hidden_attributes(statement, role, catalogue)
+            {
+                denial.add(attributes);
+            }
+            return Err(denial.into());
         }
+        let tables = statement.resolve(catalogue)?;
+        let visible: Vec<_> = tables.iter().map(|table| visible(role, table)).collect();
+        let blind = visible.iter().find(|table| table.columns.is_empty());
+        let error = match (sql::check(statement, &visible), blind) {
+            (Ok(_), None) => return Ok(PermittedSql { statement: statement.clone(), tables: visible }),
+            (Err(error), None) => error.into(),
+            // Of a table of which nothing can be read not even the number of records is told; all of it is nothing.
+            (_, Some(_)) if statement.plain().is_some_and(|plain| plain.columns.is_none()) => {
+                return Ok(PermittedSql { statement: statement.clone(), tables: visible });
+            }
+            (_, Some(VisibleTable { table, .. })) => {
+                role.check_readable(table, [table.primary_key.as_str()]).err().unwrap_or_default().into()
+            }
+        };
+        Err(hidden_attributes(statement, role, catalogue).map_or(error, SearchError::from))
     }
 
     pub fn tables(&self) -> Vec<&TableName> {
@@ -55,6 +74,9 @@ impl PermittedSql {
         limits: &SearchLimits,
     ) -> Result<Rows, QueryError> {
         if let (Some(plain), [visible]) = (self.statement.plain(), self.tables.as_slice()) {
+            if visible.columns.is_empty() {
+                return Ok(Rows::none());
+            }
             // The columns were checked with the statement.
             let attributes = plain.columns.clone().unwrap_or_else(|| visible.columns.clone());
             let query = Query { attributes: Some(attributes), ..Query::everything() };
@@ -77,30 +99,10 @@ impl PermittedSql {
     }
 }
 
-fn visible(role: &Role, table: &Arc<Table>) -> Result<VisibleTable, Denial> {
-    if !role.restricts_attributes(table) {
-        return Ok(VisibleTable::whole(Arc::clone(table)));
+fn visible(role: &Role, table: &Arc<Table>) -> VisibleTable {
+    if role.restricts_attributes(table) {
+        VisibleTable { table: Arc::clone(table), columns: readable(role, table) }
+    } else {
+        VisibleTable::whole(Arc::clone(table))
     }
-    let columns = readable(role, table);
-    if columns.is_empty() {
-        role.check_readable(table, [table.primary_key.as_str()])?;
-    }
-    Ok(VisibleTable { table: Arc::clone(table), columns })
-}
-
-/// The refusal of a statement that would be right if the role could read all it names.
-fn hidden_attributes(statement: &SqlStatement, tables: &[Arc<Table>], role: &Role) -> Option<SearchError> {
-    if !tables.iter().any(|table| role.restricts_attributes(table)) {
-        return None;
-    }
-    let whole: Vec<_> = tables.iter().cloned().map(VisibleTable::whole).collect();
-    let reads = sql::check(statement, &whole).ok()?.reads;
-    let mut denied = Denial::default();
-    for table in tables {
-        let names = reads.get(&table.name).into_iter().flatten().map(String::as_str);
-        if let Err(denial) = role.check_readable(table, names) {
-            denied.unauthorized_access.extend(denial.unauthorized_access);
-        }
-    }
-    if denied.is_empty() { None } else { Some(denied.into()) }
 }

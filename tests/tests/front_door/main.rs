@@ -13,6 +13,7 @@
 mod alike;
 mod attacks;
 mod cancel;
+mod clients;
 mod config;
 mod contract_versions;
 mod crash;
@@ -53,6 +54,7 @@ mod secrets;
 mod signatures;
 mod sql;
 mod sql_limits;
+mod sql_writes;
 mod ssrf;
 mod stderr;
 mod tokens;

@@ -89,3 +89,78 @@ fn names_that_cannot_be_attributes_are_refused() {
     }
     assert_eq!(host.count("t"), 0);
 }
+
+#[test]
+fn a_write_with_an_impossible_name_or_without_its_key_stores_nothing() {
+    let host = Host::start(Options::new());
+    host.create_table("t");
+    let before = json!({"id": 1, "a": "before"});
+    host.insert("t", json!([before]));
+    let refused = |operation: &str, records: serde_json::Value, sentence: &str| {
+        let request = json!({"operation": operation, "database": "gold", "table": "t", "records": records});
+        let reply = host.post(&request);
+        assert_eq!((reply.status, &reply.body), (400, &json!({"error": sentence})), "{request}");
+        assert_eq!(host.rows("t"), std::slice::from_ref(&before), "{request} left something");
+    };
+    let characters = "Attribute names cannot include backticks or forward slashes";
+    let long = "n".repeat(251);
+    let too_long = format!(
+        "transaction aborted due to attribute name {long} being too long. \
+         Attribute names cannot be longer than 250 bytes."
+    );
+    for operation in ["insert", "update", "upsert"] {
+        for name in ["a/b", "some`$`attribute", "/", "`"] {
+            refused(operation, json!([{"id": 1, "a": "after"}, {"id": 2, "a": "new", name: 1}]), characters);
+        }
+        refused(operation, json!([{"id": 2}, {"id": 1, &long: 1}]), &too_long);
+    }
+    let no_key = "a valid hash attribute must be provided with update record, check log for more info";
+    for key in [json!(""), json!(null)] {
+        refused("update", json!([{"id": 1, "a": "after"}, {"id": key, "a": "x"}]), no_key);
+    }
+    let attribute = json!({"operation": "create_attribute", "database": "gold", "table": "t", "attribute": "a/b"});
+    let reply = host.post(&attribute);
+    assert_eq!((reply.status, reply.body), (400, json!({"error": characters})));
+}
+
+#[test]
+fn a_write_takes_a_name_of_digits_as_a_number() {
+    let host = Host::start(Options::new());
+    host.post(&json!({"operation": "create_table", "database": "123", "table": "4", "primary_key": "id"})).ok();
+    for (operation, table) in [("insert", json!(4)), ("update", json!("4")), ("upsert", json!(4))] {
+        let records = json!([{"id": 1, "a": operation}]);
+        host.post(&json!({"operation": operation, "schema": 123, "table": table, "records": records})).ok();
+    }
+    for table in [json!(-4), json!(0.5), json!(true)] {
+        let request = json!({"operation": "insert", "schema": 123, "table": table, "records": [{"id": 2}]});
+        let reply = host.post(&request);
+        assert_eq!((reply.status, reply.body), (400, json!({"error": "'table' must be a string"})), "{request}");
+    }
+    let rows =
+        json!({"operation": "search_by_id", "database": "123", "table": "4", "ids": [1, 2], "get_attributes": ["a"]});
+    assert_eq!(host.post(&rows).ok(), json!([{"a": "upsert"}]));
+}
+
+#[test]
+fn pages_of_a_search_by_conditions_come_by_the_value_of_the_first() {
+    let host = Host::start(Options::new());
+    host.create_table("t");
+    let places = ["Denver, NC", "Denver, CO", "Boulder", "Denver, CO", "Denver, NC", "Denver, CO"];
+    let records: Vec<_> =
+        places.iter().enumerate().map(|(id, place)| json!({"id": id, "place": place, "group": id / 4})).collect();
+    host.insert("t", json!(records));
+    let ids = |more: serde_json::Value| -> Vec<u64> {
+        let mut request = json!({"operation": "search_by_conditions", "database": "gold", "table": "t", "get_attributes": ["id"],
+            "conditions": [{"attribute": "place", "comparator": "starts_with", "value": "Denver"}]});
+        request.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let rows = host.post(&request).ok();
+        rows.as_array().expect("rows").iter().map(|row| row["id"].as_u64().expect("a number")).collect()
+    };
+    assert_eq!(ids(json!({})), [1, 3, 5, 0, 4]);
+    assert_eq!(ids(json!({"offset": 2, "limit": 2})), [5, 0]);
+    assert_eq!(ids(json!({"offset": 4, "limit": 10})), [4]);
+    assert_eq!(ids(json!({"sort": {"attribute": "id"}, "limit": 3})), [0, 1, 3]);
+    let group = json!([{"attribute": "place", "comparator": "starts_with", "value": "Denver"},
+        {"attribute": "group", "comparator": "equals", "value": 0}]);
+    assert_eq!(ids(json!({"conditions": group})), [0, 1, 3]);
+}

@@ -8,7 +8,7 @@ fn host() -> Host {
     let host = Host::start(Options::new());
     for table in ["open", "shut", "partly"] {
         host.create_table(table);
-        host.insert(table, json!([{"id": 1, "a": "x", "b": "y"}]));
+        host.insert(table, json!([{"id": 1, "a": "x", "b": "y", "c": "z"}]));
     }
     let rights = |read: bool, insert: bool, update: bool, delete: bool| json!({"read": read, "insert": insert, "update": update, "delete": delete, "attribute_permissions": []});
     add(&host, "reader", json!({"open": rights(true, false, false, false)}));
@@ -22,6 +22,8 @@ fn host() -> Host {
         {"attribute_name": "id", "read": true, "insert": true, "update": true},
         {"attribute_name": "a", "read": true, "insert": true, "update": true},
         {"attribute_name": "b", "read": false, "insert": false, "update": false},
+        {"attribute_name": "c", "read": false, "insert": true, "update": false},
+        {"attribute_name": "__updatedtime__", "read": true, "insert": true, "update": true},
     ]);
     add(&host, "partial", json!({"partly": partly}));
     host
@@ -136,8 +138,39 @@ fn attributes_have_rights_of_their_own() {
     assert_eq!(ask("update", json!({"records": [{"id": 2, "a": "y"}]})).status, 200);
     let refused = ask("insert", json!({"records": [{"id": 3, "a": "x", "b": "y"}]}));
     assert_eq!(refused.status, 403, "{}", refused.text);
+    // Without any right on it, one cannot tell it from an attribute that is not there.
+    let unknown = |names: &[&str]| {
+        let items: Vec<_> =
+            names.iter().map(|name| format!("Attribute '{name}' does not exist on 'gold.partly'")).collect();
+        json!(items)
+    };
+    assert_eq!(refused.body["unauthorized_access"], json!([]), "{}", refused.text);
+    assert_eq!(refused.body["invalid_schema_items"], unknown(&["b"]), "{}", refused.text);
+    let refused = ask("upsert", json!({"records": [{"id": 3, "new": 1, "c": "x"}]}));
     let required = &refused.body["unauthorized_access"][0]["required_attribute_permissions"];
-    assert_eq!(required, &json!([{"attribute_name": "b", "required_permissions": ["insert"]}]));
+    assert_eq!(required, &json!([{"attribute_name": "c", "required_permissions": ["update"]}]), "{}", refused.text);
+    assert_eq!(refused.body["invalid_schema_items"], unknown(&["new"]), "{}", refused.text);
+    for (operation, fields, names) in [
+        ("search_by_value", json!({"attribute": "b", "value": "*", "get_attributes": ["*"]}), &["b"][..]),
+        ("search_by_id", json!({"ids": [1], "get_attributes": ["id", "nowhere", "b"]}), &["nowhere", "b"]),
+        (
+            "search_by_conditions",
+            json!({"conditions": [{"attribute": "nowhere", "value": 1}, {"attribute": "b", "value": 1}]}),
+            &["nowhere", "b"],
+        ),
+        ("sql", json!({"sql": "SELECT b FROM gold.partly"}), &["b"]),
+        ("sql", json!({"sql": "SELECT *, nowhere FROM gold.partly"}), &["nowhere"]),
+    ] {
+        let refused = ask(operation, fields.clone());
+        assert_eq!(refused.status, 403, "{operation} {fields}: {}", refused.text);
+        assert_eq!(refused.body["unauthorized_access"], json!([]), "{operation} {fields}: {}", refused.text);
+        assert_eq!(refused.body["invalid_schema_items"], unknown(names), "{operation} {fields}: {}", refused.text);
+    }
+    let refused = ask("update", json!({"records": [{"id": 2, "a": "z", "__updatedtime__": 1}]}));
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    let times = "Internal timestamp attributes - '__createdtime_' and '__updatedtime__' - \
+                 cannot be inserted to or updated by HDB users.";
+    assert_eq!(refused.body, json!({"error": times}));
     assert_eq!(ask("search_by_id", json!({"ids": [1], "get_attributes": ["id", "a"]})).status, 200);
     assert_eq!(ask("search_by_id", json!({"ids": [1], "get_attributes": ["b"]})).status, 403);
     let all = ask("search_by_id", json!({"ids": [1], "get_attributes": ["*"]}));
@@ -156,8 +189,7 @@ fn attributes_have_rights_of_their_own() {
     let id = load.ok()["job_id"].as_str().expect("a job").to_owned();
     let row = host.job(&id);
     assert_eq!(row["status"], "ERROR", "{row:#}");
-    let required = &row["message"]["unauthorized_access"][0]["required_attribute_permissions"];
-    assert_eq!(required, &json!([{"attribute_name": "b", "required_permissions": ["insert"]}]), "{row:#}");
+    assert_eq!(row["message"]["invalid_schema_items"], unknown(&["b"]), "{row:#}");
     assert_eq!(host.count("partly"), 2);
 }
 

@@ -1,4 +1,4 @@
-//! `sql`: one SELECT over records as they are, with no schema, and nothing but reading.
+//! `sql`: one SELECT over records as they are, with no schema. What writes is in `sql_writes`.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::{Value, json};
@@ -84,12 +84,13 @@ fn joins_and_aggregates() {
 }
 
 #[test]
-fn nothing_but_reading_can_be_said() {
+fn nothing_else_can_be_said() {
     let host = start();
     for statement in [
-        "DELETE FROM gold.dog",
-        "UPDATE gold.dog SET name = 'x'",
-        "INSERT INTO gold.dog (id) VALUES (9)",
+        "REPLACE INTO gold.dog (id) VALUES (9)",
+        "INSERT OR REPLACE INTO gold.dog (id) VALUES (1)",
+        "INSERT INTO gold.dog (id) VALUES (9) RETURNING *",
+        "DELETE FROM gold.dog; DELETE FROM gold.owner",
         "DROP TABLE gold.dog",
         "CREATE TABLE gold.x (id INT)",
         "CREATE VIEW v AS SELECT 1",

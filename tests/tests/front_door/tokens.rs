@@ -32,6 +32,11 @@ fn tokens_are_for_what_they_were_made_for() {
     assert_eq!(ask(&host, body["operation_token"].as_str().expect("a token")).0, 200);
     let refused = host.post_as(&Login::Bearer(operation.clone()), &again).refused(400);
     assert_eq!(refused, "'refresh_token' is required");
+    for half in [json!({"username": "HDB_ADMIN"}), json!({"password": "pw"})] {
+        let mut request = json!({"operation": "create_authentication_tokens"});
+        request.as_object_mut().expect("an object").extend(half.as_object().expect("an object").clone());
+        assert_eq!(host.post(&request).refused(401), "invalid credentials", "{request}");
+    }
     assert_eq!(part(&operation, 1)["sub"], "operation");
     assert_eq!(part(&refresh, 1)["sub"], "refresh");
 

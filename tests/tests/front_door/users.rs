@@ -15,6 +15,10 @@ fn users_come_change_and_go() {
     let add = json!({"operation": "add_user", "username": "bob", "password": "pw", "role": "reader", "active": true});
     assert_eq!(host.post(&add).ok()["message"], "bob successfully added");
     assert_eq!(host.post(&add).refused(409), "User bob already exists");
+    for (role, status, sentence) in [("read er", 400, "Role is invalid"), ("nobody", 404, "nobody role not found")] {
+        let add = json!({"operation": "add_user", "username": "eve", "password": "pw", "role": role, "active": true});
+        assert_eq!(host.post(&add).refused(status), sentence);
+    }
     let bob = Login::basic("bob", "pw");
     let body = host.post_as(&bob, &info()).ok();
     assert_eq!((&body["username"], &body["role"]["role"]), (&json!("bob"), &json!("reader")));

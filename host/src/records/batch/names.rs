@@ -126,9 +126,11 @@ impl Names {
         self.names.get(number as usize).map_or("", |name| &name.name)
     }
 
-    /// All names but the system's, in the order in which they appeared.
-    pub fn into_attributes(self) -> Vec<String> {
-        self.names.into_iter().filter(|name| name.role != Role::System).map(|name| name.name).collect()
+    /// All names in the order in which they appeared: those of the records, and the system's.
+    pub fn into_attributes(self) -> (Vec<String>, Vec<String>) {
+        let (system, own): (Vec<_>, Vec<_>) = self.names.into_iter().partition(|name| name.role == Role::System);
+        let names = |of: Vec<Name>| of.into_iter().map(|name| name.name).collect();
+        (names(own), names(system))
     }
 }
 

@@ -154,8 +154,53 @@ fn impossible_names_are_refused() {
         let error = parse(&format!("{{\"id\":1}}\n{{\"id\":2,\"{name}\":1}}")).unwrap_err();
         assert_eq!((error.to_string(), error.record), (format!("Invalid attribute name: '{name}'"), 2));
     }
-    assert!(parse("{\"id\":1,\"constructor\":1,\"naïve/`\":2}").is_ok());
-    assert!(matches!(parse(&format!("{{\"{}\":1}}", "é".repeat(126))).unwrap_err().kind, BatchErrorKind::Limit(_)));
+    assert!(parse("{\"id\":1,\"constructor\":1,\"naïve\\\\\":2}").is_ok());
+    let long = "é".repeat(126);
+    let error = parse(&format!("{{\"{long}\":1}}")).unwrap_err();
+    assert!(matches!(error.kind, BatchErrorKind::Limit(_)));
+    let sentence = format!(
+        "transaction aborted due to attribute name {long} being too long. \
+         Attribute names cannot be longer than 250 bytes."
+    );
+    assert_eq!(error.to_string(), sentence);
+    let longer = parse(&format!("{{\"{}\":1}}", "é".repeat(100_000))).unwrap_err().to_string();
+    assert!(longer.len() < 2200 && longer.contains("é… being too long"), "{longer}");
+}
+
+#[test]
+fn new_names_with_backticks_or_slashes_are_refused() {
+    for name in ["a/b", "`", "some`$`attribute", "\\u0060", "a\\/"] {
+        for action in [Action::Insert, Action::Update, Action::Upsert] {
+            let text = format!("{{\"id\":1}}\n{{\"id\":2,\"{name}\":1}}");
+            let error = Batch::parse(text, &table(&[]), action, &BatchLimits::default(), &source()).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.record), (FORBIDDEN_CHARACTER, 2), "{name}");
+        }
+    }
+    // A table that has such an attribute from before keeps it.
+    let text = "{\"id\":1,\"a/b\":1,\"a\\u0060\":2}";
+    let old = table(&[("a/b", AttributeType::Any), ("a`", AttributeType::Int)]);
+    assert_eq!(Batch::parse(text, &old, Action::Update, &BatchLimits::default(), &source()).unwrap().len(), 1);
+}
+
+#[test]
+fn an_update_names_its_record() {
+    let update = |text: &str| {
+        let parsed = Batch::parse(text.to_owned(), &table(&[]), Action::Update, &BatchLimits::default(), &source());
+        parsed.map(|batch| batch.len()).map_err(|error| error.to_string())
+    };
+    let refusal = "a valid hash attribute must be provided with update record, check log for more info";
+    for text in ["{\"a\":1}", "{\"id\":null}", "{\"id\":\"\"}", "{\"id\":1}\n{\"a\":2,\"id\": \"\" }"] {
+        assert_eq!(update(text), Err(refusal.to_owned()), "{text}");
+    }
+    assert_eq!(update("{\"id\":\" \"}\n{\"id\":0}"), Ok(2));
+    assert!(parse("{\"id\":\"\"}").is_ok());
+}
+
+#[test]
+fn the_systems_attributes_are_dropped_and_told() {
+    let batch = parse("{\"id\":1,\"__updatedtime__\":1}\n{\"id\":2,\"a\":1,\"__createdtime__\":\"x\"}").unwrap();
+    assert_eq!(batch.attributes(), ["id", "a"]);
+    assert_eq!(batch.system_attributes(), ["__updatedtime__", "__createdtime__"]);
 }
 
 #[test]

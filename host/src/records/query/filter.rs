@@ -70,6 +70,23 @@ impl Filter {
         }
     }
 
+    /// The attribute in whose order a search comes that asks for none: that of the condition which Harper looks up in an
+    /// index, the narrowest by its kind, and of these the first. `None` where that is the order of key.
+    pub fn order(&self, primary_key: &str) -> Option<&str> {
+        let Filter::All(parts) = self else { return None };
+        let conditions: Option<Vec<&Condition>> = parts
+            .iter()
+            .map(|part| match part {
+                Filter::Condition(condition) => Some(condition),
+                Filter::All(_) | Filter::Any(_) => None,
+            })
+            .collect();
+        let first = conditions?.into_iter().min_by_key(|condition| condition.test.breadth())?;
+        // Records with one value come by key.
+        let by_value = !matches!(first.test, Test::Equals(_)) && first.attribute != primary_key;
+        by_value.then_some(first.attribute.as_str())
+    }
+
     /// `value_of` gives the value of an attribute by its position in the order of `each_attribute`, which is the order of
     /// evaluation: positions are counted up by `next`.
     pub(super) fn matches<'r>(&self, next: &mut usize, value_of: &dyn Fn(usize) -> Stored<'r>) -> bool {
@@ -110,6 +127,17 @@ impl Filter {
 }
 
 impl Test {
+    /// How many records it is likely to let through, compared with others.
+    fn breadth(&self) -> u8 {
+        match self {
+            Test::Equals(_) => 0,
+            Test::StartsWith(_) => 1,
+            Test::Between(_, _) => 2,
+            Test::GreaterThan(_) | Test::GreaterThanEqual(_) | Test::LessThan(_) | Test::LessThanEqual(_) => 3,
+            Test::NotEqual(_) | Test::Contains(_) | Test::EndsWith(_) => 4,
+        }
+    }
+
     pub(super) fn matches(&self, value: &Stored<'_>) -> bool {
         match value {
             Stored::Array(json) => match self {

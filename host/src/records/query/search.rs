@@ -4,7 +4,7 @@ use super::fields::{Damaged, Fields, Span};
 use super::filter::Filter;
 use super::output::Output;
 use super::projection::{Projection, Row, Source, selectable_attributes, value_at};
-use super::sort::{SortKey, Sorter};
+use super::sort::{Sort, SortKey, Sorter};
 use super::value::{Number, Stored};
 use super::{Query, QueryError, RowShape};
 use crate::budget::Account;
@@ -16,6 +16,10 @@ use crate::records::table::{Table, TableName};
 const KEYS_A_FETCH: usize = 1000;
 /// Text of rows given out at once, unless a single row is larger.
 const PAGE_BYTES: usize = 256 * 1024;
+
+/// Rows that are sorted where nobody asked for an order. Where there are more, a client who cares would have said how to sort
+/// them, and sooner has the first ones.
+const SORTED_UNASKED_BYTES: usize = 8 << 20;
 
 /// What a search may take.
 #[derive(Debug, Clone)]
@@ -55,15 +59,28 @@ impl Separator {
 pub struct RowFormat {
     pub shape: RowShape,
     pub separator: Separator,
-    /// The order of a search that asks for none. A limit or an offset counts in order of key all the same, so that it
-    /// means the same rows wherever it is asked.
+    /// The order of a search that asks for none. A limit or an offset counts in order of key even where rows may come in
+    /// any. `ScanOrder::Key`, that of answers to clients, is by value of the first condition where there is one, then by
+    /// key, as clients know it from Harper ([`Filter::order`](super::Filter::order)).
     pub order: ScanOrder,
+}
+
+type SortedRows = Box<dyn Iterator<Item = Box<[u8]>> + Send>;
+
+/// Why rows are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Asked,
+    /// By the first condition, if they are few.
+    Unasked,
+    /// By the first condition, and a limit or an offset counts in it.
+    Counted,
 }
 
 enum Input {
     Scan(Box<dyn RecordCursor>),
     Keys(TableName, std::vec::IntoIter<Key>),
-    Sorted(Box<dyn Iterator<Item = Box<[u8]>> + Send>),
+    Sorted(SortedRows),
     Done,
 }
 
@@ -74,7 +91,7 @@ struct Plan {
     filter: Filter,
     /// Where the filter's conditions find their values, in order of evaluation.
     operands: Vec<Source>,
-    sort: Option<(Source, bool)>,
+    sort: Option<(Source, bool, Wish)>,
     fields: Fields,
     projection: Projection,
     spans: Vec<Span>,
@@ -93,6 +110,8 @@ pub struct Search {
     columns: Vec<String>,
     input: Input,
     unread: Unread,
+    /// Rows that were to be sorted and turned out to be too many. They come before the rest of the input.
+    unsorted: Option<SortedRows>,
     plan: Plan,
     separator: Separator,
     limits: SearchLimits,
@@ -117,13 +136,22 @@ impl Search {
             (None, None) => None,
         };
         // Equal values are sorted by key, and that is the order in which a scan must give them.
-        let free = query.sort.is_none() && query.limit.is_none() && query.offset == 0;
+        let paged = query.limit.is_some() || query.offset > 0;
+        let free = query.sort.is_none() && !paged;
         let input = match keys {
             Some(keys) => Input::Keys(table.name.clone(), keys.into_iter()),
             None => Input::Scan(store.scan(&table.name, if free { format.order } else { ScanOrder::Key }).await?),
         };
         // A scan is in order of the primary key already.
-        let sort = query.sort.filter(|sort| sort.descending || sort.attribute != table.primary_key);
+        let sort = match query.sort {
+            Some(sort) if !sort.descending && sort.attribute == table.primary_key => None,
+            Some(sort) => Some((sort, Wish::Asked)),
+            None if format.order == ScanOrder::Key => query.filter.order(&table.primary_key).map(|attribute| {
+                let sort = Sort { attribute: attribute.to_owned(), descending: false };
+                (sort, if paged { Wish::Counted } else { Wish::Unasked })
+            }),
+            None => None,
+        };
 
         let all = || selectable_attributes(table).into_iter().map(str::to_owned).collect();
         let columns: Vec<String> = query.attributes.unwrap_or_else(all);
@@ -131,11 +159,12 @@ impl Search {
         let projection = Projection::new(&columns, format.shape, format.separator, &mut fields);
         let mut operands = Vec::new();
         query.filter.each_attribute(&mut |name| operands.push(Source::of(name, &mut fields)));
-        let sort = sort.map(|sort| (Source::of(&sort.attribute, &mut fields), sort.descending));
+        let sort = sort.map(|(sort, wish)| (Source::of(&sort.attribute, &mut fields), sort.descending, wish));
         Ok(Search {
             columns,
             input,
             unread: Unread::default(),
+            unsorted: None,
             plan: Plan {
                 everything: query.filter == Filter::everything(),
                 filter: query.filter,
@@ -184,6 +213,9 @@ impl Search {
             }
             return Ok(true);
         }
+        if self.write_unsorted(out) {
+            return Ok(true);
+        }
         if self.unread.is_empty() {
             match self.page(store).await? {
                 Some(page) => self.unread = Unread { page, ..Unread::default() },
@@ -229,12 +261,35 @@ impl Search {
         Ok(())
     }
 
+    /// True if there were rows that had been kept to be sorted.
+    fn write_unsorted(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(rows) = &mut self.unsorted else { return false };
+        let end = out.len() + PAGE_BYTES;
+        while out.len() < end && self.remaining > 0 {
+            let Some(row) = rows.next() else {
+                self.unsorted = None;
+                break;
+            };
+            if self.given > 0 {
+                out.push(self.separator.byte());
+            }
+            out.extend_from_slice(&row);
+            self.given += 1;
+            self.remaining -= 1;
+        }
+        true
+    }
+
     /// Reads everything that matches and turns the input into the sorted rows.
     async fn sort(&mut self, store: &dyn Store) -> Result<(), QueryError> {
-        let Some((source, descending)) = self.plan.sort else { return Ok(()) };
+        let Some((source, descending, wish)) = self.plan.sort else { return Ok(()) };
         let keep = self.remaining.saturating_add(self.offset);
         let charge = self.limits.account.as_ref().map(|account| account.memory(0)).transpose()?;
-        let mut sorter = Sorter::new(descending, keep, self.limits.sort_bytes, charge);
+        let most = match wish {
+            Wish::Asked | Wish::Counted => self.limits.sort_bytes,
+            Wish::Unasked => self.limits.sort_bytes.min(SORTED_UNASKED_BYTES),
+        };
+        let mut sorter = Sorter::new(descending, keep, most, charge);
         let mut text = Vec::new();
         while let Some(page) = self.page(store).await? {
             let mut unread = Unread { page, ..Unread::default() };
@@ -243,18 +298,42 @@ impl Search {
                     continue;
                 }
                 let Plan { projection, spans, .. } = &mut self.plan;
-                sorter.offer(SortKey::of(&stored(row, spans, source)), || {
+                let offered = sorter.offer(SortKey::of(&stored(row, spans, source)), || {
                     text.clear();
                     let mut out = Output::new(&mut text);
                     projection.write(row, spans, &mut out);
                     out.finish();
                     text.as_slice().into()
-                })?;
+                });
+                let Err(error) = offered else { continue };
+                let dispensable = match (wish, &error) {
+                    (Wish::Asked, _) => false,
+                    (Wish::Unasked, _) => true,
+                    // Further pages must not come in another order than the first.
+                    (Wish::Counted, error) => matches!(error, QueryError::TooLarge(_)) && self.offset == 0,
+                };
+                if !dispensable || !sorter.has_all() {
+                    return Err(if wish == Wish::Counted { with_advice(error) } else { error });
+                }
+                self.plan.sort = None;
+                self.unsorted = Some(Box::new(sorter.into_unsorted()));
+                self.unread = unread;
+                return Ok(());
             }
         }
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
         self.input = Input::Sorted(Box::new(sorter.into_sorted().skip(offset)));
         Ok(())
+    }
+}
+
+fn with_advice(error: QueryError) -> QueryError {
+    match error {
+        QueryError::TooLarge(sentence) => QueryError::TooLarge(format!(
+            "{sentence}. Without 'sort' rows are counted in the order of the first condition; with a 'sort' by the primary \
+             key nothing needs to be sorted"
+        )),
+        other => other,
     }
 }
 

@@ -120,7 +120,7 @@ impl Sorter {
         Sorter { descending, keep, most_bytes, bytes: 0, number: 0, rows: BinaryHeap::new(), charge }
     }
 
-    /// `text` is asked for only if the row is kept.
+    /// `text` is asked for only if the row is kept. After an error it is kept all the same.
     pub fn offer(&mut self, key: SortKey, text: impl FnOnce() -> Box<[u8]>) -> Result<(), QueryError> {
         self.number += 1;
         let mut row = Row { key, descending: self.descending, number: self.number, text: Box::default() };
@@ -133,6 +133,7 @@ impl Sorter {
         }
         row.text = text();
         self.bytes += row.bytes();
+        self.rows.push(row);
         if self.bytes > self.most_bytes {
             return Err(QueryError::TooLarge(format!(
                 "Sorting this result takes more than {} bytes of memory; set a smaller 'limit', ask for fewer attributes or narrow the conditions",
@@ -145,8 +146,23 @@ impl Sorter {
         {
             charge.grow_to(bytes.saturating_add(CHARGED_AHEAD))?;
         }
-        self.rows.push(row);
         Ok(())
+    }
+
+    /// True if no row was left out.
+    pub fn has_all(&self) -> bool {
+        self.rows.len() as u64 == self.number
+    }
+
+    /// The rows in the order in which they came.
+    pub fn into_unsorted(self) -> impl Iterator<Item = Box<[u8]>> + Send {
+        let Sorter { rows, charge, .. } = self;
+        let mut rows = rows.into_vec();
+        rows.sort_unstable_by_key(|row| row.number);
+        rows.into_iter().map(move |row| {
+            let _held = &charge;
+            row.text
+        })
     }
 
     /// The charge is kept until the last row is gone.

@@ -128,6 +128,28 @@ fn refused_conditions_say_which_and_why() {
 }
 
 #[test]
+fn without_a_sort_the_narrowest_condition_orders() {
+    let condition = |attribute: &str, comparator: &str, value: Value| json!({"attribute": attribute, "comparator": comparator, "value": value});
+    let (prefix, between) = (condition("a", "starts_with", json!("x")), condition("b", "between", json!([1, 2])));
+    let (above, part) = (condition("c", "greater_than", json!(1)), condition("d", "contains", json!("x")));
+    let (equal, keys) = (condition("e", "equals", json!(1)), condition("id", "less_than", json!(1)));
+    for (conditions, operator, expected) in [
+        (json!([part]), "and", Some("d")),
+        (json!([part, above]), "and", Some("c")),
+        (json!([part, above, between]), "and", Some("b")),
+        (json!([between, part, prefix]), "and", Some("a")),
+        (json!([above, keys]), "and", Some("c")),
+        (json!([keys, above]), "and", None),
+        (json!([prefix, equal]), "and", None),
+        (json!([between, part]), "or", None),
+        (json!([prefix, {"operator": "or", "conditions": [above, part]}]), "and", None),
+    ] {
+        let filter = Filter::from_conditions(Some(&conditions), Some(&json!(operator))).unwrap();
+        assert_eq!(filter.order("id"), expected, "{conditions}");
+    }
+}
+
+#[test]
 fn unknown_attributes_are_named_together() {
     let table = Table {
         name: crate::records::TableName::new("d", "t"),
@@ -179,6 +201,20 @@ fn a_sort_that_does_not_fit_says_what_to_do() {
     for _ in 0..100 {
         sorter.offer(SortKey::Null, || vec![0; 100].into()).unwrap();
     }
+    assert!(!sorter.has_all());
+}
+
+#[test]
+fn rows_that_are_too_many_to_sort_come_back_as_they_came() {
+    let mut sorter = Sorter::new(false, u64::MAX, 1000, None);
+    let offered = (0..100_u8).take_while(|number| {
+        let key = SortKey::Number(Number::Integer(-i128::from(*number)));
+        sorter.offer(key, || vec![*number].into()).is_ok()
+    });
+    let last = offered.last().unwrap();
+    assert!(sorter.has_all());
+    let rows: Vec<_> = sorter.into_unsorted().map(|row| row[0]).collect();
+    assert_eq!(rows, (0..=last + 1).collect::<Vec<_>>());
 }
 
 fn scalar_json() -> impl Strategy<Value = Value> {

@@ -265,7 +265,8 @@ fn column_names(statement: &Statement<'_>) -> Vec<String> {
     unique(statement.column_names().map(names::decode).collect())
 }
 
-/// Names as they were written. A row is an object, so the second `a` becomes `a_2`.
+/// Names as they were written. A row is an object, so the second `a` becomes `a1`, as
+/// Harper names them.
 pub(super) fn unique(names: Vec<String>) -> Vec<String> {
     let written: HashSet<&str> = names.iter().map(String::as_str).collect();
     let mut taken = HashSet::new();
@@ -275,8 +276,8 @@ pub(super) fn unique(names: Vec<String>) -> Vec<String> {
     for name in &names {
         let mut unique = name.clone();
         while taken.contains(&unique) || (unique != *name && written.contains(unique.as_str())) {
-            let number = numbers.entry(name).or_insert(2);
-            unique = format!("{name}_{number}");
+            let number = numbers.entry(name).or_insert(1);
+            unique = format!("{name}{number}");
             *number += 1;
         }
         taken.insert(unique.clone());

@@ -10,6 +10,7 @@
 mod connection;
 mod functions;
 mod like;
+mod literal;
 mod names;
 mod output;
 mod parse;
@@ -20,6 +21,7 @@ mod rows;
 mod state;
 mod values;
 mod vtab;
+mod write;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ use std::time::Duration;
 pub use connection::{Checked, check};
 pub use plain::PlainSelect;
 pub use rows::SqlRows;
+pub use write::{RowSource, SqlInsert, SqlUpdate, SqlWrite, SqlWriteKind, is_write};
 
 use super::query::{QueryError, selectable_attributes};
 use super::store::{StoreError, StoreErrorKind};

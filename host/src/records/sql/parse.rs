@@ -71,6 +71,23 @@ const OTHER_STATEMENTS: &[&str] = &[
 ];
 
 pub(super) fn parse(text: &str) -> Result<SqlStatement, SqlError> {
+    let tokens = tokens(text)?;
+    check_kind(&tokens)?;
+    on_a_large_stack(text, tokens, |statement| match statement {
+        Statement::Query(query) => render(query),
+        other => Err(only_select(other.to_string().split_whitespace().next().unwrap_or_default())),
+    })
+}
+
+/// One statement of any kind, within the same bounds.
+pub(super) fn parse_any<T: Send>(
+    text: &str,
+    look: impl Fn(&Statement) -> Result<T, SqlError> + Send,
+) -> Result<T, SqlError> {
+    on_a_large_stack(text, tokens(text)?, look)
+}
+
+fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
     if text.len() > MAX_SQL_BYTES {
         let bytes = text.len();
         return Err(SqlError::Invalid(format!("'sql' has {bytes} bytes; at most {MAX_SQL_BYTES} can be run")));
@@ -83,18 +100,29 @@ pub(super) fn parse(text: &str) -> Result<SqlStatement, SqlError> {
         let from = byte_at(text, error.location).unwrap_or(text.len());
         bad_sql(text.get(from..).filter(|rest| !rest.is_empty()).unwrap_or("the end"))
     })?;
-    check_kind(&tokens)?;
     check_chains(&tokens)?;
     quote_extract(&mut tokens);
+    Ok(tokens)
+}
+
+fn on_a_large_stack<T: Send>(
+    text: &str,
+    tokens: Vec<TokenWithSpan>,
+    look: impl Fn(&Statement) -> Result<T, SqlError> + Send,
+) -> Result<T, SqlError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("sql-parse".to_owned()).stack_size(STACK_BYTES);
         let busy = || SqlError::Unavailable("The host has no room to read SQL at the moment; try again".to_owned());
-        let parsing = thread.spawn_scoped(scope, || understand(text, tokens)).map_err(|_| busy())?;
+        let parsing = thread.spawn_scoped(scope, || understand(text, tokens, look)).map_err(|_| busy())?;
         parsing.join().map_err(|_| busy())?
     })
 }
 
-fn understand(text: &str, tokens: Vec<TokenWithSpan>) -> Result<SqlStatement, SqlError> {
+fn understand<T>(
+    text: &str,
+    tokens: Vec<TokenWithSpan>,
+    look: impl Fn(&Statement) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
     let mut parser = Parser::new(&SQLiteDialect {}).with_recursion_limit(MAX_PARSER_DEPTH);
     parser = parser.with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| refused(text, error))?;
@@ -109,10 +137,7 @@ fn understand(text: &str, tokens: Vec<TokenWithSpan>) -> Result<SqlStatement, Sq
         }
         return Err(bad_sql(&rest.token.to_string()));
     }
-    match statement {
-        Statement::Query(query) => render(&query),
-        other => Err(only_select(other.to_string().split_whitespace().next().unwrap_or_default())),
-    }
+    look(&statement)
 }
 
 /// Refuses what does not begin like a SELECT. Anything else that it begins with is the parser's to complain about.

@@ -96,11 +96,8 @@ fn no_sql_of_an_export_writes_or_leaves_the_tables() {
     let outside = victim.outside().join("evil");
     let outside = outside.display();
     let statements = [
-        "DELETE FROM gold.t".to_owned(),
-        "INSERT INTO gold.t (id) VALUES (2)".to_owned(),
         "INSERT OR REPLACE INTO gold.t (id, a) VALUES (1, 'x')".to_owned(),
         "REPLACE INTO gold.t (id, a) VALUES (1, 'x')".to_owned(),
-        "UPDATE gold.t SET a = 'x'".to_owned(),
         "MERGE INTO gold.t USING gold.t s ON t.id = s.id WHEN MATCHED THEN DELETE".to_owned(),
         "TRUNCATE TABLE gold.t".to_owned(),
         "DROP TABLE gold.t".to_owned(),
@@ -148,13 +145,24 @@ fn no_sql_of_an_export_writes_or_leaves_the_tables() {
         "USE system".to_owned(),
         "DELETE\u{a0}FROM gold.t".to_owned(),
         "SELECT 1 AS a\u{0}; DELETE FROM gold.t".to_owned(),
-        "delete from gold.t -- SELECT * FROM gold.t".to_owned(),
         "SELECT * FROM \"gold.t\"; --".to_owned(),
     ];
     for statement in statements {
         let sql = json!({"operation": "sql", "sql": statement});
         victim.refused(&statement, victim.post(&sql));
         victim.refused(&statement, victim.post(&export_local(&victim, "json", "f", sql)));
+    }
+    // As operations these write; an export only reads.
+    for statement in [
+        "DELETE FROM gold.t",
+        "INSERT INTO gold.t (id) VALUES (2)",
+        "INSERT INTO gold.t (id) SELECT id + 1 FROM gold.t",
+        "UPDATE gold.t SET a = 'x'",
+        "delete from gold.t -- SELECT * FROM gold.t",
+        "/* SELECT */ DELETE FROM gold.t",
+    ] {
+        let sql = json!({"operation": "sql", "sql": statement});
+        victim.refused(statement, victim.post(&export_local(&victim, "json", "f", sql)));
     }
     assert!(victim.exported().is_empty(), "{:?}", victim.exported());
     victim.assert_unharmed();

@@ -3,7 +3,7 @@
 use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins};
 
 use super::{Rendered, Renderer, absent, unsupported};
-use crate::records::sql::Part;
+use crate::records::sql::{Part, SqlError};
 use crate::records::table::{DEFAULT_DATABASE, TableName};
 
 impl Renderer {
@@ -113,18 +113,15 @@ impl Renderer {
     /// A table gets its database in front, so that SQLite cannot take it for anything else.
     fn table_name(&mut self, name: &ObjectName, named: bool) -> Rendered {
         self.counts.reference()?;
-        let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
-        let (database, table) = match parts.as_deref() {
-            Some([table]) if let Some(cte) = self.ctes.iter().rev().find(|cte| cte.name == table.value) => {
-                self.from.weight = self.from.weight.max(cte.weight);
-                self.name(table);
-                return Ok(());
-            }
-            Some([table]) => (DEFAULT_DATABASE, &table.value),
-            Some([database, table]) => (database.value.as_str(), &table.value),
-            _ => return Err(unsupported(name)),
-        };
-        let table = TableName::new(database, table.as_str());
+        if let [table] = name.0.as_slice()
+            && let Some(table) = table.as_ident()
+            && let Some(cte) = self.ctes.iter().rev().find(|cte| cte.name == table.value)
+        {
+            self.from.weight = self.from.weight.max(cte.weight);
+            self.name(table);
+            return Ok(());
+        }
+        let table = table_name_of(name)?;
         let number = self.tables.iter().position(|known| *known == table).unwrap_or_else(|| {
             self.tables.push(table);
             self.tables.len() - 1
@@ -132,5 +129,15 @@ impl Renderer {
         self.parts.push(Part::Text(std::mem::take(&mut self.out)));
         self.parts.push(Part::Table { number, named });
         Ok(())
+    }
+}
+
+/// `table` of the default database, or `database.table`.
+pub(in crate::records::sql) fn table_name_of(name: &ObjectName) -> Result<TableName, SqlError> {
+    let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
+    match parts.as_deref() {
+        Some([table]) => Ok(TableName::new(DEFAULT_DATABASE, table.value.as_str())),
+        Some([database, table]) => Ok(TableName::new(database.value.as_str(), table.value.as_str())),
+        _ => Err(unsupported(name)),
     }
 }

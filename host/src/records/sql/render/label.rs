@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlparser::ast::{Expr, FunctionArguments, Query, Select, SelectItem, SetExpr};
+use sqlparser::ast::{Expr, Function, FunctionArguments, Query, Select, SelectItem, SetExpr};
 
 /// Functions whose columns are called as Harper calls them: `geoLength(line,"miles")`. Others are called as they are written.
 const AS_HARPER: &[&str] = &["date_add", "date_diff", "date_format", "date_sub", "datediff", "extract", "offset_utc"];
@@ -11,28 +11,31 @@ const GEOMETRY: &str = "geo";
 /// attribute, which clients test for.
 const MAY_BE_ABSENT: &[&str] = &["geoarea", "geodifference", "geodistance", "geolength"];
 
+/// Functions of groups, which are named in capitals as with Harper: `COUNT(*)`.
+const OF_GROUPS: &[&str] = &["avg", "count", "max", "min", "sum", "total"];
+
 pub(super) fn label(expr: &Expr, select: &Select) -> String {
-    let written = match expr {
-        Expr::Function(function) => harper_call(expr).zip(match &function.args {
-            FunctionArguments::List(list) => Some(&list.args),
-            _ => None,
-        }),
-        _ => None,
-    };
-    let Some((name, arguments)) = written else { return expr.to_string() };
-    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    let text = expr.to_string();
+    let Some((name, function)) = call(expr) else { return text };
+    let lower = name.to_ascii_lowercase();
+    if OF_GROUPS.contains(&lower.as_str()) {
+        return text.strip_prefix(name).map(|rest| format!("{}{rest}", name.to_ascii_uppercase())).unwrap_or(text);
+    }
+    let FunctionArguments::List(list) = &function.args else { return text };
+    if !lower.starts_with(GEOMETRY) && !AS_HARPER.contains(&lower.as_str()) {
+        return text;
+    }
+    let arguments: Vec<String> = list.args.iter().map(ToString::to_string).collect();
     let label = format!("{name}({})", arguments.join(","));
     // Harper does so only if there is a table.
     if select.from.is_empty() { label } else { label.replace('\'', "\"") }
 }
 
-/// The name of the function as it is written, if it is one of those.
-fn harper_call(expr: &Expr) -> Option<&str> {
+/// A call of a function, and the function's name as it is written.
+fn call(expr: &Expr) -> Option<(&str, &Function)> {
     let Expr::Function(function) = expr else { return None };
     let [name] = function.name.0.as_slice() else { return None };
-    let name = name.as_ident()?.value.as_str();
-    let lower = name.to_ascii_lowercase();
-    (lower.starts_with(GEOMETRY) || AS_HARPER.contains(&lower.as_str())).then_some(name)
+    Some((name.as_ident()?.value.as_str(), function))
 }
 
 /// Names of the columns of the result that are left out of a row where they are null.
@@ -44,7 +47,7 @@ pub(super) fn may_be_absent(query: &Query) -> BTreeSet<String> {
             SelectItem::ExprWithAlias { expr, alias } => (expr, alias.value.clone()),
             _ => return None,
         };
-        let function = harper_call(expr)?.to_ascii_lowercase();
+        let function = call(expr)?.0.to_ascii_lowercase();
         MAY_BE_ABSENT.contains(&function.as_str()).then_some(name)
     };
     select.projection.iter().filter_map(name).collect()

@@ -34,6 +34,7 @@ use self::bounds::Counts;
 #[cfg(test)]
 pub(super) use bounds::{MAX_EXPANDED, MAX_REFERENCES, MAX_TERMS, MAX_WINDOWS};
 pub(super) use call::is_allowed_in_sqlite;
+pub(super) use from::table_name_of;
 
 type Rendered = Result<(), SqlError>;
 
@@ -112,7 +113,7 @@ struct Renderer {
 }
 
 /// A sentence for what could be parsed but is not on the list.
-fn unsupported(what: impl Display) -> SqlError {
+pub(super) fn unsupported(what: impl Display) -> SqlError {
     SqlError::Invalid(format!("'{}' cannot be used in SQL here", shortened(&what.to_string())))
 }
 

@@ -207,13 +207,13 @@ async fn groups_joins_windows_and_the_rest() {
         (
             "SELECT o.id, d.id FROM owner o LEFT JOIN dog d ON d.owner = o.id WHERE o.id > 'b' ORDER BY o.id",
             json!([
-                {"id": "bob", "id_2": 2}, {"id": "cy", "id_2": null}
+                {"id": "bob", "id1": 2}, {"id": "cy", "id1": null}
             ]),
         ),
         (
             "SELECT d.id, g.id FROM dog d FULL OUTER JOIN gold.dog g USING (id) WHERE d.id = 2 OR g.id = 7",
             json!([
-                {"id": 2, "id_2": null}, {"id": null, "id_2": 7}
+                {"id": 2, "id1": null}, {"id": null, "id1": 7}
             ]),
         ),
         (
@@ -244,7 +244,7 @@ async fn groups_joins_windows_and_the_rest() {
             json!([{"`age` + 1": 6, "age": 5, "a b": 5}]),
         ),
         ("SELECT Name, name FROM dog WHERE Name = 'upper'", json!([{"Name": "upper", "name": "O'Neil \"q\" \\ é"}])),
-        ("SELECT id AS a, id AS a, id AS a_2 FROM gold.dog WHERE id = 7", json!([{"a": 7, "a_3": 7, "a_2": 7}])),
+        ("SELECT id AS a, id AS a, id AS a1 FROM gold.dog WHERE id = 7", json!([{"a": 7, "a2": 7, "a1": 7}])),
         ("SELECT name FROM dog ORDER BY age DESC LIMIT 1, 1", json!([{"name": "fifi"}])),
         ("SELECT id FROM dog ORDER BY weight NULLS LAST, id LIMIT 3", json!([{"id": 2}, {"id": 1}, {"id": 3}])),
         ("SELECT GROUP_CONCAT(name, '/') AS n FROM dog WHERE id < 3", json!([{"n": "Rex/Bello"}])),
@@ -269,7 +269,7 @@ async fn names_that_sqlite_would_take_for_its_own_are_names() {
     );
     assert_eq!(
         place.rows("SELECT a.ID, a.id, b.id FROM temp.Main a, temp.main b").await.unwrap(),
-        json!([{"ID": "1", "id": 2, "id_2": 3}])
+        json!([{"ID": "1", "id": 2, "id1": 3}])
     );
     assert_eq!(place.refusal("SELECT _rowid_ FROM temp.main").await, "unknown attribute '_rowid_'");
 }

@@ -118,9 +118,9 @@ async fn what_would_take_long_to_plan_is_refused_with_the_bound() {
 #[test]
 fn names_of_thousands_of_equal_columns_are_made_at_once() {
     let names = connection::unique(vec!["a".to_owned(); 10_000]);
-    assert_eq!([&*names[0], &*names[1], &*names[9_999]], ["a", "a_2", "a_10000"]);
-    let mut taken: Vec<String> = (2..5_000).map(|number| format!("a_{number}")).collect();
+    assert_eq!([&*names[0], &*names[1], &*names[9_999]], ["a", "a1", "a9999"]);
+    let mut taken: Vec<String> = (1..4_999).map(|number| format!("a{number}")).collect();
     taken.extend(vec!["a".to_owned(); 3]);
     let names = connection::unique(taken);
-    assert_eq!(names[4_998..], ["a", "a_5000", "a_5001"]);
+    assert_eq!(names[4_998..], ["a", "a4999", "a5000"]);
 }

@@ -1,7 +1,10 @@
 //! Lengths and areas on a sphere, with the formulas and the order of computing of turf.js: libraries of geodesy are more
-//! exact, but clients compare with numbers that they have stored.
+//! exact, but clients compare with numbers that they have stored. Sines are those of `libm`, which JavaScript's engines and this
+//! library have from the same source (fdlibm): the platform's differ in the last digit.
 
 use std::f64::consts::PI;
+
+use libm::{atan2, cos, sin};
 
 use super::read::{GeoJson, Geometry, Position};
 
@@ -37,10 +40,10 @@ impl Units {
 
 pub(super) fn distance([from_x, from_y]: Position, [to_x, to_y]: Position, units: Units) -> f64 {
     let radians = |degrees: f64| (degrees % 360.0) * PI / 180.0;
-    let half_height = (radians(to_y - from_y) / 2.0).sin();
-    let half_width = (radians(to_x - from_x) / 2.0).sin();
-    let chord = half_height.powi(2) + half_width.powi(2) * radians(from_y).cos() * radians(to_y).cos();
-    2.0 * chord.sqrt().atan2((1.0 - chord).sqrt()) * units.0
+    let half_height = sin(radians(to_y - from_y) / 2.0);
+    let half_width = sin(radians(to_x - from_x) / 2.0);
+    let chord = half_height * half_height + half_width * half_width * cos(radians(from_y)) * cos(radians(to_y));
+    2.0 * atan2(chord.sqrt(), (1.0 - chord).sqrt()) * units.0
 }
 
 /// Of lines, and of the rings of polygons; points have none.
@@ -78,7 +81,7 @@ fn ring_area(ring: &[Position]) -> f64 {
     let following = |by: usize| ring.iter().cycle().skip(by);
     let corners = ring.iter().zip(following(1)).zip(following(2));
     let total = corners.fold(0.0, |total, ((before, at), behind)| {
-        total + (radians(behind[0]) - radians(before[0])) * radians(at[1]).sin()
+        total + (radians(behind[0]) - radians(before[0])) * sin(radians(at[1]))
     });
     total * EQUATOR_RADIUS * EQUATOR_RADIUS / 2.0
 }

@@ -1,0 +1,177 @@
+//! The operation `sql`: a SELECT is a search; INSERT, UPDATE and DELETE read first, then write in one group, so that all of a
+//! statement happens or nothing. What others write between the two is not looked at again: an attribute that an UPDATE sets
+//! has the value that was computed.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::aside::aside;
+use super::completion::to_completion;
+use super::dispatch::Call;
+use super::error::ApiError;
+use super::reply::Reply;
+use super::{search, write};
+use crate::records::ScanOrder;
+use crate::records::query::{RowShape, Separator};
+use crate::records::sql::{MAX_SQL_BYTES, SqlWrite, is_write};
+use crate::records::{Action, Key};
+use crate::searches::{Change, PermittedRows, PermittedSearch, PermittedWrite, SearchBudget, SearchLimits};
+
+/// A text in JSON may take six bytes for each of its own. A longer one is refused as a search.
+const MAX_JSON_BYTES: usize = 6 * MAX_SQL_BYTES;
+/// What a row takes besides its text: as a record, its key, its line of the answer.
+const ROW_BYTES: u64 = 512;
+
+pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
+    match writing(call)? {
+        Some(text) => run(call, text).await,
+        None => search::answer(call).await,
+    }
+}
+
+/// The statement, if it writes.
+fn writing(call: &Call<'_>) -> Result<Option<String>, ApiError> {
+    if call.envelope.text("sql").is_none_or(|text| text.len() > MAX_JSON_BYTES) {
+        return Ok(None);
+    }
+    Ok(match call.envelope.value("sql")? {
+        Some(Value::String(text)) if is_write(&text) => Some(text),
+        _ => None,
+    })
+}
+
+async fn run(call: &Call<'_>, text: String) -> Result<Reply, ApiError> {
+    let (role, catalogue) = (Arc::clone(&call.user.role), call.state.store.catalogue());
+    let look = move || -> Result<PermittedWrite, ApiError> {
+        let statement = SqlWrite::parse(&text).map_err(crate::searches::SearchError::from)?;
+        Ok(PermittedWrite::new(statement, &role, &catalogue)?)
+    };
+    let PermittedWrite { table, change, rows } = aside(call.state, call.account, look).await??;
+    let mut read = Read { call, columns: None, lines: Vec::new(), rows: 0 };
+    for source in rows {
+        read.append(source).await?;
+    }
+    let Read { columns, lines, .. } = read;
+    match change {
+        Change::Write(action, names) => {
+            let names = names.or(columns).unwrap_or_default();
+            call.user.role.check_attributes(&table, action, names.iter().map(String::as_str))?;
+            let records = records(&lines, &names)?;
+            let (total, written, skipped) = write::store(call, &table, action, records).await?;
+            let (verb, hashes) = match action {
+                Action::Update => ("updated", "update_hashes"),
+                Action::Insert | Action::Upsert => ("inserted", "inserted_hashes"),
+            };
+            Reply::json(&json!({
+                "message": format!("{verb} {} of {total} records", written.len()),
+                hashes: written,
+                "skipped_hashes": skipped,
+            }))
+        }
+        Change::Delete => {
+            let keys = keys(&lines)?;
+            let (store, name) = (Arc::clone(&call.state.store), table.name.clone());
+            let deleted =
+                to_completion(call.state, async move { write::delete_keys(&*store, &name, keys).await }).await?;
+            write::deleted(deleted)
+        }
+    }
+}
+
+/// Rows that were read, one a line, each a JSON array.
+struct Read<'c, 'a> {
+    call: &'c Call<'a>,
+    /// As the last search names them.
+    columns: Option<Vec<String>>,
+    lines: Vec<u8>,
+    rows: usize,
+}
+
+impl Read<'_, '_> {
+    async fn append(&mut self, source: PermittedRows) -> Result<(), ApiError> {
+        match source {
+            PermittedRows::Literal(row) => self.lines.extend_from_slice(row.as_bytes()),
+            PermittedRows::Search(search) => return self.search(search).await,
+        }
+        self.lines.push(b'\n');
+        self.count(1)
+    }
+
+    async fn search(&mut self, search: PermittedSearch) -> Result<(), ApiError> {
+        let call = self.call;
+        let budget = SearchBudget { account: call.account.clone(), takes_slots: true };
+        let limits = SearchLimits { budget: Some(budget), ..call.state.search_limits.clone() };
+        let (store, shape) = (Arc::clone(&call.state.store), RowShape::Arrays);
+        let mut rows = search.open(store, shape, Separator::NewLine, ScanOrder::Key, &limits).await?;
+        self.columns = Some(rows.columns().to_vec());
+        loop {
+            let start = self.lines.len();
+            let more = rows.next(&mut self.lines).await?;
+            let read = self.lines.get(start..).unwrap_or_default();
+            // Each twice: as it was read and as a record.
+            call.held.grow(read.len() as u64 * 2)?;
+            let breaks = memchr::memchr_iter(b'\n', read).count();
+            self.count(breaks)?;
+            if !more {
+                break;
+            }
+        }
+        if self.lines.last().is_some_and(|last| *last != b'\n') {
+            self.lines.push(b'\n');
+            self.count(1)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, rows: usize) -> Result<(), ApiError> {
+        self.rows += rows;
+        let most = self.call.state.max_write_records;
+        if self.rows > most {
+            return Err(ApiError::bad_request(format!(
+                "The statement would write more than {most} records, which is what one request may \
+                 (server.max_write_records): add a condition, and send several statements"
+            )));
+        }
+        Ok(self.call.held.grow(rows as u64 * ROW_BYTES)?)
+    }
+}
+
+fn each_row(lines: &[u8]) -> impl Iterator<Item = Result<Vec<&RawValue>, ApiError>> {
+    let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).map_err(|error| ApiError::internal(&error)))
+}
+
+/// The rows as records, one a line.
+fn records(lines: &[u8], names: &[String]) -> Result<Vec<u8>, ApiError> {
+    let names: Vec<String> = names.iter().map(|name| Value::from(name.as_str()).to_string()).collect();
+    let mut records = Vec::with_capacity(lines.len());
+    for row in each_row(lines) {
+        let row = row?;
+        if row.len() != names.len() {
+            let (columns, values) = (names.len(), row.len());
+            let sentence = format!("INSERT names {columns} columns, but its SELECT has {values}");
+            return Err(ApiError::bad_request(sentence));
+        }
+        for (number, (name, value)) in names.iter().zip(row).enumerate() {
+            records.push(if number == 0 { b'{' } else { b',' });
+            records.extend_from_slice(name.as_bytes());
+            records.push(b':');
+            records.extend_from_slice(value.get().as_bytes());
+        }
+        records.extend_from_slice(b"}\n");
+    }
+    Ok(records)
+}
+
+/// The one value of each row as a key, and as it is shown.
+fn keys(lines: &[u8]) -> Result<Vec<(Key, Value)>, ApiError> {
+    let mut keys = Vec::new();
+    for row in each_row(lines) {
+        let values: Vec<Value> = row?.iter().filter_map(|value| serde_json::from_str(value.get()).ok()).collect();
+        let found = crate::searches::keys(Some(Value::Array(values))).map_err(ApiError::bad_request)?;
+        keys.extend(found);
+    }
+    Ok(keys)
+}
