@@ -10,8 +10,8 @@ use rusqlite::{Error, Result};
 
 use super::like::MAX_PATTERN_BYTES;
 
-/// Bytes of a compiled pattern, and of the texts that it may be looked for in.
-const SIZES: &[(usize, usize)] = &[(4 << 10, 16 << 20), (32 << 10, 2 << 20), (256 << 10, 256 << 10)];
+/// Bytes of a compiled pattern, and of the texts that it may be looked for in: less than a second in the worst case.
+const SIZES: &[(usize, usize)] = &[(4 << 10, 2 << 20), (32 << 10, 256 << 10), (256 << 10, 32 << 10)];
 /// Memory of the automaton that grows while it runs.
 const AUTOMATON_BYTES: usize = 1 << 20;
 /// Groups within each other.
