@@ -53,6 +53,7 @@ mod s3_secrets;
 mod secrets;
 mod signatures;
 mod sql;
+mod sql_functions;
 mod sql_limits;
 mod sql_writes;
 mod ssrf;

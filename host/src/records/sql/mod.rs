@@ -112,6 +112,8 @@ pub struct SqlStatement {
     columns: usize,
     /// No column is named with its database, which only a table itself has and a copy does not.
     copyable: bool,
+    /// Columns of the result that are left out of a row where they are null.
+    may_be_absent: BTreeSet<String>,
     plain: Option<PlainSelect>,
 }
 

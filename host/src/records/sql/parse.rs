@@ -96,11 +96,12 @@ fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
     if text.contains('\0') {
         return Err(SqlError::Invalid("'sql' contains the character U+0000; leave it out".to_owned()));
     }
-    let tokens = Tokenizer::new(&SQLiteDialect {}, text).tokenize_with_location().map_err(|error| {
+    let mut tokens = Tokenizer::new(&SQLiteDialect {}, text).tokenize_with_location().map_err(|error| {
         let from = byte_at(text, error.location).unwrap_or(text.len());
         bad_sql(text.get(from..).filter(|rest| !rest.is_empty()).unwrap_or("the end"))
     })?;
     check_chains(&tokens)?;
+    quote_extract(&mut tokens);
     Ok(tokens)
 }
 
@@ -152,6 +153,27 @@ fn check_kind(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             if OTHER_STATEMENTS.contains(&upper.as_str()) { Err(only_select(&upper)) } else { Ok(()) }
         }
         Some(_) => Ok(()),
+    }
+}
+
+/// `EXTRACT(date, 'year')` is a call like any other, but the parser knows only `EXTRACT(YEAR FROM date)`. In quotes it is no
+/// word of the language.
+fn quote_extract(tokens: &mut [TokenWithSpan]) {
+    let significant = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+    let is_word = |token: &Token, text: &str| match token {
+        Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text),
+        _ => false,
+    };
+    let mut rest = tokens;
+    while let Some((first, behind)) = rest.split_first_mut() {
+        if is_word(&first.token, "EXTRACT") {
+            let mut next = behind.iter().filter(significant);
+            let is_call = next.next().is_some_and(|token| token.token == Token::LParen);
+            if is_call && !next.nth(1).is_some_and(|token| is_word(&token.token, "FROM")) {
+                first.token = Token::make_word("extract", Some('"'));
+            }
+        }
+        rest = behind;
     }
 }
 

@@ -1,8 +1,10 @@
 //! A running query: SQLite computes on a thread of its own, rows come out as JSON text, a page at a time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{InterruptHandle, Row};
 use tokio::sync::mpsc;
 
@@ -56,7 +58,7 @@ impl SqlRows {
         let interrupt = session.connection.get_interrupt_handle();
         let (sender, pages) = mpsc::channel(PAGES_AHEAD);
         let run = Run {
-            layout: Layout::new(&columns, shape, separator),
+            layout: Layout::new(&columns, shape, separator, &statement.may_be_absent),
             state: Arc::clone(&state),
             session,
             limits,
@@ -120,24 +122,31 @@ impl Drop for SqlRows {
     }
 }
 
+/// What stands before a value.
+struct Label {
+    text: Vec<u8>,
+    /// A null is left out, and the label with it.
+    may_be_absent: bool,
+}
+
 /// How a row is written.
 struct Layout {
     open: u8,
     close: u8,
-    /// What stands before each value.
-    labels: Vec<Vec<u8>>,
+    labels: Vec<Label>,
     separator: u8,
 }
 
 impl Layout {
-    fn new(columns: &[String], shape: RowShape, separator: Separator) -> Self {
-        let label = |(number, name): (usize, &String)| {
-            let mut label = if number > 0 { vec![b','] } else { Vec::new() };
-            if shape == RowShape::Objects {
-                label.extend(serde_json::to_vec(name).unwrap_or_default());
-                label.push(b':');
+    fn new(columns: &[String], shape: RowShape, separator: Separator, may_be_absent: &BTreeSet<String>) -> Self {
+        let is_object = shape == RowShape::Objects;
+        let label = |name: &String| {
+            let mut text = Vec::new();
+            if is_object {
+                text.extend(serde_json::to_vec(name).unwrap_or_default());
+                text.push(b':');
             }
-            label
+            Label { text, may_be_absent: is_object && may_be_absent.contains(name) }
         };
         let (open, close) = match shape {
             RowShape::Objects => (b'{', b'}'),
@@ -147,14 +156,23 @@ impl Layout {
             Separator::Comma => b',',
             Separator::NewLine => b'\n',
         };
-        Layout { open, close, labels: columns.iter().enumerate().map(label).collect(), separator }
+        Layout { open, close, labels: columns.iter().map(label).collect(), separator }
     }
 
     fn write(&self, row: &Row<'_>, out: &mut Vec<u8>) -> rusqlite::Result<()> {
         out.push(self.open);
+        let mut is_first = true;
         for (number, label) in self.labels.iter().enumerate() {
-            out.extend_from_slice(label);
-            write_value(row.get_ref(number)?, out);
+            let value = row.get_ref(number)?;
+            if label.may_be_absent && value == ValueRef::Null {
+                continue;
+            }
+            if !is_first {
+                out.push(b',');
+            }
+            is_first = false;
+            out.extend_from_slice(&label.text);
+            write_value(value, out);
         }
         out.push(self.close);
         Ok(())

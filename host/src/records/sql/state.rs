@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use super::{Spill, SqlLimits};
 use crate::budget::{DiskCharge, Exhausted};
 use crate::records::key::Key;
@@ -21,6 +23,8 @@ const PLANNING: Duration = Duration::from_secs(1);
 
 /// Shared by the connection, its virtual tables and whoever waits for the rows.
 pub(super) struct State {
+    /// The current time, which is one for the whole statement.
+    now: DateTime<Utc>,
     /// Absent while a statement is only checked.
     snapshot: Option<Mutex<Box<dyn Snapshot>>>,
     /// The first reason for which the query cannot go on. SQLite's own error only says that it was interrupted.
@@ -39,12 +43,17 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl State {
     pub fn new(snapshot: Option<Box<dyn Snapshot>>) -> Self {
         State {
+            now: Utc::now(),
             snapshot: snapshot.map(Mutex::new),
             failure: Mutex::default(),
             cancelled: AtomicBool::new(false),
             watch: Mutex::default(),
             worked: AtomicUsize::new(0),
         }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
     }
 
     pub fn has_snapshot(&self) -> bool {

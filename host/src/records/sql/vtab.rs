@@ -95,8 +95,9 @@ unsafe impl VTab<'_> for RecordsTable {
                 by_key = Some(number);
                 break;
             }
-            // What is written in the statement is the same for all rows.
-            for_a_value |= equal && info.rhs_value(number).is_ok_and(|value| value.is_none());
+            // What is written in the statement is the same for all rows, and no index of a copy would help IN.
+            let is_in = info.is_in_constraint(number).unwrap_or(false);
+            for_a_value |= equal && !is_in && info.rhs_value(number).is_ok_and(|value| value.is_none());
         }
         info.set_idx_str(&format!("{:x}{NUMBER_FOLLOWS}{}", info.col_used(), self.number));
         if let Some(number) = by_key {

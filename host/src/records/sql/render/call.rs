@@ -34,10 +34,30 @@ const FUNCTIONS: &[(&str, &str, Kind, usize, usize)] = &[
     ("char_length", "length", Scalar, 1, 1),
     ("coalesce", "coalesce", Scalar, 2, 32),
     ("concat", "concat", Scalar, 1, 32),
-    ("date", "date", Scalar, 0, 8),
+    ("current_date", "now_date", Scalar, 0, 0),
+    ("current_time", "now_time", Scalar, 0, 0),
+    ("current_timestamp", "now_millis", Scalar, 0, 0),
+    ("date", "date", Scalar, 2, 8),
+    ("date_add", "date_add", Scalar, 2, 3),
+    ("date_diff", "date_diff", Scalar, 2, 3),
+    ("date_format", "date_format", Scalar, 1, 2),
+    ("date_sub", "date_sub", Scalar, 2, 3),
+    ("datediff", "date_diff", Scalar, 2, 3),
     ("datetime", "datetime", Scalar, 0, 8),
     ("exp", "exp", Scalar, 1, 1),
+    ("extract", "date_part", Scalar, 2, 2),
     ("floor", "floor", Scalar, 1, 1),
+    ("geoarea", "geoarea", Scalar, 1, 1),
+    ("geocontains", "geocontains", Scalar, 2, 2),
+    ("geoconvert", "geoconvert", Scalar, 2, 3),
+    ("geocrosses", "geocrosses", Scalar, 2, 2),
+    ("geodifference", "geodifference", Scalar, 2, 2),
+    ("geodistance", "geodistance", Scalar, 2, 3),
+    ("geoequal", "geoequal", Scalar, 2, 2),
+    ("geolength", "geolength", Scalar, 1, 2),
+    ("geonear", "geonear", Scalar, 3, 4),
+    ("get_server_time", "now_server", Scalar, 0, 0),
+    ("getdate", "now_millis", Scalar, 0, 0),
     ("hex", "hex", Scalar, 1, 1),
     ("ifnull", "ifnull", Scalar, 2, 2),
     ("instr", "instr", Scalar, 2, 2),
@@ -49,8 +69,10 @@ const FUNCTIONS: &[(&str, &str, Kind, usize, usize)] = &[
     ("ln", "ln", Scalar, 1, 1),
     ("log10", "log10", Scalar, 1, 1),
     ("lower", "lower", Scalar, 1, 1),
+    ("now", "now_millis", Scalar, 0, 0),
     ("nullif", "nullif", Scalar, 2, 2),
     ("nvl", "ifnull", Scalar, 2, 2),
+    ("offset_utc", "offset_utc", Scalar, 2, 2),
     ("pow", "power", Scalar, 2, 2),
     ("power", "power", Scalar, 2, 2),
     ("random", "random", Scalar, 0, 0),
@@ -95,9 +117,8 @@ const OTHERS_IN_SQLITE: &[&str] = &[
     "rtrim",
     "min",
     "max",
-    "current_timestamp",
-    "current_date",
-    "current_time",
+    "full_date",
+    "regexp",
     "iif",
 ];
 
@@ -107,6 +128,7 @@ pub(in crate::records::sql) fn is_allowed_in_sqlite(function: &str) -> bool {
 }
 
 /// The arguments of a call, taken apart.
+#[derive(Default)]
 struct Arguments<'a> {
     distinct: bool,
     items: Vec<&'a FunctionArgExpr>,
@@ -126,10 +148,7 @@ impl Renderer {
 
         let arguments = match args {
             FunctionArguments::List(list) => arguments(list)?,
-            FunctionArguments::None if plain && CURRENT.contains(&lower.as_str()) => {
-                self.push(&lower.to_ascii_uppercase());
-                return Ok(());
-            }
+            FunctionArguments::None if CURRENT.contains(&lower.as_str()) => Arguments::default(),
             FunctionArguments::None | FunctionArguments::Subquery(_) => return Err(unsupported(function)),
         };
         if plain && !arguments.distinct && self.special_call(&lower, &arguments.items)? {
@@ -196,7 +215,13 @@ impl Renderer {
             ("rtrim", [text]) => self.trim(Some(&TrimWhereField::Trailing), text, None)?,
             ("rtrim", [text, characters]) => self.trim(Some(&TrimWhereField::Trailing), text, Some(characters))?,
             ("mod", [left, right]) => self.simple_call("modulo", &[left, right])?,
-            ("now", []) => self.push("CURRENT_TIMESTAMP"),
+            // SQLite's own DATE takes modifiers behind the date.
+            ("date", [] | [_]) => self.simple_call("full_date", &exprs)?,
+            ("regexp_like", [text, pattern]) => {
+                self.push("boolean(");
+                self.regexp(text, pattern)?;
+                self.push(")");
+            }
             ("if" | "iif", [condition, yes, no]) => {
                 self.push("iif(");
                 self.condition(condition)?;

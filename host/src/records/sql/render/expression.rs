@@ -6,6 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::operator::is_condition;
+use super::quoted::is_column;
 use super::{Rendered, Renderer, absent, unsupported};
 use crate::records::sql::values::{FALSE, TRUE};
 
@@ -96,6 +97,18 @@ impl Renderer {
                     self.push(" ESCAPE ");
                     self.text(escape)?;
                 }
+                Ok(())
+            }
+            Expr::RLike { negated, expr, pattern, regexp: _ } => {
+                self.push(if *negated { "NOT " } else { "" });
+                self.regexp(expr, pattern)
+            }
+            Expr::Extract { field, syntax: _, expr: inner } => {
+                self.push("date_part(");
+                self.value(inner)?;
+                self.push(", ");
+                self.literal(&Value::SingleQuotedString(field.to_string()))?;
+                self.push(")");
                 Ok(())
             }
             Expr::Cast { kind, expr: inner, data_type, format } => {
@@ -195,6 +208,15 @@ impl Renderer {
         Ok(())
     }
 
+    pub(super) fn regexp(&mut self, text: &Expr, pattern: &Expr) -> Rendered {
+        self.push("regexp(");
+        self.text(pattern)?;
+        self.push(", ");
+        self.text(text)?;
+        self.push(")");
+        Ok(())
+    }
+
     pub(super) fn infix(&mut self, left: &Expr, words: &str, right: &Expr) -> Rendered {
         self.value(left)?;
         self.push(words);
@@ -217,6 +239,7 @@ impl Renderer {
         self.value(expr)?;
         self.push(if negated { " NOT IN (" } else { " IN (" });
         match target {
+            InTarget::List(items) if is_column(expr) => self.list(items, Self::with_other_meaning)?,
             InTarget::List(items) => self.list(items, Self::value)?,
             InTarget::Subquery(query) => self.query(query)?,
             InTarget::Unnest(_) | InTarget::Table { .. } => return Err(unsupported(whole)),

@@ -11,7 +11,9 @@ mod bounds;
 mod call;
 mod expression;
 mod from;
+mod label;
 mod operator;
+mod quoted;
 mod select;
 mod window;
 
@@ -69,6 +71,7 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
         windows: counts.windows,
         columns: counts.names,
         copyable,
+        may_be_absent: label::may_be_absent(query),
         plain,
     })
 }

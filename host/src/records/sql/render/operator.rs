@@ -9,14 +9,15 @@ impl Renderer {
         let words = match op {
             BinaryOperator::And => return self.chain(whole, op, " AND "),
             BinaryOperator::Or => return self.chain(whole, op, " OR "),
-            BinaryOperator::Eq => return self.infix(left, " = ", right),
-            BinaryOperator::NotEq => return self.infix(left, " <> ", right),
+            BinaryOperator::Eq => return self.equality(left, right, false),
+            BinaryOperator::NotEq => return self.equality(left, right, true),
             BinaryOperator::Lt => return self.infix(left, " < ", right),
             BinaryOperator::LtEq => return self.infix(left, " <= ", right),
             BinaryOperator::Gt => return self.infix(left, " > ", right),
             BinaryOperator::GtEq => return self.infix(left, " >= ", right),
             BinaryOperator::Is => return self.infix(left, " IS ", right),
             BinaryOperator::IsNot => return self.infix(left, " IS NOT ", right),
+            BinaryOperator::Regexp => return self.regexp(left, right),
             BinaryOperator::StringConcat => return self.infix(left, " || ", right),
             BinaryOperator::Divide => {
                 self.push("CAST(");
@@ -95,6 +96,7 @@ pub(super) fn is_condition(expr: &Expr) -> bool {
                 | BinaryOperator::GtEq
                 | BinaryOperator::Is
                 | BinaryOperator::IsNot
+                | BinaryOperator::Regexp
         ),
         Expr::IsTrue(_)
         | Expr::IsNotTrue(_)
@@ -110,6 +112,7 @@ pub(super) fn is_condition(expr: &Expr) -> bool {
         | Expr::Between { .. }
         | Expr::Like { .. }
         | Expr::ILike { .. }
+        | Expr::RLike { .. }
         | Expr::Exists { .. } => true,
         _ => false,
     }

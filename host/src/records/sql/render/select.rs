@@ -6,6 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::bounds::{self, within};
+use super::label::label;
 use super::{FromClause, Rendered, Renderer, absent, unsupported};
 use crate::records::sql::MAX_COLUMNS;
 
@@ -115,7 +116,7 @@ impl Renderer {
         let mut widest = 1;
         self.list(projection, |this, item| {
             let before = this.counts.columns;
-            this.item(item)?;
+            this.item(item, select)?;
             widest = widest.max(this.counts.columns - before);
             Ok(())
         })?;
@@ -158,13 +159,13 @@ impl Renderer {
         }
     }
 
-    fn item(&mut self, item: &SelectItem) -> Rendered {
+    fn item(&mut self, item: &SelectItem, select: &Select) -> Rendered {
         match item {
             // SQLite names these as the column is named.
             SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => self.value(expr),
             SelectItem::UnnamedExpr(expr) => {
                 self.value(expr)?;
-                self.alias(&Ident::new(column_name(expr)));
+                self.alias(&Ident::new(label(expr, select)));
                 Ok(())
             }
             SelectItem::ExprWithAlias { expr, alias } => {
@@ -216,18 +217,5 @@ impl Renderer {
             && opt_alias.is_none();
         self.counts.stars += 1;
         absent(!plain, "an option of *")
-    }
-}
-
-/// An expression without a name of its own is named as it is written, the functions of groups in capitals as with Harper:
-/// `COUNT(*)`.
-fn column_name(expr: &Expr) -> String {
-    let text = expr.to_string();
-    let Expr::Function(function) = expr else { return text };
-    let name = function.name.to_string();
-    let of_groups = ["avg", "count", "max", "min", "sum", "total"].iter().any(|known| name.eq_ignore_ascii_case(known));
-    match text.strip_prefix(&name) {
-        Some(rest) if of_groups => format!("{}{rest}", name.to_ascii_uppercase()),
-        _ => text,
     }
 }

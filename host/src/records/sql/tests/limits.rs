@@ -135,3 +135,22 @@ async fn the_pattern_of_like_has_a_bound() {
     let sql = "SELECT 'a_' LIKE p ESCAPE e FROM (SELECT 'a!_' AS p, '!' AS e UNION ALL SELECT 'a!_', '?' UNION ALL SELECT 'a_', '!')";
     assert_eq!(place.column(sql).await, json!([true, false, true]));
 }
+
+#[tokio::test]
+async fn regexp_ends_at_the_time_limit_and_has_bounds() {
+    let place = kennel().await;
+    let doubled = |bytes: usize| {
+        format!("WITH RECURSIVE n(x) AS (SELECT 'abba' UNION ALL SELECT x || x FROM n WHERE length(x) < {bytes})")
+    };
+    let calls: Vec<String> = (0..60).map(|n| format!("x REGEXP '[ab]*a[ab]{{45}}c{n}'")).collect();
+    let sql = format!("{} SELECT {} FROM n WHERE length(x) > 1000000", doubled(1_500_000), calls.join(", "));
+    let limits = SqlLimits { time: Duration::from_millis(20), ..place.limits() };
+    let error = place.text_within(&sql, RowShape::Arrays, limits).await;
+    let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
+    assert!(sentence.contains("sql.timeout_seconds"), "{sentence}");
+
+    let refused = place.refusal(&format!("{} SELECT count(*) FROM n WHERE x REGEXP 'c'", doubled(4_000_000))).await;
+    assert!(refused.contains("texts of at most 2097152 bytes"), "{refused}");
+    let refused = place.refusal(&format!("SELECT 'x' REGEXP '{}'", "x".repeat(1_001))).await;
+    assert!(refused.contains("the pattern of REGEXP has more than 1000 bytes"), "{refused}");
+}

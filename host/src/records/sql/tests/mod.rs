@@ -1,6 +1,7 @@
 //! SQL on the embedded store.
 
 mod answers;
+mod geometry;
 mod limits;
 mod planning;
 mod refusals;

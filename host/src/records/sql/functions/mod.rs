@@ -1,5 +1,9 @@
 //! Functions that SQLite does not have, or has with a time that grows with the product of its arguments' lengths.
 
+mod dates;
+mod geo;
+mod regexp;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -11,9 +15,9 @@ use rusqlite::{Connection, Error, Result};
 
 use serde_json::value::RawValue;
 
-use super::like::{MAX_PATTERN_BYTES, Pattern};
+use super::like::{self, MAX_PATTERN_BYTES, Pattern};
 use super::state::State;
-use super::values::{Stored, boolean, truth};
+use super::values::{self, Stored, boolean, truth};
 
 pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
@@ -46,11 +50,14 @@ pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()
             function(context)
         })
     };
-    watched("like", 2, like)?;
-    watched("like", 3, like)?;
+    watched("like", 2, is_like)?;
+    watched("like", 3, is_like)?;
     watched("instr", 2, instr)?;
     watched("replace", 3, replace)?;
-    watched("json_extract", 2, json_extract)
+    watched("regexp", 2, regexp::regexp)?;
+    watched("json_extract", 2, json_extract)?;
+    dates::register(connection, state, flags)?;
+    geo::register(connection, state, flags)
 }
 
 type Function = fn(&mut Context<'_>) -> Result<Value>;
@@ -86,7 +93,7 @@ fn text(context: &Context<'_>, index: usize) -> Result<Option<String>> {
 }
 
 /// `like(pattern, text)` and `like(pattern, text, escape)`, which is how SQLite calls for `text LIKE pattern`.
-fn like(context: &mut Context<'_>) -> Result<Value> {
+fn is_like(context: &mut Context<'_>) -> Result<Value> {
     let too_long = |pattern: ValueRef<'_>| pattern.as_bytes().is_ok_and(|bytes| bytes.len() > MAX_PATTERN_BYTES);
     if too_long(context.get_raw(0)) {
         let sentence = format!("the pattern of LIKE has more than {MAX_PATTERN_BYTES} bytes");
