@@ -71,5 +71,5 @@ fn in_exports() {
     host.run_for_result(&export_local(&host, "csv", "far", query));
     let text = std::fs::read_to_string(host.exports().join("far.csv")).expect("the file");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines, ["id,far", "1,1.6520011088478226", "2,7525.228704326891", "3,"], "{text}");
+    assert_eq!(lines, ["\"id\",\"far\"", "1,1.6520011088478226", "2,7525.228704326891", "3,"], "{text}");
 }

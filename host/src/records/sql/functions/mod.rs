@@ -38,6 +38,9 @@ pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()
     connection.create_scalar_function("power", 2, flags, |context| {
         Ok(number(context, 0).zip(number(context, 1)).map(|(base, exponent)| base.powf(exponent)))
     })?;
+    // Each call gives another number.
+    let changing = flags.difference(FunctionFlags::SQLITE_DETERMINISTIC);
+    connection.create_scalar_function("random_part", 0, changing, |_| Ok(rand::random::<f64>()))?;
     for (name, function) in REAL_FUNCTIONS {
         connection.create_scalar_function(*name, 1, flags, move |context| Ok(number(context, 0).map(function)))?;
     }

@@ -75,7 +75,7 @@ const FUNCTIONS: &[(&str, &str, Kind, usize, usize)] = &[
     ("offset_utc", "offset_utc", Scalar, 2, 2),
     ("pow", "power", Scalar, 2, 2),
     ("power", "power", Scalar, 2, 2),
-    ("random", "random", Scalar, 0, 0),
+    ("random", "random_part", Scalar, 0, 0),
     ("replace", "replace", Scalar, 3, 3),
     ("round", "round", Scalar, 1, 2),
     ("sign", "sign", Scalar, 1, 1),

@@ -105,6 +105,7 @@ async fn values_are_those_of_json() {
             json!(true),
         ),
         ("LENGTH(GET_SERVER_TIME())", json!(28)),
+        ("RANDOM() >= 0 AND RANDOM() < 1 AND RANDOM() <> RANDOM()", json!(true)),
         ("GEOAREA('nothing')", json!(null)),
         ("geoDistance('[0,0]', '[0,1]', 'degrees') < 1", json!(true)),
         ("geoNear('[0,0]', '[0,1]', '200')", json!(true)),
