@@ -247,7 +247,7 @@ mod tests {
         assert_eq!((waiting.status, waiting.attempt), (JobStatus::Queued, 1));
         let phases =
             [row().phase(), running.phase(), waiting.phase(), finish(row(), done(), Timestamp(1)).unwrap().phase()];
-        assert_eq!(phases, [Some(Phase::Waiting), Some(Phase::Running), Some(Phase::Retrying), None]);
+        assert_eq!(phases, [Some(Phase::Queued), Some(Phase::Running), Some(Phase::Retrying), None]);
         assert_eq!(recover(&waiting, true), Recovery::Queue);
         assert!(matches!(recover(&running, false), Recovery::End(Ending::Failed { .. })));
     }

@@ -50,7 +50,7 @@ impl JobStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// For its first attempt.
-    Waiting,
+    Queued,
     Running,
     /// Waits for a further attempt: the one before it was cut short.
     Retrying,
@@ -60,7 +60,7 @@ impl Phase {
     /// As clients see it.
     pub fn word(self) -> &'static str {
         match self {
-            Phase::Waiting => "waiting",
+            Phase::Queued => "queued",
             Phase::Running => "running",
             Phase::Retrying => "retrying",
         }
@@ -211,7 +211,7 @@ impl JobRow {
     /// `None` once it has ended.
     pub fn phase(&self) -> Option<Phase> {
         match self.status {
-            JobStatus::Queued if self.attempt == 0 => Some(Phase::Waiting),
+            JobStatus::Queued if self.attempt == 0 => Some(Phase::Queued),
             JobStatus::Queued => Some(Phase::Retrying),
             JobStatus::InProgress => Some(Phase::Running),
             JobStatus::Complete | JobStatus::Error | JobStatus::Cancelled => None,

@@ -43,7 +43,7 @@ fn assert_nothing_runs(host: &Host) {
 fn a_load_survives_kill_after_kill() {
     let mut host = Host::start(Options::new());
     let id = host.start_job(&load(&host));
-    let running = |row: &Value| row["phase"] != "waiting";
+    let running = |row: &Value| row["phase"] != "queued";
     // At the start, with the first rows written, and somewhere after that. A job that is faster than that has ended;
     // then the kill hits a host at rest, and what follows must hold all the same.
     host.job_when(&id, "the start", running);
@@ -99,7 +99,7 @@ fn a_load_that_makes_progress_is_resumed_as_often_as_it_takes() {
 fn a_graceful_stop_interrupts_a_load_and_the_next_start_ends_it() {
     let mut host = Host::start(Options::new());
     let id = host.start_job(&load(&host));
-    host.job_when(&id, "the start", |row| row["phase"] != "waiting");
+    host.job_when(&id, "the start", |row| row["phase"] != "queued");
     assert!(host.stop().success(), "SIGTERM is not a failure");
     host.restart();
     let row = host.job(&id);

@@ -36,7 +36,7 @@ fn a_full_queue_refuses_with_retry_after() {
     let sentence = refused.refused(429);
     assert!(sentence.contains("jobs.max_queued") || sentence.contains(&QUEUED.to_string()), "{sentence}");
     for id in &accepted {
-        assert_eq!(host.job_now(id)["phase"], "waiting");
+        assert_eq!(host.job_now(id)["phase"], "queued");
     }
     // Everything else goes on.
     host.insert("t", json!([{"id": "other"}]));
@@ -80,7 +80,7 @@ fn jobs_that_wait_in_a_full_queue_are_in_progress_to_whoever_polls() {
     for _ in 0..20 {
         for id in &jobs {
             assert!(!polled_as_documented(&host, id), "it cannot have run yet");
-            assert_eq!(host.job_now(id)["phase"], "waiting");
+            assert_eq!(host.job_now(id)["phase"], "queued");
         }
     }
     let search = json!({"operation": "search_jobs_by_start_date", "from_date": from, "to_date": "2200-01-01"});

@@ -161,7 +161,7 @@ fn count_waiting(client: &mut Client, ids: &[Vec<String>]) -> Result<f64> {
     let (mut asked, mut waiting) = (0.0, 0.0);
     for id in ids.iter().flatten().step_by(100) {
         asked += 1.0;
-        if client.job(id)?.get("phase").and_then(Value::as_str) == Some("waiting") {
+        if client.job(id)?.get("phase").and_then(Value::as_str) == Some("queued") {
             waiting += 1.0;
         }
     }

@@ -117,7 +117,7 @@ fn secrets_of_a_url_are_hidden_while_its_job_waits() {
     let ids: Vec<String> =
         (0..3).map(|_| victim.start_job(&load(&format!("http://u:{PASSWORD}@{}{path}", web.address())))).collect();
     for id in &ids {
-        assert_eq!(victim.job_now(id)["phase"], "waiting", "there are workers for all");
+        assert_eq!(victim.job_now(id)["phase"], "queued", "there are workers for all");
         hidden_everywhere(&victim, Some(id), "while the job waits");
     }
     victim.post(&json!({"operation": "cancel_job", "id": ids[0]})).ok();
