@@ -192,6 +192,10 @@ impl From<SubmitError> for ApiError {
                 }
             }
             SubmitError::Exhausted(exhausted) => exhausted.into(),
+            SubmitError::Plugin { plugin, .. } => {
+                let body = json!({ "error": sentence, "kind": "plugin", "plugin": plugin });
+                ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, body, retry_after_seconds: None }
+            }
             SubmitError::Unavailable(_) => {
                 error!(error = %sentence, "a job could not be accepted");
                 ApiError::new(StatusCode::SERVICE_UNAVAILABLE, sentence)

@@ -10,17 +10,17 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::checks::Checks;
+use super::error::SubmitError;
 use super::payload::{Inline, Payload};
 use super::queue::{NoPlace, Past, Place, QueuedJob};
 use super::request::{JobRequest, Parted, check_size};
 use super::{Jobs, lifecycle, secrets, urls};
 use crate::access::{Denial, User};
-use crate::budget::{Account, Exhausted};
+use crate::budget::Account;
 use crate::capabilities::Plan;
 use crate::capabilities::job_log::truncated;
 use crate::json::UnescapeError;
 use crate::plugins::PluginOperation;
-use crate::records::StoreError;
 use crate::sandbox::OperationAccess;
 
 /// A larger request is taken apart on a thread that answers nothing.
@@ -31,59 +31,6 @@ const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
 const PLAN_PATIENCE: Duration = Duration::from_secs(10);
 /// When a full queue is worth another try.
 const RETRY_AFTER_SECONDS: u64 = 5;
-
-/// Why a request did not become a job.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// The request is wrong; the sentence is for the client.
-    #[error("{0}")]
-    Refused(String),
-    /// It names a database or table that does not exist.
-    #[error("{0}")]
-    NotFound(String),
-    /// The user may not.
-    #[error("{0}")]
-    Denied(Denial),
-    /// The operator's configuration does not allow it; the sentence says what would.
-    #[error("{0}")]
-    NotGranted(String),
-    #[error(
-        "The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds."
-    )]
-    QueueFull { max_queued: usize, retry_after_seconds: u64 },
-    /// The user, or all together, hold too much already.
-    #[error(transparent)]
-    Exhausted(#[from] Exhausted),
-    #[error(
-        "You have {held} jobs waiting, and the last of the {max_queued} places of the queue (jobs.max_queued) are for users \
-         who have fewer. Try again in {retry_after_seconds} seconds."
-    )]
-    ShareFull { held: usize, max_queued: usize, retry_after_seconds: u64 },
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-impl From<StoreError> for SubmitError {
-    fn from(error: StoreError) -> Self {
-        SubmitError::Unavailable(format!("The job could not be stored: {error}"))
-    }
-}
-
-impl SubmitError {
-    /// A word for the figures.
-    fn reason(&self) -> &'static str {
-        match self {
-            SubmitError::Refused(_) => "invalid",
-            SubmitError::NotFound(_) => "not_found",
-            SubmitError::Denied(_) => "denied",
-            SubmitError::NotGranted(_) => "not_granted",
-            SubmitError::QueueFull { .. } => "queue_full",
-            SubmitError::Exhausted(_) => "exhausted",
-            SubmitError::ShareFull { .. } => "share_full",
-            SubmitError::Unavailable(_) => "unavailable",
-        }
-    }
-}
 
 impl Jobs {
     /// Accepts a request for a job operation. When this returns an id, the job is durable.
@@ -212,10 +159,9 @@ impl Jobs {
                 return SubmitError::Exhausted(*exhausted);
             }
             warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
-            SubmitError::Unavailable(format!(
-                "The plugin {} could not plan this request: {crash}",
-                found.plugin.label()
-            ))
+            let label = found.plugin.label();
+            let message = format!("The plugin {label} could not plan this request: {crash}");
+            SubmitError::plugin(label, message)
         })?;
         let most = self.parts.guest_limits.message_bytes;
         let plan = planned.map_err(|refusal| SubmitError::Refused(truncated(&refusal, most).to_owned()))?;
@@ -224,13 +170,12 @@ impl Jobs {
             let message = format!(
                 "The plugin {label} planned the table {table} with no right or with one twice: it must name each right that it needs once"
             );
-            return Err(SubmitError::Unavailable(message));
+            return Err(SubmitError::plugin(label, message));
         }
         if let Some((list, length, bound)) = plan.excess() {
-            return Err(SubmitError::Unavailable(format!(
-                "The plugin {} planned {length} {list}; the limit is {bound}",
-                found.plugin.label()
-            )));
+            let label = found.plugin.label();
+            let message = format!("The plugin {label} planned {length} {list}; the limit is {bound}");
+            return Err(SubmitError::plugin(label, message));
         }
         Ok(plan)
     }

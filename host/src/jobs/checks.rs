@@ -5,8 +5,9 @@
 use serde_json::Value;
 
 use super::JobParts;
-use super::admission::SubmitError;
+
 use super::credentials::{S3Access, s3_access};
+use super::error::SubmitError;
 use super::granted::{Granted, Refused};
 use super::secrets::{self, Secrets};
 use crate::access::{Right, User};
@@ -131,7 +132,7 @@ fn refused(error: Refused) -> SubmitError {
 }
 
 fn not_asked(error: NotAsked) -> SubmitError {
-    SubmitError::Unavailable(error.to_string())
+    SubmitError::plugin(error.plugin.clone(), error.to_string())
 }
 
 fn not_granted(error: NotGranted) -> SubmitError {

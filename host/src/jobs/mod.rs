@@ -8,6 +8,7 @@ mod checks;
 mod conclusion;
 mod credentials;
 mod ending;
+mod error;
 mod granted;
 pub mod lifecycle;
 mod log;
@@ -35,8 +36,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub use admission::SubmitError;
 pub use cancel::CancelOutcome;
+pub use error::SubmitError;
 pub use request::JobRequest;
 pub use retry::Backoff;
 pub use secrets::{Sealer, SealerError};

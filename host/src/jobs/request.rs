@@ -10,7 +10,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::admission::SubmitError;
+use super::error::SubmitError;
 use crate::budget::{Account, Held};
 use crate::json::{self, Members};
 

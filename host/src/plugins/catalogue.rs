@@ -33,7 +33,7 @@ pub fn concurrent_plans() -> usize {
     .capability.word()
 )]
 pub struct NotAsked {
-    plugin: String,
+    pub plugin: String,
     capability: Capability,
     touched: Touched,
 }

@@ -1,0 +1,66 @@
+//! Why a request did not become a job. Its sentences are for clients and never carry a secret.
+
+use crate::access::Denial;
+use crate::budget::Exhausted;
+use crate::records::StoreError;
+
+/// Why a request did not become a job.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The request is wrong; the sentence is for the client.
+    #[error("{0}")]
+    Refused(String),
+    /// It names a database or table that does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The user may not.
+    #[error("{0}")]
+    Denied(Denial),
+    /// The operator's configuration does not allow it; the sentence says what would.
+    #[error("{0}")]
+    NotGranted(String),
+    #[error(
+        "The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds."
+    )]
+    QueueFull { max_queued: usize, retry_after_seconds: u64 },
+    /// The user, or all together, hold too much already.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    #[error(
+        "You have {held} jobs waiting, and the last of the {max_queued} places of the queue (jobs.max_queued) are for users \
+         who have fewer. Try again in {retry_after_seconds} seconds."
+    )]
+    ShareFull { held: usize, max_queued: usize, retry_after_seconds: u64 },
+    /// The plugin is at fault: it crashed or planned what no plan may hold. Trying again changes nothing.
+    #[error("{message}")]
+    Plugin { plugin: String, message: String },
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        SubmitError::Unavailable(format!("The job could not be stored: {error}"))
+    }
+}
+
+impl SubmitError {
+    pub(super) fn plugin(label: String, message: String) -> Self {
+        SubmitError::Plugin { plugin: label, message }
+    }
+
+    /// A word for the figures.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            SubmitError::Refused(_) => "invalid",
+            SubmitError::NotFound(_) => "not_found",
+            SubmitError::Denied(_) => "denied",
+            SubmitError::NotGranted(_) => "not_granted",
+            SubmitError::QueueFull { .. } => "queue_full",
+            SubmitError::Exhausted(_) => "exhausted",
+            SubmitError::ShareFull { .. } => "share_full",
+            SubmitError::Plugin { .. } => "plugin",
+            SubmitError::Unavailable(_) => "unavailable",
+        }
+    }
+}
