@@ -12,8 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::budget::Budgets;
-use crate::records::jobs::Tally;
+use jobhost_budget::Budgets;
+use jobhost_model::jobs::Tally;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Accepted {
@@ -255,7 +255,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::Owner;
+    use jobhost_budget::Owner;
 
     #[test]
     fn what_happened_is_shown() {

@@ -2,7 +2,7 @@
 
 use super::ApiState;
 use super::error::ApiError;
-use crate::budget::Account;
+use jobhost_budget::Account;
 
 /// What takes more bytes than this is computed aside.
 const LARGE_BYTES: usize = 64 << 10;

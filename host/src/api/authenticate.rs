@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::ApiError;
-use crate::access::{Access, TokenUse, User};
+use jobhost_access::{Access, TokenUse, User};
 
 /// What a client presents; not yet believed.
 pub(super) enum Credentials {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::error::ApiError;
 use super::read_ahead::ReadAhead;
-use crate::budget::Held;
+use jobhost_budget::Held;
 
 /// A larger body is read only for somebody who has proved who they are: logins fit in, and a crowd of strangers holds
 /// little.

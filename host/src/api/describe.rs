@@ -10,9 +10,8 @@ use super::error::ApiError;
 use super::names;
 use super::reply::Reply;
 use super::structure::existing_table;
-use crate::access::{Denial, Role};
-use crate::records::query::millis_to_json;
-use crate::records::table::{CREATED_TIME, SYSTEM_DATABASE, Table, UPDATED_TIME};
+use jobhost_access::{Denial, Role};
+use jobhost_model::table::{CREATED_TIME, SYSTEM_DATABASE, Table, UPDATED_TIME};
 
 pub(super) async fn all(call: &Call<'_>) -> Result<Reply, ApiError> {
     let catalogue = call.state.store.catalogue();
@@ -89,7 +88,7 @@ async fn describe(call: &Call<'_>, table: &Arc<Table>, size: u64) -> Result<Valu
         "db_audit_size": 0,
     });
     if let (Some(time), Some(members)) = (statistics.last_updated, description.as_object_mut()) {
-        members.insert("last_updated_record".to_owned(), millis_to_json(time));
+        members.insert("last_updated_record".to_owned(), time.to_json_millis());
     }
     Ok(description)
 }

@@ -20,8 +20,8 @@ use super::error::ApiError;
 use super::operations::{self, Operation, Permission};
 use super::reply::Reply;
 use super::server::ClientAddress;
-use crate::access::{Denial, User};
-use crate::budget::{Account, Held, Owner};
+use jobhost_access::{Denial, User};
+use jobhost_budget::{Account, Held, Owner};
 
 /// An unknown name is repeated to the client, but not all of a long one.
 const SHOWN_NAME_CHARACTERS: usize = 250;

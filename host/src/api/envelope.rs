@@ -5,8 +5,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use crate::budget::Held;
-use crate::json::{self, MAX_MEMBERS, Members, NotMembers};
+use jobhost_budget::Held;
+use jobhost_model::json::{self, MAX_MEMBERS, Members, NotMembers};
 
 const NO_OPERATION: &str = "Request body must include an 'operation' property.";
 /// What a member of fewer bytes becomes is within what every request is charged from the beginning.

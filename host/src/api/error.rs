@@ -6,12 +6,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tracing::{error, warn};
 
-use crate::access::{AccessError, AccessErrorKind, AuthenticationError, Denial};
-use crate::budget::{Exhausted, Holder};
 use crate::jobs::SubmitError;
-use crate::records::query::QueryError;
-use crate::records::{BatchError, KeyError, StoreError, StoreErrorKind};
-use crate::searches::SearchError;
+use jobhost_access::{AccessError, AccessErrorKind, AuthenticationError, Denial};
+use jobhost_budget::{Exhausted, Holder};
+use jobhost_model::KeyError;
+use jobhost_search::SearchError;
+use jobhost_search::query::QueryError;
+use jobhost_store::{BatchError, StoreError, StoreErrorKind};
 
 /// When a busy host is worth another try.
 const BUSY_RETRY_SECONDS: u64 = 1;

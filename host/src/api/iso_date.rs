@@ -3,7 +3,7 @@
 
 use chrono::{FixedOffset, NaiveDate, NaiveTime};
 
-use crate::records::Timestamp;
+use jobhost_model::Timestamp;
 
 /// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; then perhaps a `T` or blank and `HH`, `HH:mm` or `HH:mm:ss[.fraction]`; then perhaps
 /// `Z`, `±HH`, `±HHmm` or `±HH:mm`. A moment before 1970 is taken for the beginning of 1970.

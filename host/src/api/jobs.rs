@@ -13,10 +13,10 @@ use super::iso_date;
 use super::reply::Reply;
 use super::rows::{self, Parts};
 use crate::jobs::{CancelOutcome, Jobs};
-use crate::records::jobs::{JobRow, JobStatus, StartPosition, StartRange, Tally, Usage};
-use crate::records::query::millis_to_json;
-use crate::records::table::{CREATED_TIME, UPDATED_TIME};
-use crate::records::{StoreError, Timestamp};
+use jobhost_model::Timestamp;
+use jobhost_model::jobs::{JobRow, JobStatus, StartPosition, StartRange, Tally, Usage};
+use jobhost_model::table::{CREATED_TIME, UPDATED_TIME};
+use jobhost_store::StoreError;
 
 /// Rows that one search gives. More are refused, because a result that ends without a word misleads.
 const MAX_ROWS: usize = 50_000;
@@ -162,8 +162,8 @@ fn render(row: &JobRow, rejects: Vec<Value>) -> Map<String, Value> {
     put("created_datetime", row.created.as_millis().into());
     put("user", json!(row.user));
     put("job_body", Value::Null);
-    put(CREATED_TIME, millis_to_json(row.created));
-    put(UPDATED_TIME, millis_to_json(updated));
+    put(CREATED_TIME, row.created.to_json_millis());
+    put(UPDATED_TIME, updated.to_json_millis());
     if let Some(started) = row.started {
         put("start_datetime_converted", converted(started));
     }

@@ -38,14 +38,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio_util::task::TaskTracker;
 
-use crate::access::Access;
-use crate::budget::Budgets;
 use crate::jobs::Jobs;
 use crate::metrics::{Looked, Metrics};
-use crate::objects::Directories;
 use crate::plugins::PluginFolder;
-use crate::records::{Clock, Store};
-use crate::searches::SearchLimits;
+use jobhost_access::Access;
+use jobhost_budget::Budgets;
+use jobhost_model::Clock;
+use jobhost_objects::Directories;
+use jobhost_search::SearchLimits;
+use jobhost_store::Store;
 
 use error::ApiError;
 pub use operations::is_builtin;

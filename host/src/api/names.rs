@@ -4,18 +4,14 @@ use serde_json::Value;
 
 use super::envelope::Envelope;
 use super::error::ApiError;
-use crate::records::TableName;
-use crate::records::table::DEFAULT_DATABASE;
+use jobhost_model::TableName;
+use jobhost_model::table::DEFAULT_DATABASE;
 
-pub(super) use crate::searches::{Problems, check_name};
+pub(super) use jobhost_search::{Problems, check_name};
 
-impl Problems {
-    pub(super) fn into_error(self) -> ApiError {
-        ApiError::bad_request(self.into_sentence())
-    }
-
-    pub(super) fn into_result(self) -> Result<(), ApiError> {
-        self.none().map_err(ApiError::bad_request)
+impl From<Problems> for ApiError {
+    fn from(problems: Problems) -> Self {
+        ApiError::bad_request(problems.into_sentence())
     }
 }
 
@@ -62,6 +58,6 @@ pub(super) fn only_table_name(envelope: &Envelope) -> Result<TableName, ApiError
     let mut problems = Problems::default();
     match table_name(envelope, &mut problems)? {
         Some(name) => Ok(name),
-        None => Err(problems.into_error()),
+        None => Err(problems.into()),
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
     }
     let signature =
         problems.take(text(call, "signature")?.map(|text| decoded("signature", &text)).transpose()).flatten();
-    problems.into_result()?;
+    problems.none().map_err(ApiError::bad_request)?;
     let bytes = match (component, path) {
         (Some(component), _) => decoded("component", &component).map_err(ApiError::bad_request)?,
         (None, path) => read(call, path.unwrap_or_default()).await?,
@@ -169,7 +169,7 @@ fn operations(plugin: &Plugin) -> Value {
     let operations = plugin.description.operations.iter();
     operations
         .map(|operation| {
-            let schema = crate::json::value(&operation.request_schema).unwrap_or(Value::Null);
+            let schema = jobhost_model::json::value(&operation.request_schema).unwrap_or(Value::Null);
             json!({
                 "name": operation.name,
                 "aliases": operation.aliases,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::error::ApiError;
-use crate::budget::Held;
+use jobhost_budget::Held;
 
 pub(super) enum Reply {
     /// Becomes `{"message": …}`.

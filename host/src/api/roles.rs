@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::dispatch::Call;
 use super::error::ApiError;
 use super::reply::Reply;
-use crate::access::{AccessError, RoleRequest};
+use jobhost_access::{AccessError, RoleRequest};
 
 /// A role is small; parsing a large body into values would only cost memory.
 const MAX_ROLE_BYTES: usize = 4 << 20;

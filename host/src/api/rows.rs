@@ -15,10 +15,10 @@ use tracing::{error, info};
 use super::dispatch::Call;
 use super::error::ApiError;
 use super::reply::Reply;
-use crate::budget::Held;
-use crate::records::Store;
-use crate::records::query::QueryError;
-use crate::searches::Rows;
+use jobhost_budget::Held;
+use jobhost_search::Rows;
+use jobhost_search::query::QueryError;
+use jobhost_store::Store;
 
 /// What an answer is made of, a part at a time.
 pub(super) trait Parts: Send + 'static {

@@ -12,10 +12,10 @@ use super::envelope::{Envelope, charged_value};
 use super::error::ApiError;
 use super::reply::Reply;
 use super::rows;
-use crate::budget::Held;
-use crate::records::ScanOrder;
-use crate::records::query::{RowShape, Separator};
-use crate::searches::{MAX_SEARCH_BYTES, PermittedSearch, SearchBudget, SearchLimits, SearchRequest};
+use jobhost_budget::Held;
+use jobhost_search::query::{RowShape, Separator};
+use jobhost_search::{MAX_SEARCH_BYTES, PermittedSearch, SearchBudget, SearchLimits, SearchRequest};
+use jobhost_store::ScanOrder;
 
 /// A search is made of the members of its request, and keeps copies of them.
 const COPIES: u64 = 3;

@@ -13,11 +13,11 @@ use super::dispatch::Call;
 use super::error::ApiError;
 use super::reply::Reply;
 use super::{search, write};
-use crate::records::ScanOrder;
-use crate::records::query::{RowShape, Separator};
-use crate::records::sql::{MAX_SQL_BYTES, SqlWrite, is_write};
-use crate::records::{Action, Key};
-use crate::searches::{Change, PermittedRows, PermittedSearch, PermittedWrite, SearchBudget, SearchLimits};
+use jobhost_model::{Action, Key};
+use jobhost_search::query::{RowShape, Separator};
+use jobhost_search::sql::{MAX_SQL_BYTES, SqlWrite, is_write};
+use jobhost_search::{Change, PermittedRows, PermittedSearch, PermittedWrite, SearchBudget, SearchLimits};
+use jobhost_store::ScanOrder;
 
 /// A text in JSON may take six bytes for each of its own. A longer one is refused as a search.
 const MAX_JSON_BYTES: usize = 6 * MAX_SQL_BYTES;
@@ -45,7 +45,7 @@ fn writing(call: &Call<'_>) -> Result<Option<String>, ApiError> {
 async fn run(call: &Call<'_>, text: String) -> Result<Reply, ApiError> {
     let (role, catalogue) = (Arc::clone(&call.user.role), call.state.store.catalogue());
     let look = move || -> Result<PermittedWrite, ApiError> {
-        let statement = SqlWrite::parse(&text).map_err(crate::searches::SearchError::from)?;
+        let statement = SqlWrite::parse(&text).map_err(jobhost_search::SearchError::from)?;
         Ok(PermittedWrite::new(statement, &role, &catalogue)?)
     };
     let PermittedWrite { table, change, rows } = aside(call.state, call.account, look).await??;
@@ -170,7 +170,7 @@ fn keys(lines: &[u8]) -> Result<Vec<(Key, Value)>, ApiError> {
     let mut keys = Vec::new();
     for row in each_row(lines) {
         let values: Vec<Value> = row?.iter().filter_map(|value| serde_json::from_str(value.get()).ok()).collect();
-        let found = crate::searches::keys(Some(Value::Array(values))).map_err(ApiError::bad_request)?;
+        let found = jobhost_search::keys(Some(Value::Array(values))).map_err(ApiError::bad_request)?;
         keys.extend(found);
     }
     Ok(keys)

@@ -8,10 +8,11 @@ use super::envelope::Envelope;
 use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
-use crate::records::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name};
-use crate::records::table::{CREATED_TIME, MAX_ATTRIBUTES, SYSTEM_DATABASE, UPDATED_TIME};
-use crate::records::{Attribute, AttributeType, CatalogueChange, Table, TableName};
-use crate::searches::missing_table;
+use jobhost_model::table::{CREATED_TIME, MAX_ATTRIBUTES, SYSTEM_DATABASE, UPDATED_TIME};
+use jobhost_model::{Attribute, AttributeType, Table, TableName};
+use jobhost_search::missing_table;
+use jobhost_store::CatalogueChange;
+use jobhost_store::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name};
 
 const SYSTEM_IS_OURS: &str =
     "The 'system' database, tables and records are used internally by HarperDB and cannot be updated or removed.";
@@ -81,8 +82,8 @@ pub(super) async fn create_table(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = names::table_name(call.envelope, &mut problems)?;
     let declared = problems.take(declared_attributes(call.envelope)?).flatten();
     let primary_key = problems.take(primary_key(call.envelope, declared.as_ref())?);
-    let (Some(name), Some(primary_key)) = (name, primary_key) else { return Err(problems.into_error()) };
-    problems.into_result()?;
+    let (Some(name), Some(primary_key)) = (name, primary_key) else { return Err(problems.into()) };
+    problems.none().map_err(ApiError::bad_request)?;
     if call.state.store.catalogue().table(&name).is_some() {
         return Err(ApiError::bad_request(format!("Table '{}' already exists in '{}'", name.table, name.database)));
     }

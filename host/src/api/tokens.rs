@@ -10,7 +10,7 @@ use super::authenticate::{Credentials, user_of};
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::reply::Reply;
-use crate::access::{AuthenticationError, TokenUse, User};
+use jobhost_access::{AuthenticationError, TokenUse, User};
 
 /// For a name and password in the request, or for whom the `Authorization` header names.
 pub(super) async fn create(

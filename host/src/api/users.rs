@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::dispatch::Call;
 use super::error::ApiError;
 use super::reply::Reply;
-use crate::access::{NewUser, User, UserChange};
+use jobhost_access::{NewUser, User, UserChange};
 
 /// A member that is absent or null counts as blank.
 fn present(call: &Call<'_>, name: &str) -> Result<Option<Value>, ApiError> {

@@ -14,9 +14,10 @@ use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
 use super::structure::existing_table;
-use crate::access::{Right, Role};
-use crate::records::{Action, Batch, BatchLimits, Key, Store, Table, TableName, TableWrite, WriteGroup};
-use crate::searches::{self, missing_table};
+use jobhost_access::{Right, Role};
+use jobhost_model::{Action, Key, Table, TableName};
+use jobhost_search::missing_table;
+use jobhost_store::{Batch, BatchLimits, Store, TableWrite, WriteGroup};
 
 const LOST_KEY: &str = "Invalid hash value: 'null' is not a valid hash attribute value, check log for more info";
 
@@ -70,7 +71,7 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
                 .take(aside_if_large(call.state, call.account, text.len(), move || record_lines(&text, most)).await?)
         }
     };
-    let (Some(name), Some(lines)) = (name, records) else { return Err(problems.into_error()) };
+    let (Some(name), Some(lines)) = (name, records) else { return Err(problems.into()) };
     let table = catalogue.table(&name).cloned();
     let table = table.ok_or_else(|| ApiError::bad_request(missing_table(&catalogue, &name)))?;
 
@@ -198,7 +199,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
         call.user.role.check_table(&call.state.store.catalogue(), name, Right::Delete)?;
     }
     let keys = keys(call, &mut problems).await?;
-    let (Some(name), Some(keys)) = (name, keys) else { return Err(problems.into_error()) };
+    let (Some(name), Some(keys)) = (name, keys) else { return Err(problems.into()) };
     let most = call.state.max_write_records;
     if keys.len() > most {
         let number = keys.len();
@@ -239,10 +240,10 @@ pub(super) async fn delete_keys(
 async fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
     let envelope = call.envelope;
     let sent = ["ids", "hash_values"].into_iter().find_map(|name| Some((name, envelope.share(envelope.text(name)?))));
-    let Some((name, text)) = sent else { return Ok(problems.take(searches::keys(None))) };
+    let Some((name, text)) = sent else { return Ok(problems.take(jobhost_search::keys(None))) };
     let held = call.held.clone();
     let read = move || -> Result<Result<Vec<(Key, Value)>, String>, ApiError> {
-        Ok(searches::keys(Some(charged_value(name, &text, KEY_COPIES, &held)?)))
+        Ok(jobhost_search::keys(Some(charged_value(name, &text, KEY_COPIES, &held)?)))
     };
     let size = envelope.text(name).map_or(0, str::len);
     Ok(problems.take(aside_if_large(call.state, call.account, size, read).await??))

@@ -1,6 +1,6 @@
 //! What a capability call answers when it fails. The same in every version of the contract.
 
-use crate::records::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// What kind of thing went wrong, for a guest to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

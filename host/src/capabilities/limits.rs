@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::{CapabilityError, CapabilityErrorKind};
-use crate::records::jobs::{LimitMet, LimitReached};
-use crate::records::{BatchBound, BatchLimits, Exceeded};
+use jobhost_model::jobs::{LimitMet, LimitReached};
+use jobhost_store::{BatchBound, BatchLimits, Exceeded};
 
 /// Each has a key of the same name in section `sandbox` of the configuration. The defaults are those of the contract.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::error::{CapabilityError, CapabilityErrorKind};
 use super::limits::LimitsMet;
-use crate::objects::{
+use jobhost_model::jobs::LimitReached;
+use jobhost_objects::{
     ObjectError, ObjectErrorKind, ObjectInfo, ObjectReader, ObjectWriter, Receipt, StagedSource, Target,
 };
-use crate::records::jobs::LimitReached;
 
 /// Most bytes one `read` gives.
 pub const MAX_READ_BYTES: usize = 256 * 1024;

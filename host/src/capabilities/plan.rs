@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Right;
-use crate::objects::{Encoding, S3Location};
-use crate::records::{Action, TableName};
+use jobhost_access::Right;
+use jobhost_model::{Action, TableName};
+use jobhost_objects::{Encoding, S3Location};
 
 /// Bounds of a plan, so that admission stays quick whatever a plugin says.
 pub const MAX_TABLES: usize = 64;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::records::jobs;
+use jobhost_model::jobs;
 
 #[derive(Debug, Default)]
 pub struct Progress {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::error::{CapabilityError, CapabilityErrorKind};
 use super::limits::LimitsMet;
 use super::store_failure::StoreFailure;
-use crate::access::Role;
-use crate::records::jobs::LimitReached;
-use crate::records::query::{QueryError, RowShape, Separator};
-use crate::records::{ScanOrder, Store};
-use crate::searches::{Rows, SearchError, SearchLimits, SearchRequest};
+use jobhost_access::Role;
+use jobhost_model::jobs::LimitReached;
+use jobhost_search::query::{QueryError, RowShape, Separator};
+use jobhost_search::{Rows, SearchError, SearchLimits, SearchRequest};
+use jobhost_store::{ScanOrder, Store};
 
 /// The queries of one attempt, in the order of the plan.
 pub struct Queries {

@@ -14,13 +14,14 @@ use super::error::{CapabilityError, CapabilityErrorKind};
 use super::limits::LimitsMet;
 use super::plan::{Plan, TableRight};
 use super::store_failure::StoreFailure;
-use crate::access::{Denial, Role};
-use crate::budget::Held;
-use crate::records::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
-use crate::records::jobs::{Lease, LimitReached, Tally};
-use crate::records::{
-    Action, Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, StoreError,
-    Table, TableName, TableWrite, Timestamp, WriteGroup,
+use jobhost_access::{Denial, Role};
+use jobhost_budget::Held;
+use jobhost_model::jobs::{Lease, LimitReached, Tally};
+use jobhost_model::{Action, Table, TableName, Timestamp};
+use jobhost_store::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
+use jobhost_store::{
+    Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, StoreError,
+    TableWrite, WriteGroup,
 };
 
 /// A group is closed when it holds this many records, bytes, or is this old: enough to make the store's one sync and its

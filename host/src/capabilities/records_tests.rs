@@ -2,10 +2,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::budget::{Budgets, Owner};
 use crate::capabilities::plan::TableUse;
-use crate::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use crate::records::{Attribute, CatalogueChange, SystemClock};
+use jobhost_budget::{Budgets, Owner};
+use jobhost_model::{Attribute, SystemClock};
+use jobhost_store::CatalogueChange;
+use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 
 struct Bench {
     records: Records,

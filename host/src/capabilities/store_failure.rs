@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::CapabilityError;
-use crate::records::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// Shared by the capabilities of an attempt that read or write records.
 #[derive(Debug, Clone, Default)]

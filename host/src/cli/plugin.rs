@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Settings, print};
 use crate::api;
 use crate::config::Config;
-use crate::plain_text;
 use crate::plugins::files::{FileError, read_component, read_signature};
 use crate::plugins::{Catalogue, Compiler, Loader, Plugin, PluginFolder, install};
 use crate::sandbox::engine;
+use jobhost_model::plain_text;
 
 #[derive(Subcommand)]
 pub enum PluginCommand {

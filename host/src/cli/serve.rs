@@ -13,19 +13,20 @@ use tracing::{error, info, warn};
 
 use super::private_files;
 use super::signals::{Asked, Signals};
-use crate::access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
 use crate::api::{self, ApiState};
-use crate::budget::{self, BudgetOptions, Budgets};
 use crate::config::{self, Config};
 use crate::jobs::{JobLimits, JobParts, Jobs, Sealer};
 use crate::metrics::Metrics;
-use crate::objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
 use crate::plugins::{Catalogue, CompileCache, Compiler, Loader, PluginFolder};
-use crate::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use crate::records::sql::SqlLimits;
-use crate::records::{Clock, Store, StoreError, SystemClock};
 use crate::sandbox::{Engine, engine};
-use crate::searches::SearchLimits;
+use jobhost_access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
+use jobhost_budget::{BudgetOptions, Budgets};
+use jobhost_model::{Clock, SystemClock};
+use jobhost_objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
+use jobhost_search::SearchLimits;
+use jobhost_search::sql::SqlLimits;
+use jobhost_store::{Store, StoreError};
+use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 
 /// What the ready line waits for at most: plugins that come with the host or that the configuration knows.
 const READY_PATIENCE: Duration = Duration::from_secs(20);
@@ -69,7 +70,7 @@ fn part<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> imp
 
 /// Runs the host until it is told to stop.
 pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
-    budget::memory::keep_large_pieces_apart();
+    jobhost_budget::memory::keep_large_pieces_apart();
     let runtime_failed = part("the runtime could not be started");
     // Guests compute on threads of their own, so that requests are answered in their usual time meanwhile.
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
@@ -221,9 +222,9 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
 
 fn open_budgets(config: &Config) -> io::Result<Budgets> {
     let or = |set: u64, default: u64| if set == 0 { default } else { set };
-    let free = budget::free_bytes(&config.data_dir).unwrap_or(u64::MAX);
+    let free = jobhost_budget::free_bytes(&config.data_dir).unwrap_or(u64::MAX);
     let budgets = Budgets::new(&BudgetOptions {
-        memory_bytes: or(config.memory_bytes, budget::memory::available_bytes() / 2),
+        memory_bytes: or(config.memory_bytes, jobhost_budget::memory::available_bytes() / 2),
         searches: config.max_searches,
         sql: config.max_sql,
         spool_bytes: or(config.spool_bytes, free / 2),
@@ -232,7 +233,7 @@ fn open_budgets(config: &Config) -> io::Result<Budgets> {
         directory: config.data_dir.clone(),
         cores: config::cores(),
     });
-    budget::memory::watch(&budgets.memory)?;
+    jobhost_budget::memory::watch(&budgets.memory)?;
     Ok(budgets)
 }
 

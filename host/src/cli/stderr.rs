@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::plain_text;
+use jobhost_model::plain_text;
 
 /// How long a line waits for a reader that is slow.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -14,9 +14,9 @@ pub use values::{ConfigError, Sources, Values, gather};
 
 use crate::api::server::ConnectionLimits;
 use crate::capabilities::CapabilityLimits;
-use crate::objects::AllowedAddress;
 use crate::plugins::{CompileLimits, Grants, Trust};
 use crate::sandbox::SandboxLimits;
+use jobhost_objects::AllowedAddress;
 use reader::Reader;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::values::{ConfigError, Value, Values};
 use super::{SealingKey, settings};
 use crate::capabilities::CapabilityLimits;
-use crate::objects::AllowedAddress;
 use crate::plugins::{Grants, PluginGrants, PublicKey, Trust};
-use crate::records::BatchLimits;
 use crate::sandbox::{Bound, SandboxLimits};
+use jobhost_objects::AllowedAddress;
+use jobhost_store::BatchLimits;
 
 /// What the reader of batches can follow.
 const MAX_RECORD_DEPTH: u64 = 100;

@@ -15,13 +15,13 @@ use super::payload::{Inline, Payload};
 use super::queue::{NoPlace, Past, Place, QueuedJob};
 use super::request::{JobRequest, Parted, check_size};
 use super::{Jobs, lifecycle, secrets, urls};
-use crate::access::{Denial, User};
-use crate::budget::Account;
 use crate::capabilities::Plan;
 use crate::capabilities::job_log::truncated;
-use crate::json::UnescapeError;
 use crate::plugins::PluginOperation;
 use crate::sandbox::OperationAccess;
+use jobhost_access::{Denial, User};
+use jobhost_budget::Account;
+use jobhost_model::json::UnescapeError;
 
 /// A larger request is taken apart on a thread that answers nothing.
 const LARGE_REQUEST_BYTES: usize = 64 * 1024;

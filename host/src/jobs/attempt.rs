@@ -18,15 +18,15 @@ use super::rejects::{self, AllRejects};
 use super::retry::Retry;
 use super::spool::Spool;
 use super::staging::{stage, sweep};
-use crate::budget::Owner;
 use crate::capabilities::{
     Capabilities, LimitsMet, ObjectLimits, Objects, Progress, Queries, RecordLimits, Records, Rejects, UsageMeter,
 };
 use crate::plugins::PluginOperation;
-use crate::records::StoreError;
-use crate::records::jobs::{JobRow, Lease, Usage};
 use crate::sandbox::{CrashKind, RunEnd, RunRequest};
-use crate::searches::{SearchBudget, SearchLimits};
+use jobhost_budget::Owner;
+use jobhost_model::jobs::{JobRow, Lease, Usage};
+use jobhost_search::{SearchBudget, SearchLimits};
+use jobhost_store::StoreError;
 
 /// How an attempt is run.
 #[derive(Debug, Clone)]

@@ -10,10 +10,10 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::{Jobs, lifecycle};
-use crate::access::User;
 use crate::capabilities::JobLog;
-use crate::records::jobs::JobRow;
-use crate::records::{StoreError, StoreErrorKind};
+use jobhost_access::User;
+use jobhost_model::jobs::JobRow;
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// How often a request is tried again when the job changes under it: from waiting to running, from one attempt to the next.
 const TRIES: usize = 16;

@@ -10,15 +10,14 @@ use super::credentials::{S3Access, s3_access};
 use super::error::SubmitError;
 use super::granted::{Granted, Refused};
 use super::secrets::{self, Secrets};
-use crate::access::{Right, User};
 use crate::capabilities::{Plan, S3Object, Sink, Source, UrlSource};
-use crate::json;
-use crate::objects::download::headers_from;
-use crate::objects::{ObjectError, ObjectErrorKind};
 use crate::plugins::{NotAsked, NotGranted, Plugin};
-use crate::records::TableName;
 use crate::sandbox::Capability;
-use crate::searches::{SearchError, SearchRequest, missing_table};
+use jobhost_access::{Right, User};
+use jobhost_model::{TableName, json};
+use jobhost_objects::download::headers_from;
+use jobhost_objects::{ObjectError, ObjectErrorKind};
+use jobhost_search::{SearchError, SearchRequest, missing_table};
 
 /// Who asks for what.
 pub(super) struct Checks<'a> {

@@ -14,8 +14,8 @@ use super::rejects::AllRejects;
 use super::retry::Retry;
 use super::spool::Spool;
 use super::{JobParts, log};
-use crate::records::jobs::JobRow;
-use crate::records::{StoreError, StoreErrorKind};
+use jobhost_model::jobs::JobRow;
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// Final rows that wait for the store without a worker. One may have a result of 256 KiB.
 const MOST_WAITING: usize = 64;

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::lifecycle::Ending;
-use crate::access::Denial;
 use crate::capabilities::job_log::truncated;
 use crate::capabilities::{CapabilityLimits, JobLog, LimitsMet};
-use crate::records::jobs::{JobRow, LimitReached};
 use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd};
+use jobhost_access::Denial;
+use jobhost_model::jobs::{JobRow, LimitReached};
 
 /// What is kept of the job's log in an error's detail.
 const ERROR_LOG_BYTES: usize = 8 * 1024;
@@ -85,7 +85,7 @@ fn completed(outcome: Outcome, result_bytes: usize) -> Ending {
             let error = json!({"kind": "limit", "limit": limit});
             return Ending::Failed { message: Value::String(message), error };
         }
-        Some(text) => match crate::json::value(&text) {
+        Some(text) => match jobhost_model::json::value(&text) {
             Ok(value) => Some(value),
             Err(error) => return unfit(error.to_string()),
         },

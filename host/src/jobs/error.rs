@@ -1,8 +1,8 @@
 //! Why a request did not become a job. Its sentences are for clients and never carry a secret.
 
-use crate::access::Denial;
-use crate::budget::Exhausted;
-use crate::records::StoreError;
+use jobhost_access::Denial;
+use jobhost_budget::Exhausted;
+use jobhost_store::StoreError;
 
 /// Why a request did not become a job.
 #[derive(Debug, thiserror::Error)]

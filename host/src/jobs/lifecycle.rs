@@ -12,8 +12,8 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::records::Timestamp;
-use crate::records::jobs::{CancelRequest, JobRow, JobStatus, Tally, Usage};
+use jobhost_model::Timestamp;
+use jobhost_model::jobs::{CancelRequest, JobRow, JobStatus, Tally, Usage};
 
 /// Attempts in a row without progress after which a job that keeps being cut short is given up, so that one that brings the
 /// host down cannot do so for ever.
@@ -187,7 +187,7 @@ pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::jobs::Phase;
+    use jobhost_model::jobs::Phase;
 
     fn row() -> JobRow {
         create(Uuid::nil(), "csv_data_load", "bob", "csv-load@0.1.0".into(), "00".into(), Timestamp(5_000))

@@ -7,8 +7,8 @@ use super::Jobs;
 use super::rejects::{self, AllRejects};
 use super::retry::Retry;
 use crate::capabilities::JobLog;
-use crate::records::jobs::LOG_DOCUMENT;
-use crate::records::{Store, StoreError, StoreErrorKind};
+use jobhost_model::jobs::LOG_DOCUMENT;
+use jobhost_store::{Store, StoreError, StoreErrorKind};
 
 /// Stores what an attempt has logged and rejected, if it has.
 pub(super) async fn keep_both(

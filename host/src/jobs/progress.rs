@@ -11,8 +11,8 @@ use tracing::warn;
 
 use super::rejects::{self, AllRejects};
 use crate::capabilities::Progress;
-use crate::records::jobs::{self, JobRow};
-use crate::records::{Store, StoreError};
+use jobhost_model::jobs::{self, JobRow};
+use jobhost_store::{Store, StoreError};
 
 /// A store that fails for hours should not fill the host's log.
 const WARN_INTERVAL: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::queue::{Past, QueuedJob};
 use super::staging::sweep_job;
 use super::{JobParts, Jobs, lifecycle, spool::Spool};
-use crate::records::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// The unfinished jobs of an earlier process, oldest first. Removes from the spool what belongs to none of them.
 pub(super) async fn unfinished(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, StoreError> {

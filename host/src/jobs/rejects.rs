@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::Jobs;
 use crate::capabilities::Rejects;
-use crate::records::jobs::{JobRow, REJECTS_DOCUMENT};
-use crate::records::{Store, StoreError};
+use jobhost_model::jobs::{JobRow, REJECTS_DOCUMENT};
+use jobhost_store::{Store, StoreError};
 
 /// The rejects of a job: those of the attempts that this one goes on from, and its own.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(super) async fn stored(store: &dyn Store, row: &JobRow) -> Result<Vec<Value>
         return Ok(row.rejects.clone());
     }
     let document = store.document(REJECTS_DOCUMENT, &row.id.to_string()).await?;
-    let parsed = document.and_then(|text| crate::json::value(std::str::from_utf8(&text).ok()?).ok());
+    let parsed = document.and_then(|text| jobhost_model::json::value(std::str::from_utf8(&text).ok()?).ok());
     Ok(match parsed {
         Some(Value::Array(rejects)) => rejects,
         _ => Vec::new(),

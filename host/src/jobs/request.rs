@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::error::SubmitError;
-use crate::budget::{Account, Held};
-use crate::json::{self, Members};
+use jobhost_budget::{Account, Held};
+use jobhost_model::json::{self, Members};
 
 /// A request for the guest, without its inline source.
 pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -123,7 +123,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::budget::{Budgets, Owner};
+    use jobhost_budget::{Budgets, Owner};
 
     fn parted(body: &str, pointer: Option<&str>) -> Result<(Value, Option<String>), SubmitError> {
         let account = Budgets::ample().of(Owner::user("u"));

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::records::StoreError;
+use jobhost_store::StoreError;
 
 /// How long the host waits for a store that fails.
 #[derive(Debug, Clone, Copy)]

@@ -125,7 +125,7 @@ impl Sealer {
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealerError::Unsealing)?;
         let plain = self.cipher.decrypt(&XNonce::from(*nonce), sealed).map_err(|_| SealerError::Unsealing)?;
         let plain = String::from_utf8(plain).map_err(|_| SealerError::Unsealing)?;
-        crate::json::object(&plain).map_err(|_| SealerError::Unsealing)
+        jobhost_model::json::object(&plain).map_err(|_| SealerError::Unsealing)
     }
 }
 

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::budget::{DiskHeld, DiskPool, Exhausted, Owner};
-use crate::json::{UnescapeError, unescape};
-use crate::records::{StoreError, StoreErrorKind};
+use jobhost_budget::{DiskHeld, DiskPool, Exhausted, Owner};
+use jobhost_model::json::{UnescapeError, unescape};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 const INLINE_FILE: &str = "inline";
 const DIRECTORY_MODE: u32 = 0o700;

@@ -17,14 +17,14 @@ use super::payload::{Inline, Payload};
 use super::secrets::{self, Secrets};
 use super::spool::Spool;
 use super::urls;
-use crate::access::Role;
 use crate::capabilities::{S3Object, Sink, Source};
-use crate::objects::download::headers_from;
-use crate::objects::staged::Origin;
-use crate::objects::{Download, HostScopes, ObjectError, ObjectErrorKind, StagedSource, Target};
-use crate::records::StoreError;
 use crate::sandbox::Capability;
-use crate::searches::SearchRequest;
+use jobhost_access::Role;
+use jobhost_objects::download::headers_from;
+use jobhost_objects::staged::Origin;
+use jobhost_objects::{Download, HostScopes, ObjectError, ObjectErrorKind, StagedSource, Target};
+use jobhost_search::SearchRequest;
+use jobhost_store::StoreError;
 
 /// What one attempt can open, in the order of the plan.
 pub(super) struct Staged {
@@ -110,7 +110,7 @@ fn opened(parts: &JobParts, payload: &Payload) -> Result<(Value, Secrets), Objec
         return Ok((Value::Null, Secrets::new()));
     }
     let invalid = |message: String| ObjectError::new(ObjectErrorKind::Invalid, message);
-    let request = crate::json::value(&payload.request)
+    let request = jobhost_model::json::value(&payload.request)
         .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;
     let secrets = match &payload.sealed {
         Some(sealed) => parts.sealer.open_sealed(sealed).map_err(|error| invalid(error.to_string()))?,

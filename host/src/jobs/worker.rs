@@ -18,8 +18,8 @@ use super::spool::Spool;
 use super::staging::sweep_job;
 use super::{JobParts, log};
 use crate::plugins::PluginOperation;
-use crate::records::jobs::JobRow;
-use crate::records::{StoreError, StoreErrorKind};
+use jobhost_model::jobs::JobRow;
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// How often an attempt is begun anew because the row changed in between: a cancel, or an answer of the store that was
 /// lost.

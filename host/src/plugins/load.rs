@@ -16,8 +16,8 @@ use super::grants::Grants;
 use super::trust::Trust;
 use super::verify::verify;
 use crate::capabilities::job_log::truncated;
-use crate::plain_text;
 use crate::sandbox::{ContractVersion, Crash, CrashKind, Description, Engine, GuestComponent, SandboxLimits};
+use jobhost_model::plain_text;
 
 /// The sentence why a component is no plugin is cut here.
 const MAX_REASON_BYTES: usize = 1024;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::plain_text::is_unsafe;
 use crate::sandbox::{Description, Operation};
+use jobhost_model::plain_text::is_unsafe;
 
 const MAX_OPERATIONS: usize = 64;
 const MAX_NAME_BYTES: usize = 64;
@@ -72,7 +72,7 @@ fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
     if operation.request_schema.len() > MAX_TEXT_BYTES {
         return unfit(format!("a request schema of more than {MAX_TEXT_BYTES} bytes"));
     }
-    let schema = match crate::json::object(&operation.request_schema) {
+    let schema = match jobhost_model::json::object(&operation.request_schema) {
         Ok(schema) => Value::Object(schema),
         Err(error) => return unfit(format!("a request schema that is not a JSON object: {error}")),
     };

@@ -12,8 +12,8 @@ use super::guest::{self, Guest};
 use super::limits::SandboxLimits;
 use super::metered::Metered;
 use super::versions::{ContractVersion, LinkedGuest};
-use crate::budget::Charge;
 use crate::capabilities::{Capabilities, CpuMeter, Plan};
+use jobhost_budget::Charge;
 
 /// Wall time of `describe` as a multiple of its processor time.
 const DESCRIBE_PATIENCE: u32 = 10;

@@ -6,9 +6,9 @@ use serde::Serialize;
 use wasmtime::component::ResourceTableError;
 
 use super::limits::{Bound, SandboxLimits};
-use crate::budget::Exhausted;
-use crate::plain_text;
-use crate::records::jobs::LimitReached;
+use jobhost_budget::Exhausted;
+use jobhost_model::jobs::LimitReached;
+use jobhost_model::plain_text;
 
 /// What ended the guest, for a program to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -10,8 +10,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::failure::LimitHit;
 use super::limits::{Limiter, SandboxLimits};
 use super::stdio::LogStream;
-use crate::budget::Charge;
 use crate::capabilities::{Capabilities, CapabilityError, CapabilityErrorKind, JobLog, LogLevel, UsageMeter};
+use jobhost_budget::Charge;
 
 /// Random bytes one call may ask for.
 const MAX_RANDOM_BYTES: u64 = 64 * 1024;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::LimitHit;
-use crate::budget::Charge;
 use crate::capabilities::UsageMeter;
+use jobhost_budget::Charge;
 
 /// A limit, and the key of the configuration that sets it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! Databases, tables, attributes.
 
-use jobhost::records::table::MAX_ATTRIBUTES;
-use jobhost::records::{
-    Action, Attribute, AttributeType, Batch, BatchLimits, CatalogueChange, Store, StoreErrorKind, TableName,
-    TableWrite, WriteGroup,
-};
+use jobhost_model::table::MAX_ATTRIBUTES;
+use jobhost_model::{Action, Attribute, AttributeType, TableName};
+use jobhost_store::{Batch, BatchLimits, CatalogueChange, Store, StoreErrorKind, TableWrite, WriteGroup};
 use serde_json::json;
 
 use crate::place::*;
@@ -166,7 +164,7 @@ pub async fn the_catalogue_is_kept(place: &impl Place) {
     drop(store);
     let store = place.open().await.unwrap();
     create_table(&*store, &dog()).await;
-    let ids = |catalogue: &jobhost::records::Catalogue| {
+    let ids = |catalogue: &jobhost_model::Catalogue| {
         catalogue.databases.values().flat_map(|tables| tables.values().map(|table| table.id)).collect::<Vec<_>>()
     };
     let new = store.catalogue().table(&dog()).unwrap().id;

@@ -7,8 +7,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::PoisonError;
 
-use jobhost::records::jobs::{JobRow, Lease};
-use jobhost::records::{Action, DeleteBefore, ScanOrder, Store, WriteGroup};
+use jobhost_model::Action;
+use jobhost_model::jobs::{JobRow, Lease};
+use jobhost_store::{DeleteBefore, ScanOrder, Store, WriteGroup};
 use uuid::Uuid;
 
 use crate::deletes::step;

@@ -1,7 +1,8 @@
 //! Deleting the oldest records: which, how many at a time, and what commits with it.
 
-use jobhost::records::jobs::{JobRow, JobStatus, Lease, Tally};
-use jobhost::records::{Action, Applied, DeleteBefore, ScanOrder, Store, StoreErrorKind, TableName, Timestamp};
+use jobhost_model::jobs::{JobRow, JobStatus, Lease, Tally};
+use jobhost_model::{Action, TableName, Timestamp};
+use jobhost_store::{Applied, DeleteBefore, ScanOrder, Store, StoreErrorKind};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -99,7 +100,7 @@ pub async fn holes_do_not_count(place: &impl Place) {
     let lines: Vec<_> = (0..4_000).map(|n| format!("{{\"id\":{n},\"pad\":\"{}\"}}", "x".repeat(40))).collect();
     write(&*store, Action::Insert, &lines.join("\n")).await;
     place.clock().advance(1);
-    let now = jobhost::records::Clock::now(place.clock()).0;
+    let now = jobhost_model::Clock::now(place.clock()).0;
     write(&*store, Action::Insert, "{\"id\":\"young\"}").await;
     // All of the first half, and of the second every record that is not a multiple of five.
     let holes = (0..4_000).filter(|n| *n < 2_000 || n % 5 != 0).map(|n| number(f64::from(n))).collect();
@@ -218,10 +219,10 @@ pub async fn tally_and_checkpoint_commit_with_a_step(place: &impl Place) {
     assert_eq!((applied.tally.deleted, applied.job_tally.unwrap().deleted), (0, 3));
     assert_eq!(checkpoint(&*store, job.id).await, Some(b"end".to_vec()));
     // Only the store counts, and it counts both kinds.
-    let group = jobhost::records::WriteGroup {
+    let group = jobhost_store::WriteGroup {
         lease,
         writes: vec![parse(&*store, &dog(), Action::Insert, "{\"id\":1}")],
-        ..jobhost::records::WriteGroup::default()
+        ..jobhost_store::WriteGroup::default()
     };
     store.apply(group).await.unwrap();
     let claim = JobRow { status: JobStatus::Complete, tally: Tally { deleted: 99, ..Tally::default() }, ..job };
@@ -345,7 +346,7 @@ pub async fn writers_and_deleters_do_not_disturb_each_other(place: &impl Place) 
     let old: Vec<_> = (0..5_000).map(|n| format!("{{\"id\":\"old {n}\"}}")).collect();
     write(&*store, Action::Insert, &old.join("\n")).await;
     place.clock().advance(1);
-    let before = jobhost::records::Clock::now(place.clock()).0;
+    let before = jobhost_model::Clock::now(place.clock()).0;
     let deleting = async {
         let mut deleted = 0;
         loop {

@@ -1,6 +1,6 @@
 //! Small things of the host.
 
-use jobhost::records::StoreErrorKind;
+use jobhost_store::StoreErrorKind;
 
 use crate::place::Place;
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use jobhost::records::{Action, CatalogueChange, ScanOrder, StoreErrorKind, WriteGroup};
+use jobhost_model::Action;
+use jobhost_store::{CatalogueChange, ScanOrder, StoreErrorKind, WriteGroup};
+use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 
 use crate::deletes::step;
 use crate::place::*;
@@ -87,7 +88,7 @@ async fn space_is_used_again() {
         let lines: Vec<_> =
             (0..3_000).map(|n| format!("{{\"id\":\"{round} {n}\",\"pad\":\"{}\"}}", "x".repeat(200))).collect();
         write(&*store, Action::Insert, &lines.join("\n")).await;
-        let gone = (0..3_000).map(|n| jobhost::records::Key::string(format!("{round} {n}")).unwrap()).collect();
+        let gone = (0..3_000).map(|n| jobhost_model::Key::string(format!("{round} {n}")).unwrap()).collect();
         assert!(store.delete(&dog(), gone).await.unwrap().into_iter().all(|gone| gone));
         sizes.push(store.size().await.unwrap());
     }
@@ -175,7 +176,7 @@ async fn a_dropped_tables_space_is_used_again_also_after_closing() {
         // Every other time the store is closed before all is freed, and goes on when it is opened next.
         if round % 2 == 0 {
             create_table(&*store, &dog()).await;
-            let attribute = jobhost::records::Attribute { name: "a".into(), attribute_type: None, indexed: false };
+            let attribute = jobhost_model::Attribute { name: "a".into(), attribute_type: None, indexed: false };
             store.change_catalogue(CatalogueChange::CreateAttribute { name: dog(), attribute }).await.unwrap();
             // Waits for work that was queued behind the freeing, so that this is done as well.
             store

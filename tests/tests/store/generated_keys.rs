@@ -4,11 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jobhost::records::jobs::{Lease, Tally};
-use jobhost::records::{
-    Action, Applied, Attribute, AttributeType, CatalogueChange, Key, KeySource, ScanOrder, Store, StoreErrorKind,
-    TableName, WriteGroup,
-};
+use jobhost_model::jobs::{Lease, Tally};
+use jobhost_model::{Action, Attribute, AttributeType, Key, TableName};
+use jobhost_store::{Applied, CatalogueChange, KeySource, ScanOrder, Store, StoreErrorKind, WriteGroup};
 use serde_json::{Value, json};
 
 use crate::jobs::{row, running};

@@ -1,7 +1,8 @@
 //! Rows of jobs: guards, indexes, and what commits together with records.
 
-use jobhost::records::jobs::{JobRow, JobStatus, Lease, StartRange, Tally};
-use jobhost::records::{Action, Store, StoreErrorKind, Timestamp, WriteGroup};
+use jobhost_model::jobs::{JobRow, JobStatus, Lease, StartRange, Tally};
+use jobhost_model::{Action, Timestamp};
+use jobhost_store::{Store, StoreErrorKind, WriteGroup};
 use serde_json::json;
 use uuid::Uuid;
 

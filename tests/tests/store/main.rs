@@ -1,4 +1,4 @@
-//! The behaviour suite of the stores: what `jobhost::records::Store` promises, shown on every implementation.
+//! The behaviour suite of the stores: what `jobhost_store::Store` promises, shown on every implementation.
 //!
 //! A behaviour is an async function over a `Place` (somewhere a store lives, and can be opened again). A further store
 //! implements `Place` and adds one line at the end of this file. What only the embedded store has (its lock, its size, its

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jobhost::records::{Action, ScanOrder, ScanPosition, Store, Timestamp, WriteGroup};
+use jobhost_model::{Action, Timestamp};
+use jobhost_store::{ScanOrder, ScanPosition, Store, WriteGroup};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -104,7 +105,7 @@ struct Model {
 
 fn encoded(value: &Value) -> Vec<u8> {
     let mut form = Vec::new();
-    jobhost::records::Key::from_json(value).unwrap().unwrap().encode(&mut form);
+    jobhost_model::Key::from_json(value).unwrap().unwrap().encode(&mut form);
     form
 }
 
@@ -188,7 +189,7 @@ async fn apply(store: &dyn Store, model: &mut Model, writes: &[(Action, Vec<Reco
 }
 
 async fn run(place: &impl Place, operations: Vec<Operation>) {
-    use jobhost::records::Clock;
+    use jobhost_model::Clock;
     let mut store = with_dogs(place).await;
     let mut model = Model::default();
     for operation in operations {

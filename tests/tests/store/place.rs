@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jobhost::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use jobhost::records::{
-    Action, Applied, Batch, BatchLimits, CatalogueChange, Clock, Key, KeySource, ScanOrder, Store, StoreError,
-    TableName, TableWrite, Timestamp, WriteGroup,
+use jobhost_model::{Action, Clock, Key, TableName, Timestamp};
+use jobhost_store::{
+    Applied, Batch, BatchLimits, CatalogueChange, KeySource, ScanOrder, Store, StoreError, TableWrite, WriteGroup,
 };
+use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 use serde_json::{Map, Value};
 
 pub type Record = Map<String, Value>;
@@ -171,7 +171,7 @@ impl Stored {
     }
 }
 
-pub fn stored(page: &jobhost::records::RecordPage) -> Vec<Stored> {
+pub fn stored(page: &jobhost_store::RecordPage) -> Vec<Stored> {
     page.iter()
         .map(|view| Stored { json: view.json.to_owned(), created: view.created.0, updated: view.updated.0 })
         .collect()

@@ -1,8 +1,7 @@
 //! What one user may store, counted by the store in the transaction that writes.
 
-use jobhost::records::{
-    Action, Applied, CatalogueChange, Quota, Store, StoreError, StoreErrorKind, TableName, WriteGroup,
-};
+use jobhost_model::{Action, TableName};
+use jobhost_store::{Applied, CatalogueChange, Quota, Store, StoreError, StoreErrorKind, WriteGroup};
 
 use crate::place::*;
 

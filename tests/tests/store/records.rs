@@ -1,6 +1,7 @@
 //! Writing, merging, fetching and deleting records.
 
-use jobhost::records::{Action, Key, ScanOrder, StoreErrorKind, TableName, Timestamp, WriteGroup};
+use jobhost_model::{Action, Key, TableName, Timestamp};
+use jobhost_store::{ScanOrder, StoreErrorKind, WriteGroup};
 use serde_json::json;
 
 use crate::place::*;
@@ -156,7 +157,7 @@ pub async fn attributes_become_known(place: &impl Place) {
     let store = with_dogs(place).await;
     write(&*store, Action::Insert, "{\"id\":1,\"name\":\"x\",\"__createdtime__\":4}\n{\"age\":3,\"id\":2}").await;
     write(&*store, Action::Upsert, "{\"id\":1,\"name\":\"x\",\"tag\":4}").await;
-    let names = |store: &dyn jobhost::records::Store| {
+    let names = |store: &dyn jobhost_store::Store| {
         let table = store.catalogue().table(&dog()).cloned().unwrap();
         table.attributes.iter().map(|attribute| attribute.name.clone()).collect::<Vec<_>>()
     };
@@ -174,7 +175,7 @@ pub async fn a_group_is_all_or_nothing(place: &impl Place) {
         parse(&*store, &dog(), Action::Insert, "{\"id\":1,\"unseen\":1}"),
         parse(&*store, &cat, Action::Insert, "{\"id\":1}"),
     ];
-    store.change_catalogue(jobhost::records::CatalogueChange::DropTable { name: cat }).await.unwrap();
+    store.change_catalogue(jobhost_store::CatalogueChange::DropTable { name: cat }).await.unwrap();
     let refused = store.apply(WriteGroup { writes, ..WriteGroup::default() }).await.unwrap_err();
     assert_eq!(refused.kind, StoreErrorKind::NotFound);
     assert!(texts(&*store).await.is_empty());
@@ -212,7 +213,7 @@ pub async fn a_group_is_all_or_nothing(place: &impl Place) {
 pub async fn batches_of_a_dropped_table_are_refused(place: &impl Place) {
     let store = with_dogs(place).await;
     let stale = parse(&*store, &dog(), Action::Insert, "{\"id\":1}");
-    store.change_catalogue(jobhost::records::CatalogueChange::DropTable { name: dog() }).await.unwrap();
+    store.change_catalogue(jobhost_store::CatalogueChange::DropTable { name: dog() }).await.unwrap();
     create_table(&*store, &dog()).await;
     let refused = store.apply(WriteGroup { writes: vec![stale], ..WriteGroup::default() }).await.unwrap_err();
     assert_eq!(refused.kind, StoreErrorKind::NotFound);

@@ -1,6 +1,7 @@
 //! Scans: order, one moment, bounded pages.
 
-use jobhost::records::{Action, ScanOrder, StoreErrorKind, TableName};
+use jobhost_model::{Action, TableName};
+use jobhost_store::{ScanOrder, StoreErrorKind};
 use serde_json::json;
 
 use crate::place::*;

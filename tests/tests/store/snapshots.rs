@@ -1,8 +1,7 @@
 //! Snapshots: one moment of all tables, whatever is done to them meanwhile.
 
-use jobhost::records::{
-    Action, CatalogueChange, RecordPage, ScanOrder, ScanPosition, Snapshot, Store, StoreErrorKind, TableName,
-};
+use jobhost_model::{Action, TableName};
+use jobhost_store::{CatalogueChange, RecordPage, ScanOrder, ScanPosition, Snapshot, Store, StoreErrorKind};
 use serde_json::{Value, json};
 
 use crate::deletes::step;

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::records::embedded::EmbeddedStore;
-use crate::records::jobs::{JobRow, JobStatus, StartPosition, StartRange};
-use crate::records::{
-    Applied, Catalogue, CatalogueChange, DeleteBefore, Key, RecordCursor, RecordPage, ScanOrder, ScanPosition,
-    Snapshot, Store, StoreError, StoreErrorKind, TableName, TableStatistics, WriteGroup,
+use jobhost_model::jobs::{JobRow, JobStatus, StartPosition, StartRange};
+use jobhost_model::{Catalogue, Key, TableName};
+use jobhost_store::{
+    Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, ScanOrder, ScanPosition, Snapshot, Store,
+    StoreError, StoreErrorKind, TableStatistics, WriteGroup,
 };
+use jobhost_store_lmdb::EmbeddedStore;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use uuid::Uuid;
 use self::faulty::{Fault, Faults, Hang};
 use self::place::Place;
 use crate::jobs::{CancelOutcome, SubmitError, lifecycle};
-use crate::records::jobs::{JobRow, JobStatus, Tally};
-use crate::records::{Store, StoreErrorKind, TableName, Timestamp};
+use jobhost_model::jobs::{JobRow, JobStatus, Tally};
+use jobhost_model::{TableName, Timestamp};
+use jobhost_store::{Store, StoreErrorKind};
 
 const ROWS: u64 = 6_000;
 /// No job here makes so many calls.

@@ -10,19 +10,20 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::faulty::FaultyStore;
-use crate::access::{Access, AccessOptions, FirstAdmin, HashCost, SigningKey, User};
-use crate::budget::{Budgets, Owner};
 use crate::capabilities::CapabilityLimits;
 use crate::jobs::{Backoff, JobLimits, JobParts, JobRequest, Jobs, Sealer, SubmitError};
-use crate::json::Members;
-use crate::objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
 use crate::plugins::catalogue::concurrent_plans;
 use crate::plugins::{Catalogue, Plugin, PluginGrants};
-use crate::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use crate::records::jobs::JobRow;
-use crate::records::{CatalogueChange, Store, SystemClock, TableName};
 use crate::sandbox::{ContractVersion, GuestComponent, SandboxLimits, engine};
-use crate::searches::SearchLimits;
+use jobhost_access::{Access, AccessOptions, FirstAdmin, HashCost, SigningKey, User};
+use jobhost_budget::{Budgets, Owner};
+use jobhost_model::jobs::JobRow;
+use jobhost_model::json::Members;
+use jobhost_model::{SystemClock, TableName};
+use jobhost_objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
+use jobhost_search::SearchLimits;
+use jobhost_store::{CatalogueChange, Store};
+use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 
 /// Only a test that fails waits so long.
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -12,8 +12,8 @@ pub use line::{BadGrant, Grant};
 pub use scope::Touched;
 use url::Url;
 
-use crate::objects::host_scope::HostScopes;
 use crate::sandbox::{Capability, SandboxLimits};
+use jobhost_objects::host_scope::HostScopes;
 use scope::Scope;
 
 /// The grants of all plugins, by their names.
@@ -165,7 +165,7 @@ impl PluginGrants {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::TableName;
+    use jobhost_model::TableName;
 
     fn grants(lines: &[&str]) -> PluginGrants {
         PluginGrants::parse(lines.iter().map(|line| (*line).to_owned()).collect()).unwrap()

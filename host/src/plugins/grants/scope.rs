@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::objects::host_scope::HostScope;
-use crate::records::TableName;
+use jobhost_model::TableName;
+use jobhost_objects::host_scope::HostScope;
 
 /// Tables: each part is a name, or `*` for every one.
 #[derive(Debug, Clone, PartialEq, Eq)]

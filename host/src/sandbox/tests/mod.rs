@@ -10,16 +10,17 @@ use uuid::Uuid;
 
 use super::versions::{ContractVersion, VersionError};
 use super::{Capability, Engine, GuestComponent, RunEnd, RunRequest, SandboxLimits, engine};
-use crate::access::Role;
-use crate::budget::{Budgets, Owner};
 use crate::capabilities::{
     Capabilities, CapabilityLimits, ObjectLimits, Objects, Plan, Queries, RecordLimits, Records, Rejects,
 };
 use crate::jobs::lifecycle;
-use crate::records::embedded::{EmbeddedOptions, EmbeddedStore};
-use crate::records::jobs::Lease;
-use crate::records::{CatalogueChange, Clock, Store, SystemClock, TableName, Timestamp};
-use crate::searches::SearchLimits;
+use jobhost_access::Role;
+use jobhost_budget::{Budgets, Owner};
+use jobhost_model::jobs::Lease;
+use jobhost_model::{Clock, SystemClock, TableName, Timestamp};
+use jobhost_search::SearchLimits;
+use jobhost_store::{CatalogueChange, Store};
+use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 
 /// The bytes of a guest of the tests, which `cargo xtask plugins` builds.
 fn guest(name: &str) -> Vec<u8> {

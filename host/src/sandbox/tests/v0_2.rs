@@ -5,9 +5,9 @@ use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::capabilities::{CapabilityError, LogLevel, Plan, TableRight, TableUse};
-use crate::records::{Action, TableName};
 use crate::sandbox::contract::{Capability, Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
 use crate::sandbox::guest::Guest;
+use jobhost_model::{Action, TableName};
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -118,7 +118,7 @@ impl records::Host for Guest {
             Err(error) => Err(error),
         };
         let counts =
-            |tally: crate::records::jobs::Tally| records::Counts { received: tally.received, stored: tally.written };
+            |tally: jobhost_model::jobs::Tally| records::Counts { received: tally.received, stored: tally.written };
         Ok(settled.map(counts).map_err(Into::into))
     }
 }

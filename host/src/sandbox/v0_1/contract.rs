@@ -5,9 +5,9 @@ use super::{exported, types};
 use crate::capabilities::{
     CapabilityError, CapabilityErrorKind, Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse, UrlSource,
 };
-use crate::objects::{Encoding, S3Location};
-use crate::records::{Action, AttributeType, TableName};
 use crate::sandbox::contract::{Capability, Description, Failure, FailureKind, Operation, OperationAccess, Outcome};
+use jobhost_model::{Action, AttributeType, TableName};
+use jobhost_objects::{Encoding, S3Location};
 
 impl From<CapabilityError> for types::Error {
     fn from(error: CapabilityError) -> Self {

@@ -24,8 +24,8 @@ mod bindings {
         },
         exports: { default: async },
         with: {
-            "jobhost:plugin/objects.reader": crate::objects::ObjectReader,
-            "jobhost:plugin/objects.writer": crate::objects::ObjectWriter,
+            "jobhost:plugin/objects.reader": jobhost_objects::ObjectReader,
+            "jobhost:plugin/objects.writer": jobhost_objects::ObjectWriter,
             "jobhost:plugin/records.cursor": crate::capabilities::Cursor,
         },
     });

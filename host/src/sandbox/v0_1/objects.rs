@@ -5,8 +5,8 @@ use wasmtime::component::Resource;
 use super::imported::objects::{Host, HostReader, HostWriter, ObjectInfo, Receipt};
 use super::{Answer, answer};
 use crate::capabilities::Objects;
-use crate::objects::{ObjectReader, ObjectWriter};
 use crate::sandbox::guest::{Guest, acting, within};
+use jobhost_objects::{ObjectReader, ObjectWriter};
 
 impl Host for Guest {
     async fn open(&mut self, source: u32, offset: u64) -> Answer<Resource<ObjectReader>> {

@@ -5,15 +5,15 @@ use wasmtime::component::Resource;
 use super::imported::records::{Attribute, Host, HostCursor, RowShape as Shape, TableDescription, Tally};
 use super::{Answer, answer, types};
 use crate::capabilities::Cursor;
-use crate::records::Timestamp;
-use crate::records::query::RowShape;
 use crate::sandbox::guest::{Guest, acting, within};
+use jobhost_model::Timestamp;
+use jobhost_search::query::RowShape;
 
 impl Host for Guest {
     async fn describe(&mut self, table: types::TableName) -> Answer<TableDescription> {
         answer(self.may_act().and_then(|may| {
             let table = may.records.describe(&table.into())?;
-            let attribute = |attribute: &crate::records::Attribute| Attribute {
+            let attribute = |attribute: &jobhost_model::Attribute| Attribute {
                 name: attribute.name.clone(),
                 type_: attribute.attribute_type.map(Into::into),
             };

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jobhost_tests::Options;
 use jobhost_tests::chance::Chance;
-use jobhost_tests::eventually;
+use jobhost_tests::{Options, eventually};
 use serde_json::json;
 
 use super::Victim;

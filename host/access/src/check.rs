@@ -1,0 +1,160 @@
+//! The decisions: may this role do that to these tables and attributes?
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::denial::{AttributeDenial, Denial};
+use super::permissions::{AttributePermissions, Right, TablePermissions};
+use super::role::Role;
+use jobhost_model::table::SYSTEM_DATABASE;
+use jobhost_model::{Action, Catalogue, Table, TableName};
+
+impl Role {
+    /// May this be done to the records of these tables? For a super_user a table that does not exist is no matter of
+    /// permission and passes. The tables of the system database can be changed by nobody.
+    pub fn check_tables(&self, catalogue: &Catalogue, tables: &[(TableName, Vec<Right>)]) -> Result<(), Denial> {
+        let mut denial = Denial::default();
+        for (table, rights) in tables {
+            let rights: Vec<Right> = Right::ALL.into_iter().filter(|right| rights.contains(right)).collect();
+            self.check_rights(catalogue, table, &rights, &mut denial);
+        }
+        denial.into_result()
+    }
+
+    /// May this be done to the table?
+    pub fn check_table(&self, catalogue: &Catalogue, table: &TableName, right: Right) -> Result<(), Denial> {
+        let mut denial = Denial::default();
+        self.check_rights(catalogue, table, &[right], &mut denial);
+        denial.into_result()
+    }
+
+    fn check_rights(&self, catalogue: &Catalogue, table: &TableName, rights: &[Right], denial: &mut Denial) {
+        if table.database == SYSTEM_DATABASE {
+            let missing = rights.iter().copied().filter(|&right| !(self.is_super_user() && right == Right::Read));
+            let missing: Vec<_> = missing.collect();
+            if !missing.is_empty() {
+                denial.table_rights(table, missing);
+            }
+            return;
+        }
+        if self.is_super_user() {
+            return;
+        }
+        if !catalogue.has_database(&table.database) || !self.permissions.sees_database(&table.database) {
+            denial.invalid_schema_items.push(format!("database '{}' does not exist", table.database));
+            return;
+        }
+        let permissions = match catalogue.table(table) {
+            Some(_) => self.permissions.table(&table.database, &table.table),
+            None => None,
+        };
+        let Some(permissions) = permissions else {
+            denial.invalid_schema_items.push(format!("Table '{table}' does not exist"));
+            return;
+        };
+        let missing: Vec<_> = rights.iter().copied().filter(|&right| !permissions.allows(right)).collect();
+        if !missing.is_empty() {
+            denial.table_rights(table, missing);
+        }
+    }
+
+    /// May attributes with these names be written with this action? A role that lists attributes for a table is denied
+    /// all others, new ones included.
+    pub fn check_attributes<'n>(
+        &self,
+        table: &Table,
+        action: Action,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(), Denial> {
+        self.check_attribute_rights(table, Right::of_action(action), names, &|_| true)
+    }
+
+    /// May attributes with these names be read? Refuses names that the table does not have too, if the role lists some of
+    /// its attributes: such a role cannot tell what is hidden from what is not there.
+    pub fn check_readable<'n>(&self, table: &Table, names: impl IntoIterator<Item = &'n str>) -> Result<(), Denial> {
+        self.check_attribute_rights(table, &[Right::Read], names, &|name| table.has_attribute(name))
+    }
+
+    fn check_attribute_rights<'n>(
+        &self,
+        table: &Table,
+        rights: &[Right],
+        names: impl IntoIterator<Item = &'n str>,
+        possible: &dyn Fn(&str) -> bool,
+    ) -> Result<(), Denial> {
+        let Some(permissions) = self.restrictions(table) else { return Ok(()) };
+        let mut denial = Denial::default();
+        let mut missing: Vec<AttributeDenial> = Vec::new();
+        let mut seen = HashSet::new();
+        for name in names {
+            if !seen.insert(name) {
+                continue;
+            }
+            let granted = permissions.attribute(name, name == table.primary_key);
+            let lacking: Vec<_> = rights.iter().copied().filter(|&right| !granted.allows(right)).collect();
+            if !granted.any() || !possible(name) {
+                denial.missing_attribute(&table.name, name);
+            } else if !lacking.is_empty() {
+                missing.push(AttributeDenial { attribute_name: name.to_owned(), required_permissions: lacking });
+            }
+        }
+        if !missing.is_empty() {
+            denial.attribute_rights(&table.name, missing);
+        }
+        denial.into_result()
+    }
+
+    /// The rights on one attribute of a table.
+    pub fn attribute_permissions(&self, table: &Table, name: &str) -> AttributePermissions {
+        match self.restrictions(table) {
+            Some(permissions) => permissions.attribute(name, name == table.primary_key),
+            None => AttributePermissions { read: true, insert: true, update: true },
+        }
+    }
+
+    /// True if the role is restricted to some attributes of the table.
+    pub fn restricts_attributes(&self, table: &Table) -> bool {
+        self.restrictions(table).is_some()
+    }
+
+    fn restrictions(&self, table: &Table) -> Option<Cow<'_, TablePermissions>> {
+        if self.is_super_user() {
+            return None;
+        }
+        // A table that the role cannot see is refused by `check_table`; asked all the same, deny every attribute.
+        let permissions = self.permissions.table(&table.name.database, &table.name.table);
+        match permissions {
+            Some(permissions) if permissions.attributes.is_empty() => None,
+            Some(permissions) => Some(permissions),
+            None => Some(Cow::Owned(TablePermissions {
+                attributes: [(String::new(), AttributePermissions::default())].into(),
+                ..TablePermissions::default()
+            })),
+        }
+    }
+
+    /// Can the role see that the table exists?
+    pub fn sees_table(&self, table: &TableName) -> bool {
+        self.is_super_user() || self.permissions.table(&table.database, &table.table).is_some()
+    }
+
+    /// Can the role see that the database exists?
+    pub fn sees_database(&self, database: &str) -> bool {
+        self.is_super_user() || self.permissions.sees_database(database)
+    }
+
+    /// May the role create and drop databases, tables and attributes?
+    pub fn check_structure(&self, operation: &str, database: &str) -> Result<(), Denial> {
+        if self.is_super_user() || self.permissions.structure_of(database) {
+            return Ok(());
+        }
+        if self.permissions.structure == super::permissions::StructureRight::None {
+            return Err(Denial::super_user_only(operation));
+        }
+        Err(Denial::sentence(format!("User does not have access to perform '{operation}' against schema '{database}'")))
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,205 @@
+//! The permissions of a role in typed form. What a client sent is checked in `validate` and echoed as it came; decisions
+//! are made on these types only.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use jobhost_model::Action;
+
+/// What may be done to a table, and except for `Delete` to an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Right {
+    Read,
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Right {
+    pub const ALL: [Right; 4] = [Right::Read, Right::Insert, Right::Update, Right::Delete];
+    /// There is no right to delete an attribute's value alone.
+    pub const OF_ATTRIBUTES: [Right; 3] = [Right::Read, Right::Insert, Right::Update];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Right::Read => "read",
+            Right::Insert => "insert",
+            Right::Update => "update",
+            Right::Delete => "delete",
+        }
+    }
+
+    /// The rights that writing with an action takes.
+    pub fn of_action(action: Action) -> &'static [Right] {
+        match action {
+            Action::Insert => &[Right::Insert],
+            Action::Update => &[Right::Update],
+            Action::Upsert => &[Right::Insert, Right::Update],
+        }
+    }
+}
+
+/// The rights on one attribute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AttributePermissions {
+    pub read: bool,
+    pub insert: bool,
+    pub update: bool,
+}
+
+impl AttributePermissions {
+    pub fn allows(self, right: Right) -> bool {
+        match right {
+            Right::Read => self.read,
+            Right::Insert => self.insert,
+            Right::Update => self.update,
+            Right::Delete => false,
+        }
+    }
+
+    pub fn any(self) -> bool {
+        self.read || self.insert || self.update
+    }
+}
+
+/// The rights on one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TablePermissions {
+    pub read: bool,
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+    /// Empty: no restriction by attribute. Otherwise what is not in it is forbidden.
+    pub attributes: BTreeMap<String, AttributePermissions>,
+}
+
+impl TablePermissions {
+    pub fn allows(&self, right: Right) -> bool {
+        match right {
+            Right::Read => self.read,
+            Right::Insert => self.insert,
+            Right::Update => self.update,
+            Right::Delete => self.delete,
+        }
+    }
+
+    /// A table without any right does not exist for the role.
+    pub fn visible(&self) -> bool {
+        Right::ALL.iter().any(|&right| self.allows(right))
+    }
+
+    /// The rights on an attribute. The primary key, if it is not listed, has every right that any listed attribute has:
+    /// without it none of them could be used.
+    pub fn attribute(&self, name: &str, is_primary_key: bool) -> AttributePermissions {
+        if self.attributes.is_empty() {
+            return AttributePermissions { read: true, insert: true, update: true };
+        }
+        match self.attributes.get(name) {
+            Some(permissions) => *permissions,
+            None if is_primary_key => {
+                let any = |right| self.attributes.values().any(|permissions| permissions.allows(right));
+                AttributePermissions { read: any(Right::Read), insert: any(Right::Insert), update: any(Right::Update) }
+            }
+            None => AttributePermissions::default(),
+        }
+    }
+
+    fn full() -> Self {
+        TablePermissions { read: true, insert: true, update: true, delete: true, attributes: BTreeMap::new() }
+    }
+}
+
+/// Who may create and drop databases, tables and attributes without being a super_user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum StructureRight {
+    #[default]
+    None,
+    AllDatabases,
+    Databases(BTreeSet<String>),
+}
+
+/// Everything a role may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Permissions {
+    pub super_user: bool,
+    pub structure: StructureRight,
+    pub databases: BTreeMap<String, BTreeMap<String, TablePermissions>>,
+}
+
+impl Permissions {
+    /// Reads a permission object that `validate` has accepted. Whatever is not exactly as expected grants nothing.
+    pub fn parse(permission: &Map<String, Value>) -> Self {
+        let mut permissions = Permissions::default();
+        for (key, value) in permission {
+            match key.as_str() {
+                "super_user" => permissions.super_user = value == &Value::Bool(true),
+                "cluster_user" => {}
+                "structure_user" => permissions.structure = parse_structure(value),
+                database => {
+                    let tables = value.get("tables").and_then(Value::as_object);
+                    let tables = tables.into_iter().flatten().map(|(name, table)| (name.clone(), parse_table(table)));
+                    permissions.databases.insert(database.to_owned(), tables.collect());
+                }
+            }
+        }
+        permissions
+    }
+
+    pub fn structure_of(&self, database: &str) -> bool {
+        match &self.structure {
+            StructureRight::None => false,
+            StructureRight::AllDatabases => true,
+            StructureRight::Databases(databases) => databases.contains(database),
+        }
+    }
+
+    /// The rights on a table, whether it exists or not; `None` means that the role cannot see it.
+    pub fn table(&self, database: &str, table: &str) -> Option<Cow<'_, TablePermissions>> {
+        if self.structure_of(database) {
+            return Some(Cow::Owned(TablePermissions::full()));
+        }
+        let listed = self.databases.get(database)?.get(table);
+        listed.filter(|permissions| permissions.visible()).map(Cow::Borrowed)
+    }
+
+    /// True if the role can see anything in the database.
+    pub fn sees_database(&self, database: &str) -> bool {
+        self.structure_of(database)
+            || self.databases.get(database).is_some_and(|tables| tables.values().any(TablePermissions::visible))
+    }
+}
+
+fn parse_structure(value: &Value) -> StructureRight {
+    match value {
+        Value::Bool(true) => StructureRight::AllDatabases,
+        Value::Array(names) => {
+            StructureRight::Databases(names.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        _ => StructureRight::None,
+    }
+}
+
+fn parse_table(table: &Value) -> TablePermissions {
+    let granted = |object: &Value, right: Right| object.get(right.name()) == Some(&Value::Bool(true));
+    let listed = table.get("attribute_permissions").and_then(Value::as_array);
+    let attributes = listed.into_iter().flatten().filter_map(|item| {
+        let name = item.get("attribute_name")?.as_str()?;
+        let permissions = AttributePermissions {
+            read: granted(item, Right::Read),
+            insert: granted(item, Right::Insert),
+            update: granted(item, Right::Update),
+        };
+        Some((name.to_owned(), permissions))
+    });
+    TablePermissions {
+        read: granted(table, Right::Read),
+        insert: granted(table, Right::Insert),
+        update: granted(table, Right::Update),
+        delete: granted(table, Right::Delete),
+        attributes: attributes.collect(),
+    }
+}

@@ -1,0 +1,162 @@
+//! Budgets: everything that a client, a user or a guest makes the host hold is charged here before it is held, in total
+//! and for each user, with a reserve for the host's own work. `docs/limits.md` lists them.
+//!
+//! Knows nothing of what is charged, and no other module of the host. A charge lives in what it is for, so that it is
+//! given back when that is dropped, and in no other way.
+
+mod disk;
+pub mod memory;
+mod pool;
+mod slots;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use disk::{DiskCharge, DiskHeld, DiskPool, free_bytes};
+pub use pool::{Charge, Exhausted, Holder, Owner, Pool, Terms};
+pub use slots::{Slot, Slots};
+
+/// The part of the memory that only the host's own work, logins and questions about jobs may use: one in so many.
+const RESERVED_PART: u64 = 8;
+/// How long a search waits for a slot.
+const SEARCH_PATIENCE: Duration = Duration::from_secs(2);
+/// How long computing that is done aside waits for its turn.
+const COMPUTING_PATIENCE: Duration = Duration::from_secs(10);
+/// Computations at once for each processor core.
+const COMPUTING_PER_CORE: u64 = 2;
+
+/// The totals, from the configuration.
+#[derive(Debug, Clone)]
+pub struct BudgetOptions {
+    /// `memory.total_bytes`.
+    pub memory_bytes: u64,
+    /// `searches.max_running`.
+    pub searches: u64,
+    /// `sql.max_running`.
+    pub sql: u64,
+    /// `spool.max_bytes`.
+    pub spool_bytes: u64,
+    /// `sql.spill_total_bytes`.
+    pub spill_bytes: u64,
+    /// `data.reserve_bytes`.
+    pub keep_free_bytes: u64,
+    /// The data directory, which exists.
+    pub directory: PathBuf,
+    pub cores: usize,
+}
+
+/// All budgets of a host. Clones are the same budgets.
+#[derive(Debug, Clone)]
+pub struct Budgets {
+    pub memory: Pool,
+    /// Searches that keep a snapshot of the store.
+    pub searches: Slots,
+    /// SQL statements that run.
+    pub sql: Slots,
+    /// Parsing and planning of what is large, on threads that answer no requests.
+    pub computing: Slots,
+    /// Payloads and downloads of jobs.
+    pub spool: DiskPool,
+    /// Temporary files of SQL.
+    pub spill: DiskPool,
+}
+
+impl Budgets {
+    pub fn new(options: &BudgetOptions) -> Self {
+        let terms = |what, key, total, reserve| Terms { what, key, total, reserve, threshold: 1 };
+        let disk = |terms| DiskPool::new(terms, options.directory.clone(), options.keep_free_bytes);
+        let cores = u64::try_from(options.cores).unwrap_or(1).max(1);
+        let memory = options.memory_bytes;
+        Budgets {
+            memory: Pool::new(terms("memory", "memory.total_bytes", memory, memory / RESERVED_PART)),
+            searches: Slots::new(terms("searches", "searches.max_running", options.searches, 0), SEARCH_PATIENCE),
+            sql: Slots::new(terms("SQL statements", "sql.max_running", options.sql, 0), SEARCH_PATIENCE),
+            // One core more than a single user can take, so that the next one does not wait for him.
+            computing: Slots::new(
+                terms("computing", "memory.total_bytes", cores.saturating_mul(COMPUTING_PER_CORE), 0),
+                COMPUTING_PATIENCE,
+            ),
+            spool: disk(terms("spool", "spool.max_bytes", options.spool_bytes, 0)),
+            spill: disk(terms("temporary files", "sql.spill_total_bytes", options.spill_bytes, 0)),
+        }
+    }
+
+    /// The budgets as one user finds them.
+    pub fn of(&self, owner: Owner) -> Account {
+        Account { budgets: self.clone(), owner }
+    }
+
+    /// By name, for the metrics.
+    pub fn all(&self) -> [(&'static str, &Pool); 6] {
+        [
+            ("memory", &self.memory),
+            ("searches", self.searches.pool()),
+            ("sql", self.sql.pool()),
+            ("computing", self.computing.pool()),
+            ("spool", self.spool.pool()),
+            ("spill", self.spill.pool()),
+        ]
+    }
+}
+
+/// Somebody's access to the budgets.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub budgets: Budgets,
+    pub owner: Owner,
+}
+
+impl Account {
+    pub fn memory(&self, bytes: u64) -> Result<Charge, Exhausted> {
+        self.budgets.memory.take(&self.owner, bytes)
+    }
+
+    /// Memory of one request, which several parts of it hold together.
+    pub fn held(&self, bytes: u64) -> Result<Held, Exhausted> {
+        self.memory(bytes).map(Held::new)
+    }
+}
+
+/// A charge that several hold together: it is given back when the last of them is gone.
+#[derive(Debug, Clone)]
+pub struct Held(Arc<Mutex<Charge>>);
+
+impl Held {
+    fn new(charge: Charge) -> Self {
+        Held(Arc::new(Mutex::new(charge)))
+    }
+
+    pub fn grow(&self, more: u64) -> Result<(), Exhausted> {
+        self.charge(|charge| charge.grow(more))
+    }
+
+    pub fn shrink_to(&self, amount: u64) {
+        self.charge(|charge| charge.shrink_to(amount));
+    }
+
+    pub fn amount(&self) -> u64 {
+        self.charge(|charge| charge.amount())
+    }
+
+    fn charge<T>(&self, use_it: impl FnOnce(&mut Charge) -> T) -> T {
+        use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Budgets {
+    /// More than any test needs, so that tests of other things need not care.
+    pub fn ample() -> Self {
+        let much = 1 << 40;
+        Budgets::new(&BudgetOptions {
+            memory_bytes: much,
+            searches: 1 << 20,
+            sql: 1 << 20,
+            spool_bytes: much,
+            spill_bytes: much,
+            keep_free_bytes: 0,
+            directory: std::env::temp_dir(),
+            cores: 64,
+        })
+    }
+}

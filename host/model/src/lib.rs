@@ -1,0 +1,16 @@
+//! What the rooms of the host speak of: names, keys, tables, times, the rows of jobs, and untrusted JSON.
+//!
+//! No I/O and no rule of one room only: nothing here may know a store, a permission, WebAssembly or HTTP.
+
+pub mod attributes;
+pub mod jobs;
+pub mod json;
+pub mod key;
+pub mod plain_text;
+pub mod table;
+pub mod time;
+
+pub use attributes::Attributes;
+pub use key::{Key, KeyError};
+pub use table::{Action, Attribute, AttributeType, Catalogue, Table, TableName};
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,0 +1,204 @@
+//! Reading an object: one look that fixes which version is read, then ranges of exactly that version.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
+use object_store::{Attribute, Attributes, GetOptions, GetRange, ObjectMeta, ObjectStore};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::client::Store;
+use super::credentials::S3Keys;
+use super::errors::{CHANGED, Failure};
+use super::options::S3;
+use crate::{ObjectError, ObjectErrorKind, S3Location};
+
+/// The first range is short, because many readers want no more; the following ones double up to the largest. One
+/// is read ahead while one is consumed, so a reader holds at most two of the largest.
+const FIRST_RANGE: u64 = 512 * 1024;
+const LARGEST_RANGE: u64 = 8 * 1024 * 1024;
+/// How often a range is asked for again that ended early, beside the library's own retries.
+const MAX_RESUMES: usize = 3;
+
+/// A version of an object.
+#[derive(Debug)]
+pub struct RemoteObject {
+    store: Store,
+    version: Version,
+    media_type: Option<String>,
+}
+
+/// What tells one version of an object from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    pub size: u64,
+    pub etag: Option<String>,
+    pub modified: i64,
+}
+
+impl RemoteObject {
+    /// Look at an object. Errors: `NotFound`, `Denied`, `Invalid`, `Unavailable`; `Limit` is for the caller, who knows the
+    /// encoding.
+    pub async fn look(s3: &S3, location: &S3Location, keys: &S3Keys) -> Result<Arc<Self>, ObjectError> {
+        let store = s3.store(location, keys)?;
+        let head = match head(&store).await {
+            Ok(head) => head,
+            // The answer to HEAD has no body and so does not say what it is that is missing or wrong.
+            Err(failure) if failure.status().is_some() && failure.code().is_empty() => {
+                return Err(store.explain(why(&store).await.unwrap_or(failure)));
+            }
+            Err(failure) => return Err(store.explain(failure)),
+        };
+        let (version, media_type) = head;
+        Ok(Arc::new(RemoteObject { store, version, media_type }))
+    }
+
+    pub fn size(&self) -> u64 {
+        self.version.size
+    }
+
+    /// The same as long as the object is the same.
+    pub fn etag(&self) -> String {
+        match &self.version.etag {
+            Some(etag) => etag.clone(),
+            None => format!("{}-{}", self.version.size, self.version.modified),
+        }
+    }
+
+    pub fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref()
+    }
+
+    /// Bytes of this version, all of the range.
+    async fn range(&self, range: Range<u64>) -> Result<Bytes, ObjectError> {
+        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let mut taken = BytesMut::with_capacity(length);
+        let mut resumes = 0;
+        loop {
+            let before = taken.len();
+            let failure = match self.fetch(range.start + before as u64..range.end, &mut taken, length).await {
+                Ok(()) if taken.len() == length => return Ok(taken.freeze()),
+                Ok(()) => Failure::Broken("the body ended early".to_owned()),
+                Err(failure) => failure,
+            };
+            // The library has tried again itself; once more is worth it only where something came.
+            if !matches!(failure, Failure::Broken(_)) || resumes == MAX_RESUMES || taken.len() == before {
+                return Err(self.explain(failure));
+            }
+            resumes += 1;
+        }
+    }
+
+    async fn fetch(&self, range: Range<u64>, taken: &mut BytesMut, most: usize) -> Result<(), Failure> {
+        let changed = || Failure::answer(412, "");
+        // A weak tag never matches by the rules of If-Match; what comes is compared in any case.
+        let if_match = self.version.etag.clone().filter(|etag| !etag.starts_with("W/"));
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), if_match, ..GetOptions::default() };
+        self.store
+            .bounded(async {
+                let got = self.store.patient.get_opts(&self.store.placement.key, options).await?;
+                if !Version::of(&got.meta).same_as(&self.version) {
+                    return Ok(Err(changed()));
+                }
+                let mut body = got.into_stream();
+                while let Some(bytes) = body.try_next().await? {
+                    if taken.len() + bytes.len() > most {
+                        return Ok(Err(Failure::Nonsense("it sent more than it was asked for".to_owned())));
+                    }
+                    taken.extend_from_slice(&bytes);
+                }
+                Ok(Ok(()))
+            })
+            .await?
+    }
+
+    /// That an object is gone or shorter now than it was means that it changed.
+    fn explain(&self, failure: Failure) -> ObjectError {
+        if matches!(failure.status(), Some(404 | 412 | 416)) && failure.code() != "NoSuchBucket" {
+            return ObjectError::caused_by(ObjectErrorKind::Unavailable, CHANGED, failure);
+        }
+        self.store.explain(failure)
+    }
+}
+
+impl Version {
+    fn of(meta: &ObjectMeta) -> Self {
+        Version { size: meta.size, etag: meta.e_tag.clone(), modified: meta.last_modified.timestamp() }
+    }
+
+    fn same_as(&self, other: &Version) -> bool {
+        self.size == other.size
+            && match (&self.etag, &other.etag) {
+                (Some(one), Some(other)) => one == other,
+                _ => self.modified == other.modified,
+            }
+    }
+}
+
+/// Version and media type of what is there now.
+pub(super) async fn head(store: &Store) -> Result<(Version, Option<String>), Failure> {
+    let options = GetOptions { head: true, ..GetOptions::default() };
+    let got = store.bounded(store.brief.get_opts(&store.placement.key, options)).await?;
+    Ok((Version::of(&got.meta), media_type(&got.attributes)))
+}
+
+/// The refusal of an object with its reason.
+async fn why(store: &Store) -> Option<Failure> {
+    let options = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
+    store.bounded(store.brief.get_opts(&store.placement.key, options)).await.err()
+}
+
+/// Without parameters, lower case.
+fn media_type(attributes: &Attributes) -> Option<String> {
+    let value = attributes.get(&Attribute::ContentType)?;
+    let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    (!essence.is_empty()).then_some(essence)
+}
+
+/// The bytes of an object from an offset on, range by range, one of them read ahead.
+#[derive(Debug)]
+pub struct Chunks {
+    object: Arc<RemoteObject>,
+    /// Where the range begins that was not asked for yet.
+    next: u64,
+    length: u64,
+    coming: Option<AbortOnDropHandle<Result<Bytes, ObjectError>>>,
+    moved: Arc<AtomicU64>,
+}
+
+impl Chunks {
+    /// `moved` counts the bytes that came.
+    pub fn new(object: Arc<RemoteObject>, offset: u64, moved: Arc<AtomicU64>) -> Self {
+        Chunks { object, next: offset, length: FIRST_RANGE, coming: None, moved }
+    }
+
+    /// `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
+        if self.coming.is_none() {
+            self.ask();
+        }
+        // Left where it is while it is awaited, so that nothing is lost should this be dropped in between.
+        let Some(coming) = self.coming.as_mut() else { return Ok(None) };
+        let bytes = coming.await.unwrap_or_else(|error| {
+            Err(ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("reading was stopped: {error}"), error))
+        });
+        self.coming = None;
+        let bytes = bytes?;
+        self.moved.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.ask();
+        Ok(Some(bytes))
+    }
+
+    fn ask(&mut self) {
+        let end = self.object.size().min(self.next.saturating_add(self.length));
+        if self.next >= end {
+            return;
+        }
+        let (object, range) = (Arc::clone(&self.object), self.next..end);
+        self.next = end;
+        self.length = (self.length * 2).min(LARGEST_RANGE);
+        self.coming = Some(AbortOnDropHandle::new(tokio::spawn(async move { object.range(range).await })));
+    }
+}

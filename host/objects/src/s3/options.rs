@@ -1,0 +1,103 @@
+//! What the operator said about S3, and what can be told about a location before anything is connected to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::client::Store;
+use super::credentials::{self, S3Keys, S3Profile};
+use super::location::{self, Placement};
+use crate::{AddressGuard, AllowedAddress, ObjectError, ObjectErrorKind, S3Location};
+
+/// The operator's settings of `[s3]`.
+#[derive(Debug, Clone)]
+pub struct S3Options {
+    /// URL of the server for locations that name none; `None`: AWS. Jobs may connect to it whatever its address is.
+    pub endpoint: Option<String>,
+    /// Largest object that is read, after decoding.
+    pub max_bytes: u64,
+    /// For one request with all its retries: a look at an object, a range, a part.
+    pub timeout: Duration,
+    /// An ini file with profiles.
+    pub credentials_file: Option<PathBuf>,
+}
+
+/// The way to S3 servers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    guard: AddressGuard,
+    endpoint: Option<Url>,
+    options: S3Options,
+}
+
+impl S3 {
+    /// Errors: `Invalid` where the configured endpoint is not the URL of a server.
+    pub fn new(guard: AddressGuard, options: S3Options) -> Result<S3, ObjectError> {
+        let endpoint = match &options.endpoint {
+            Some(text) => Some(location::endpoint_url(text).map_err(|what| {
+                ObjectError::new(ObjectErrorKind::Invalid, format!("s3.endpoint is {text:?}, which {what}"))
+            })?),
+            None => None,
+        };
+        let guard = match &endpoint {
+            Some(url) => guard.allowing(operators_server(url)?),
+            None => guard,
+        };
+        Ok(S3 { shared: Arc::new(Shared { guard, endpoint, options }) })
+    }
+
+    /// Whether requests for this location can be made at all: endpoint, region, bucket and key by their syntax, and
+    /// an address that is written out by the guard. Connects to nothing.
+    pub fn check(&self, location: &S3Location) -> Result<S3Place, ObjectError> {
+        self.placed(location).map(|placement| S3Place { server: placement.endpoint, bucket: placement.bucket })
+    }
+
+    /// A profile of the operator's credentials file, which is read now. Blocks for as long as reading a small file takes.
+    pub fn profile(&self, name: &str) -> Result<S3Profile, ObjectError> {
+        credentials::profile(self.shared.options.credentials_file.as_deref(), name)
+    }
+
+    /// Largest object that is read, after decoding.
+    pub fn max_bytes(&self) -> u64 {
+        self.shared.options.max_bytes
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.shared.options.timeout
+    }
+
+    pub(super) fn placed(&self, location: &S3Location) -> Result<Placement, ObjectError> {
+        location::place(location, self.shared.endpoint.as_ref(), &self.shared.guard)
+    }
+
+    pub(super) fn store(&self, location: &S3Location, keys: &S3Keys) -> Result<Store, ObjectError> {
+        Store::new(self.placed(location)?, keys, &self.shared.guard, self.timeout())
+    }
+}
+
+/// A bucket, and the server that it is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Place {
+    pub server: Url,
+    pub bucket: String,
+}
+
+/// The guard's entry for the configured server.
+fn operators_server(url: &Url) -> Result<AllowedAddress, ObjectError> {
+    let host = url.host_str().unwrap_or("");
+    let port = url.port_or_known_default().unwrap_or(0);
+    format!("{host}:{port}").parse::<AllowedAddress>().map_err(|error| {
+        ObjectError::caused_by(
+            ObjectErrorKind::Invalid,
+            format!("s3.endpoint is {url}, whose host cannot be used; write http://host:port"),
+            error,
+        )
+    })
+}

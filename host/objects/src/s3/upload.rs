@@ -1,0 +1,360 @@
+//! Writing an object: small ones by a single request, larger ones in parts. What is not completed is aborted, at once or,
+//! should the host be killed, by the note that lies on disk before the first part is sent.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::{Attribute, Attributes, ObjectStore, PutMultipartOptions, PutOptions, PutPayload};
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::client::Store;
+use super::credentials::S3Keys;
+use super::errors::Failure;
+use super::object::{Version, head};
+use super::options::S3;
+use super::pending::Pending;
+use crate::{ObjectError, ObjectErrorKind, S3Location};
+
+const FIRST_PART: u64 = 8 * 1024 * 1024;
+/// After so many parts the size doubles: 10,000 parts of up to 4 GiB make more than the largest object, while an object of
+/// 8 GiB is written in parts of 8 MiB.
+const PARTS_OF_A_SIZE: u32 = 1000;
+const MAX_PARTS: u32 = 10_000;
+const MAX_OBJECT_BYTES: u64 = 5 * 1024 * 1024 * 1024 * 1024;
+/// Parts that are sent at a time while they are at most this large; of larger ones, one.
+const PARALLEL_PART_BYTES: u64 = 16 * 1024 * 1024;
+const ABORT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Lies in the job's directory as long as there is an upload to abort.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    upload_id: String,
+}
+
+/// An object that is being written.
+#[derive(Debug)]
+pub struct Upload {
+    store: Arc<Store>,
+    note: PathBuf,
+    media_type: String,
+    /// What is not part of a part yet.
+    pending: Pending,
+    total_bytes: u64,
+    /// Bytes that the server has taken.
+    moved: u64,
+    started: Option<Started>,
+    runtime: Handle,
+}
+
+/// A multipart upload that is neither completed nor aborted.
+#[derive(Debug)]
+struct Started {
+    upload_id: String,
+    /// What was there before, `Some(None)` for nothing, `None` where that cannot be known: tells whether a completion whose
+    /// answer was lost has happened.
+    before: Option<Option<Version>>,
+    sending: JoinSet<Result<(u32, u64, PartId), ObjectError>>,
+    next_part: u32,
+    done: Vec<(u32, PartId)>,
+}
+
+impl Upload {
+    /// Nothing is sent before there is something to send.
+    pub fn new(
+        s3: &S3,
+        location: &S3Location,
+        keys: &S3Keys,
+        media_type: String,
+        note: PathBuf,
+    ) -> Result<Self, ObjectError> {
+        Ok(Upload {
+            store: Arc::new(s3.store(location, keys)?),
+            note,
+            media_type,
+            pending: Pending::default(),
+            total_bytes: 0,
+            moved: 0,
+            started: None,
+            runtime: Handle::current(),
+        })
+    }
+
+    pub fn url(&self) -> String {
+        self.store.placement.url()
+    }
+
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Append. Waits while as many parts are under way as may be.
+    pub async fn push(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
+        self.total_bytes += bytes.len() as u64;
+        if self.total_bytes > MAX_OBJECT_BYTES {
+            return Err(ObjectError::new(
+                ObjectErrorKind::Limit,
+                "the object is larger than 5 TiB, which is the most that S3 takes; export it in portions",
+            ));
+        }
+        self.pending.push(bytes);
+        loop {
+            let size = part_size(self.started.as_ref().map_or(0, |started| started.next_part));
+            if self.pending.size() < size {
+                return Ok(());
+            }
+            self.send_part(size).await?;
+        }
+    }
+
+    /// Make it visible. Gives the entity tag, without quotes, if the server tells it.
+    pub async fn finish(&mut self) -> Result<Option<String>, ObjectError> {
+        if self.started.is_none() {
+            return self.put_whole().await;
+        }
+        if self.pending.size() > 0 {
+            self.send_part(self.pending.size()).await?;
+        }
+        while self.one_part_done().await? {}
+        let etag = self.complete().await?;
+        self.started = None;
+        forget(&self.note).await;
+        Ok(etag.map(|etag| etag.trim_matches('"').to_owned()))
+    }
+
+    /// Leave nothing behind. What cannot be aborted now is kept in the note.
+    pub async fn abort(&mut self) {
+        self.pending = Pending::default();
+        if let Some(started) = self.started.take() {
+            abandon(Arc::clone(&self.store), started, self.note.clone()).await;
+        }
+    }
+
+    async fn put_whole(&mut self) -> Result<Option<String>, ObjectError> {
+        let payload: PutPayload = self.pending.take(u64::MAX).into_iter().collect();
+        let options = PutOptions { attributes: attributes(&self.media_type), ..PutOptions::default() };
+        let store = &self.store;
+        let put = store.bounded(store.patient.put_opts(&store.placement.key, payload, options)).await;
+        let put = put.map_err(|failure| store.explain(failure))?;
+        self.moved = self.total_bytes;
+        Ok(put.e_tag.map(|etag| etag.trim_matches('"').to_owned()))
+    }
+
+    /// The first bytes of what is pending.
+    async fn send_part(&mut self, size: u64) -> Result<(), ObjectError> {
+        if self.started.is_none() {
+            self.started = Some(self.start().await?);
+        }
+        let parallel = if size > PARALLEL_PART_BYTES { 1 } else { 2 };
+        while self.started.as_ref().is_some_and(|started| started.sending.len() >= parallel) {
+            self.one_part_done().await?;
+        }
+        let store = Arc::clone(&self.store);
+        let Some(started) = self.started.as_mut() else { return Ok(()) };
+        let (number, upload_id) = (started.next_part, started.upload_id.clone());
+        if number >= MAX_PARTS {
+            return Err(ObjectError::new(
+                ObjectErrorKind::Limit,
+                format!("the upload has more than {MAX_PARTS} parts"),
+            ));
+        }
+        started.next_part += 1;
+        let part: PutPayload = self.pending.take(size).into_iter().collect();
+        started.sending.spawn_on(
+            async move {
+                let index = usize::try_from(number).unwrap_or(usize::MAX);
+                let request = store.patient.put_part(&store.placement.key, &upload_id, index, part);
+                match store.bounded(request).await {
+                    Ok(part) => Ok((number, size, part)),
+                    Err(failure) => Err(store.explain(failure)),
+                }
+            },
+            &self.runtime,
+        );
+        Ok(())
+    }
+
+    async fn start(&self) -> Result<Started, ObjectError> {
+        let store = &self.store;
+        let explain = |failure| store.explain(failure);
+        let before = match head(store).await {
+            Ok((version, _)) => Some(Some(version)),
+            Err(failure) if failure.status() == Some(404) => Some(None),
+            Err(failure @ Failure::Refused) => return Err(explain(failure)),
+            // Whoever may only write is not told; then a lost answer stays unknown.
+            Err(_) => None,
+        };
+        let options = PutMultipartOptions { attributes: attributes(&self.media_type), ..Default::default() };
+        let upload_id = store.bounded(store.brief.create_multipart_opts(&store.placement.key, options)).await;
+        let started = Started {
+            upload_id: upload_id.map_err(explain)?,
+            before,
+            sending: JoinSet::new(),
+            next_part: 0,
+            done: Vec::new(),
+        };
+        match remember(&self.note, &Note { upload_id: started.upload_id.clone() }).await {
+            Ok(()) => Ok(started),
+            Err(error) => {
+                abandon(Arc::clone(store), started, self.note.clone()).await;
+                Err(ObjectError::caused_by(
+                    ObjectErrorKind::Unavailable,
+                    format!("the upload cannot be noted in the job's directory: {error}"),
+                    error,
+                ))
+            }
+        }
+    }
+
+    /// Whether there was one to wait for.
+    async fn one_part_done(&mut self) -> Result<bool, ObjectError> {
+        let Some(started) = self.started.as_mut() else { return Ok(false) };
+        match started.sending.join_next().await {
+            None => Ok(false),
+            Some(Ok(Ok((number, size, part)))) => {
+                started.done.push((number, part));
+                self.moved += size;
+                Ok(true)
+            }
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(error)) => Err(ObjectError::caused_by(
+                ObjectErrorKind::Unavailable,
+                format!("sending a part was stopped: {error}"),
+                error,
+            )),
+        }
+    }
+
+    async fn complete(&mut self) -> Result<Option<String>, ObjectError> {
+        let store = &self.store;
+        let Some(started) = self.started.as_mut() else { return Ok(None) };
+        started.done.sort_by_key(|(number, _)| *number);
+        let parts = started.done.iter().map(|(_, part)| part.clone()).collect();
+        let request = store.patient.complete_multipart(&store.placement.key, &started.upload_id, parts);
+        match store.bounded(request).await {
+            Ok(put) => Ok(put.e_tag),
+            Err(failure) => match (head(store).await, started.before.as_ref()) {
+                // An answer was lost, and the repeated request was refused because the first one was carried out.
+                (Ok((now, _)), Some(before)) if now.size == self.total_bytes && before.as_ref() != Some(&now) => {
+                    Ok(now.etag)
+                }
+                _ => Err(store.explain(failure)),
+            },
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Some(started) = self.started.take() {
+            self.runtime.spawn(abandon(Arc::clone(&self.store), started, self.note.clone()));
+        }
+    }
+}
+
+/// Bytes of the part with this index, counted from 0.
+fn part_size(index: u32) -> u64 {
+    FIRST_PART << (index / PARTS_OF_A_SIZE).min(9)
+}
+
+fn attributes(media_type: &str) -> Attributes {
+    Attributes::from_iter([(Attribute::ContentType, media_type.to_owned())])
+}
+
+/// Stops what is under way and aborts the upload; parts that arrive later would be kept and paid for.
+async fn abandon(store: Arc<Store>, mut started: Started, note: PathBuf) {
+    started.sending.shutdown().await;
+    match tokio::time::timeout(ABORT_TIMEOUT, abort(&store, &started.upload_id)).await {
+        Ok(Ok(())) => forget(&note).await,
+        Ok(Err(failure)) => {
+            let why = store.explain(failure);
+            tracing::warn!(%why, object = %store.placement.url(), "an unfinished upload could not be aborted");
+        }
+        Err(_) => tracing::warn!(object = %store.placement.url(), "aborting an unfinished upload took too long"),
+    }
+}
+
+async fn abort(store: &Store, upload_id: &String) -> Result<(), Failure> {
+    let request = store.brief.abort_multipart(&store.placement.key, upload_id);
+    match store.bounded(request).await {
+        Err(failure) if failure.code() == "NoSuchUpload" || failure.status() == Some(404) => Ok(()),
+        other => other,
+    }
+}
+
+/// Aborts the upload that a note tells of, if there is one. Can be repeated.
+pub async fn sweep(s3: &S3, location: &S3Location, keys: &S3Keys, note: &Path) -> Result<(), ObjectError> {
+    let text = match tokio::fs::read(note).await {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(ObjectError::caused_by(
+                ObjectErrorKind::Unavailable,
+                format!("the note of an unfinished upload cannot be read: {error}"),
+                error,
+            ));
+        }
+    };
+    // A note is renamed into its place, so one that cannot be read was not written by us.
+    if let Ok(Note { upload_id }) = serde_json::from_slice(&text) {
+        let store = s3.store(location, keys)?;
+        let aborted = tokio::time::timeout(ABORT_TIMEOUT, abort(&store, &upload_id)).await;
+        aborted.unwrap_or(Err(Failure::Timeout)).map_err(|failure| store.explain(failure))?;
+    }
+    forget(note).await;
+    Ok(())
+}
+
+/// Durable when it returns.
+async fn remember(path: &Path, note: &Note) -> std::io::Result<()> {
+    let text = serde_json::to_vec(note)?;
+    let path = path.to_owned();
+    let written = tokio::task::spawn_blocking(move || {
+        let part = path.with_extension("part");
+        std::fs::write(&part, text)?;
+        std::fs::File::open(&part)?.sync_all()?;
+        std::fs::rename(&part, &path)?;
+        match path.parent() {
+            Some(directory) => std::fs::File::open(directory)?.sync_all(),
+            None => Ok(()),
+        }
+    });
+    written.await.map_err(std::io::Error::other)?
+}
+
+/// A note that stays costs one vain request later.
+async fn forget(path: &Path) {
+    let _ = tokio::fs::remove_file(path).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_so_that_the_largest_object_fits_and_common_ones_stay_small() {
+        assert_eq!(part_size(0), 8 * 1024 * 1024);
+        assert_eq!(part_size(999), 8 * 1024 * 1024);
+        assert_eq!(part_size(1000), 16 * 1024 * 1024);
+        let all: u64 = (0..MAX_PARTS).map(part_size).sum();
+        assert!(all >= MAX_OBJECT_BYTES);
+        assert!(part_size(MAX_PARTS - 1) <= 5 * 1024 * 1024 * 1024);
+    }
+
+    #[tokio::test]
+    async fn notes_are_whole_and_can_be_forgotten_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sink-0.json");
+        remember(&path, &Note { upload_id: "id".to_owned() }).await.unwrap();
+        let note: Note = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(note.upload_id, "id");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        forget(&path).await;
+        forget(&path).await;
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,170 @@
+//! A sink that is being written. Encoding and disk work happen on blocking threads, one piece behind the caller, so that
+//! the job makes the next piece meanwhile.
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::encoder::Encoder;
+use super::file::UnfinishedFile;
+use super::{Receipt, Target, check_token, stopped};
+use crate::s3::Upload;
+use crate::{Encoding, ObjectError, ObjectErrorKind};
+
+/// Dropped before `finish`, it leaves nothing behind: the file goes at once, the upload is aborted by a task of its own.
+#[derive(Debug)]
+pub struct ObjectWriter {
+    state: State,
+    upload: Option<Box<Upload>>,
+    /// Stored bytes that the last finished piece ended with.
+    stored_bytes: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    Ready(Box<Stage>),
+    Working(JoinHandle<Result<Box<Stage>, ObjectError>>),
+    /// Finished, failed, or abandoned in the middle of a call.
+    Closed,
+}
+
+/// What the blocking threads need.
+#[derive(Debug)]
+struct Stage {
+    encoder: Encoder,
+    file: Option<UnfinishedFile>,
+    /// Encoded and to be uploaded; stays empty for a file.
+    encoded: Vec<u8>,
+}
+
+impl ObjectWriter {
+    /// Errors: `Denied`, `NotFound`, `Invalid`, `Unavailable`.
+    pub async fn create(target: Target) -> Result<Self, ObjectError> {
+        match target.sweep().await {
+            Err(error) if error.kind == ObjectErrorKind::Unavailable => return Err(error),
+            Err(error) => tracing::warn!(%error, "what an earlier attempt left could not be removed"),
+            Ok(()) => {}
+        }
+        let (stage, upload) = match target {
+            Target::File { exports, directory, name, encoding, token } => {
+                check_token(&token)?;
+                let created = tokio::task::spawn_blocking(move || {
+                    let file = UnfinishedFile::create(&exports, &directory, &name, &token)?;
+                    Stage::new(encoding, Some(file))
+                });
+                (created.await.unwrap_or_else(|error| Err(stopped(error)))?, None)
+            }
+            Target::S3 { s3, location, keys, media_type, encoding, note } => {
+                check_media_type(&media_type)?;
+                let upload = Upload::new(&s3, &location, &keys, media_type, note)?;
+                (Stage::new(encoding, None)?, Some(Box::new(upload)))
+            }
+        };
+        Ok(ObjectWriter { state: State::Ready(Box::new(stage)), upload, stored_bytes: 0 })
+    }
+
+    /// Append. Waits while the other side is behind. After an error nothing more can be written.
+    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), ObjectError> {
+        let mut stage = self.ready().await?;
+        self.state = State::Working(tokio::task::spawn_blocking(move || {
+            stage.push(bytes)?;
+            Ok(stage)
+        }));
+        Ok(())
+    }
+
+    /// Make it durable and visible.
+    pub async fn finish(&mut self) -> Result<Receipt, ObjectError> {
+        let mut stage = self.ready().await?;
+        let work = tokio::task::spawn_blocking(move || {
+            let path = stage.finish()?;
+            Ok((stage, path))
+        });
+        let (stage, path) = work.await.unwrap_or_else(|error| Err(stopped(error)))?;
+        self.stored_bytes = stage.encoder.size();
+        let (etag, location) = match self.upload.as_mut() {
+            Some(upload) => {
+                upload.push(Bytes::from(stage.encoded)).await?;
+                (upload.finish().await?, upload.url())
+            }
+            None => (None, path),
+        };
+        Ok(Receipt { size: stage.encoder.size(), etag, checksum_crc32: stage.encoder.checksum(), location })
+    }
+
+    /// As dropping it, but waits until nothing is left.
+    pub async fn abort(&mut self) {
+        // The last piece may still be under way; its stage takes the file with it.
+        drop(self.ready().await);
+        if let Some(upload) = self.upload.as_mut() {
+            upload.abort().await;
+        }
+    }
+
+    /// Stored bytes that have left: written to the file or taken by the server.
+    pub fn moved(&self) -> u64 {
+        self.upload.as_ref().map_or(self.stored_bytes, |upload| upload.moved())
+    }
+
+    /// The stage, with everything of the last piece done. Until it is put back the writer is closed.
+    async fn ready(&mut self) -> Result<Box<Stage>, ObjectError> {
+        let mut stage = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Ready(stage) => stage,
+            State::Working(work) => work.await.unwrap_or_else(|error| Err(stopped(error)))?,
+            State::Closed => {
+                return Err(ObjectError::new(
+                    ObjectErrorKind::Invalid,
+                    "the sink is finished or has failed; nothing more can be written to it",
+                ));
+            }
+        };
+        self.stored_bytes = stage.encoder.size();
+        if let Some(upload) = self.upload.as_mut() {
+            upload.push(Bytes::from(std::mem::take(&mut stage.encoded))).await?;
+        }
+        Ok(stage)
+    }
+}
+
+impl Stage {
+    fn new(encoding: Encoding, file: Option<UnfinishedFile>) -> Result<Self, ObjectError> {
+        Ok(Stage { encoder: Encoder::new(encoding).map_err(not_encoded)?, file, encoded: Vec::new() })
+    }
+
+    fn push(&mut self, bytes: Vec<u8>) -> Result<(), ObjectError> {
+        let stored = self.encoder.push(bytes).map_err(not_encoded)?;
+        self.store(stored)
+    }
+
+    /// The path of the file, or nothing.
+    fn finish(&mut self) -> Result<String, ObjectError> {
+        let stored = self.encoder.finish().map_err(not_encoded)?;
+        self.store(stored)?;
+        self.file.as_mut().map_or(Ok(String::new()), UnfinishedFile::finish)
+    }
+
+    fn store(&mut self, stored: Vec<u8>) -> Result<(), ObjectError> {
+        match self.file.as_mut() {
+            Some(file) => file.write(&stored),
+            None => {
+                self.encoded = stored;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// It becomes a header.
+fn check_media_type(media_type: &str) -> Result<(), ObjectError> {
+    let fine = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    if (1..=255).contains(&media_type.len()) && media_type.bytes().all(fine) {
+        return Ok(());
+    }
+    Err(ObjectError::new(
+        ObjectErrorKind::Invalid,
+        "the media type of an S3 object is 1 to 255 printable ASCII characters, like application/octet-stream",
+    ))
+}
+
+fn not_encoded(error: std::io::Error) -> ObjectError {
+    ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("compressing failed: {error}"), error)
+}

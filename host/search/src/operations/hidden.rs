@@ -1,0 +1,141 @@
+//! What a statement names and its user may not read, said so that he learns nothing from it: a hidden attribute, one that
+//! does not exist and one of a table that he may not read are looked for in the same way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::permitted::readable;
+use crate::query::QueryError;
+use crate::sql::{self, SqlStatement, VisibleTable};
+use jobhost_access::{Denial, Right, Role};
+use jobhost_model::{Catalogue, Table, TableName};
+
+/// Names that are looked for, each with an attempt to prepare the statement. Beyond them the first answer counts, which says
+/// of a hidden attribute no more than that it is unknown.
+const MAX_ATTEMPTS: usize = 64;
+
+/// No attribute can have this name.
+const PLACEHOLDER: &str = "undefined";
+
+/// The refusal of a statement that could be run if all that it names were there; `None` if that is not what is wrong.
+pub(super) fn hidden_attributes(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Option<Denial> {
+    let mut seen: Vec<Seen> = statement.tables().iter().map(|name| Seen::new(name, role, catalogue)).collect();
+    if seen.iter().all(|table| table.sight == Sight::Whole) {
+        return None;
+    }
+    let reads = reads_of(statement, &mut seen)?;
+    let mut denied = Denial::default();
+    // What is wrong with a table that cannot be read at all has been said by whoever asks.
+    for Seen { visible: VisibleTable { table, .. }, sight } in &seen {
+        if *sight == Sight::Attributes
+            && let Some(names) = reads.get(&table.name)
+            && let Err(denial) =
+                role.check_readable(table, names.iter().map(String::as_str).filter(|name| *name != PLACEHOLDER))
+        {
+            denied.add(denial);
+        }
+    }
+    (!denied.is_empty()).then_some(denied)
+}
+
+/// How much of a table the role can see.
+#[derive(Debug, PartialEq, Eq)]
+enum Sight {
+    Whole,
+    Attributes,
+    Nothing,
+}
+
+/// A table with the columns that the role can see, and with more as they are asked for.
+struct Seen {
+    visible: VisibleTable,
+    sight: Sight,
+}
+
+impl Seen {
+    fn new(name: &TableName, role: &Role, catalogue: &Catalogue) -> Self {
+        let (visible, sight) = match catalogue.table(name) {
+            Some(table) if role.check_table(catalogue, name, Right::Read).is_ok() => {
+                if role.restricts_attributes(table) {
+                    let columns = readable(role, table);
+                    (VisibleTable { table: Arc::clone(table), columns }, Sight::Attributes)
+                } else {
+                    (VisibleTable::whole(Arc::clone(table)), Sight::Whole)
+                }
+            }
+            // The same for one that is not there and one that he may not read.
+            _ => (VisibleTable { table: Arc::new(nothing_known(name)), columns: Vec::new() }, Sight::Nothing),
+        };
+        Seen { visible, sight }
+    }
+
+    /// With a column in any case, for SQLite does not know `t.*` of a table without one.
+    fn for_sqlite(&self) -> VisibleTable {
+        let mut visible = self.visible.clone();
+        if visible.columns.is_empty() {
+            visible.columns.push(PLACEHOLDER.to_owned());
+        }
+        visible
+    }
+
+    /// False if the table is known in full, or has the column.
+    fn pretend(&mut self, name: &str) -> bool {
+        let columns = &mut self.visible.columns;
+        let new = self.sight != Sight::Whole && !columns.iter().any(|column| column == name);
+        if new {
+            columns.push(name.to_owned());
+        }
+        new
+    }
+}
+
+fn nothing_known(name: &TableName) -> Table {
+    let (name, primary_key) = (name.clone(), String::new());
+    Table { name, id: 0, primary_key, schema_defined: false, attributes: Vec::new().into() }
+}
+
+/// What the statement would read. Every name that is unknown is taken to be in each table that may hide it, so that the
+/// outcome does not depend on what is really there.
+fn reads_of(statement: &SqlStatement, seen: &mut [Seen]) -> Option<BTreeMap<TableName, BTreeSet<String>>> {
+    for _ in 0..MAX_ATTEMPTS {
+        let visible: Vec<VisibleTable> = seen.iter().map(Seen::for_sqlite).collect();
+        let sentence = match sql::check(statement, &visible) {
+            Ok(checked) => return Some(checked.reads),
+            Err(QueryError::Invalid(sentence)) => sentence,
+            Err(_) => return None,
+        };
+        let changed = match (unknown_in(&sentence), ambiguous_in(&sentence)) {
+            (Some(name), _) => seen.iter_mut().filter_map(|table| table.pretend(name).then_some(())).count() > 0,
+            (None, Some(name)) => keep_first(seen, name),
+            (None, None) => false,
+        };
+        if !changed {
+            return None;
+        }
+    }
+    None
+}
+
+/// A name without its table was taken to be in several.
+fn keep_first(seen: &mut [Seen], name: &str) -> bool {
+    let has = |table: &Seen| table.visible.columns.iter().any(|column| column == name);
+    let known = seen.iter().position(|table| table.sight == Sight::Whole && has(table));
+    let first = known.or_else(|| seen.iter().position(has));
+    let mut changed = false;
+    for (number, table) in seen.iter_mut().enumerate() {
+        if Some(number) != first && table.sight != Sight::Whole && has(table) {
+            table.visible.columns.retain(|column| column != name);
+            changed = true;
+        }
+    }
+    changed
+}
+
+fn unknown_in(sentence: &str) -> Option<&str> {
+    sentence.strip_prefix("unknown attribute '")?.strip_suffix('\'')
+}
+
+fn ambiguous_in(sentence: &str) -> Option<&str> {
+    let (name, _) = sentence.strip_prefix("attribute '")?.rsplit_once("' is in more than one table")?;
+    Some(name)
+}

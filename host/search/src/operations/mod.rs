@@ -1,0 +1,120 @@
+//! Search operations: from the JSON that a client sent to rows, for answers over HTTP and for the queries of jobs alike.
+//!
+//! A request is parsed (`SearchRequest`), checked against role and catalogue (`PermittedSearch`) and opened (`Rows`), in
+//! this order and no other way, so that nobody reads a table or an attribute that his role does not show him. Knows access
+//! and records; nothing of HTTP, jobs or plugins.
+
+mod budget;
+mod hidden;
+mod members;
+mod names;
+mod permitted;
+mod request;
+mod rows;
+mod sql;
+mod sql_write;
+
+use std::time::Duration;
+
+pub use budget::SearchBudget;
+pub use members::keys;
+pub use names::{Problems, check_name, missing_table};
+pub use permitted::PermittedSearch;
+pub use request::{MAX_SEARCH_BYTES, SearchRequest};
+pub use rows::Rows;
+pub use sql_write::{Change, PermittedRows, PermittedWrite};
+
+use crate::query::{self, QueryError};
+use crate::sql::{Spill, SqlError, SqlLimits};
+use jobhost_access::Denial;
+use jobhost_budget::Exhausted;
+use jobhost_store::{StoreError, StoreErrorKind};
+
+/// What one search may take.
+#[derive(Debug, Clone)]
+pub struct SearchLimits {
+    /// Memory for the rows of a search in one table that wait to be sorted.
+    pub sort_bytes: usize,
+    pub sql: SqlLimits,
+    /// What a search is charged to; `None` where nobody counts.
+    pub budget: Option<SearchBudget>,
+}
+
+impl SearchLimits {
+    /// Of a search in one table.
+    fn of_query(&self) -> query::SearchLimits {
+        let account = self.budget.as_ref().map(|budget| budget.account.clone());
+        query::SearchLimits { sort_bytes: self.sort_bytes, account }
+    }
+
+    /// Of an SQL statement.
+    fn of_sql(&self) -> SqlLimits {
+        let spill = self.budget.as_ref().map(|SearchBudget { account, .. }| Spill {
+            disk: account.budgets.spill.clone(),
+            owner: account.owner.clone(),
+        });
+        SqlLimits { spill, ..self.sql.clone() }
+    }
+}
+
+impl Default for SearchLimits {
+    fn default() -> Self {
+        SearchLimits {
+            sort_bytes: 64 << 20,
+            sql: SqlLimits {
+                memory_bytes: 64 << 20,
+                spill_bytes: 1 << 30,
+                spill_dir: std::env::temp_dir(),
+                time: Duration::from_secs(60),
+                heap_bytes: 256 << 20,
+                spill: None,
+            },
+            budget: None,
+        }
+    }
+}
+
+/// Why a search is not done. The sentences are for the client.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The request is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// It names a database or table that does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The role does not allow it.
+    #[error("{0}")]
+    Denied(Denial),
+    #[error("{0}")]
+    Store(StoreError),
+    /// There is no room for it at the moment.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+}
+
+impl From<Denial> for SearchError {
+    fn from(denial: Denial) -> Self {
+        SearchError::Denied(denial)
+    }
+}
+
+impl From<QueryError> for SearchError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Invalid(sentence) | QueryError::TooLarge(sentence) => SearchError::Invalid(sentence),
+            QueryError::Store(error) if error.kind == StoreErrorKind::NotFound => SearchError::NotFound(error.message),
+            QueryError::Store(error) => SearchError::Store(error),
+            QueryError::Exhausted(exhausted) => SearchError::Exhausted(exhausted),
+        }
+    }
+}
+
+impl From<SqlError> for SearchError {
+    fn from(error: SqlError) -> Self {
+        QueryError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

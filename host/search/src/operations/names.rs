@@ -1,0 +1,75 @@
+//! Names of databases and tables in requests, and the collection of sentences about what is wrong with a request.
+
+use serde_json::{Map, Value};
+
+use super::members::first_of;
+use jobhost_model::table::DEFAULT_DATABASE;
+use jobhost_model::{Catalogue, TableName};
+
+/// Harper's bound; longer names are refused.
+const MAX_NAME_CHARACTERS: usize = 250;
+
+/// Everything that is wrong with a request, to be said at once: `'table' is required. 'records' is required`.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<String>);
+
+impl Problems {
+    pub fn add(&mut self, sentence: impl Into<String>) {
+        self.0.push(sentence.into());
+    }
+
+    /// The value of a check, or its sentence is added.
+    pub fn take<T>(&mut self, checked: Result<T, String>) -> Option<T> {
+        checked.map_err(|sentence| self.add(sentence)).ok()
+    }
+
+    /// All sentences in one.
+    pub fn into_sentence(self) -> String {
+        self.0.join(". ")
+    }
+
+    /// `Ok` if nothing is wrong.
+    pub fn none(self) -> Result<(), String> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.into_sentence()) }
+    }
+}
+
+/// Harper's rule for names: 1 to 250 characters of printable ASCII without slash and backtick.
+pub fn check_name(label: &str, value: &Value) -> Result<String, String> {
+    let Value::String(name) = value else { return Err(format!("'{label}' must be a string")) };
+    if name.is_empty() {
+        return Err(format!("'{label}' is not allowed to be empty"));
+    }
+    if name.chars().count() > MAX_NAME_CHARACTERS {
+        return Err(format!("'{label}' length must be less than or equal to {MAX_NAME_CHARACTERS} characters long"));
+    }
+    if name.contains(['/', '`']) {
+        return Err(format!("'{label}' names cannot include backticks or forward slashes"));
+    }
+    if !name.chars().all(|character| character == ' ' || character.is_ascii_graphic()) {
+        return Err(format!("'{label}' names must be printable ASCII characters"));
+    }
+    Ok(name.clone())
+}
+
+/// `database`, or its synonym `schema`, or the default; and `table`.
+pub(super) fn table_name(fields: &Map<String, Value>, problems: &mut Problems) -> Option<TableName> {
+    let database = match first_of(fields, &["database", "schema"]) {
+        None => Some(DEFAULT_DATABASE.to_owned()),
+        Some((label, value)) => problems.take(check_name(label, value)),
+    };
+    let table = match fields.get("table") {
+        None => problems.take(Err("'table' is required".to_owned())),
+        Some(value) => problems.take(check_name("table", value)),
+    };
+    database.zip(table).map(|(database, table)| TableName { database, table })
+}
+
+/// What is missing: the database or only the table.
+pub fn missing_table(catalogue: &Catalogue, name: &TableName) -> String {
+    if catalogue.has_database(&name.database) {
+        format!("Table '{name}' does not exist")
+    } else {
+        format!("database '{}' does not exist", name.database)
+    }
+}

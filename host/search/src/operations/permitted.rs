@@ -1,0 +1,112 @@
+//! What a role may see of a search, and the search ready to be opened.
+
+use std::sync::Arc;
+
+use super::budget::Taken;
+use super::names::missing_table;
+use super::request::{Asked, SearchRequest, TableSearch};
+use super::rows::Rows;
+use super::sql::PermittedSql;
+use super::{SearchError, SearchLimits};
+use crate::query::{Query, QueryError, RowFormat, RowShape, Search, Separator, selectable_attributes};
+use crate::sql::SqlStatement;
+use jobhost_access::{Denial, Right, Role};
+use jobhost_model::{Catalogue, Table, TableName};
+use jobhost_store::{ScanOrder, Store};
+
+/// A search that the role allows, of tables and attributes that exist.
+#[derive(Debug, Clone)]
+pub struct PermittedSearch(Permitted);
+
+#[derive(Debug, Clone)]
+enum Permitted {
+    Table { table: Arc<Table>, query: Query },
+    Sql(PermittedSql),
+}
+
+impl SearchRequest {
+    /// What the client names and may not read is refused; of `*`, what he may not read is left out.
+    pub fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<PermittedSearch, SearchError> {
+        match &self.asked {
+            Asked::Table(search) => search.permitted(role, catalogue).map(PermittedSearch),
+            Asked::Sql(Ok(statement)) => PermittedSearch::of_sql(statement, role, catalogue),
+            Asked::Sql(Err(error)) => Err(error.clone().into()),
+        }
+    }
+}
+
+impl TableSearch {
+    fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<Permitted, SearchError> {
+        if let Some(name) = &self.table {
+            role.check_table(catalogue, name, Right::Read)?;
+        }
+        let mut query = self.query.clone().map_err(SearchError::Invalid)?;
+        let name = self.table.as_ref().ok_or_else(|| SearchError::Invalid("'table' is required".to_owned()))?;
+        let table = catalogue.table(name).ok_or_else(|| SearchError::NotFound(missing_table(catalogue, name)))?;
+        if role.restricts_attributes(table) {
+            self.check_readable(role, table, &query)?;
+            query.attributes.get_or_insert_with(|| readable(role, table));
+        } else {
+            if let Some(attribute) = self.attribute.as_ref().filter(|attribute| !table.has_attribute(attribute)) {
+                return Err(SearchError::Invalid(format!("unknown attribute '{attribute}'")));
+            }
+            query.check_attributes(table)?;
+        }
+        Ok(Permitted::Table { table: Arc::clone(table), query })
+    }
+
+    /// Everything that the search names, in the order in which clients know it.
+    fn check_readable(&self, role: &Role, table: &Table, query: &Query) -> Result<(), Denial> {
+        let mut named: Vec<&str> = Vec::new();
+        query.filter.each_attribute(&mut |attribute| named.push(attribute));
+        named.extend(self.attribute.as_deref());
+        named.extend(query.attributes.iter().flatten().map(String::as_str));
+        named.extend(query.sort.iter().map(|sort| sort.attribute.as_str()));
+        role.check_readable(table, named)
+    }
+}
+
+/// What `*` shows to a role.
+pub(super) fn readable(role: &Role, table: &Table) -> Vec<String> {
+    let all = selectable_attributes(table).into_iter();
+    all.filter(|name| role.attribute_permissions(table, name).read).map(str::to_owned).collect()
+}
+
+impl PermittedSearch {
+    /// Of a statement by itself.
+    pub(super) fn of_sql(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
+        PermittedSql::new(statement, role, catalogue).map(|sql| PermittedSearch(Permitted::Sql(sql)))
+    }
+
+    /// The tables that are read.
+    pub fn tables(&self) -> Vec<&TableName> {
+        match &self.0 {
+            Permitted::Table { table, .. } => vec![&table.name],
+            Permitted::Sql(sql) => sql.tables(),
+        }
+    }
+
+    /// Begins it on the store as of now. `order`: of a search in one table that asks for none.
+    pub async fn open(
+        self,
+        store: Arc<dyn Store>,
+        shape: RowShape,
+        separator: Separator,
+        order: ScanOrder,
+        limits: &SearchLimits,
+    ) -> Result<Rows, QueryError> {
+        let format = RowFormat { shape, separator, order };
+        match self.0 {
+            Permitted::Table { table, query } => {
+                let taken = match &limits.budget {
+                    // Looking up keys keeps no snapshot.
+                    Some(budget) if !query.looks_up_keys(&table.primary_key) => budget.scan().await?,
+                    _ => Taken::default(),
+                };
+                let search = Search::open(store.as_ref(), &table, query, format, limits.of_query()).await?;
+                Ok(Rows::of_search(store, search, taken))
+            }
+            Permitted::Sql(sql) => sql.open(store, format, limits).await,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The rows of a search, whatever kind it is.
+
+use std::sync::Arc;
+
+use super::budget::Taken;
+use crate::query::{QueryError, Search};
+use crate::sql::SqlRows;
+use jobhost_store::Store;
+
+/// A running search. It keeps a snapshot of the store until it is dropped.
+pub struct Rows {
+    input: Input,
+    /// Given back after the snapshot: fields are dropped in this order.
+    _taken: Taken,
+}
+
+enum Input {
+    Search(Arc<dyn Store>, Box<Search>),
+    Sql(SqlRows),
+    Nothing,
+}
+
+impl Rows {
+    pub(super) fn of_search(store: Arc<dyn Store>, search: Search, taken: Taken) -> Self {
+        Rows { input: Input::Search(store, Box::new(search)), _taken: taken }
+    }
+
+    pub(super) fn of_sql(rows: SqlRows, taken: Taken) -> Self {
+        Rows { input: Input::Sql(rows), _taken: taken }
+    }
+
+    /// No rows, and no columns.
+    pub(super) fn none() -> Self {
+        Rows { input: Input::Nothing, _taken: Taken::default() }
+    }
+
+    /// The names of the columns, in order.
+    pub fn columns(&self) -> &[String] {
+        match &self.input {
+            Input::Search(_, search) => search.columns(),
+            Input::Sql(rows) => rows.columns(),
+            Input::Nothing => &[],
+        }
+    }
+
+    /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end. Rows are separated, also
+    /// across pages; there is no separator before the first row or after the last.
+    pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, QueryError> {
+        match &mut self.input {
+            Input::Search(store, search) => search.next(store.as_ref(), out).await,
+            Input::Sql(rows) => rows.next(out).await,
+            Input::Nothing => Ok(false),
+        }
+    }
+}

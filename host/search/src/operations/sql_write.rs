@@ -1,0 +1,83 @@
+//! SQL that writes: what a role may write and read of it, and the reading, ready to be opened.
+
+use super::SearchError;
+use super::names::missing_table;
+use super::permitted::PermittedSearch;
+use crate::sql::{RowSource, SqlInsert, SqlStatement, SqlWrite, SqlWriteKind};
+use jobhost_access::{Right, Role};
+use jobhost_model::table::TableName;
+use jobhost_model::{Action, Catalogue, Table};
+
+use std::sync::Arc;
+
+/// A statement that the role allows, on a table that exists.
+#[derive(Debug)]
+pub struct PermittedWrite {
+    pub table: Arc<Table>,
+    pub change: Change,
+    /// Give rows as arrays of the values of `Change`, in this order.
+    pub rows: Vec<PermittedRows>,
+}
+
+/// What becomes of a row.
+#[derive(Debug)]
+pub enum Change {
+    /// Its values are those of these attributes; `None`: of those that the one search names.
+    Write(Action, Option<Vec<String>>),
+    /// Its one value is the key of a record that goes.
+    Delete,
+}
+
+#[derive(Debug)]
+pub enum PermittedRows {
+    /// A JSON array.
+    Literal(String),
+    Search(PermittedSearch),
+}
+
+impl PermittedWrite {
+    /// Reads and judges a statement. To write needs the rights of `insert`, `update` and `delete`; what a condition, an
+    /// expression or a SELECT reads needs the right to read it, or its effects would tell what may not be read.
+    pub fn new(statement: SqlWrite, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
+        let SqlWrite { table: name, kind } = statement;
+        let right = match &kind {
+            SqlWriteKind::Insert(_) => Right::Insert,
+            SqlWriteKind::Update(_) => Right::Update,
+            SqlWriteKind::Delete(_) => Right::Delete,
+        };
+        role.check_table(catalogue, &name, right)?;
+        let table = catalogue.table(&name).ok_or_else(|| SearchError::NotFound(missing_table(catalogue, &name)))?;
+        let search = |statement: &SqlStatement| PermittedSearch::of_sql(statement, role, catalogue);
+        let (change, rows) = match kind {
+            SqlWriteKind::Insert(SqlInsert { columns, rows }) => {
+                let names = columns.iter().flatten().map(String::as_str);
+                role.check_attributes(table, Action::Insert, names)?;
+                let rows = rows.into_iter().map(|source| match source {
+                    RowSource::Literal(row) => Ok(PermittedRows::Literal(row)),
+                    RowSource::Select(select) => search(&select).map(PermittedRows::Search),
+                });
+                (Change::Write(Action::Insert, columns), rows.collect::<Result<_, _>>()?)
+            }
+            SqlWriteKind::Update(update) => {
+                let key = table.primary_key.as_str();
+                role.check_attributes(table, Action::Update, update.attributes())?;
+                if update.attributes().any(|name| name == key) {
+                    let sentence = format!("'{key}' is the primary key of '{name}'; UPDATE cannot change it");
+                    return Err(SearchError::Invalid(sentence));
+                }
+                let reading = update.reading(key, |name| table.has_attribute(name))?;
+                let names = std::iter::once(key).chain(update.attributes()).map(str::to_owned).collect();
+                (Change::Write(Action::Update, Some(names)), vec![PermittedRows::Search(search(&reading)?)])
+            }
+            SqlWriteKind::Delete(selection) => {
+                let reading = selection.keys(&table.primary_key)?;
+                (Change::Delete, vec![PermittedRows::Search(search(&reading)?)])
+            }
+        };
+        Ok(PermittedWrite { table: Arc::clone(table), change, rows })
+    }
+
+    pub fn table_name(&self) -> &TableName {
+        &self.table.name
+    }
+}

@@ -1,0 +1,381 @@
+//! A running search: rows come out as JSON text, a page at a time.
+
+use super::fields::{Damaged, Fields, Span};
+use super::filter::Filter;
+use super::output::Output;
+use super::projection::{Projection, Row, Source, selectable_attributes, value_at};
+use super::sort::{Sort, SortKey, Sorter};
+use super::value::{Number, Stored};
+use super::{Query, QueryError, RowShape};
+use jobhost_budget::Account;
+use jobhost_model::key::Key;
+use jobhost_model::table::{Table, TableName};
+use jobhost_store::store::{RecordCursor, RecordPage, ScanOrder, Store, StoreError, StoreErrorKind};
+
+/// Keys looked up in one call to the store.
+const KEYS_A_FETCH: usize = 1000;
+/// Text of rows given out at once, unless a single row is larger.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// Rows that are sorted where nobody asked for an order. Where there are more, a client who cares would have said how to sort
+/// them, and sooner has the first ones.
+const SORTED_UNASKED_BYTES: usize = 8 << 20;
+
+/// What a search may take.
+#[derive(Debug, Clone)]
+pub struct SearchLimits {
+    /// Memory for rows that wait to be sorted.
+    pub sort_bytes: usize,
+    /// To which they are charged; `None` where nobody counts.
+    pub account: Option<Account>,
+}
+
+impl Default for SearchLimits {
+    fn default() -> Self {
+        SearchLimits { sort_bytes: 64 << 20, account: None }
+    }
+}
+
+/// What stands between two rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separator {
+    /// Values are as they are stored.
+    Comma,
+    /// Values are without insignificant white space.
+    NewLine,
+}
+
+impl Separator {
+    fn byte(self) -> u8 {
+        match self {
+            Separator::Comma => b',',
+            Separator::NewLine => b'\n',
+        }
+    }
+}
+
+/// How the rows of a search are written, and in which order they may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowFormat {
+    pub shape: RowShape,
+    pub separator: Separator,
+    /// The order of a search that asks for none. A limit or an offset counts in order of key even where rows may come in
+    /// any. `ScanOrder::Key`, that of answers to clients, is by value of the first condition where there is one, then by
+    /// key, as clients know it from Harper ([`Filter::order`](super::Filter::order)).
+    pub order: ScanOrder,
+}
+
+type SortedRows = Box<dyn Iterator<Item = Box<[u8]>> + Send>;
+
+/// Why rows are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Asked,
+    /// By the first condition, if they are few.
+    Unasked,
+    /// By the first condition, and a limit or an offset counts in it.
+    Counted,
+}
+
+enum Input {
+    Scan(Box<dyn RecordCursor>),
+    Keys(TableName, std::vec::IntoIter<Key>),
+    Sorted(SortedRows),
+    Done,
+}
+
+/// The compiled form of a query.
+struct Plan {
+    /// True if the filter lets every record through.
+    everything: bool,
+    filter: Filter,
+    /// Where the filter's conditions find their values, in order of evaluation.
+    operands: Vec<Source>,
+    sort: Option<(Source, bool, Wish)>,
+    fields: Fields,
+    projection: Projection,
+    spans: Vec<Span>,
+}
+
+/// A page of records and how much of it has been looked at.
+#[derive(Default)]
+struct Unread {
+    page: RecordPage,
+    record: usize,
+    start: usize,
+}
+
+/// A search that has begun. Rows are separated, also across pages; there is none before the first or after the last.
+pub struct Search {
+    columns: Vec<String>,
+    input: Input,
+    unread: Unread,
+    /// Rows that were to be sorted and turned out to be too many. They come before the rest of the input.
+    unsorted: Option<SortedRows>,
+    plan: Plan,
+    separator: Separator,
+    limits: SearchLimits,
+    /// Rows still to be left out, and rows still to be given.
+    offset: u64,
+    remaining: u64,
+    given: u64,
+}
+
+impl Search {
+    /// The query must name only attributes of the table (`Query::check_attributes`); others read as null.
+    pub async fn open(
+        store: &dyn Store,
+        table: &Table,
+        query: Query,
+        format: RowFormat,
+        limits: SearchLimits,
+    ) -> Result<Self, QueryError> {
+        let keys = match (query.keys, query.filter.pinned_key(&table.primary_key)) {
+            (Some(keys), _) => Some(keys),
+            (None, Some(key)) => Some(vec![key]),
+            (None, None) => None,
+        };
+        // Equal values are sorted by key, and that is the order in which a scan must give them.
+        let paged = query.limit.is_some() || query.offset > 0;
+        let free = query.sort.is_none() && !paged;
+        let input = match keys {
+            Some(keys) => Input::Keys(table.name.clone(), keys.into_iter()),
+            None => Input::Scan(store.scan(&table.name, if free { format.order } else { ScanOrder::Key }).await?),
+        };
+        // A scan is in order of the primary key already.
+        let sort = match query.sort {
+            Some(sort) if !sort.descending && sort.attribute == table.primary_key => None,
+            Some(sort) => Some((sort, Wish::Asked)),
+            None if format.order == ScanOrder::Key => query.filter.order(&table.primary_key).map(|attribute| {
+                let sort = Sort { attribute: attribute.to_owned(), descending: false };
+                (sort, if paged { Wish::Counted } else { Wish::Unasked })
+            }),
+            None => None,
+        };
+
+        let all = || selectable_attributes(table).into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = query.attributes.unwrap_or_else(all);
+        let mut fields = Fields::default();
+        let projection = Projection::new(&columns, format.shape, format.separator, &mut fields);
+        let mut operands = Vec::new();
+        query.filter.each_attribute(&mut |name| operands.push(Source::of(name, &mut fields)));
+        let sort = sort.map(|(sort, wish)| (Source::of(&sort.attribute, &mut fields), sort.descending, wish));
+        Ok(Search {
+            columns,
+            input,
+            unread: Unread::default(),
+            unsorted: None,
+            plan: Plan {
+                everything: query.filter == Filter::everything(),
+                filter: query.filter,
+                operands,
+                sort,
+                fields,
+                projection,
+                spans: Vec::new(),
+            },
+            separator: format.separator,
+            limits,
+            offset: query.offset,
+            remaining: query.limit.unwrap_or(u64::MAX),
+            given: 0,
+        })
+    }
+
+    /// The names of the columns, in order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Rows given so far.
+    pub fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end.
+    pub async fn next(&mut self, store: &dyn Store, out: &mut Vec<u8>) -> Result<bool, QueryError> {
+        if self.plan.sort.is_some() && !matches!(self.input, Input::Sorted(_) | Input::Done) {
+            self.sort(store).await?;
+        }
+        if self.remaining == 0 {
+            self.input = Input::Done;
+            self.unread = Unread::default();
+        }
+        if let Input::Sorted(rows) = &mut self.input {
+            let end = out.len() + PAGE_BYTES;
+            while out.len() < end {
+                let Some(row) = rows.next() else { return Ok(false) };
+                if self.given > 0 {
+                    out.push(self.separator.byte());
+                }
+                out.extend_from_slice(&row);
+                self.given += 1;
+            }
+            return Ok(true);
+        }
+        if self.write_unsorted(out) {
+            return Ok(true);
+        }
+        if self.unread.is_empty() {
+            match self.page(store).await? {
+                Some(page) => self.unread = Unread { page, ..Unread::default() },
+                None => return Ok(false),
+            }
+        }
+        self.write_page(out)?;
+        Ok(true)
+    }
+
+    async fn page(&mut self, store: &dyn Store) -> Result<Option<RecordPage>, QueryError> {
+        match &mut self.input {
+            Input::Scan(cursor) => Ok(cursor.next().await?),
+            Input::Keys(table, keys) => {
+                let some: Vec<Key> = keys.by_ref().take(KEYS_A_FETCH).collect();
+                if some.is_empty() { Ok(None) } else { Ok(Some(store.fetch(table, &some).await?)) }
+            }
+            Input::Sorted(_) | Input::Done => Ok(None),
+        }
+    }
+
+    /// Writes rows of the page in hand until enough is written or nothing is left of it.
+    fn write_page(&mut self, out: &mut Vec<u8>) -> Result<(), QueryError> {
+        let end = out.len() + PAGE_BYTES;
+        let mut out = Output::new(out);
+        while out.len() < end && self.remaining > 0 {
+            let Some(row) = self.unread.next() else { break };
+            if !self.plan.examine(row)? {
+                continue;
+            }
+            if self.offset > 0 {
+                self.offset -= 1;
+                continue;
+            }
+            if self.given > 0 {
+                out.append(1, |room| room.byte(self.separator.byte()));
+            }
+            self.plan.projection.write(row, &self.plan.spans, &mut out);
+            self.given += 1;
+            self.remaining -= 1;
+        }
+        out.finish();
+        Ok(())
+    }
+
+    /// True if there were rows that had been kept to be sorted.
+    fn write_unsorted(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(rows) = &mut self.unsorted else { return false };
+        let end = out.len() + PAGE_BYTES;
+        while out.len() < end && self.remaining > 0 {
+            let Some(row) = rows.next() else {
+                self.unsorted = None;
+                break;
+            };
+            if self.given > 0 {
+                out.push(self.separator.byte());
+            }
+            out.extend_from_slice(&row);
+            self.given += 1;
+            self.remaining -= 1;
+        }
+        true
+    }
+
+    /// Reads everything that matches and turns the input into the sorted rows.
+    async fn sort(&mut self, store: &dyn Store) -> Result<(), QueryError> {
+        let Some((source, descending, wish)) = self.plan.sort else { return Ok(()) };
+        let keep = self.remaining.saturating_add(self.offset);
+        let charge = self.limits.account.as_ref().map(|account| account.memory(0)).transpose()?;
+        let most = match wish {
+            Wish::Asked | Wish::Counted => self.limits.sort_bytes,
+            Wish::Unasked => self.limits.sort_bytes.min(SORTED_UNASKED_BYTES),
+        };
+        let mut sorter = Sorter::new(descending, keep, most, charge);
+        let mut text = Vec::new();
+        while let Some(page) = self.page(store).await? {
+            let mut unread = Unread { page, ..Unread::default() };
+            while let Some(row) = unread.next() {
+                if !self.plan.examine(row)? {
+                    continue;
+                }
+                let Plan { projection, spans, .. } = &mut self.plan;
+                let offered = sorter.offer(SortKey::of(&stored(row, spans, source)), || {
+                    text.clear();
+                    let mut out = Output::new(&mut text);
+                    projection.write(row, spans, &mut out);
+                    out.finish();
+                    text.as_slice().into()
+                });
+                let Err(error) = offered else { continue };
+                let dispensable = match (wish, &error) {
+                    (Wish::Asked, _) => false,
+                    (Wish::Unasked, _) => true,
+                    // Further pages must not come in another order than the first.
+                    (Wish::Counted, error) => matches!(error, QueryError::TooLarge(_)) && self.offset == 0,
+                };
+                if !dispensable || !sorter.has_all() {
+                    return Err(if wish == Wish::Counted { with_advice(error) } else { error });
+                }
+                self.plan.sort = None;
+                self.unsorted = Some(Box::new(sorter.into_unsorted()));
+                self.unread = unread;
+                return Ok(());
+            }
+        }
+        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        self.input = Input::Sorted(Box::new(sorter.into_sorted().skip(offset)));
+        Ok(())
+    }
+}
+
+fn with_advice(error: QueryError) -> QueryError {
+    match error {
+        QueryError::TooLarge(sentence) => QueryError::TooLarge(format!(
+            "{sentence}. Without 'sort' rows are counted in the order of the first condition; with a 'sort' by the primary \
+             key nothing needs to be sorted"
+        )),
+        other => other,
+    }
+}
+
+impl Unread {
+    fn is_empty(&self) -> bool {
+        self.record >= self.page.records.len()
+    }
+
+    /// The next record, with what follows it in the page.
+    #[inline(always)]
+    fn next(&mut self) -> Option<Row<'_>> {
+        let &(end, created, updated) = self.page.records.get(self.record)?;
+        let start = std::mem::replace(&mut self.start, end);
+        self.record += 1;
+        let text = self.page.text.get(start..).unwrap_or_default();
+        Some(Row { text, length: end.saturating_sub(start), created, updated })
+    }
+}
+
+impl Plan {
+    /// Finds the values in a record; true if it is one of those that are searched for.
+    #[inline(always)]
+    fn examine(&mut self, row: Row<'_>) -> Result<bool, QueryError> {
+        self.fields.find(row.text, &mut self.spans).map_err(damaged)?;
+        if self.everything {
+            return Ok(true);
+        }
+        Ok(self.filter.matches(&mut 0, &|position| match self.operands.get(position) {
+            Some(source) => stored(row, &self.spans, *source),
+            None => Stored::Null,
+        }))
+    }
+}
+
+fn stored<'r>(row: Row<'r>, spans: &[Span], source: Source) -> Stored<'r> {
+    match source {
+        Source::Slot(slot) => Stored::read(value_at(row.text, spans, slot)),
+        Source::Created => Stored::Number(Number::Float(row.created.as_millis_f64()), ""),
+        Source::Updated => Stored::Number(Number::Float(row.updated.as_millis_f64()), ""),
+    }
+}
+
+fn damaged(error: Damaged) -> QueryError {
+    QueryError::Store(StoreError::caused_by(StoreErrorKind::Unavailable, "A stored record cannot be read", error))
+}

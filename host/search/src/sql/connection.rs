@@ -1,0 +1,357 @@
+//! One connection of SQLite for one query: nothing in it but the virtual tables that the statement may read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
+
+use super::reader::Source;
+use super::render::is_allowed_in_sqlite;
+use super::state::{Planning, State};
+use super::{
+    MAX_COLUMNS, MAX_DATABASES, MAX_STAR_COLUMNS, MAX_WINDOW_WORK, SqlLimits, SqlStatement, VisibleTable, functions,
+    missing_table, names, vtab,
+};
+use crate::query::QueryError;
+use jobhost_model::table::TableName;
+use jobhost_store::store::{StoreError, StoreErrorKind};
+
+/// The longest text or blob, and the longest row while it is sorted.
+pub(super) const MAX_VALUE_BYTES: usize = 16 << 20;
+/// SQLite's bounds on one statement. What is rendered is longer than what was sent.
+const LIMITS: &[(Limit, usize)] = &[
+    (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
+    (Limit::SQLITE_LIMIT_COLUMN, MAX_COLUMNS),
+    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 1000),
+    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 200),
+    (Limit::SQLITE_LIMIT_VDBE_OP, 1_000_000),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
+    (Limit::SQLITE_LIMIT_ATTACHED, 0),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
+    (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 0),
+    (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 0),
+    (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+];
+/// Steps of planning between two looks at the clock.
+const STEPS_BETWEEN_CHECKS: i32 = 1000;
+/// The least that SQLite may use for sorting.
+const MIN_SORT_KIB: usize = 256;
+
+/// The column of EXPLAIN QUERY PLAN that says in words what a step does.
+const PLAN_DETAIL: usize = 3;
+
+/// Columns that a statement reads, by table.
+type Reads = BTreeMap<TableName, BTreeSet<String>>;
+
+/// What is known of a statement before it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Of the result, in order; no two alike.
+    pub columns: Vec<String>,
+    /// What it reads of each of its tables, for permissions.
+    pub reads: BTreeMap<TableName, BTreeSet<String>>,
+}
+
+/// Prepares the statement over its tables without running it: names the columns of the result, or says what is wrong.
+/// `tables` must have each of `SqlStatement::tables`. Takes well below a millisecond.
+pub fn check(statement: &SqlStatement, tables: &[VisibleTable]) -> Result<Checked, QueryError> {
+    let state = Arc::new(State::new(None));
+    let mut session = Session::open(statement, tables, &state)?;
+    session.restrict()
+}
+
+/// A connection with its tables.
+pub(super) struct Session {
+    pub connection: Connection,
+    statement: SqlStatement,
+    /// Tables that are read into a temporary table first.
+    copied: BTreeSet<usize>,
+}
+
+impl Session {
+    pub fn open(statement: &SqlStatement, tables: &[VisibleTable], state: &Arc<State>) -> Result<Self, QueryError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_in_memory_with_flags(flags).map_err(broken)?;
+        let mut sources = Vec::new();
+        for name in &statement.tables {
+            let visible = tables.iter().find(|visible| visible.table.name == *name);
+            let visible = visible.ok_or_else(|| QueryError::from(missing_table(name)))?;
+            let mut source = source(statement, visible)?;
+            if statement.tables.len() > 1 && state.has_snapshot() {
+                source
+                    .count_if_small(state)
+                    .map_err(|error| state.take_failure().unwrap_or_else(|| explain(&error)))?;
+            }
+            sources.push(source);
+        }
+        check_size(statement, &sources)?;
+        create(&connection, sources, state).map_err(broken)?;
+        Ok(Session { connection, statement: statement.clone(), copied: BTreeSet::new() })
+    }
+
+    /// From here on the connection can do nothing but run the statement, which is prepared to see that it can be run.
+    pub fn restrict(&mut self) -> Result<Checked, QueryError> {
+        for (limit, value) in LIMITS {
+            self.connection.set_limit(*limit, i32::try_from(*value).unwrap_or(i32::MAX)).map_err(broken)?;
+        }
+        for (option, value) in [
+            (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+            (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+            // A name in double quotes is never a string.
+            (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+            (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        ] {
+            self.connection.set_db_config(option, value).map_err(broken)?;
+        }
+        let reads: Arc<Mutex<Reads>> = Arc::default();
+        let authorizer_reads = Arc::clone(&reads);
+        let authorizer = move |context: AuthContext<'_>| authorize(&context, &authorizer_reads);
+        self.connection.authorizer(Some(authorizer)).map_err(broken)?;
+        let planning = Planning::begin();
+        let over = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&over);
+        let handler = move || {
+            let is_over = planning.is_over();
+            noted.fetch_or(is_over, Ordering::Relaxed);
+            is_over
+        };
+        self.connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(handler)).map_err(broken)?;
+        let planned = self.plan(&reads);
+        self.connection.progress_handler(0, None::<fn() -> bool>).map_err(broken)?;
+        planned.map_err(|error| if over.load(Ordering::Relaxed) { Planning::exceeded() } else { error })
+    }
+
+    /// Names the columns, and decides which tables are copied. `reads` is what the authorizer has seen.
+    fn plan(&mut self, reads: &Mutex<Reads>) -> Result<Checked, QueryError> {
+        let columns = column_names(&self.prepare()?);
+        let checked = Checked { columns, reads: reads.lock().unwrap_or_else(PoisonError::into_inner).clone() };
+        // With a copy SQLite may choose another order, in which it scans another table again and again.
+        while self.statement.copyable {
+            let known = self.copied.len();
+            self.copied.extend(self.scanned_again_and_again().map_err(|error| explain(&error))?);
+            if self.copied.len() == known {
+                break;
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Tables that SQLite would scan for each row of another table, although it looks for one value only: a join that is
+    /// not by key, or a subquery that is tied to its outside. SQLite makes an index for that, but not on a virtual table.
+    fn scanned_again_and_again(&self) -> rusqlite::Result<BTreeSet<usize>> {
+        let sql = format!("EXPLAIN QUERY PLAN {}", self.statement.sql(&self.copied));
+        let mut plan = self.connection.prepare(&sql)?;
+        let mut steps = plan.query([])?;
+        let mut found = BTreeSet::new();
+        while let Some(step) = steps.next()? {
+            found.extend(vtab::scanned_for_a_value(step.get_ref(PLAN_DETAIL)?.as_str()?));
+        }
+        Ok(found)
+    }
+
+    pub fn prepare(&self) -> Result<Statement<'_>, QueryError> {
+        self.connection.prepare(&self.statement.sql(&self.copied)).map_err(|error| explain(&error))
+    }
+
+    /// Where temporary files go, and how much memory sorting may take before it does.
+    pub fn bound_memory(&self, limits: &SqlLimits) -> Result<(), QueryError> {
+        set_spill_directory(&self.connection, &limits.spill_dir)?;
+        let kib = (limits.memory_bytes / 1024).max(MIN_SORT_KIB);
+        let most = limits.heap_bytes;
+        // The limits of the heap are those of the process: at half of it sorting goes to files early, and at the whole a
+        // query fails that asks for more. It can be lowered but not raised.
+        let pragmas = format!(
+            "PRAGMA temp_store = FILE; PRAGMA main.cache_size = -{kib}; PRAGMA hard_heap_limit = {most}; PRAGMA \
+             soft_heap_limit = {};",
+            most / 2
+        );
+        self.connection.execute_batch(&pragmas).map_err(broken)
+    }
+}
+
+/// What a table declares: all that it shows, or only what the statement may mean.
+fn source(statement: &SqlStatement, visible: &VisibleTable) -> Result<Source, QueryError> {
+    let wanted = |name: &&String| statement.stars > 0 || statement.names.contains(*name);
+    let columns: Vec<String> = visible.columns.iter().filter(wanted).cloned().collect();
+    if columns.len() > MAX_COLUMNS {
+        return Err(QueryError::Invalid(format!(
+            "'*' of table '{}' stands for {} columns; SQL can show at most {MAX_COLUMNS}: name those that you need",
+            visible.table.name,
+            columns.len()
+        )));
+    }
+    Ok(Source::new(visible.table.name.clone(), &visible.table.primary_key, columns))
+}
+
+/// Bounds what depends on how wide the tables are: what all `*` stand for, each as if it showed the columns of all tables,
+/// and windows over many columns.
+fn check_size(statement: &SqlStatement, sources: &[Source]) -> Result<(), QueryError> {
+    let columns: usize = sources.iter().map(|source| source.columns().len()).sum();
+    // One alone may show as much as SQLite can.
+    if statement.stars > 1 && statement.stars.saturating_mul(columns) > MAX_STAR_COLUMNS {
+        return Err(QueryError::Invalid(format!(
+            "'*' stands {} times in 'sql', for up to {columns} columns each; together they can stand for at most \
+             {MAX_STAR_COLUMNS}: name the columns that you need",
+            statement.stars
+        )));
+    }
+    let columns = statement.columns + if statement.stars > 0 { columns } else { 0 };
+    if columns.saturating_mul(columns).saturating_mul(statement.windows) > MAX_WINDOW_WORK {
+        return Err(QueryError::Invalid(format!(
+            "'sql' has {} windows (OVER, WINDOW) and {columns} columns, which is too much to plan: name fewer columns, \
+             or add the windows in a statement of their own",
+            statement.windows
+        )));
+    }
+    Ok(())
+}
+
+/// Attaches an empty database for each that is named, and makes the virtual tables.
+fn create(connection: &Connection, sources: Vec<Source>, state: &Arc<State>) -> rusqlite::Result<()> {
+    let databases: BTreeSet<&str> = sources.iter().map(|source| source.name().database.as_str()).collect();
+    let mut setup = String::new();
+    for database in databases.iter().take(MAX_DATABASES) {
+        setup.push_str("ATTACH ':memory:' AS ");
+        names::push_quoted(&mut setup, database);
+        setup.push(';');
+    }
+    for (number, source) in sources.iter().enumerate() {
+        setup.push_str("CREATE VIRTUAL TABLE ");
+        names::push_quoted(&mut setup, &source.name().database);
+        setup.push('.');
+        names::push_quoted(&mut setup, &source.name().table);
+        let _ = write!(setup, " USING records({number});");
+    }
+    functions::register(connection, state)?;
+    vtab::register(connection, sources, state)?;
+    connection.execute_batch(&setup)
+}
+
+/// The second wall, behind the renderer: SQLite asks for everything that a statement would do.
+fn authorize(context: &AuthContext<'_>, reads: &Mutex<Reads>) -> Authorization {
+    match context.action {
+        AuthAction::Select | AuthAction::Recursive => Authorization::Allow,
+        AuthAction::Function { function_name } if is_allowed_in_sqlite(function_name) => Authorization::Allow,
+        AuthAction::Read { table_name, column_name } => {
+            if let Some(database) = context.database_name
+                && names::is_encoded(database)
+                && names::is_encoded(table_name)
+            {
+                let table = TableName::new(names::decode(database), names::decode(table_name));
+                let mut reads = reads.lock().unwrap_or_else(PoisonError::into_inner);
+                let columns = reads.entry(table).or_default();
+                if names::is_encoded(column_name) {
+                    columns.insert(names::decode(column_name));
+                }
+                return Authorization::Allow;
+            }
+            // A subquery or a common table expression, of which SQLite asks only as a whole.
+            if column_name.is_empty() { Authorization::Allow } else { Authorization::Deny }
+        }
+        _ => Authorization::Deny,
+    }
+}
+
+fn column_names(statement: &Statement<'_>) -> Vec<String> {
+    unique(statement.column_names().map(names::decode).collect())
+}
+
+/// Names as they were written. A row is an object, so the second `a` becomes `a1`, as
+/// Harper names them.
+pub(super) fn unique(names: Vec<String>) -> Vec<String> {
+    let written: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let mut taken = HashSet::new();
+    // Of each name that stands more than once, the number to try next.
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    let mut columns = Vec::with_capacity(names.len());
+    for name in &names {
+        let mut unique = name.clone();
+        while taken.contains(&unique) || (unique != *name && written.contains(unique.as_str())) {
+            let number = numbers.entry(name).or_insert(1);
+            unique = format!("{name}{number}");
+            *number += 1;
+        }
+        taken.insert(unique.clone());
+        columns.push(unique);
+    }
+    columns
+}
+
+/// The directory belongs to the whole process, so it is set only when it changes.
+fn set_spill_directory(connection: &Connection, directory: &Path) -> Result<(), QueryError> {
+    static CURRENT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if current.as_deref() == Some(directory) {
+        return Ok(());
+    }
+    let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
+        let message = format!("The directory for temporary files of SQL, {}, cannot be used", directory.display());
+        QueryError::Store(StoreError { kind: StoreErrorKind::Unavailable, message, source: Some(error) })
+    };
+    std::fs::create_dir_all(directory).map_err(|error| unusable(error.into()))?;
+    let quoted = directory.to_str().ok_or_else(|| unusable("its name is not UTF-8".into()))?.replace('\'', "''");
+    connection
+        .execute_batch(&format!("PRAGMA temp_store_directory = '{quoted}'"))
+        .map_err(|error| unusable(error.into()))?;
+    *current = Some(directory.to_owned());
+    Ok(())
+}
+
+/// An error that no statement should be able to cause.
+fn broken(error: rusqlite::Error) -> QueryError {
+    QueryError::Store(StoreError::caused_by(StoreErrorKind::Unavailable, "The SQL engine failed", error))
+}
+
+/// SQLite's error in words for the client.
+pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
+    let (code, message) = match error {
+        rusqlite::Error::SqliteFailure(failure, message) => (failure.code, message.clone().unwrap_or_default()),
+        rusqlite::Error::SqlInputError { error: failure, msg, .. } => (failure.code, msg.clone()),
+        other => (ErrorCode::Unknown, other.to_string()),
+    };
+    let store = |kind, message: &str| QueryError::Store(StoreError::new(kind, message));
+    match code {
+        ErrorCode::OutOfMemory => QueryError::TooLarge(
+            "The SQL query needs more memory than it may use; ask for less, or raise 'sql.memory_bytes'".to_owned(),
+        ),
+        ErrorCode::TooBig => QueryError::TooLarge(format!(
+            "The SQL query makes a value or a row of more than {MAX_VALUE_BYTES} bytes; ask for less"
+        )),
+        ErrorCode::DiskFull => {
+            store(StoreErrorKind::Full, "The disk has no room for the temporary files of the SQL query")
+        }
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => {
+            store(StoreErrorKind::Unavailable, "A temporary file of the SQL query cannot be used")
+        }
+        _ => QueryError::Invalid(in_our_words(&message)),
+    }
+}
+
+fn in_our_words(message: &str) -> String {
+    if let Some(column) = message.strip_prefix("no such column: ") {
+        let column = column.split("\" - should this be").next().unwrap_or(column).trim_matches('"');
+        return format!("unknown attribute '{}'", names::decode_last(column));
+    }
+    if let Some(column) = message.strip_prefix("ambiguous column name: ") {
+        let column = names::decode_last(column);
+        return format!("attribute '{column}' is in more than one table; write the name of the table in front of it");
+    }
+    if message.starts_with("Expression tree is too large") || message.contains("parser stack overflow") {
+        return super::parse::too_complex().to_string();
+    }
+    // Other sentences show names as SQLite has them.
+    let words: Vec<String> = message
+        .split(' ')
+        .map(|word| if names::is_encoded(word) && word.len() > 1 { names::decode_last(word) } else { word.to_owned() })
+        .collect();
+    format!("The SQL cannot be run: {}", words.join(" "))
+}

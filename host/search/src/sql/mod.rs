@@ -1,0 +1,210 @@
+//! Read-only SQL over records: one SELECT, run by SQLite on virtual tables over a snapshot of the store.
+//!
+//! The text is parsed first (`parse`) and written anew for SQLite from what was understood (`render`), so that SQLite never
+//! sees a statement, a function or a name that was not looked at. It must never write anything but its own temporary files,
+//! never open a file or a database that a statement names, and never take more memory, disk or time than `SqlLimits` says.
+//!
+//! Names of databases, tables and attributes are compared byte for byte, as everywhere in records, although SQLite folds
+//! case: `names` says how. Permissions are the caller's business; what a table does not show is unknown here.
+
+mod connection;
+mod functions;
+mod like;
+mod literal;
+mod names;
+mod output;
+mod parse;
+mod plain;
+mod reader;
+mod render;
+mod rows;
+mod state;
+mod values;
+mod vtab;
+mod write;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use connection::{Checked, check};
+pub use plain::PlainSelect;
+pub use rows::SqlRows;
+pub use write::{RowSource, SqlInsert, SqlUpdate, SqlWrite, SqlWriteKind, is_write};
+
+use super::query::{QueryError, selectable_attributes};
+use jobhost_budget::{DiskPool, Owner};
+use jobhost_model::table::{Catalogue, Table, TableName};
+use jobhost_store::store::{StoreError, StoreErrorKind};
+
+/// Bytes of a statement.
+pub const MAX_SQL_BYTES: usize = 64 << 10;
+/// Tables that one statement may read.
+pub const MAX_TABLES: usize = 16;
+/// Databases that one statement may read.
+pub const MAX_DATABASES: usize = 8;
+/// Columns that one table can show to a statement, and that a result can have: SQLite's own bound.
+pub const MAX_COLUMNS: usize = 2000;
+/// Columns that all `*` of a statement may stand for together: SQLite takes some ten microseconds for each.
+const MAX_STAR_COLUMNS: usize = 8000;
+/// Windows times the square of the columns, which is what SQLite's time to plan windows grows with.
+const MAX_WINDOW_WORK: usize = 4_000_000;
+
+/// Why a statement cannot be run. The sentences are for the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    #[error("{0}")]
+    Invalid(String),
+    /// A database or a table that does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The machine has no room for another thread.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<SqlError> for QueryError {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Invalid(message) => QueryError::Invalid(message),
+            SqlError::NotFound(message) => QueryError::Store(StoreError::new(StoreErrorKind::NotFound, message)),
+            SqlError::Unavailable(message) => QueryError::Store(StoreError::new(StoreErrorKind::Unavailable, message)),
+        }
+    }
+}
+
+/// What one query may take.
+#[derive(Debug, Clone)]
+pub struct SqlLimits {
+    /// For sorting. What is more goes to temporary files.
+    pub memory_bytes: usize,
+    /// Bytes that may be written to temporary files.
+    pub spill_bytes: u64,
+    /// Where temporary files are made; they have no name there, so that nothing is left behind. Made if it is absent.
+    pub spill_dir: PathBuf,
+    /// Time of computing. Waiting for whoever reads the rows does not count.
+    pub time: Duration,
+    /// Memory of all statements of the process together.
+    pub heap_bytes: usize,
+    /// To which temporary files are charged; `None` where nobody counts.
+    pub spill: Option<Spill>,
+}
+
+/// Whose temporary files they are.
+#[derive(Debug, Clone)]
+pub struct Spill {
+    pub disk: DiskPool,
+    pub owner: Owner,
+}
+
+/// A statement that was understood: text for SQLite, and what it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlStatement {
+    rendered: Vec<Part>,
+    tables: Vec<TableName>,
+    /// Every name that may be a column, so that a wide table declares only those.
+    names: BTreeSet<String>,
+    /// How often `*` or `t.*` stands in it.
+    stars: usize,
+    /// OVER and WINDOW, and all columns, counted as often as they stand in it.
+    windows: usize,
+    columns: usize,
+    /// No column is named with its database, which only a table itself has and a copy does not.
+    copyable: bool,
+    /// Columns of the result that are left out of a row where they are null.
+    may_be_absent: BTreeSet<String>,
+    plain: Option<PlainSelect>,
+}
+
+/// A piece of the text for SQLite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    /// A table in FROM, with its number in `tables`; and whether a name for it follows.
+    Table {
+        number: usize,
+        named: bool,
+    },
+}
+
+impl SqlStatement {
+    /// Exactly one SELECT.
+    pub fn parse(text: &str) -> Result<SqlStatement, SqlError> {
+        parse::parse(text)
+    }
+
+    /// The tables it reads, each once, in the order in which they are named.
+    pub fn tables(&self) -> &[TableName] {
+        &self.tables
+    }
+
+    /// If it asks for columns of its one table and nothing else: which.
+    pub fn plain(&self) -> Option<&PlainSelect> {
+        self.plain.as_ref()
+    }
+
+    /// Names that it may use as columns, of any of its tables; `None` if it asks for all columns with `*`.
+    pub fn named_columns(&self) -> Option<&BTreeSet<String>> {
+        if self.stars > 0 { None } else { Some(&self.names) }
+    }
+
+    /// The text for SQLite. Tables in `copied` are read once into a temporary table, which SQLite can index.
+    fn sql(&self, copied: &BTreeSet<usize>) -> String {
+        let mut sql = String::new();
+        for part in &self.rendered {
+            let (number, named) = match part {
+                Part::Text(text) => {
+                    sql.push_str(text);
+                    continue;
+                }
+                Part::Table { number, named } => (number, named),
+            };
+            let Some(name) = self.tables.get(*number) else { continue };
+            let copy = copied.contains(number);
+            // A LIMIT keeps SQLite from making the subquery a part of what it stands in.
+            sql.push_str(if copy { "(SELECT * FROM " } else { "" });
+            names::push_quoted(&mut sql, &name.database);
+            sql.push('.');
+            names::push_quoted(&mut sql, &name.table);
+            sql.push_str(if copy { " LIMIT -1)" } else { "" });
+            if copy && !named {
+                sql.push_str(" AS ");
+                names::push_quoted(&mut sql, &name.table);
+            }
+        }
+        sql
+    }
+
+    /// The tables as the catalogue has them; `NotFound` for the first that does not exist.
+    pub fn resolve(&self, catalogue: &Catalogue) -> Result<Vec<Arc<Table>>, SqlError> {
+        let find = |name: &TableName| match catalogue.table(name) {
+            Some(table) => Ok(Arc::clone(table)),
+            None if catalogue.has_database(&name.database) => Err(missing_table(name)),
+            None => Err(SqlError::NotFound(format!("database '{}' does not exist", name.database))),
+        };
+        self.tables.iter().map(find).collect()
+    }
+}
+
+fn missing_table(name: &TableName) -> SqlError {
+    SqlError::NotFound(format!("Table '{name}' does not exist"))
+}
+
+/// A table and the columns of it that a statement may see, in the order of `*`.
+#[derive(Debug, Clone)]
+pub struct VisibleTable {
+    pub table: Arc<Table>,
+    pub columns: Vec<String>,
+}
+
+impl VisibleTable {
+    /// With all columns that `*` stands for.
+    pub fn whole(table: Arc<Table>) -> Self {
+        let columns = selectable_attributes(&table).into_iter().map(str::to_owned).collect();
+        VisibleTable { table, columns }
+    }
+}
+
+#[cfg(test)]
+mod tests;

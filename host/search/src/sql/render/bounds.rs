@@ -1,0 +1,71 @@
+//! What one statement may have in number, so that planning it takes milliseconds. Each figure is where SQLite's time for the
+//! worst statement that we found stays below some fifty (`sql/tests/planning.rs`).
+
+use crate::sql::SqlError;
+use crate::sql::parse::too_complex;
+
+/// Each may hold a cache and a temporary file.
+const MAX_SELECTS: usize = 128;
+/// Tables in FROM, of all SELECTs; SQLite joins at most 64 in one of them.
+pub(in crate::sql) const MAX_REFERENCES: usize = 128;
+/// OVER: SQLite nests a subquery for each that differs.
+pub(in crate::sql) const MAX_WINDOWS: usize = 32;
+/// Terms of ORDER BY, GROUP BY or PARTITION BY: each is compared with each column that is shown.
+pub(in crate::sql) const MAX_TERMS: usize = 256;
+
+/// Columns in one SELECT once each is replaced by what the subqueries in FROM say it is, as SQLite does: `x || x` of `x || x`
+/// of … doubles with each.
+pub(in crate::sql) const MAX_EXPANDED: usize = 16_384;
+
+/// How many of them there are so far.
+#[derive(Default)]
+pub(super) struct Counts {
+    selects: usize,
+    references: usize,
+    pub windows: usize,
+    /// `*` and `t.*`.
+    pub stars: usize,
+    /// Columns, counted as often as they stand in it.
+    pub names: usize,
+    /// Columns, counted as often as they stand in it once subqueries are put into each other.
+    pub columns: usize,
+}
+
+impl Counts {
+    pub fn select(&mut self) -> Result<(), SqlError> {
+        self.selects += 1;
+        if self.selects > MAX_SELECTS { Err(too_complex()) } else { Ok(()) }
+    }
+
+    pub fn reference(&mut self) -> Result<(), SqlError> {
+        self.references += 1;
+        let sentence =
+            || format!("'sql' names more than {MAX_REFERENCES} tables in FROM, counted as often as they stand");
+        within(self.references, MAX_REFERENCES, sentence)
+    }
+
+    pub fn window(&mut self) -> Result<(), SqlError> {
+        self.windows += 1;
+        within(self.windows, MAX_WINDOWS, || format!("'sql' has more than {MAX_WINDOWS} windows (OVER, WINDOW)"))
+    }
+}
+
+/// So many columns, each of which stands for so many.
+pub(super) fn expanded(columns: usize, each: usize) -> Result<usize, SqlError> {
+    let all = columns.saturating_mul(each);
+    let sentence = || {
+        format!(
+            "'sql' stands for more than {MAX_EXPANDED} columns once its subqueries are put into each other: name \
+             columns of subqueries less often"
+        )
+    };
+    within(all, MAX_EXPANDED, sentence).map(|()| all)
+}
+
+pub(super) fn terms(clause: &str, count: usize) -> Result<(), SqlError> {
+    within(count, MAX_TERMS, || format!("{clause} has {count} terms; it can have at most {MAX_TERMS}"))
+}
+
+pub(super) fn within(count: usize, most: usize, sentence: impl FnOnce() -> String) -> Result<(), SqlError> {
+    if count > most { Err(SqlError::Invalid(sentence())) } else { Ok(()) }
+}

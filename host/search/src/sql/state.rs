@@ -1,0 +1,250 @@
+//! What the parts of one running query share, and why it stopped.
+
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use super::{Spill, SqlLimits};
+use crate::query::{Damaged, QueryError};
+use jobhost_budget::{DiskCharge, Exhausted};
+use jobhost_model::key::Key;
+use jobhost_model::table::TableName;
+use jobhost_store::store::{RecordPage, ScanPosition, Snapshot, StoreError, StoreErrorKind};
+
+/// How often at most the files' size is asked for.
+const SPILL_CHECK: Duration = Duration::from_millis(100);
+/// Bytes that functions work through between two looks at the clock; about a millisecond.
+const BYTES_BETWEEN_CHECKS: usize = 1 << 20;
+/// Processor time that planning may take. The bounds of a statement keep it far below.
+const PLANNING: Duration = Duration::from_secs(1);
+
+/// Shared by the connection, its virtual tables and whoever waits for the rows.
+pub(super) struct State {
+    /// The current time, which is one for the whole statement.
+    now: DateTime<Utc>,
+    /// Absent while a statement is only checked.
+    snapshot: Option<Mutex<Box<dyn Snapshot>>>,
+    /// The first reason for which the query cannot go on. SQLite's own error only says that it was interrupted.
+    failure: Mutex<Option<QueryError>>,
+    cancelled: AtomicBool,
+    /// While the query runs.
+    watch: Mutex<Option<Watch>>,
+    /// Bytes that functions have worked through since the last look at the clock.
+    worked: AtomicUsize,
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    pub fn new(snapshot: Option<Box<dyn Snapshot>>) -> Self {
+        State {
+            now: Utc::now(),
+            snapshot: snapshot.map(Mutex::new),
+            failure: Mutex::default(),
+            cancelled: AtomicBool::new(false),
+            watch: Mutex::default(),
+            worked: AtomicUsize::new(0),
+        }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    pub fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Nobody wants the rows any more.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// From now on the query computes, on this thread.
+    pub fn start(&self, limits: SqlLimits) {
+        *held(&self.watch) = Some(Watch::start(limits));
+    }
+
+    /// The query waited so long for its reader.
+    pub fn waited(&self, duration: Duration) {
+        if let Some(watch) = held(&self.watch).as_mut() {
+            watch.waited(duration);
+        }
+    }
+
+    /// True if the query is not wanted any more or has taken what it may; the reason is kept.
+    pub fn must_stop(&self) -> bool {
+        let exceeded = held(&self.watch).as_mut().and_then(Watch::exceeded);
+        let stop = exceeded.is_some() || self.is_cancelled();
+        if let Some(error) = exceeded {
+            self.fail(error);
+        }
+        stop
+    }
+
+    /// A function is about to work through so many bytes.
+    pub fn worked(&self, bytes: usize) -> rusqlite::Result<()> {
+        let worked = self.worked.load(Ordering::Relaxed).saturating_add(bytes);
+        let check = worked >= BYTES_BETWEEN_CHECKS;
+        // Only the query's thread calls functions.
+        self.worked.store(if check { 0 } else { worked }, Ordering::Relaxed);
+        if check && self.must_stop() { Err(stopped("stopped")) } else { Ok(()) }
+    }
+
+    pub fn fail(&self, error: QueryError) {
+        held(&self.failure).get_or_insert(error);
+    }
+
+    pub fn take_failure(&self) -> Option<QueryError> {
+        held(&self.failure).take()
+    }
+
+    pub fn page(&self, table: &TableName, position: &mut ScanPosition) -> rusqlite::Result<RecordPage> {
+        self.read(|snapshot| snapshot.page(table, position))
+    }
+
+    pub fn fetch(&self, table: &TableName, key: Key) -> rusqlite::Result<RecordPage> {
+        self.read(|snapshot| snapshot.fetch(table, &[key]))
+    }
+
+    /// The store's error is kept for the caller; SQLite only hears that there is one.
+    fn read(&self, read: impl FnOnce(&dyn Snapshot) -> Result<RecordPage, StoreError>) -> rusqlite::Result<RecordPage> {
+        if self.is_cancelled() {
+            return Err(stopped("cancelled"));
+        }
+        let Some(snapshot) = &self.snapshot else { return Err(stopped("there is no snapshot")) };
+        read(held(snapshot).as_ref()).map_err(|error| {
+            let reason = stopped(&error);
+            self.fail(QueryError::Store(error));
+            reason
+        })
+    }
+
+    pub fn damaged(&self, error: Damaged) -> rusqlite::Error {
+        let reason = stopped(error);
+        let message = "A stored record cannot be read";
+        self.fail(QueryError::Store(StoreError::caused_by(StoreErrorKind::Unavailable, message, error)));
+        reason
+    }
+}
+
+fn stopped(reason: impl Display) -> rusqlite::Error {
+    rusqlite::Error::ModuleError(reason.to_string())
+}
+
+/// Watches time and temporary files while SQLite computes. Belongs to the thread that runs the query.
+struct Watch {
+    limits: SqlLimits,
+    started: Instant,
+    /// How long the query waited for its reader.
+    waited: Duration,
+    written_before: u64,
+    last_check: Instant,
+    charge: Option<DiskCharge>,
+}
+
+/// What temporary files are charged ahead of what was written: a disk writes no more between two looks.
+const CHARGED_AHEAD: u64 = 64 << 20;
+/// Below this nothing is charged: most statements write nothing, or hardly anything.
+const FREE_BYTES: u64 = 1 << 20;
+
+impl Watch {
+    pub fn start(limits: SqlLimits) -> Self {
+        let now = Instant::now();
+        let written_before = written_by_thread();
+        Watch { limits, started: now, waited: Duration::ZERO, written_before, last_check: now, charge: None }
+    }
+
+    pub fn waited(&mut self, duration: Duration) {
+        self.waited += duration;
+    }
+
+    /// Why the query must stop now.
+    pub fn exceeded(&mut self) -> Option<QueryError> {
+        let now = Instant::now();
+        if now.duration_since(self.started).saturating_sub(self.waited) > self.limits.time {
+            return Some(QueryError::TooLarge(format!(
+                "The SQL query was stopped after {} seconds; ask for less, or raise 'sql.timeout_seconds'",
+                self.limits.time.as_secs_f64()
+            )));
+        }
+        if now.duration_since(self.last_check) < SPILL_CHECK {
+            return None;
+        }
+        self.last_check = now;
+        let written = written_by_thread().saturating_sub(self.written_before);
+        if let Err(exhausted) = self.charge(written) {
+            return Some(QueryError::Exhausted(exhausted));
+        }
+        if written > self.limits.spill_bytes {
+            return Some(QueryError::TooLarge(format!(
+                "The SQL query needs more than {} bytes of temporary files; sort or group less, or raise \
+                 'sql.spill_bytes'",
+                self.limits.spill_bytes
+            )));
+        }
+        None
+    }
+}
+
+impl Watch {
+    fn charge(&mut self, written: u64) -> Result<(), Exhausted> {
+        let Some(Spill { disk, owner }) = &self.limits.spill else { return Ok(()) };
+        if written < FREE_BYTES {
+            return Ok(());
+        }
+        let wanted = written.saturating_add(CHARGED_AHEAD);
+        match &mut self.charge {
+            Some(charge) if charge.amount() >= written => Ok(()),
+            Some(charge) => charge.grow_to(wanted),
+            None => {
+                self.charge = Some(disk.take(owner, wanted)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Watches the processor time of planning, on the thread that began it.
+pub(super) struct Planning {
+    end: Duration,
+}
+
+impl Planning {
+    pub fn begin() -> Self {
+        Planning { end: thread_time() + PLANNING }
+    }
+
+    pub fn is_over(&self) -> bool {
+        thread_time() > self.end
+    }
+
+    pub fn exceeded() -> QueryError {
+        QueryError::TooLarge(format!(
+            "The SQL query takes more than {} second of processor time to plan; join fewer tables or split it",
+            PLANNING.as_secs()
+        ))
+    }
+}
+
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Bytes that this thread has written to files. A query's thread writes nothing but SQLite's temporary files, which have
+/// no names by which their size could be asked for. 0 where the system does not count them.
+fn written_by_thread() -> u64 {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+    let written = counts.lines().find_map(|line| line.strip_prefix("wchar: "));
+    written.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,146 @@
+//! Deleting records of one table inside a transaction: by key, and the oldest ones.
+//!
+//! Records do not know their created time; their blocks do, in order of their numbers within each era (`eras`). So the
+//! oldest are a prefix of each era, and deleting them never looks at a record that stays, but for those that share the last
+//! block, and the first block of each era.
+
+use super::environment::damaged;
+use super::eras;
+use super::heap::{Edit, Heap, Usage};
+use super::jobs;
+use super::keys::KeyReader;
+use super::primary::Primary;
+use super::sorted::Sorted;
+use super::transaction::Transaction;
+use jobhost_model::jobs::Tally;
+use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
+use jobhost_model::table::TableName;
+use jobhost_store::store::{Applied, DeleteBefore, StoreError};
+
+/// Delete by key; says for each key whether it was there. Of a key that is named twice, the first was.
+pub(super) fn by_key(tx: &mut Transaction<'_>, name: &TableName, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
+    let table = tx.table(name)?.id;
+    let encoded = encode(keys);
+    let mut order: Vec<usize> = (0..encoded.len()).collect();
+    let key = |index: usize| encoded.get(index).map_or(&[][..], Vec::as_slice);
+    order.sort_by(|a, b| key(*a).cmp(key(*b)));
+    order.dedup_by(|a, b| key(*a) == key(*b));
+    let sorted: Vec<&[u8]> =
+        order.iter().map(|index| key(*index)).filter(|key| key.len() <= MAX_ENCODED_BYTES).collect();
+    order.retain(|index| key(*index).len() <= MAX_ENCODED_BYTES);
+
+    let mut usage = Usage::default();
+    let mut there = vec![false; keys.len()];
+    let mut numbers = Vec::new();
+    Primary { environment: tx.environment, table }.remove(tx.change(), &sorted, &mut usage, |rank, number| {
+        numbers.push(number);
+        if let Some(place) = order.get(rank).and_then(|index| there.get_mut(*index)) {
+            *place = true;
+        }
+    })?;
+    if numbers.is_empty() {
+        return Ok(there);
+    }
+    numbers.sort_unstable();
+    let heap = Heap { environment: tx.environment, table };
+    heap.edit(tx.change(), &numbers, &mut usage, |_, _, _| Ok(Edit::Delete))?;
+    count(tx, table, numbers.len(), usage)?;
+    Ok(there)
+}
+
+fn encode(keys: &[Key]) -> Vec<Vec<u8>> {
+    keys.iter()
+        .map(|key| {
+            let mut encoded = Vec::new();
+            key.encode(&mut encoded);
+            encoded
+        })
+        .collect()
+}
+
+/// Tell the table's counters what went.
+fn count(tx: &mut Transaction<'_>, table: u32, records: usize, usage: Usage) -> Result<(), StoreError> {
+    let mut counters = tx.counters(table)?;
+    counters.records = counters.records.saturating_sub(records as u64);
+    counters.resize(usage);
+    if eras::is_before(tx.now, counters.updated) {
+        counters.updated = tx.now.0;
+    }
+    counters.updated = counters.updated.max(tx.now.0);
+    if !counters.eras.is_empty() {
+        let heap = Heap { environment: tx.environment, table };
+        counters.eras.forget(|numbers| heap.has_records(tx.read(), numbers))?;
+    }
+    tx.set_counters(table, counters);
+    Ok(())
+}
+
+/// The records that are to go, the oldest first.
+#[derive(Default)]
+struct Oldest {
+    numbers: Vec<u64>,
+    /// Binary forms of their keys, one after another, and where each ends.
+    keys: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Oldest {
+    fn keys(&self) -> Vec<&[u8]> {
+        let mut start = 0;
+        let mut key = |end: &usize| {
+            let key = self.keys.get(start..*end).unwrap_or_default();
+            start = *end;
+            key
+        };
+        self.ends.iter().map(&mut key).collect()
+    }
+}
+
+/// Delete the oldest records that were created before a moment, as many as the step allows.
+pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> Result<Applied, StoreError> {
+    let job = jobs::of_lease(tx, step.lease, step.checkpoint.is_some())?;
+    let table = tx.table(&step.table)?;
+    let heap = Heap { environment: tx.environment, table: table.id };
+    let reader = KeyReader::new(&table.primary_key);
+    let mut oldest = Oldest::default();
+    let eras = tx.counters(table.id)?.eras;
+    let prefixes = heap.oldest(tx.read(), eras.ranges(), step.created_before, step.limit, |record| {
+        reader.append_key(record.text, &mut oldest.keys)?;
+        oldest.ends.push(oldest.keys.len());
+        oldest.numbers.push(record.number);
+        Ok(())
+    })?;
+
+    let deleted = oldest.numbers.len();
+    if deleted > 0 {
+        let mut usage = Usage::default();
+        let primary = Primary { environment: tx.environment, table: table.id };
+        forget(tx, primary, &oldest, &mut usage)?;
+        for prefix in &prefixes {
+            heap.remove_prefix(tx.change(), prefix, &mut usage)?;
+        }
+        count(tx, table.id, deleted, usage)?;
+    }
+    let tally = Tally { deleted: deleted as u64, ..Tally::default() };
+    let job_tally = job.map(|job| jobs::account(tx, job, tally, step.checkpoint.as_deref())).transpose()?;
+    Ok(Applied { tally, job_tally, ..Applied::default() })
+}
+
+/// Take the keys out of the index, which must know each under its number: what is deleted in one place only would be
+/// found by a scan of the other for ever.
+fn forget(
+    tx: &mut Transaction<'_>,
+    primary: Primary<'_>,
+    oldest: &Oldest,
+    usage: &mut Usage,
+) -> Result<(), StoreError> {
+    let keys = oldest.keys();
+    let sorted = Sorted::new(&keys, |key| key);
+    let index_of = |rank: usize| sorted.records(rank).first().map_or(usize::MAX, |index| *index as usize);
+    let ascending: Vec<&[u8]> = (0..sorted.keys()).filter_map(|rank| keys.get(index_of(rank))).copied().collect();
+    let mut right = 0;
+    primary.remove(tx.change(), &ascending, usage, |rank, number| {
+        right += usize::from(oldest.numbers.get(index_of(rank)) == Some(&number));
+    })?;
+    if right == keys.len() { Ok(()) } else { Err(damaged("the index of a table that does not fit its records")) }
+}

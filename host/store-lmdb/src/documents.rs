@@ -1,0 +1,54 @@
+//! Small things of the host, kept by kind and name.
+
+use heed::RoTxn;
+
+use super::environment::{Databases, damaged, engine};
+use super::transaction::Transaction;
+use jobhost_store::store::{StoreError, StoreErrorKind};
+
+/// Far below what the engine takes as a key.
+const MAX_NAME_BYTES: usize = 1000;
+/// Parts kind and name; neither may hold it.
+const SEPARATOR: u8 = 0;
+
+fn key(kind: &str, name: &str) -> Result<Vec<u8>, StoreError> {
+    let key = [kind.as_bytes(), &[SEPARATOR], name.as_bytes()].concat();
+    let holds_separator = kind.as_bytes().contains(&SEPARATOR) || name.as_bytes().contains(&SEPARATOR);
+    if kind.is_empty() || holds_separator || key.len() > MAX_NAME_BYTES {
+        let message = format!("the name of a {kind} must have at most {MAX_NAME_BYTES} bytes and no NUL character");
+        return Err(StoreError::new(StoreErrorKind::Invalid, message));
+    }
+    Ok(key)
+}
+
+pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, kind: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(dbs.documents.get(txn, &key(kind, name)?).map_err(engine)?.map(<[u8]>::to_vec))
+}
+
+/// Bytes of a document; 0 if there is none.
+pub(super) fn length(dbs: &Databases, txn: &RoTxn<'_>, kind: &str, name: &str) -> Result<usize, StoreError> {
+    Ok(dbs.documents.get(txn, &key(kind, name)?).map_err(engine)?.map_or(0, <[u8]>::len))
+}
+
+pub(super) fn all(dbs: &Databases, txn: &RoTxn<'_>, kind: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let prefix = key(kind, "")?;
+    let mut documents = Vec::new();
+    for entry in dbs.documents.prefix_iter(txn, &prefix).map_err(engine)? {
+        let (key, document) = entry.map_err(engine)?;
+        let name = key.strip_prefix(prefix.as_slice()).and_then(|name| std::str::from_utf8(name).ok());
+        documents.push((name.ok_or_else(|| damaged("the name of a document"))?.to_owned(), document.to_vec()));
+    }
+    Ok(documents)
+}
+
+pub(super) fn put(tx: &mut Transaction<'_>, kind: &str, name: &str, document: &[u8]) -> Result<(), StoreError> {
+    let key = key(kind, name)?;
+    let documents = tx.dbs.documents;
+    documents.put(tx.change(), &key, document).map_err(engine)
+}
+
+pub(super) fn delete(tx: &mut Transaction<'_>, kind: &str, name: &str) -> Result<bool, StoreError> {
+    let key = key(kind, name)?;
+    let documents = tx.dbs.documents;
+    documents.delete(tx.change(), &key).map_err(engine)
+}

@@ -1,0 +1,123 @@
+//! Records whose keys were generated: each is a new one, whatever the action. A key that is taken is replaced, so that no
+//! record is skipped or merged into another because two hosts, or two moments, happened to generate the same.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::environment::damaged;
+use super::heap::Usage;
+use super::primary::{Primary, Proposal};
+use super::records::{self, Incoming};
+use super::sorted::Sorted;
+use super::transaction::Transaction;
+use jobhost_model::key::Key;
+use jobhost_model::table::Table;
+use jobhost_store::batch::members;
+use jobhost_store::key_source::KeySource;
+use jobhost_store::store::{StoreError, StoreErrorKind};
+
+/// So often a taken key is replaced. The second time is improbable already.
+const MAX_TRIES: usize = 100;
+
+/// What a run has in the index before it is written.
+pub(super) struct Placed {
+    /// Indexes of the other records, whose keys are the client's.
+    pub explicit: Vec<u32>,
+    pub usage: Usage,
+}
+
+/// A record that got another key.
+pub(super) struct Moved {
+    pub index: usize,
+    pub key: Vec<u8>,
+    pub text: Vec<u8>,
+}
+
+struct Pending<'b> {
+    index: u32,
+    source: &'b KeySource,
+    key: Cow<'b, [u8]>,
+}
+
+/// Put the generated keys of a run into the index, each under its record's number, and none that the client gave to another
+/// record. `generated` has the indexes of their records, ascending.
+pub(super) fn place<'b>(
+    tx: &mut Transaction<'_>,
+    table: &Table,
+    incoming: &[Incoming<'b>],
+    generated: &[(u32, &'b KeySource)],
+) -> Result<(Placed, Vec<Moved>), StoreError> {
+    let base = records::first_number(tx, table.id, incoming.len())?;
+    let key_of = |index: u32| incoming.get(index as usize).map_or(&[][..], |(key, _)| *key);
+    let mut marks = generated.iter().map(|(index, _)| *index).peekable();
+    let explicit: Vec<u32> = (0..).take(incoming.len()).filter(|index| marks.next_if_eq(index).is_none()).collect();
+    let taken: HashSet<&[u8]> = explicit.iter().map(|index| key_of(*index)).collect();
+    let primary = Primary { environment: tx.environment, table: table.id };
+    let mut usage = Usage::default();
+    let mut moved = Vec::new();
+    let mut pending: Vec<Pending<'b>> = generated
+        .iter()
+        .filter_map(|(index, source)| {
+            let (key, _) = incoming.get(*index as usize)?;
+            Some(Pending { index: *index, source, key: Cow::Borrowed(key) })
+        })
+        .collect();
+    for _ in 0..MAX_TRIES {
+        let mut refused = vec![false; pending.len()];
+        let mut refuse = |place: u32| {
+            if let Some(refused) = refused.get_mut(place as usize) {
+                *refused = true;
+            }
+        };
+        let sorted = Sorted::new(&pending, |pending| &pending.key);
+        let mut proposals = Vec::with_capacity(sorted.keys());
+        let mut places = Vec::with_capacity(sorted.keys());
+        for rank in 0..sorted.keys() {
+            let [first, again @ ..] = sorted.records(rank) else { continue };
+            again.iter().for_each(|place| refuse(*place));
+            match pending.get(*first as usize) {
+                Some(one) if !taken.contains(one.key.as_ref()) => {
+                    proposals.push(Proposal { key: &one.key, number: base + u64::from(one.index) });
+                    places.push(*first);
+                }
+                _ => refuse(*first),
+            }
+        }
+        primary.insert_absent(tx.change(), &proposals, &mut usage, |index, _| {
+            if let Some(place) = places.get(index) {
+                refuse(*place);
+            }
+        })?;
+        drop(proposals);
+        let mut again = Vec::new();
+        for (one, refused) in pending.into_iter().zip(refused) {
+            if refused {
+                let mut key = Vec::new();
+                one.source.instead_of(&decode(&one.key)?).encode(&mut key);
+                again.push(Pending { key: Cow::Owned(key), ..one });
+            } else if let Cow::Owned(key) = one.key {
+                let (old, text) = incoming.get(one.index as usize).copied().unwrap_or_default();
+                let text = with_key(table, text, &decode(old)?, &decode(&key)?)?;
+                moved.push(Moved { index: one.index as usize, key, text });
+            }
+        }
+        pending = again;
+        if pending.is_empty() {
+            return Ok((Placed { explicit, usage }, moved));
+        }
+    }
+    let message = format!("no key could be generated for a record of '{}' that is not taken; try again", table.name);
+    Err(StoreError::new(StoreErrorKind::Unavailable, message))
+}
+
+fn decode(key: &[u8]) -> Result<Key, StoreError> {
+    Key::decode(key).map_err(|_| damaged("a generated key"))
+}
+
+/// The text of a record, which begins with its key, with another key.
+fn with_key(table: &Table, text: &[u8], old: &Key, new: &Key) -> Result<Vec<u8>, StoreError> {
+    let name = members::quoted(&table.primary_key);
+    let opening = |key: &Key| [b"{", name.as_slice(), b":", key.to_json().to_string().as_bytes()].concat();
+    let rest = text.strip_prefix(opening(old).as_slice()).ok_or_else(|| damaged("a record with a generated key"))?;
+    Ok([opening(new).as_slice(), rest].concat())
+}

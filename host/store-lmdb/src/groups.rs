@@ -1,0 +1,127 @@
+//! Applying a write group: everything that can be refused is looked at before the first change.
+
+use std::sync::Arc;
+
+use super::generated::{self, Moved};
+use super::jobs;
+use super::quota;
+use super::records::{self, Incoming};
+use super::transaction::{Transaction, no_such_table};
+use jobhost_model::jobs::Tally;
+use jobhost_model::key::Key;
+use jobhost_model::table::{Attribute, MAX_ATTRIBUTES, Table};
+use jobhost_store::key_source::KeySource;
+use jobhost_store::store::{Applied, Quota, StoreError, StoreErrorKind, TableWrite, WriteGroup};
+
+pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
+    let job = jobs::of_lease(tx, group.lease, group.checkpoint.is_some())?;
+    let extended = check(tx, &group.writes)?;
+    if let Some(quota) = &group.quota {
+        quota::check(tx, quota, &group.writes)?;
+    }
+    for table in extended {
+        tx.put_table(table)?;
+    }
+
+    let mut applied = Applied::default();
+    let mut rest = group.writes.as_slice();
+    while let Some(first) = rest.first() {
+        let same = |write: &TableWrite| write.table == first.table && write.action == first.action;
+        let length = rest.iter().position(|write| !same(write)).unwrap_or(rest.len());
+        let (run, beyond) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        let (table, tally, grown) = write_run(tx, first, run, job.is_none().then_some(&mut applied))?;
+        if let Some(Quota { user, .. }) = &group.quota {
+            quota::charge(tx, user, table, grown)?;
+        }
+        jobs::add(&mut applied.tally, tally);
+        rest = beyond;
+    }
+    if let Some(job) = job {
+        applied.job_tally = Some(jobs::account(tx, job, applied.tally, group.checkpoint.as_deref())?);
+    }
+    Ok(applied)
+}
+
+/// Gives the table's id, the tally, and the bytes that the table has grown by.
+fn write_run(
+    tx: &mut Transaction<'_>,
+    first: &TableWrite,
+    run: &[TableWrite],
+    keys: Option<&mut Applied>,
+) -> Result<(u32, Tally, u64), StoreError> {
+    let table = tx.table(&first.table)?;
+    let mut incoming: Vec<Incoming<'_>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
+    let mut generated: Vec<(u32, &KeySource)> = Vec::new();
+    for write in run {
+        if let Some(marked) = write.batch.generated() {
+            // A run has fewer records than 2^32: they are in memory.
+            let before = incoming.len() as u32;
+            generated.extend(marked.records.iter().map(|place| (before + place, &marked.source)));
+        }
+        incoming.extend(write.batch.encoded());
+    }
+    let (placed, moved) = if generated.is_empty() {
+        (None, Vec::new())
+    } else {
+        let (placed, moved) = generated::place(tx, &table, &incoming, &generated)?;
+        (Some(placed), moved)
+    };
+    for Moved { index, key, text } in &moved {
+        if let Some(record) = incoming.get_mut(*index) {
+            *record = (key, text);
+        }
+    }
+    let Some(applied) = keys else {
+        let (tally, grown) = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), |_| {})?;
+        return Ok((table.id, tally, grown));
+    };
+    let mut written = Vec::with_capacity(incoming.len());
+    let note = |fate| written.push(fate);
+    let (tally, grown) = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), note)?;
+    for ((encoded, _), written) in incoming.iter().zip(written) {
+        let key = Key::decode(encoded).map_err(|error| {
+            StoreError::caused_by(StoreErrorKind::Invalid, "a batch holds a key that cannot be read", error)
+        })?;
+        if written { applied.written.push(key) } else { applied.skipped.push(key) }
+    }
+    Ok((table.id, tally, grown))
+}
+
+/// The tables that the group extends by new attributes, or why it cannot be applied.
+fn check(tx: &Transaction<'_>, writes: &[TableWrite]) -> Result<Vec<Table>, StoreError> {
+    let mut extended: Vec<Table> = Vec::new();
+    for write in writes {
+        let table: Arc<Table> = tx.table(&write.table)?;
+        // Checked against a table that was dropped since, and perhaps created anew with another primary key.
+        if write.batch.table_id() != table.id {
+            return Err(no_such_table(&write.table));
+        }
+        let known = extended.iter().position(|other| other.id == table.id);
+        let current = known.and_then(|place| extended.get(place)).unwrap_or(&table);
+        let new = new_attributes(current, write.batch.attributes());
+        if new.is_empty() {
+            continue;
+        }
+        if current.attributes.len() + new.len() > MAX_ATTRIBUTES {
+            let message =
+                format!("table '{}' would have more than the limit of {MAX_ATTRIBUTES} attributes", write.table);
+            return Err(StoreError::new(StoreErrorKind::Invalid, message));
+        }
+        let place = match known {
+            Some(place) => place,
+            None => {
+                extended.push(Table::clone(&table));
+                extended.len() - 1
+            }
+        };
+        if let Some(table) = extended.get_mut(place) {
+            let indexed = !table.schema_defined;
+            table.attributes.extend(new.into_iter().map(|name| Attribute { name, attribute_type: None, indexed }));
+        }
+    }
+    Ok(extended)
+}
+
+fn new_attributes(table: &Table, names: &[String]) -> Vec<String> {
+    names.iter().filter(|name| table.attribute(name).is_none()).cloned().collect()
+}

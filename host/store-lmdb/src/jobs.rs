@@ -1,0 +1,233 @@
+//! Rows of jobs, their payloads and checkpoints, and two indexes: by start time, and of the jobs that are not final.
+
+use std::ops::Bound;
+
+use heed::RoTxn;
+use uuid::Uuid;
+
+use super::environment::{Databases, damaged, engine};
+use super::history;
+use super::keyspace::started_key;
+use super::tables::{counter, json};
+use super::transaction::Transaction;
+use jobhost_model::jobs::{JobRow, JobStatus, Lease, StartPosition, StartRange, Tally};
+use jobhost_store::store::{StoreError, StoreErrorKind};
+
+const NEXT_JOB: &[u8] = b"next job";
+/// A page of rows ends behind the row that reaches this.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// A row as it is stored.
+pub(super) struct StoredJob {
+    /// Jobs are numbered as they are created.
+    pub number: u64,
+    pub row: JobRow,
+}
+
+pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<StoredJob>, StoreError> {
+    let Some(stored) = dbs.jobs.get(txn, id.as_bytes()).map_err(engine)? else { return Ok(None) };
+    let read = || {
+        let (number, row) = stored.split_first_chunk::<8>()?;
+        Some(StoredJob { number: u64::from_be_bytes(*number), row: serde_json::from_slice(row).ok()? })
+    };
+    read().map(Some).ok_or_else(|| damaged("the row of a job"))
+}
+
+/// Store a row; the indexes are the caller's business.
+fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
+    let mut value = job.number.to_be_bytes().to_vec();
+    value.extend_from_slice(&json(&job.row)?);
+    let jobs = tx.dbs.jobs;
+    jobs.put(tx.change(), job.row.id.as_bytes(), &value).map_err(engine)
+}
+
+/// The job of a request that may carry a lease, if the lease is the current one. A checkpoint needs one.
+pub(super) fn of_lease(
+    tx: &Transaction<'_>,
+    lease: Option<Lease>,
+    has_checkpoint: bool,
+) -> Result<Option<StoredJob>, StoreError> {
+    match lease {
+        Some(lease) => guarded(tx, lease.job, lease.attempt).map(Some),
+        None if has_checkpoint => {
+            Err(StoreError::new(StoreErrorKind::Invalid, "a checkpoint belongs to a job; the request carries no lease"))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Add to a job's tally and replace its checkpoint, if there is a new one. Either is progress, so no attempt up to this one
+/// counts as fruitless any more. Gives the tally of the job.
+pub(super) fn account(
+    tx: &mut Transaction<'_>,
+    mut job: StoredJob,
+    more: Tally,
+    checkpoint: Option<&[u8]>,
+) -> Result<Tally, StoreError> {
+    let checkpoints = tx.dbs.checkpoints;
+    let counted = more != Tally::default();
+    let advanced = match checkpoint {
+        // Looked at only where it matters: the first group of an attempt.
+        Some(checkpoint) if job.row.fruitless_attempts > 0 => {
+            checkpoints.get(tx.read(), job.row.id.as_bytes()).map_err(engine)? != Some(checkpoint)
+        }
+        _ => false,
+    };
+    if counted || advanced {
+        add(&mut job.row.tally, more);
+        job.row.fruitless_attempts = 0;
+        put(tx, &job)?;
+    }
+    if let Some(checkpoint) = checkpoint {
+        checkpoints.put(tx.change(), job.row.id.as_bytes(), checkpoint).map_err(engine)?;
+    }
+    Ok(job.row.tally)
+}
+
+pub(super) fn add(total: &mut Tally, more: Tally) {
+    total.received += more.received;
+    total.written += more.written;
+    total.skipped += more.skipped;
+    total.deleted += more.deleted;
+}
+
+fn guarded(tx: &Transaction<'_>, id: Uuid, attempt: u32) -> Result<StoredJob, StoreError> {
+    let job = get(&tx.dbs, tx.read(), id)?
+        .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("job {id} does not exist")))?;
+    if job.row.status.is_final() {
+        return Err(StoreError::new(
+            StoreErrorKind::LeaseLost,
+            format!("job {id} has ended and cannot change any more"),
+        ));
+    }
+    if job.row.attempt != attempt {
+        let message = format!("attempt {attempt} of job {id} has been replaced by attempt {}", job.row.attempt);
+        return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
+    }
+    Ok(job)
+}
+
+pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> Result<(), StoreError> {
+    let dbs = tx.dbs;
+    if dbs.jobs.get(tx.read(), row.id.as_bytes()).map_err(engine)?.is_some() {
+        return Err(StoreError::new(StoreErrorKind::AlreadyExists, format!("job {} exists already", row.id)));
+    }
+    let number = counter(&dbs, tx.change(), NEXT_JOB)?;
+    let job = StoredJob { number, row: row.clone() };
+    put(tx, &job)?;
+    index(tx, &job)?;
+    if row.status.is_final() {
+        return Ok(());
+    }
+    dbs.payloads.put(tx.change(), row.id.as_bytes(), payload).map_err(engine)
+}
+
+pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
+    let old = guarded(tx, row.id, expected_attempt)?;
+    let same_attempt = row.attempt == old.row.attempt;
+    if same_attempt && old.row.status == JobStatus::Queued && row.status == JobStatus::InProgress {
+        let message = format!("attempt {expected_attempt} of job {} is over: the job is queued again", row.id);
+        return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
+    }
+    // An attempt that writes its progress does not know of a cancel request that came meanwhile, nor of what it stored.
+    let cancel = old.row.cancel.or_else(|| row.cancel.clone());
+    let fruitless_attempts = match same_attempt {
+        true => row.fruitless_attempts.min(old.row.fruitless_attempts),
+        false => row.fruitless_attempts,
+    };
+    let row = &JobRow { tally: old.row.tally, cancel, fruitless_attempts, ..row.clone() };
+    let job = StoredJob { number: old.number, row: row.clone() };
+    let dbs = tx.dbs;
+    if let Some(started) = old.row.started
+        && job.row.started != Some(started)
+    {
+        dbs.started.delete(tx.change(), &started_key(started, row.id)).map_err(engine)?;
+    }
+    put(tx, &job)?;
+    index(tx, &job)?;
+    if job.row.status.is_final() {
+        dbs.unfinished.delete(tx.change(), &job.number.to_be_bytes()).map_err(engine)?;
+        dbs.payloads.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
+        dbs.checkpoints.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
+        history::add(tx, &job.row)?;
+    }
+    Ok(job.row)
+}
+
+fn index(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
+    let dbs = tx.dbs;
+    if let Some(started) = job.row.started {
+        dbs.started.put(tx.change(), &started_key(started, job.row.id), &[]).map_err(engine)?;
+    }
+    if !job.row.status.is_final() {
+        dbs.unfinished.put(tx.change(), &job.number.to_be_bytes(), job.row.id.as_bytes()).map_err(engine)?;
+    }
+    Ok(())
+}
+
+pub(super) type Payload = (Vec<u8>, Option<Vec<u8>>);
+
+pub(super) fn payload(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<Payload>, StoreError> {
+    let Some(payload) = dbs.payloads.get(txn, id.as_bytes()).map_err(engine)? else { return Ok(None) };
+    let checkpoint = dbs.checkpoints.get(txn, id.as_bytes()).map_err(engine)?;
+    Ok(Some((payload.to_vec(), checkpoint.map(<[u8]>::to_vec))))
+}
+
+/// What is in the index of start times, behind a position.
+fn started<'t>(
+    dbs: &Databases,
+    txn: &'t RoTxn<'_>,
+    range: StartRange,
+    after: Option<StartPosition>,
+) -> Result<impl Iterator<Item = Result<Uuid, StoreError>> + use<'t>, StoreError> {
+    let from = match after {
+        Some(position) if position.started > range.after => started_key(position.started, position.job),
+        _ => started_key(range.after, Uuid::max()),
+    };
+    let to = started_key(range.before, Uuid::nil());
+    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Excluded(&from), Bound::Excluded(&to));
+    // The engine takes no range that ends before it begins.
+    let entries = if from < to { Some(dbs.started.range(txn, &bounds).map_err(engine)?) } else { None };
+    Ok(entries.into_iter().flatten().map(|entry| {
+        let (key, _) = entry.map_err(engine)?;
+        key.get(8..).and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(|| damaged("the index of jobs"))
+    }))
+}
+
+pub(super) fn count_started_between(
+    dbs: &Databases,
+    txn: &RoTxn<'_>,
+    range: StartRange,
+    most: usize,
+) -> Result<usize, StoreError> {
+    started(dbs, txn, range, None)?.take(most).try_fold(0, |count, id| id.map(|_| count + 1))
+}
+
+pub(super) fn started_between(
+    dbs: &Databases,
+    txn: &RoTxn<'_>,
+    range: StartRange,
+    after: Option<StartPosition>,
+    limit: usize,
+) -> Result<Vec<JobRow>, StoreError> {
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    for id in started(dbs, txn, range, after)?.take(limit) {
+        let id = id?;
+        bytes += dbs.jobs.get(txn, id.as_bytes()).map_err(engine)?.map_or(0, <[u8]>::len);
+        rows.extend(get(dbs, txn, id)?.map(|job| job.row));
+        if bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Uuid>, StoreError> {
+    let mut ids = Vec::new();
+    for entry in dbs.unfinished.iter(txn).map_err(engine)? {
+        let (_, id) = entry.map_err(engine)?;
+        ids.push(Uuid::from_slice(id).map_err(|_| damaged("the index of unfinished jobs"))?);
+    }
+    Ok(ids)
+}

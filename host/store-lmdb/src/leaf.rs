@@ -1,0 +1,483 @@
+//! A leaf of the primary index: consecutive (primary key, record number) pairs of one table in one value.
+//!
+//! Why leaves and not a value a key: commit groups bring many keys in order, so they are merged a leaf at a time at the
+//! price of a copy, where LMDB would search and shift for every key.
+//!
+//! Layout, little-endian: `format u8 | 0 u8 | key bytes u16 | count u16 | pairs`. If all keys have one length it is in
+//! `key bytes`, and a pair is `key | number u48`; else that is 0 and a pair is `length u16 | key | number u48`.
+
+use super::environment::damaged;
+use jobhost_store::store::StoreError;
+
+const FORMAT: u8 = 1;
+const HEADER_BYTES: usize = 6;
+const NUMBER_BYTES: usize = 6;
+/// One page of LMDB's, as with blocks. The two longest keys fit.
+const MOST_BYTES: usize = 4080;
+/// No record number is greater.
+pub(super) const MAX_NUMBER: u64 = (1 << (8 * NUMBER_BYTES)) - 1;
+
+/// A leaf as it is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Leaf<'a> {
+    key_bytes: usize,
+    count: usize,
+    pairs: &'a [u8],
+}
+
+impl<'a> Leaf<'a> {
+    pub const EMPTY: Leaf<'static> = Leaf { key_bytes: 0, count: 0, pairs: &[] };
+
+    pub fn decode(value: &'a [u8]) -> Result<Self, StoreError> {
+        let read = || {
+            let (header, pairs) = value.split_at_checked(HEADER_BYTES)?;
+            let &[FORMAT, _, a, b, c, d] = header else { return None };
+            let leaf = Leaf {
+                key_bytes: usize::from(u16::from_le_bytes([a, b])),
+                count: usize::from(u16::from_le_bytes([c, d])),
+                pairs,
+            };
+            let fits = leaf.key_bytes == 0 || pairs.len() == leaf.count * (leaf.key_bytes + NUMBER_BYTES);
+            fits.then_some(leaf)
+        };
+        read().ok_or_else(|| damaged("a leaf of an index"))
+    }
+
+    pub fn pairs(&self) -> Pairs<'a> {
+        Pairs { key_bytes: self.key_bytes, left: self.count, rest: self.pairs }
+    }
+
+    pub fn find(&self, key: &[u8]) -> Result<Option<u64>, StoreError> {
+        if self.key_bytes == 0 {
+            for pair in self.pairs() {
+                let (there, number) = pair?;
+                if there >= key {
+                    return Ok((there == key).then_some(number));
+                }
+            }
+            return Ok(None);
+        }
+        let index = self.lower_bound(0, key);
+        let pair = self.uniform(index);
+        Ok(pair.filter(|(there, _)| *there == key).map(|(_, number)| number))
+    }
+
+    /// With keys of one length: how many are less than `key`, if the first `from` are.
+    fn lower_bound(&self, from: usize, key: &[u8]) -> usize {
+        let (mut low, mut high) = (from, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.uniform(middle).is_some_and(|(there, _)| precedes(there, key)) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        low
+    }
+
+    fn uniform(&self, index: usize) -> Option<(&'a [u8], u64)> {
+        let stride = self.key_bytes + NUMBER_BYTES;
+        let pair = self.pairs.get(index * stride..(index + 1) * stride)?;
+        let (key, number) = pair.split_at_checked(self.key_bytes)?;
+        Some((key, read_number(number)?))
+    }
+
+    fn last_key(&self) -> Option<&'a [u8]> {
+        if self.key_bytes != 0 {
+            return self.uniform(self.count.checked_sub(1)?).map(|(key, _)| key);
+        }
+        self.pairs().last()?.ok().map(|(key, _)| key)
+    }
+}
+
+/// `one < other`, where the first bytes nearly always decide and a call for each comparison would be most of the work.
+#[inline(always)]
+fn precedes(one: &[u8], other: &[u8]) -> bool {
+    match (one.first_chunk::<8>(), other.first_chunk::<8>()) {
+        (Some(a), Some(b)) if a != b => u64::from_be_bytes(*a) < u64::from_be_bytes(*b),
+        _ => one < other,
+    }
+}
+
+fn read_number(bytes: &[u8]) -> Option<u64> {
+    let &[a, b, c, d, e, f] = bytes else { return None };
+    Some(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+}
+
+pub(super) struct Pairs<'a> {
+    key_bytes: usize,
+    left: usize,
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Result<(&'a [u8], u64), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let mut read = || {
+            let length = if self.key_bytes != 0 {
+                self.key_bytes
+            } else {
+                let (length, rest) = self.rest.split_first_chunk::<2>()?;
+                self.rest = rest;
+                usize::from(u16::from_le_bytes(*length))
+            };
+            let (key, rest) = self.rest.split_at_checked(length)?;
+            let (number, rest) = rest.split_at_checked(NUMBER_BYTES)?;
+            self.rest = rest;
+            Some((key, read_number(number)?))
+        };
+        let pair = read();
+        if pair.is_none() {
+            self.left = 0;
+        }
+        Some(pair.ok_or_else(|| damaged("a leaf of an index")))
+    }
+}
+
+/// Pairs on their way into leaves.
+#[derive(Default)]
+pub(super) struct LeafBuilder {
+    pairs: Vec<u8>,
+    /// Where each pair ends.
+    ends: Vec<u32>,
+    /// The one length of all keys so far; 0 if they differ.
+    key_bytes: usize,
+    value: Vec<u8>,
+}
+
+/// How full leaves are made that are split.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// Keys came at the end: fill each leaf, for no key will come between.
+    Full,
+    /// Leave each leaf as much room as the others.
+    Even,
+}
+
+impl LeafBuilder {
+    /// Prepare to take pairs; `uniform` is the length of all keys that will come, or 0 if they differ.
+    fn start(&mut self, uniform: usize) {
+        self.pairs.clear();
+        self.ends.clear();
+        self.key_bytes = uniform;
+    }
+
+    fn push(&mut self, key: &[u8], number: u64) {
+        if self.key_bytes == 0 {
+            // Keys are at most `key::MAX_ENCODED_BYTES` long.
+            self.pairs.extend_from_slice(&(key.len() as u16).to_le_bytes());
+        }
+        self.pairs.extend_from_slice(key);
+        let [a, b, c, d, e, f, _, _] = number.to_le_bytes();
+        self.pairs.extend_from_slice(&[a, b, c, d, e, f]);
+        self.ends.push(self.pairs.len() as u32);
+    }
+
+    /// Pairs of a leaf of the same uniform length, as they stand.
+    fn push_run(&mut self, leaf: &Leaf<'_>, from: usize, to: usize) {
+        let stride = self.key_bytes + NUMBER_BYTES;
+        if let Some(run) = leaf.pairs.get(from * stride..to * stride) {
+            let start = self.pairs.len();
+            self.pairs.extend_from_slice(run);
+            self.ends.extend((1..=to - from).map(|index| (start + index * stride) as u32));
+        }
+    }
+
+    /// Merge new keys, ascending and each once, into a leaf. `found` is told the index of each key that is there, and its
+    /// number; the others are added with theirs. Says how to split, or `None` if nothing was added.
+    pub fn merge<'k>(
+        &mut self,
+        leaf: &Leaf<'_>,
+        new: impl Iterator<Item = (&'k [u8], u64)> + Clone,
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<Option<Fill>, StoreError> {
+        let mut lengths = new.clone().map(|(key, _)| key.len());
+        let length = if leaf.count == 0 { lengths.next().unwrap_or(0) } else { leaf.key_bytes };
+        let uniform = if lengths.all(|other| other == length) { length } else { 0 };
+        self.start(uniform);
+        let mut added = false;
+        let at_end = new.clone().next().is_some_and(|(first, _)| leaf.last_key().is_none_or(|last| last < first));
+        if uniform != 0 {
+            let mut copied = 0;
+            for (index, (key, number)) in new.enumerate() {
+                let place = if at_end { leaf.count } else { leaf.lower_bound(copied, key) };
+                match leaf.uniform(place) {
+                    Some((there, number)) if there == key => found(index, number),
+                    _ => {
+                        if place > copied {
+                            self.push_run(leaf, copied, place);
+                            copied = place;
+                        }
+                        self.push(key, number);
+                        added = true;
+                    }
+                }
+            }
+            if leaf.count > copied {
+                self.push_run(leaf, copied, leaf.count);
+            }
+        } else {
+            let mut old = leaf.pairs();
+            let mut there = old.next().transpose()?;
+            for (index, (key, number)) in new.enumerate() {
+                while let Some((old_key, old_number)) = there
+                    && old_key < key
+                {
+                    self.push(old_key, old_number);
+                    there = old.next().transpose()?;
+                }
+                match there {
+                    Some((old_key, old_number)) if old_key == key => found(index, old_number),
+                    _ => {
+                        self.push(key, number);
+                        added = true;
+                    }
+                }
+            }
+            while let Some((old_key, old_number)) = there {
+                self.push(old_key, old_number);
+                there = old.next().transpose()?;
+            }
+        }
+        Ok(added.then_some(if at_end { Fill::Full } else { Fill::Even }))
+    }
+
+    /// Take keys, ascending and each once, out of a leaf. `found` is told the index of each that is there, and its number.
+    /// False if none was.
+    pub fn remove<'k>(
+        &mut self,
+        leaf: &Leaf<'_>,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<bool, StoreError> {
+        self.start(leaf.key_bytes);
+        if leaf.key_bytes != 0 {
+            return Ok(self.remove_uniform(leaf, keys, found));
+        }
+        let mut keys = keys.enumerate().peekable();
+        let mut removed = false;
+        for pair in leaf.pairs() {
+            let (key, number) = pair?;
+            while keys.next_if(|(_, wanted)| *wanted < key).is_some() {}
+            if let Some((index, _)) = keys.next_if(|(_, wanted)| *wanted == key) {
+                found(index, number);
+                removed = true;
+            } else {
+                self.push(key, number);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The same where all keys have one length: what stays between two keys is copied in one piece.
+    fn remove_uniform<'k>(
+        &mut self,
+        leaf: &Leaf<'_>,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, u64),
+    ) -> bool {
+        let mut done = 0;
+        let mut removed = false;
+        for (index, key) in keys.enumerate() {
+            // Keys that arrived in order go in order: then the next one is here.
+            let here = leaf.uniform(done).is_some_and(|(there, _)| there >= key);
+            let place = if here { done } else { leaf.lower_bound(done, key) };
+            if let Some((there, number)) = leaf.uniform(place)
+                && there == key
+            {
+                found(index, number);
+                removed = true;
+                self.push_run(leaf, done, place);
+                done = place + 1;
+            }
+        }
+        self.push_run(leaf, done, leaf.count);
+        removed
+    }
+
+    /// Give the leaves, in order: each one's first key and its value. Nothing is given if there are no pairs.
+    pub fn finish(
+        &mut self,
+        fill: Fill,
+        mut emit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let room = MOST_BYTES - HEADER_BYTES;
+        let total = self.pairs.len();
+        // The longest pair must still fit behind an even share, or the last leaf would overflow.
+        let share = match fill {
+            Fill::Full => room,
+            Fill::Even => total.div_ceil(total.div_ceil(room).max(1)),
+        };
+        let mut from = 0;
+        let mut first = 0;
+        while first < self.ends.len() {
+            let start = from as usize;
+            // At least one pair; then as many as the share asks for and the page holds.
+            let mut count = 0;
+            for end in self.ends.get(first..).unwrap_or_default() {
+                let bytes = *end as usize - start;
+                if count > 0 && (bytes > room || (fill == Fill::Even && from as usize - start >= share)) {
+                    break;
+                }
+                count += 1;
+                from = *end;
+            }
+            let pairs = self.pairs.get(start..from as usize).unwrap_or_default();
+            self.value.clear();
+            self.value.extend_from_slice(&[FORMAT, 0]);
+            self.value.extend_from_slice(&(self.key_bytes as u16).to_le_bytes());
+            self.value.extend_from_slice(&(count as u16).to_le_bytes());
+            self.value.extend_from_slice(pairs);
+            let key = Pairs { key_bytes: self.key_bytes, left: 1, rest: pairs }.next().transpose()?;
+            emit(key.map_or(&[][..], |(key, _)| key), &self.value)?;
+            first += count;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    type Leaves = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn finish(builder: &mut LeafBuilder, fill: Fill) -> Leaves {
+        let mut leaves = Vec::new();
+        builder
+            .finish(fill, |key, value| {
+                assert!(value.len() <= MOST_BYTES);
+                leaves.push((key.to_vec(), value.to_vec()));
+                Ok(())
+            })
+            .unwrap();
+        leaves
+    }
+
+    fn read(leaves: &Leaves) -> Vec<(Vec<u8>, u64)> {
+        let mut all = Vec::new();
+        for (key, value) in leaves {
+            let pairs: Vec<_> = Leaf::decode(value).unwrap().pairs().map(|pair| pair.unwrap()).collect();
+            assert_eq!(pairs[0].0, key);
+            for (key, number) in &pairs {
+                assert_eq!(Leaf::decode(value).unwrap().find(key).unwrap(), Some(*number));
+            }
+            all.extend(pairs.into_iter().map(|(key, number)| (key.to_vec(), number)));
+        }
+        all
+    }
+
+    fn keys(seed: u64, count: usize, uniform: bool) -> BTreeMap<Vec<u8>, u64> {
+        let mut state = seed;
+        (0..count)
+            .map(|number| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                let mut key = (state >> 40).to_be_bytes().to_vec();
+                if !uniform {
+                    key.truncate(5 + (state >> 33) as usize % 4);
+                    key.extend_from_slice(&vec![7; (state >> 20) as usize % 60]);
+                }
+                (key, number as u64)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn merging_gives_the_union_and_tells_what_was_there() {
+        for (old_uniform, new_uniform) in [(true, true), (true, false), (false, true), (false, false)] {
+            for seed in 0..40 {
+                let old = keys(seed, 60, old_uniform);
+                let mut new = keys(seed + 1000, 300, new_uniform);
+                for (key, _) in old.iter().step_by(3) {
+                    new.insert(key.clone(), 999_999);
+                }
+                let mut builder = LeafBuilder::default();
+                builder
+                    .merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| panic!())
+                    .unwrap();
+                let leaves = finish(&mut builder, Fill::Full);
+                assert_eq!(leaves.len(), 1);
+                let leaf = Leaf::decode(&leaves[0].1).unwrap();
+                let mut found = BTreeMap::new();
+                let fill = builder
+                    .merge(&leaf, new.iter().map(|(key, number)| (&key[..], *number)), |index, number| {
+                        found.insert(index, number);
+                    })
+                    .unwrap()
+                    .unwrap();
+                let mut union = new.clone();
+                union.extend(old.clone());
+                assert_eq!(read(&finish(&mut builder, fill)), union.into_iter().collect::<Vec<_>>());
+                for (index, (key, _)) in new.iter().enumerate() {
+                    assert_eq!(found.get(&index), old.get(key));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_at_the_end_fill_leaves_and_others_leave_room() {
+        let mut builder = LeafBuilder::default();
+        let all: Vec<_> = (0..1000u64).map(|number| (number.to_be_bytes(), number)).collect();
+        let fill = builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+        assert!(fill == Some(Fill::Full));
+        let full = finish(&mut builder, Fill::Full);
+        assert_eq!(full.len(), 1000_usize.div_ceil((MOST_BYTES - HEADER_BYTES) / 14));
+        let even = finish(&mut builder, Fill::Even);
+        let sizes: Vec<_> = even.iter().map(|(_, value)| value.len()).collect();
+        assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() < 100, "{sizes:?}");
+    }
+
+    #[test]
+    fn the_longest_keys_fit() {
+        let mut builder = LeafBuilder::default();
+        for count in 1..20u8 {
+            let all: Vec<_> = (0..count)
+                .map(|number| (vec![number; if number == 5 { 1978 } else { 1979 }], u64::from(number)))
+                .collect();
+            builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+            for fill in [Fill::Full, Fill::Even] {
+                assert_eq!(read(&finish(&mut builder, fill)), all);
+            }
+        }
+    }
+
+    #[test]
+    fn removing_takes_what_is_there() {
+        for uniform in [true, false] {
+            let old = keys(5, 50, uniform);
+            let mut builder = LeafBuilder::default();
+            builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+            let leaves = finish(&mut builder, Fill::Full);
+            let leaf = Leaf::decode(&leaves[0].1).unwrap();
+            let absent = vec![0xff; 9];
+            let gone: Vec<_> = old.keys().step_by(2).chain([&absent]).collect();
+            let mut found = 0;
+            assert!(builder.remove(&leaf, gone.iter().map(|key| &key[..]), |_, _| found += 1).unwrap());
+            assert_eq!(found, gone.len() - 1);
+            assert_eq!(read(&finish(&mut builder, Fill::Even)).len(), old.len() - found);
+            assert!(!builder.remove(&leaf, [&[0xff; 9][..]].into_iter(), |_, _| panic!()).unwrap());
+            assert!(builder.remove(&leaf, old.keys().map(|key| &key[..]), |_, _| {}).unwrap());
+            assert!(finish(&mut builder, Fill::Even).is_empty());
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        let mut builder = LeafBuilder::default();
+        for uniform in [true, false] {
+            let old = keys(5, 20, uniform);
+            builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+            let value = finish(&mut builder, Fill::Full).remove(0).1;
+            for length in 0..value.len() {
+                let leaf = Leaf::decode(&value[..length]);
+                assert!(leaf.is_err() || leaf.unwrap().pairs().any(|pair| pair.is_err()));
+            }
+        }
+    }
+}

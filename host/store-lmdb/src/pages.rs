@@ -1,0 +1,127 @@
+//! Pages of records, read from a snapshot: in order of arrival, in order of keys, and by key.
+
+use std::ops::Bound;
+
+use super::block::Block;
+use super::environment::{RANDOM_READ_BYTES, Snapshot, damaged, engine};
+use super::heap::Heap;
+use super::keyspace::{heap_key, heap_number};
+use super::primary::Primary;
+use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
+use jobhost_store::store::{RecordPage, StoreError};
+
+/// Text of a page, unless a single record is larger.
+const PAGE_BYTES: usize = 256 << 10;
+/// Records of a page, so that tiny ones do not make it large.
+const PAGE_RECORDS: usize = 16 << 10;
+
+/// A record whose number differs by less from that of the one before lies in a block beside it, roughly.
+const NEAR: u64 = 4096;
+/// What a block takes, roughly.
+const BLOCK_BYTES: usize = 4096;
+
+fn is_full(page: &RecordPage) -> bool {
+    page.text.len() >= PAGE_BYTES || page.len() >= PAGE_RECORDS
+}
+
+/// The records from number `next` on, in order of arrival; moves `next` behind the last. Empty at the end.
+pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64) -> Result<RecordPage, StoreError> {
+    let mut page = RecordPage::default();
+    // The block that would hold `next` may begin before it.
+    let from = heap.block_number(snapshot, *next)?.unwrap_or(*next);
+    let (start, end) = (heap_key(heap.table, from), heap_key(heap.table, u64::MAX));
+    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
+    for entry in heap.environment.dbs.heap.range(snapshot, &bounds).map_err(engine)? {
+        let (key, value) = entry.map_err(engine)?;
+        let first = heap_number(heap.table, key).ok_or_else(|| damaged("the key of a block"))?;
+        let added = page.len();
+        if let Some(last) = Block::decode(first, value)?.append_from(*next, &mut page)? {
+            *next = last + 1;
+        }
+        if is_full(&page) {
+            break;
+        }
+        if added == 0 {
+            // Where there are more blocks than one there are probably enough for a page: room for it once, rather than
+            // copying what is there each time it doubles.
+            page.text.reserve(PAGE_BYTES + BLOCK_BYTES);
+            page.records.reserve((PAGE_BYTES / page.text.len().max(1)).saturating_mul(page.len()).min(PAGE_RECORDS));
+        }
+    }
+    heap.environment.touched(page.text.len());
+    Ok(page)
+}
+
+/// The records whose keys are greater than `after`, in order of keys; moves `after` to the last. Empty at the end.
+pub(super) fn by_key(
+    snapshot: &Snapshot<'_>,
+    primary: Primary<'_>,
+    heap: Heap<'_>,
+    after: &mut Option<Vec<u8>>,
+) -> Result<RecordPage, StoreError> {
+    let mut page = RecordPage::default();
+    // Keys that ascend with arrival find their record in the block of the one before.
+    let mut block: Option<Block<'_>> = None;
+    let mut last: Option<&[u8]> = None;
+    let mut last_number = 0;
+    for leaf in primary.leaves_after(snapshot, after.as_deref())? {
+        for pair in leaf?.pairs() {
+            let (key, number) = pair?;
+            if last.is_none() && after.as_deref().is_some_and(|after| key <= after) {
+                continue;
+            }
+            let missing = || damaged("a record that the index knows");
+            let there = block.map(|block| block.find(number)).transpose()?.flatten();
+            let (entry, created) = match (there, block) {
+                (Some(entry), Some(block)) => (entry, block.created),
+                _ => {
+                    let found = heap.block(snapshot, number)?.ok_or_else(missing)?;
+                    if number.abs_diff(last_number) < NEAR {
+                        heap.environment.touched(BLOCK_BYTES);
+                    } else {
+                        heap.environment.touched_scattered(RANDOM_READ_BYTES);
+                    }
+                    block = Some(found);
+                    (found.find(number)?.ok_or_else(missing)?, found.created)
+                }
+            };
+            page.push(entry.text, created, entry.updated);
+            last = Some(key);
+            last_number = number;
+            if is_full(&page) {
+                *after = last.map(<[u8]>::to_vec);
+                return Ok(page);
+            }
+        }
+    }
+    // At the end the next page must be empty, also when nothing more came.
+    if let Some(last) = last {
+        *after = Some(last.to_vec());
+    }
+    Ok(page)
+}
+
+/// The records of these keys, in the order of the keys; absent ones are left out.
+pub(super) fn of_keys(
+    snapshot: &Snapshot<'_>,
+    primary: Primary<'_>,
+    heap: Heap<'_>,
+    keys: &[Key],
+) -> Result<RecordPage, StoreError> {
+    let mut page = RecordPage::default();
+    let mut encoded = Vec::new();
+    for key in keys {
+        encoded.clear();
+        key.encode(&mut encoded);
+        if encoded.len() > MAX_ENCODED_BYTES {
+            continue;
+        }
+        let Some(number) = primary.number(snapshot, &encoded)? else { continue };
+        let missing = || damaged("a record that the index knows");
+        heap.environment.touched(2 * RANDOM_READ_BYTES);
+        let block = heap.block(snapshot, number)?.ok_or_else(missing)?;
+        let entry = block.find(number)?.ok_or_else(missing)?;
+        page.push(entry.text, block.created, entry.updated);
+    }
+    Ok(page)
+}

@@ -1,0 +1,244 @@
+//! The primary index of one table: primary key -> record number, in leaves (`leaf`) that LMDB keeps in order.
+//!
+//! The key of a leaf is a lower bound of its keys; the first leaf of a table is bounded by the table's prefix alone, so
+//! every key has a leaf to go to.
+
+use std::ops::Bound;
+
+use heed::{RoTxn, RwTxn};
+
+use super::environment::{Environment, RANDOM_READ_BYTES, engine};
+use super::heap::Usage;
+use super::keyspace::{TABLE_BYTES, primary_key, table_of, table_prefix};
+use super::leaf::{Fill, Leaf, LeafBuilder};
+use jobhost_store::store::StoreError;
+
+#[derive(Clone, Copy)]
+pub(super) struct Primary<'e> {
+    pub environment: &'e Environment,
+    pub table: u32,
+}
+
+/// The key of a leaf, with the table's prefix, and its value.
+type StoredLeaf<'t> = (&'t [u8], &'t [u8]);
+
+/// A key that a group brings, and the number that it gets if it is new.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proposal<'k> {
+    pub key: &'k [u8],
+    pub number: u64,
+}
+
+/// How many items at the front meet a condition that none meets behind the first that does not. A leaf gets few of a
+/// group's keys where they are spread, so this looks near the front first.
+fn count_first<T>(items: &[T], meets: impl Fn(&T) -> bool) -> usize {
+    let mut bound = 1;
+    while items.get(bound).is_some_and(&meets) {
+        bound *= 2;
+    }
+    let known = bound / 2;
+    let unknown = items.get(known..bound.min(items.len())).unwrap_or_default();
+    known + unknown.partition_point(meets)
+}
+
+impl Primary<'_> {
+    /// The leaf that a key belongs to: its own key and its value.
+    fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<StoredLeaf<'t>>, StoreError> {
+        let found = self.environment.dbs.primary.get_lower_than_or_equal_to(txn, key).map_err(engine)?;
+        Ok(found.filter(|(key, _)| table_of(key) == Some(self.table)))
+    }
+
+    /// The key of the next leaf, without the table's prefix.
+    fn fence<'t>(&self, txn: &'t RoTxn<'_>, leaf_key: &[u8]) -> Result<Option<&'t [u8]>, StoreError> {
+        let next = self.environment.dbs.primary.get_greater_than(txn, leaf_key).map_err(engine)?;
+        Ok(next.filter(|(key, _)| table_of(key) == Some(self.table)).and_then(|(key, _)| key.get(TABLE_BYTES..)))
+    }
+
+    pub fn number(&self, txn: &RoTxn<'_>, encoded: &[u8]) -> Result<Option<u64>, StoreError> {
+        match self.leaf_of(txn, &primary_key(self.table, encoded))? {
+            Some((_, value)) => Leaf::decode(value)?.find(encoded),
+            None => Ok(None),
+        }
+    }
+
+    /// Numbers of keys that ascend.
+    pub fn numbers<'k>(
+        &self,
+        txn: &RoTxn<'_>,
+        keys: impl Iterator<Item = &'k [u8]>,
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<(), StoreError> {
+        let mut at: Option<(Leaf<'_>, Option<&[u8]>)> = None;
+        for (index, key) in keys.enumerate() {
+            let leaf = match at {
+                Some((leaf, fence)) if fence.is_none_or(|fence| key < fence) => leaf,
+                _ => {
+                    let Some((leaf_key, value)) = self.leaf_of(txn, &primary_key(self.table, key))? else { continue };
+                    let leaf = Leaf::decode(value)?;
+                    self.environment.touched(RANDOM_READ_BYTES);
+                    at = Some((leaf, self.fence(txn, leaf_key)?));
+                    leaf
+                }
+            };
+            if let Some(number) = leaf.find(key)? {
+                found(index, number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Add the keys that are absent. Keys ascend, each once. `found` is told the index of each that is there, and its number.
+    pub fn insert_absent(
+        &self,
+        txn: &mut RwTxn<'_>,
+        keys: &[Proposal<'_>],
+        usage: &mut Usage,
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<(), StoreError> {
+        let mut builder = LeafBuilder::default();
+        let mut old = Vec::new();
+        self.by_leaf(
+            txn,
+            keys,
+            |keys| keys.key,
+            &mut old,
+            |txn, leaf_key, old, offset, keys| {
+                let leaf = if old.is_empty() { Leaf::EMPTY } else { Leaf::decode(old)? };
+                let pairs = keys.iter().map(|proposal| (proposal.key, proposal.number));
+                match builder.merge(&leaf, pairs, |index, number| found(offset + index, number))? {
+                    Some(fill) => self.replace(txn, leaf_key, old.len(), &mut builder, fill, usage),
+                    None => Ok(()),
+                }
+            },
+        )
+    }
+
+    /// Take keys out. They ascend, each once. `found` is told the index of each that was there, and its number.
+    pub fn remove(
+        &self,
+        txn: &mut RwTxn<'_>,
+        keys: &[&[u8]],
+        usage: &mut Usage,
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<(), StoreError> {
+        let mut builder = LeafBuilder::default();
+        let mut old = Vec::new();
+        self.by_leaf(
+            txn,
+            keys,
+            |key| key,
+            &mut old,
+            |txn, leaf_key, old, offset, keys| {
+                if old.is_empty() {
+                    return Ok(());
+                }
+                let leaf = Leaf::decode(old)?;
+                if builder.remove(&leaf, keys.iter().copied(), |index, number| found(offset + index, number))? {
+                    self.replace(txn, leaf_key, old.len(), &mut builder, Fill::Even, usage)?;
+                }
+                Ok(())
+            },
+        )
+    }
+
+    /// Part the keys by the leaves they belong to: `visit` gets a leaf's own key, a copy of its value (empty if there is no
+    /// such leaf yet), and the keys that belong there with the index of the first.
+    fn by_leaf<'k, K>(
+        &self,
+        txn: &mut RwTxn<'_>,
+        keys: &'k [K],
+        key_of: impl Fn(&K) -> &[u8],
+        old: &mut Vec<u8>,
+        mut visit: impl FnMut(&mut RwTxn<'_>, &[u8], &[u8], usize, &'k [K]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut rest = keys;
+        let mut leaf_key = Vec::new();
+        while let Some(first) = rest.first() {
+            old.clear();
+            leaf_key.clear();
+            match self.leaf_of(txn, &primary_key(self.table, key_of(first)))? {
+                Some((key, value)) => {
+                    leaf_key.extend_from_slice(key);
+                    old.extend_from_slice(value);
+                    self.environment.touched(RANDOM_READ_BYTES);
+                }
+                None => leaf_key.extend_from_slice(&table_prefix(self.table)),
+            }
+            let mine = match self.fence(txn, &leaf_key)? {
+                Some(fence) => count_first(rest, |key| key_of(key) < fence),
+                None => rest.len(),
+            };
+            let (here, beyond) = rest.split_at_checked(mine.max(1)).unwrap_or((rest, &[]));
+            visit(txn, &leaf_key, old, keys.len() - rest.len(), here)?;
+            rest = beyond;
+        }
+        Ok(())
+    }
+
+    /// Put what the builder holds in the place of a leaf.
+    fn replace(
+        &self,
+        txn: &mut RwTxn<'_>,
+        leaf_key: &[u8],
+        old_bytes: usize,
+        builder: &mut LeafBuilder,
+        fill: Fill,
+        usage: &mut Usage,
+    ) -> Result<(), StoreError> {
+        if old_bytes > 0 {
+            usage.remove(leaf_key, old_bytes);
+        }
+        let mut key = leaf_key.to_vec();
+        let mut first = true;
+        builder.finish(fill, |first_key, value| {
+            // The first leaf keeps its bound: keys that come between it and the first key still belong there.
+            if !first {
+                key.truncate(TABLE_BYTES);
+                key.extend_from_slice(first_key);
+            }
+            first = false;
+            usage.add(&key, value.len());
+            self.environment.dbs.primary.put(txn, &key, value).map_err(engine)
+        })?;
+        if first {
+            self.environment.dbs.primary.delete(txn, leaf_key).map_err(engine)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves from the one that holds the first key greater than `after` on, in order of keys.
+    pub fn leaves_after<'t>(
+        &self,
+        txn: &'t RoTxn<'_>,
+        after: Option<&[u8]>,
+    ) -> Result<impl Iterator<Item = Result<Leaf<'t>, StoreError>> + use<'t>, StoreError> {
+        let table = self.table;
+        let start = match after {
+            Some(key) => {
+                let key = primary_key(table, key);
+                self.leaf_of(txn, &key)?.map_or(key, |(leaf_key, _)| leaf_key.to_vec())
+            }
+            None => table_prefix(table).to_vec(),
+        };
+        let range: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Unbounded);
+        let leaves = self.environment.dbs.primary.range(txn, &range).map_err(engine)?;
+        Ok(leaves
+            .take_while(move |leaf| leaf.as_ref().map_or(true, |(key, _)| table_of(key) == Some(table)))
+            .map(|leaf| leaf.map_err(engine).and_then(|(_, value)| Leaf::decode(value))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_first;
+
+    #[test]
+    fn counting_from_the_front_is_counting() {
+        for length in 0..40 {
+            let items: Vec<usize> = (0..length).collect();
+            for bound in 0..=length {
+                assert_eq!(count_first(&items, |item| *item < bound), bound);
+            }
+        }
+    }
+}

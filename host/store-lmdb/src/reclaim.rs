@@ -1,0 +1,143 @@
+//! Work that is begun by one transaction and done by many small ones behind it: freeing the pages of a dropped table,
+//! taking a dropped attribute out of the records. It is stored, so that it goes on after a restart.
+
+use std::ops::Bound;
+
+use heed::RoTxn;
+use serde::{Deserialize, Serialize};
+
+use super::block::Block;
+use super::environment::{Database, Databases, damaged, engine};
+use super::heap::{Edit, Heap, Usage};
+use super::keyspace::{heap_key, heap_number, table_of, table_prefix};
+use super::tables::{counter, json};
+use super::transaction::Transaction;
+use jobhost_store::batch::members;
+use jobhost_store::store::StoreError;
+
+const NEXT_WORK: &[u8] = b"next work";
+const PREFIX: &[u8] = b"work ";
+/// Pages, roughly, that one step changes.
+const STEP_PAGES: usize = 1024;
+
+/// One piece of work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Reclaim {
+    /// Free what a dropped table holds.
+    Table { id: u64, table: u32 },
+    /// Take an attribute out of the records from `next` to before `end`. Later ones were written by those who knew that it
+    /// had been dropped.
+    Attribute { id: u64, table: u32, attribute: String, next: u64, end: u64 },
+}
+
+impl Reclaim {
+    pub fn id(&self) -> u64 {
+        match self {
+            Reclaim::Table { id, .. } | Reclaim::Attribute { id, .. } => *id,
+        }
+    }
+}
+
+fn key(id: u64) -> Vec<u8> {
+    [PREFIX, &id.to_be_bytes()].concat()
+}
+
+/// Store a piece of work; it begins when the transaction commits.
+pub(super) fn begin(tx: &mut Transaction<'_>, work: impl FnOnce(u64) -> Reclaim) -> Result<u64, StoreError> {
+    let dbs = tx.dbs;
+    let id = counter(&dbs, tx.change(), NEXT_WORK)?;
+    let work = work(id);
+    dbs.meta.put(tx.change(), &key(id), &json(&work)?).map_err(engine)?;
+    tx.reclaims.push(work);
+    Ok(id)
+}
+
+/// What was left to do when the store was closed.
+pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim>, StoreError> {
+    let mut all = Vec::new();
+    for entry in dbs.meta.prefix_iter(txn, PREFIX).map_err(engine)? {
+        let (_, value) = entry.map_err(engine)?;
+        all.push(serde_json::from_slice(value).map_err(|_| damaged("work that was left to do"))?);
+    }
+    Ok(all)
+}
+
+/// Do one bounded step. What is left comes back, `None` when it is done.
+pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim) -> Result<Option<Reclaim>, StoreError> {
+    let dbs = tx.dbs;
+    let left = match work {
+        Reclaim::Table { table, .. } => {
+            let freed = free(tx, dbs.heap, *table)? + free(tx, dbs.primary, *table)?;
+            (freed > 0).then(|| work.clone())
+        }
+        Reclaim::Attribute { id, table, attribute, next, end } => strip(tx, *table, attribute, *next, *end)?
+            .map(|next| Reclaim::Attribute { id: *id, table: *table, attribute: attribute.clone(), next, end: *end }),
+    };
+    match &left {
+        None => dbs.meta.delete(tx.change(), &key(work.id())).map(|_| ()).map_err(engine)?,
+        Some(Reclaim::Table { .. }) => {}
+        Some(work) => dbs.meta.put(tx.change(), &key(work.id()), &json(work)?).map_err(engine)?,
+    }
+    Ok(left)
+}
+
+/// Delete the first values of a table; says how many.
+fn free(tx: &mut Transaction<'_>, db: Database, table: u32) -> Result<usize, StoreError> {
+    let mut keys = Vec::new();
+    for entry in db.prefix_iter(tx.read(), &table_prefix(table)).map_err(engine)?.take(STEP_PAGES) {
+        keys.push(entry.map_err(engine)?.0.to_vec());
+    }
+    for key in &keys {
+        db.delete(tx.change(), key).map_err(engine)?;
+    }
+    Ok(keys.len())
+}
+
+/// Take an attribute out of the records of some blocks; gives the number to go on with.
+fn strip(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    attribute: &str,
+    from: u64,
+    end: u64,
+) -> Result<Option<u64>, StoreError> {
+    let heap = Heap { environment: tx.environment, table };
+    let start = heap_key(table, from);
+    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Unbounded);
+    let mut next = None;
+    let mut numbers = Vec::new();
+    let name = members::quoted(attribute);
+    let finder = memchr::memmem::Finder::new(&name);
+    for (index, entry) in tx.dbs.heap.range(tx.read(), &bounds).map_err(engine)?.enumerate() {
+        let (key, value) = entry.map_err(engine)?;
+        if table_of(key) != Some(table) {
+            break;
+        }
+        let first = heap_number(table, key).ok_or_else(|| damaged("the key of a block"))?;
+        if first >= end {
+            break;
+        }
+        if index >= STEP_PAGES {
+            next = Some(first);
+            break;
+        }
+        for record in Block::decode(first, value)?.iter() {
+            let record = record?;
+            if finder.find(record.text).is_some() {
+                numbers.push(record.number);
+            }
+        }
+    }
+    let mut usage = Usage::default();
+    heap.edit(tx.change(), &numbers, &mut usage, |_, record, text| {
+        let there = members::remove(record.text, attribute, text).map_err(|_| damaged("the text of a record"))?;
+        Ok(if there { Edit::Replace(record.updated) } else { Edit::Keep })
+    })?;
+    let exists = tx.catalogue().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table);
+    if exists {
+        let mut counters = tx.counters(table)?;
+        counters.resize(usage);
+        tx.set_counters(table, counters);
+    }
+    Ok(next)
+}

@@ -1,0 +1,181 @@
+//! Writing records of one table inside a transaction.
+
+use std::collections::HashMap;
+
+use super::environment::damaged;
+use super::eras;
+use super::generated::Placed;
+use super::heap::{Edit, Heap, Usage};
+use super::leaf::MAX_NUMBER;
+use super::primary::{Primary, Proposal};
+use super::sorted::Sorted;
+use super::tables::Counters;
+use super::transaction::Transaction;
+use jobhost_model::Timestamp;
+use jobhost_model::jobs::Tally;
+use jobhost_model::table::Action;
+use jobhost_store::batch::members;
+use jobhost_store::store::{StoreError, StoreErrorKind};
+
+/// A record may grow by merging, but not without end.
+const MAX_RECORD_BYTES: usize = 1 << 20;
+
+/// A record of a run: binary key and text.
+pub(super) type Incoming<'b> = (&'b [u8], &'b [u8]);
+
+/// What becomes of one record of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Skipped,
+    /// A new record of the heap.
+    Appended,
+    /// Laid over a record that was there, or that stands before it in the run.
+    Merged,
+}
+
+/// The number that the first of so many records gets. The others follow it.
+pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> Result<u64, StoreError> {
+    let base = tx.counters(table)?.next_number;
+    if base.saturating_add(records as u64) > MAX_NUMBER {
+        return Err(StoreError::new(
+            StoreErrorKind::Full,
+            "the table has counted as many records as it can; copy it into a new one",
+        ));
+    }
+    Ok(base)
+}
+
+/// Write a run: records of one table that came one after another for one action. Those that `placed` does not name are in
+/// the index already, and new. Tells `written` of each, in order, whether it was written. Gives the tally, and the bytes that
+/// the table has grown by.
+pub(super) fn write(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    action: Action,
+    records: &[Incoming<'_>],
+    placed: Option<&Placed>,
+    mut written: impl FnMut(bool),
+) -> Result<(Tally, u64), StoreError> {
+    let base = first_number(tx, table, records.len())?;
+    let mut counters = tx.counters(table)?;
+    let heap = Heap { environment: tx.environment, table };
+    let primary = Primary { environment: tx.environment, table };
+    let sorted = match placed {
+        None => Sorted::new(records, |(key, _)| key),
+        Some(placed) => Sorted::of(records, placed.explicit.iter().copied(), |(key, _)| key),
+    };
+    let mut usage = placed.map_or_else(Usage::default, |placed| placed.usage);
+
+    // (record number, rank of its key) of the records that are there.
+    let mut existing: Vec<(u64, u32)> = Vec::new();
+    let mut note = |rank: usize, number: u64| existing.push((number, rank as u32));
+    let first_of = |rank: usize| sorted.records(rank).first().map_or(0, |index| *index as usize);
+    let key_of = |rank: usize| records.get(first_of(rank)).map_or(&[][..], |(key, _)| *key);
+    if action == Action::Update {
+        primary.numbers(tx.read(), (0..sorted.keys()).map(key_of), &mut note)?;
+    } else {
+        let proposals: Vec<_> = (0..sorted.keys())
+            .map(|rank| Proposal { key: key_of(rank), number: base + first_of(rank) as u64 })
+            .collect();
+        primary.insert_absent(tx.change(), &proposals, &mut usage, &mut note)?;
+    }
+
+    let mut fates = vec![if action == Action::Update { Fate::Skipped } else { Fate::Appended }; records.len()];
+    let mut set = |index: &u32, fate: Fate| {
+        if let Some(place) = fates.get_mut(*index as usize) {
+            *place = fate;
+        }
+    };
+    let later = if action == Action::Insert { Fate::Skipped } else { Fate::Merged };
+    // The texts of new records whose key came more than once.
+    let mut folded: HashMap<u32, Vec<u8>> = HashMap::new();
+    if sorted.keys() < sorted.len() && action != Action::Update {
+        for rank in 0..sorted.keys() {
+            let [first, rest @ ..] = sorted.records(rank) else { continue };
+            rest.iter().for_each(|index| set(index, later));
+            if action == Action::Upsert && !rest.is_empty() {
+                let mut text = text_of(records, *first).to_vec();
+                fold(records, rest, &mut text)?;
+                folded.insert(*first, text);
+            }
+        }
+    }
+    for (_, rank) in &existing {
+        sorted.records(*rank as usize).iter().for_each(|index| set(index, later));
+    }
+
+    let appended = fates.iter().filter(|fate| **fate == Fate::Appended).count();
+    let now = time_of_write(tx, &heap, &mut counters, appended > 0)?;
+    if appended > 0 {
+        let new = records.iter().zip(&fates).enumerate().filter(|(_, (_, fate))| **fate == Fate::Appended);
+        let new = new.map(|(index, ((_, text), _))| {
+            let folded = if folded.is_empty() { None } else { folded.get(&(index as u32)) };
+            (base + index as u64, folded.map_or(*text, Vec::as_slice))
+        });
+        heap.append(tx.change(), now, new, &mut usage)?;
+        counters.next_number = base + records.len() as u64;
+        counters.newest = now.0;
+    }
+    if action != Action::Insert && !existing.is_empty() {
+        existing.sort_unstable();
+        let numbers: Vec<u64> = existing.iter().map(|(number, _)| *number).collect();
+        heap.edit(tx.change(), &numbers, &mut usage, |index, entry, text| {
+            let rank = existing.get(index).map_or(0, |(_, rank)| *rank);
+            text.extend_from_slice(entry.text);
+            fold(records, sorted.records(rank as usize), text)?;
+            Ok(Edit::Replace(now))
+        })?;
+    }
+
+    let mut tally = Tally { received: records.len() as u64, ..Tally::default() };
+    for fate in &fates {
+        let kept = *fate != Fate::Skipped;
+        tally.written += u64::from(kept);
+        written(kept);
+    }
+    tally.skipped = tally.received - tally.written;
+    let mut grown = 0;
+    if tally.written > 0 {
+        counters.updated = now.0;
+        counters.records += appended as u64;
+        grown = counters.resize(usage);
+        tx.set_counters(table, counters);
+    }
+    Ok((tally, grown))
+}
+
+/// The clock's time, or that of the newest record if the clock has gone back a little. Far back, new records begin an era.
+fn time_of_write(
+    tx: &Transaction<'_>,
+    heap: &Heap<'_>,
+    counters: &mut Counters,
+    appends: bool,
+) -> Result<Timestamp, StoreError> {
+    let has_records = |numbers| heap.has_records(tx.read(), numbers);
+    let back = eras::is_before(tx.now, counters.newest);
+    if back && (!appends || counters.eras.begin(counters.next_number, has_records)?) {
+        return Ok(tx.now);
+    }
+    Ok(tx.now.max(Timestamp(counters.newest)))
+}
+
+fn text_of<'b>(records: &[Incoming<'b>], index: u32) -> &'b [u8] {
+    records.get(index as usize).map_or(&[][..], |(_, text)| *text)
+}
+
+/// Lay records over a text, one after another.
+fn fold(records: &[Incoming<'_>], indexes: &[u32], text: &mut Vec<u8>) -> Result<(), StoreError> {
+    let mut merged = Vec::new();
+    for index in indexes {
+        merged.clear();
+        members::merge(text, text_of(records, *index), &mut merged).map_err(|_| damaged("the text of a record"))?;
+        if merged.len() > MAX_RECORD_BYTES {
+            let bytes = merged.len();
+            let message =
+                format!("a record would grow to {bytes} bytes, more than the limit of {MAX_RECORD_BYTES} bytes");
+            return Err(StoreError::new(StoreErrorKind::Invalid, message));
+        }
+        std::mem::swap(text, &mut merged);
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! One moment of the store for a thread that may block. All of its calls are on one transaction of the engine's.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::environment;
+use super::heap::Heap;
+use super::pages;
+use super::primary::Primary;
+use super::transaction::no_such_table;
+use jobhost_model::key::Key;
+use jobhost_model::table::{Catalogue, TableName};
+use jobhost_store::store::{RecordPage, ScanPosition, Snapshot, StoreError};
+
+pub(super) struct Moment {
+    // Ends before the store may be closed: fields are dropped in this order.
+    transaction: environment::Snapshot<'static>,
+    catalogue: Arc<Catalogue>,
+    shared: Arc<Shared>,
+}
+
+impl Moment {
+    pub fn begin(shared: Arc<Shared>) -> Result<Self, StoreError> {
+        let transaction = shared.environment.read_static()?;
+        let catalogue = shared.catalogue();
+        Ok(Moment { transaction, catalogue, shared })
+    }
+
+    fn parts(&self, table: &TableName) -> Result<(Heap<'_>, Primary<'_>), StoreError> {
+        let table = self.catalogue.table(table).map(|table| table.id).ok_or_else(|| no_such_table(table))?;
+        let environment = &self.shared.environment;
+        Ok((Heap { environment, table }, Primary { environment, table }))
+    }
+}
+
+impl Snapshot for Moment {
+    fn page(&self, table: &TableName, position: &mut ScanPosition) -> Result<RecordPage, StoreError> {
+        let (heap, _) = self.parts(table)?;
+        let start = match *position {
+            ScanPosition::Start => 0,
+            ScanPosition::After(number) => number.saturating_add(1),
+        };
+        let mut next = start;
+        let page = pages::by_arrival(&self.transaction, heap, &mut next)?;
+        if next > start {
+            *position = ScanPosition::After(next - 1);
+        }
+        Ok(page)
+    }
+
+    fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError> {
+        let (heap, primary) = self.parts(table)?;
+        pages::of_keys(&self.transaction, primary, heap, keys)
+    }
+}

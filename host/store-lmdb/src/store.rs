@@ -1,0 +1,171 @@
+//! The trait's calls, each handed to the writer or to a snapshot.
+//!
+//! Reads of one row are done where they are called: they take microseconds, less than handing them over would.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::heap::Heap;
+use super::primary::Primary;
+use super::scan::Scan;
+use super::snapshot::Moment;
+use super::writer::Message;
+use super::{EmbeddedStore, Shared, catalogue, deletes, documents, environment, groups, jobs, pages, stopped, tables};
+use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
+use jobhost_model::key::Key;
+use jobhost_model::table::{Catalogue, TableName};
+use jobhost_store::KeySource;
+use jobhost_store::store::{
+    Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, ScanOrder, Snapshot, Store, StoreError,
+    TableStatistics, WriteGroup,
+};
+
+/// Reading more records than this is done aside.
+const FEW_RECORDS: usize = 16;
+/// What a small request is charged with in the queue.
+const SMALL_REQUEST_BYTES: usize = 1024;
+/// What a record that is deleted is charged with.
+const TYPICAL_RECORD_BYTES: usize = 160;
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    fn keys(&self) -> KeySource {
+        self.shared.keys.clone()
+    }
+
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.shared.catalogue()
+    }
+
+    async fn change_catalogue(&self, change: CatalogueChange) -> Result<(), StoreError> {
+        let work = self.submit(SMALL_REQUEST_BYTES, move |tx| catalogue::change(tx, &change)).await?;
+        if let Some(work) = work {
+            let (done, wait) = oneshot::channel();
+            self.send(Message::Await(work, done)).await?;
+            wait.await.map_err(|_| stopped())??;
+        }
+        Ok(())
+    }
+
+    async fn statistics(&self, table: &TableName) -> Result<TableStatistics, StoreError> {
+        let counters = self
+            .shared
+            .read(|shared, snapshot| tables::counters(&shared.environment.dbs, snapshot, shared.table_id(table)?))?;
+        Ok(TableStatistics {
+            record_count: counters.records,
+            table_size: counters.bytes,
+            last_updated: counters.last_updated(),
+        })
+    }
+
+    async fn size(&self) -> Result<u64, StoreError> {
+        self.shared.environment.size()
+    }
+
+    async fn document(&self, kind: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.shared.read(|shared, snapshot| documents::get(&shared.environment.dbs, snapshot, kind, name))
+    }
+
+    async fn documents(&self, kind: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let kind = kind.to_owned();
+        self.read_aside(move |shared, snapshot| documents::all(&shared.environment.dbs, snapshot, &kind)).await
+    }
+
+    async fn put_document(&self, kind: &str, name: &str, document: Vec<u8>) -> Result<(), StoreError> {
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        self.submit(SMALL_REQUEST_BYTES + document.len(), move |tx| documents::put(tx, &kind, &name, &document)).await
+    }
+
+    async fn delete_document(&self, kind: &str, name: &str) -> Result<bool, StoreError> {
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        self.submit(SMALL_REQUEST_BYTES, move |tx| documents::delete(tx, &kind, &name)).await
+    }
+
+    async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError> {
+        let bytes = group.writes.iter().map(|write| write.batch.memory_bytes()).sum::<usize>();
+        let bytes = SMALL_REQUEST_BYTES + bytes + group.checkpoint.as_ref().map_or(0, Vec::len);
+        self.submit(bytes, move |tx| groups::apply(tx, &group)).await
+    }
+
+    async fn delete(&self, table: &TableName, keys: Vec<Key>) -> Result<Vec<bool>, StoreError> {
+        let table = table.clone();
+        let bytes = SMALL_REQUEST_BYTES + keys.len() * size_of::<Key>();
+        self.submit(bytes, move |tx| deletes::by_key(tx, &table, &keys)).await
+    }
+
+    async fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError> {
+        if keys.len() <= FEW_RECORDS {
+            return self.shared.read(|shared, snapshot| fetch(shared, snapshot, table, keys));
+        }
+        let (table, keys) = (table.clone(), keys.to_vec());
+        self.read_aside(move |shared, snapshot| fetch(shared, snapshot, &table, &keys)).await
+    }
+
+    async fn scan(&self, table: &TableName, order: ScanOrder) -> Result<Box<dyn RecordCursor>, StoreError> {
+        Ok(Box::new(Scan::begin(Arc::clone(&self.shared), table, order)?))
+    }
+
+    async fn delete_created_before(&self, step: DeleteBefore) -> Result<Applied, StoreError> {
+        // As a group of so many records would be charged, for it changes as many pages.
+        let bytes = step.limit.saturating_mul(TYPICAL_RECORD_BYTES).min(self.shared.options.group_bytes);
+        let bytes = SMALL_REQUEST_BYTES + bytes + step.checkpoint.as_ref().map_or(0, Vec::len);
+        self.submit(bytes, move |tx| deletes::created_before(tx, &step)).await
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(Moment::begin(Arc::clone(&self.shared))?))
+    }
+
+    async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError> {
+        self.submit(SMALL_REQUEST_BYTES + payload.len(), move |tx| jobs::create(tx, &row, &payload)).await
+    }
+
+    async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
+        self.submit(SMALL_REQUEST_BYTES, move |tx| jobs::update(tx, &row, expected_attempt)).await
+    }
+
+    async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+        let job = self.shared.read(|shared, snapshot| jobs::get(&shared.environment.dbs, snapshot, id))?;
+        Ok(job.map(|job| job.row))
+    }
+
+    async fn job_payload(&self, id: Uuid) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, StoreError> {
+        self.shared.read(|shared, snapshot| jobs::payload(&shared.environment.dbs, snapshot, id))
+    }
+
+    async fn count_jobs_started_between(&self, range: StartRange, most: usize) -> Result<usize, StoreError> {
+        let count = move |shared: &Shared, snapshot: &environment::Snapshot<'_>| {
+            jobs::count_started_between(&shared.environment.dbs, snapshot, range, most)
+        };
+        self.read_aside(count).await
+    }
+
+    async fn jobs_started_between(
+        &self,
+        range: StartRange,
+        after: Option<StartPosition>,
+        limit: usize,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        let read = move |shared: &Shared, snapshot: &environment::Snapshot<'_>| {
+            jobs::started_between(&shared.environment.dbs, snapshot, range, after, limit)
+        };
+        self.read_aside(read).await
+    }
+
+    async fn unfinished_jobs(&self) -> Result<Vec<Uuid>, StoreError> {
+        self.read_aside(|shared, snapshot| jobs::unfinished(&shared.environment.dbs, snapshot)).await
+    }
+}
+
+fn fetch(
+    shared: &Shared,
+    snapshot: &environment::Snapshot<'_>,
+    table: &TableName,
+    keys: &[Key],
+) -> Result<RecordPage, StoreError> {
+    let (environment, table) = (&shared.environment, shared.table_id(table)?);
+    pages::of_keys(snapshot, Primary { environment, table }, Heap { environment, table }, keys)
+}

@@ -1,0 +1,114 @@
+//! One write transaction of the engine, as the requests of a commit group see it: the engine's transaction, and the
+//! catalogue and counters as they will be once it commits. Dropped without commit, nothing of it has happened.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use heed::{RoTxn, RwTxn};
+
+use super::environment::{Databases, Environment, engine};
+use super::reclaim::Reclaim;
+use super::tables::{self, Counters};
+use jobhost_model::Timestamp;
+use jobhost_model::table::{Catalogue, Table, TableName};
+use jobhost_store::store::{StoreError, StoreErrorKind};
+
+pub(super) struct Transaction<'e> {
+    txn: RwTxn<'e>,
+    pub environment: &'e Environment,
+    pub dbs: Databases,
+    pub now: Timestamp,
+    catalogue: Arc<Catalogue>,
+    counters: HashMap<u32, Counters>,
+    /// Background work that begins when this commits.
+    pub reclaims: Vec<Reclaim>,
+    /// Whether the current request has changed anything, so that it cannot fail alone any more.
+    changed: bool,
+}
+
+impl<'e> Transaction<'e> {
+    pub fn begin(environment: &'e Environment, catalogue: Arc<Catalogue>, now: Timestamp) -> Result<Self, StoreError> {
+        Ok(Transaction {
+            txn: environment.write()?,
+            environment,
+            dbs: environment.dbs,
+            now,
+            catalogue,
+            counters: HashMap::new(),
+            reclaims: Vec::new(),
+            changed: false,
+        })
+    }
+
+    pub fn begin_request(&mut self) {
+        self.changed = false;
+    }
+
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    pub fn read(&self) -> &RoTxn<'e> {
+        &self.txn
+    }
+
+    pub fn change(&mut self) -> &mut RwTxn<'e> {
+        self.changed = true;
+        &mut self.txn
+    }
+
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    pub fn change_catalogue(&mut self) -> &mut Catalogue {
+        self.changed = true;
+        Arc::make_mut(&mut self.catalogue)
+    }
+
+    pub fn table(&self, name: &TableName) -> Result<Arc<Table>, StoreError> {
+        self.catalogue.table(name).cloned().ok_or_else(|| no_such_table(name))
+    }
+
+    /// Store and publish a table's description.
+    pub fn put_table(&mut self, table: Table) -> Result<(), StoreError> {
+        let dbs = self.dbs;
+        tables::put_table(&dbs, self.change(), &table)?;
+        let tables = self.change_catalogue().databases.entry(table.name.database.clone()).or_default();
+        tables.insert(table.name.table.clone(), Arc::new(table));
+        Ok(())
+    }
+
+    pub fn counters(&self, table: u32) -> Result<Counters, StoreError> {
+        match self.counters.get(&table) {
+            Some(counters) => Ok(counters.clone()),
+            None => tables::counters(&self.dbs, &self.txn, table),
+        }
+    }
+
+    pub fn set_counters(&mut self, table: u32, counters: Counters) {
+        self.changed = true;
+        self.counters.insert(table, counters);
+    }
+
+    /// Forget the counters of a table that is no more.
+    pub fn drop_counters(&mut self, table: u32) -> Result<(), StoreError> {
+        self.counters.remove(&table);
+        let dbs = self.dbs;
+        tables::delete_counters(&dbs, self.change(), table)
+    }
+
+    /// Make all of it durable. Gives the catalogue to publish and the work that begins.
+    pub fn commit(mut self) -> Result<(Arc<Catalogue>, Vec<Reclaim>), StoreError> {
+        for (table, counters) in &self.counters {
+            tables::put_counters(&self.dbs, &mut self.txn, *table, counters)?;
+        }
+        self.txn.commit().map_err(engine)?;
+        Ok((self.catalogue, self.reclaims))
+    }
+}
+
+/// In Harper's words.
+pub(super) fn no_such_table(name: &TableName) -> StoreError {
+    StoreError::new(StoreErrorKind::NotFound, format!("Table '{name}' does not exist"))
+}
