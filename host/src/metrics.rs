@@ -74,6 +74,7 @@ pub struct Metrics {
     budget_charged: Family<Budget, Gauge>,
     budget_refusals: Family<Budget, Counter>,
     log_lines_lost: Counter,
+    changes: Gauge,
 }
 
 /// What is looked at when the figures are shown.
@@ -85,6 +86,8 @@ pub struct Looked {
     pub plugins_failed: usize,
     pub store_bytes: u64,
     pub store_max_bytes: u64,
+    /// Requests that change something and have not come to their end.
+    pub changes: usize,
 }
 
 /// A millisecond to about an hour.
@@ -136,6 +139,10 @@ impl Default for Metrics {
         let log_lines_lost = Counter::default();
         let help = "Lines of the log that could not be written to stderr";
         registry.register("log_lines_lost", help, log_lines_lost.clone());
+        let changes = Gauge::default();
+        let help =
+            "Requests that change something and have not come to their end, whether or not their clients still wait";
+        registry.register("changes_running", help, changes.clone());
         Metrics {
             registry,
             accepted,
@@ -157,6 +164,7 @@ impl Default for Metrics {
             budget_charged,
             budget_refusals,
             log_lines_lost,
+            changes,
         }
     }
 }
@@ -244,6 +252,7 @@ impl Metrics {
         state("in_service", looked.plugins_in_service);
         state("previous_in_service", looked.plugins_previous_in_service);
         state("failed", looked.plugins_failed);
+        self.changes.set(i64::try_from(looked.changes).unwrap_or(i64::MAX));
         self.store_max_bytes.set(i64::try_from(looked.store_max_bytes).unwrap_or(i64::MAX));
         self.store_bytes.set(i64::try_from(looked.store_bytes).unwrap_or(i64::MAX));
         let mut text = String::new();

@@ -116,6 +116,7 @@ async fn metrics(State(state): State<Arc<ApiState>>) -> Response {
         plugins_failed: count(false, true),
         store_bytes: state.store.size().await.unwrap_or_default(),
         store_max_bytes: state.max_store_bytes,
+        changes: state.changes.len(),
     };
     signed(match state.metrics.show(looked, &state.budgets) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),

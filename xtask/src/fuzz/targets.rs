@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn the_targets_of_host_and_plugins_are_found() {
         let labels: Vec<String> = find(&repository::root()).unwrap().iter().map(Target::label).collect();
-        for known in ["jobhost/fuzz_envelope", "jobhost/fuzz_batch", "jobhost-csv/fuzz_load", "jobhost-json/fuzz_load"]
+        for known in
+            ["jobhost/fuzz_envelope", "jobhost-store/fuzz_batch", "jobhost-csv/fuzz_load", "jobhost-json/fuzz_load"]
         {
             assert!(labels.iter().any(|label| label == known), "{known} is not among {labels:?}");
         }

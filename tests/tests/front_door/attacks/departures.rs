@@ -56,15 +56,26 @@ fn one(victim: &Victim, login: &Login, body: &Value, chance: &mut Chance) {
     }
 }
 
+/// The sum of the figures whose names begin so.
+pub fn figure(victim: &Victim, name: &str) -> f64 {
+    let metrics = victim.send(&Login::Nobody, "GET", "/metrics", None, b"").text;
+    let of_name = metrics.lines().filter(|line| line.starts_with(name));
+    of_name.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+}
+
+/// What clients that have left asked to be changed is changed or refused: the host answers another change, and nothing is
+/// under way.
+pub fn await_the_changes(victim: &Victim) {
+    let role = json!({"operation": "add_role", "role": "last", "permission": {"super_user": false}});
+    victim.post(&role).ok();
+    eventually("the changes to end", || (figure(victim, "jobhost_changes_running") == 0.0).then_some(()));
+}
+
 /// Everything is free again: no job is left between its states, nothing lies in the spool, no plan holds a permit.
 #[track_caller]
 pub fn assert_nothing_in_between(victim: &Victim) {
     eventually("all accepted jobs to end", || {
-        let metrics = victim.send(&Login::Nobody, "GET", "/metrics", None, b"").text;
-        let sum = |name: &str| {
-            let of_name = metrics.lines().filter(|line| line.starts_with(name));
-            of_name.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>()
-        };
+        let sum = |name: &str| figure(victim, name);
         let accepted = sum("jobhost_jobs_accepted_total");
         let idle = sum("jobhost_jobs_queued") == 0.0 && sum("jobhost_jobs_running") == 0.0;
         (idle && accepted == sum("jobhost_jobs_ended_total")).then_some(())

@@ -7,7 +7,7 @@ use jobhost_tests::{Login, Options, eventually};
 use serde_json::json;
 
 use super::Victim;
-use super::departures::{depart, start};
+use super::departures::{await_the_changes, depart, figure, start};
 
 const NAMES: u64 = 12;
 const PASSWORDS: [&str; 2] = ["one", "other"];
@@ -61,15 +61,15 @@ fn accounts_whose_administrator_leaves_can_log_in_as_they_are_listed() {
         }
     };
     depart(&victim, victim.admin(), &ask);
-    // What was begun comes to its end.
-    victim.post(&json!({"operation": "add_role", "role": "last", "permission": {"super_user": false}})).ok();
+    await_the_changes(&victim);
     let mut before = accounts(&victim);
     let mut opened = BTreeMap::new();
     let mut looks = 0;
-    // Changes of passwords wait for their hashes, and for those of these logins.
+    // Connections that were left are still being read for a moment.
     eventually("the accounts to rest", || {
         let (now, open) = (accounts(&victim), opens(&victim));
-        looks = if now == before && open == opened { looks + 1 } else { 0 };
+        let rests = now == before && open == opened && figure(&victim, "jobhost_changes_running") == 0.0;
+        looks = if rests { looks + 1 } else { 0 };
         (before, opened) = (now, open);
         (looks == 4).then_some(())
     });
@@ -106,7 +106,7 @@ fn roles_whose_administrator_leaves_are_there_or_not() {
         }
     };
     depart(&victim, victim.admin(), &ask);
-    victim.post(&json!({"operation": "add_role", "role": "last", "permission": {"super_user": false}})).ok();
+    await_the_changes(&victim);
     let list = json!({"operation": "list_roles"});
     let listed = eventually("the roles to rest", || {
         let (first, second) = (victim.post(&list).ok(), victim.post(&list).ok());
