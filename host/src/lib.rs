@@ -3,10 +3,8 @@
 //! The map of the modules and the rules between them are in `ARCHITECTURE.md`.
 
 pub mod api;
-pub mod capabilities;
 pub mod cli;
 pub mod config;
 pub mod jobs;
 pub mod metrics;
 pub mod plugins;
-pub mod sandbox;

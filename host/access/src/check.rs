@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::denial::{AttributeDenial, Denial};
-use super::permissions::{AttributePermissions, Right, TablePermissions};
+use super::permissions::{AttributePermissions, TablePermissions};
 use super::role::Role;
 use jobhost_model::table::SYSTEM_DATABASE;
-use jobhost_model::{Action, Catalogue, Table, TableName};
+use jobhost_model::{Action, Catalogue, Right, Table, TableName};
 
 impl Role {
     /// May this be done to the records of these tables? For a super_user a table that does not exist is no matter of

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::permissions::Right;
-use jobhost_model::TableName;
+use jobhost_model::{Right, TableName};
 
 const SENTENCE: &str = "This operation is not authorized due to role restrictions and/or invalid database items";
 

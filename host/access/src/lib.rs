@@ -22,7 +22,7 @@ pub use accounts::{Access, AccessOptions, FirstAdmin, NewUser, UserChange};
 pub use denial::{AttributeDenial, Denial, TableDenial, Unauthorized};
 pub use error::{AccessError, AccessErrorKind, AuthenticationError};
 pub use passwords::{HashCost, random_password};
-pub use permissions::{AttributePermissions, Permissions, Right, StructureRight, TablePermissions};
+pub use permissions::{AttributePermissions, Permissions, StructureRight, TablePermissions};
 pub use role::{Role, SUPER_USER_ROLE, User};
 pub use tokens::{SigningKey, TokenPair, TokenUse};
 pub use validate::{RoleErrors, RoleRequest};

@@ -1,47 +1,11 @@
 //! The permissions of a role in typed form. What a client sent is checked in `validate` and echoed as it came; decisions
 //! are made on these types only.
 
+use jobhost_model::Right;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use jobhost_model::Action;
-
-/// What may be done to a table, and except for `Delete` to an attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Right {
-    Read,
-    Insert,
-    Update,
-    Delete,
-}
-
-impl Right {
-    pub const ALL: [Right; 4] = [Right::Read, Right::Insert, Right::Update, Right::Delete];
-    /// There is no right to delete an attribute's value alone.
-    pub const OF_ATTRIBUTES: [Right; 3] = [Right::Read, Right::Insert, Right::Update];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Right::Read => "read",
-            Right::Insert => "insert",
-            Right::Update => "update",
-            Right::Delete => "delete",
-        }
-    }
-
-    /// The rights that writing with an action takes.
-    pub fn of_action(action: Action) -> &'static [Right] {
-        match action {
-            Action::Insert => &[Right::Insert],
-            Action::Update => &[Right::Update],
-            Action::Upsert => &[Right::Insert, Right::Update],
-        }
-    }
-}
 
 /// The rights on one attribute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

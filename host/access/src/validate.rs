@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::permissions::Right;
-use jobhost_model::{Catalogue, Table, TableName};
+use jobhost_model::{Catalogue, Right, Table, TableName};
 
 const REQUEST_KEYS: [&str; 5] = ["operation", "role", "id", "permission", "access"];
 const ATTRIBUTE_PERMISSIONS: &str = "attribute_permissions";

@@ -51,6 +51,11 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The start of a text, cut at a character boundary.
+pub fn truncated(text: &str, max_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(max_bytes)).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

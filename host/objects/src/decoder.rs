@@ -12,7 +12,8 @@ use tokio_util::io::StreamReader;
 
 use super::reader::past_the_end;
 use super::s3::Chunks;
-use super::{Encoding, ObjectError, ObjectErrorKind};
+use super::{ObjectError, ObjectErrorKind};
+use jobhost_model::Encoding;
 
 /// Memory that the frame of a zstd stream may ask for: 32 MiB, four times what every decoder must have.
 const MAX_WINDOW_LOG: u32 = 25;

@@ -19,31 +19,10 @@ pub use directories::Directories;
 pub use download::{Download, DownloadLimits, Downloader};
 pub use export_directories::ExportDirectories;
 pub use host_scope::{HostScope, HostScopes};
-pub use reader::{ObjectInfo, ObjectReader};
+pub use reader::ObjectReader;
 pub use s3::{S3, S3Keys, S3Options, S3Profile};
-pub use sinks::{ObjectWriter, Receipt, Target};
+pub use sinks::{ObjectWriter, Target};
 pub use staged::StagedSource;
-
-/// How stored bytes are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Encoding {
-    Identity,
-    Gzip,
-    Zstd,
-}
-
-/// Where an object of an S3 server is.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct S3Location {
-    pub bucket: String,
-    pub key: String,
-    pub region: String,
-    /// URL of the server; `None` for the one of the configuration.
-    pub endpoint: Option<String>,
-    /// Whether the bucket stands in the path and not in the host name; `None`: it does unless the server is AWS.
-    pub path_style: Option<bool>,
-}
 
 /// What went wrong, for a caller to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! An open source: what it is, and its bytes from an offset on.
 
+use jobhost_model::ObjectInfo;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -9,16 +10,8 @@ use bytes::Bytes;
 
 use super::decoder::Decoded;
 use super::s3::{Chunks, RemoteObject};
-use super::{Encoding, ObjectError, ObjectErrorKind};
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectInfo {
-    /// Bytes that reading from offset 0 gives; `None` where only decoding tells.
-    pub size: Option<u64>,
-    /// Changes when the content changes; opaque.
-    pub etag: String,
-    pub media_type: Option<String>,
-}
+use super::{ObjectError, ObjectErrorKind};
+use jobhost_model::Encoding;
 
 #[derive(Debug, Clone)]
 pub enum Content {

@@ -14,10 +14,11 @@ use tokio::sync::OnceCell;
 
 use super::directories::Directories;
 use super::download::{Download, Downloader, SPOOLED_MODE};
-use super::reader::{Content, ObjectInfo, ObjectReader};
+use super::reader::{Content, ObjectReader};
 use super::s3::{RemoteObject, S3, S3Keys};
-use super::{Encoding, ObjectError, ObjectErrorKind, S3Location};
+use super::{ObjectError, ObjectErrorKind};
 use jobhost_budget::DiskHeld;
+use jobhost_model::{Encoding, ObjectInfo, S3Location};
 
 /// How a source is to be had.
 #[derive(Debug)]

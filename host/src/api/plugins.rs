@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::names::Problems;
 use super::reply::Reply;
 use crate::plugins::{InstallError, Plugin, PluginFile, install};
-use crate::sandbox::versions;
+use jobhost_sandbox::versions;
 
 /// While a start loads the folder, what there is so far is better than no answer.
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, ApiError> {

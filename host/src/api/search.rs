@@ -13,7 +13,8 @@ use super::error::ApiError;
 use super::reply::Reply;
 use super::rows;
 use jobhost_budget::Held;
-use jobhost_search::query::{RowShape, Separator};
+use jobhost_model::RowShape;
+use jobhost_search::query::Separator;
 use jobhost_search::{MAX_SEARCH_BYTES, PermittedSearch, SearchBudget, SearchLimits, SearchRequest};
 use jobhost_store::ScanOrder;
 

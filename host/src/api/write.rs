@@ -14,8 +14,8 @@ use super::error::ApiError;
 use super::names::{self, Problems};
 use super::reply::Reply;
 use super::structure::existing_table;
-use jobhost_access::{Right, Role};
-use jobhost_model::{Action, Key, Table, TableName};
+use jobhost_access::Role;
+use jobhost_model::{Action, Key, Right, Table, TableName};
 use jobhost_search::missing_table;
 use jobhost_store::{Batch, BatchLimits, Store, TableWrite, WriteGroup};
 

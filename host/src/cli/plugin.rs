@@ -12,8 +12,8 @@ use crate::api;
 use crate::config::Config;
 use crate::plugins::files::{FileError, read_component, read_signature};
 use crate::plugins::{Catalogue, Compiler, Loader, Plugin, PluginFolder, install};
-use crate::sandbox::engine;
 use jobhost_model::plain_text;
+use jobhost_sandbox::engine;
 
 #[derive(Subcommand)]
 pub enum PluginCommand {

@@ -13,10 +13,10 @@ pub use show::show;
 pub use values::{ConfigError, Sources, Values, gather};
 
 use crate::api::server::ConnectionLimits;
-use crate::capabilities::CapabilityLimits;
 use crate::plugins::{CompileLimits, Grants, Trust};
-use crate::sandbox::SandboxLimits;
+use jobhost_capabilities::CapabilityLimits;
 use jobhost_objects::AllowedAddress;
+use jobhost_sandbox::SandboxLimits;
 use reader::Reader;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

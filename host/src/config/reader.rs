@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::values::{ConfigError, Value, Values};
 use super::{SealingKey, settings};
-use crate::capabilities::CapabilityLimits;
 use crate::plugins::{Grants, PluginGrants, PublicKey, Trust};
-use crate::sandbox::{Bound, SandboxLimits};
+use jobhost_capabilities::CapabilityLimits;
 use jobhost_objects::AllowedAddress;
+use jobhost_sandbox::{Bound, SandboxLimits};
 use jobhost_store::BatchLimits;
 
 /// What the reader of batches can follow.
@@ -140,6 +140,7 @@ impl Reader<'_> {
             rejects: self.size("sandbox.rejects")?,
             result_bytes: self.size("sandbox.result_bytes")?,
             message_bytes: self.size("sandbox.message_bytes")?,
+            ..CapabilityLimits::default()
         })
     }
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::capabilities::CapabilityLimits;
-use crate::sandbox::SandboxLimits;
+use jobhost_capabilities::CapabilityLimits;
+use jobhost_sandbox::SandboxLimits;
 
 fn config(flags: &[&str], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let sources = Sources {

@@ -15,13 +15,12 @@ use super::payload::{Inline, Payload};
 use super::queue::{NoPlace, Past, Place, QueuedJob};
 use super::request::{JobRequest, Parted, check_size};
 use super::{Jobs, lifecycle, secrets, urls};
-use crate::capabilities::Plan;
-use crate::capabilities::job_log::truncated;
 use crate::plugins::PluginOperation;
-use crate::sandbox::OperationAccess;
 use jobhost_access::{Denial, User};
 use jobhost_budget::Account;
+use jobhost_contract::{OperationAccess, Plan};
 use jobhost_model::json::UnescapeError;
+use jobhost_model::plain_text::truncated;
 
 /// A larger request is taken apart on a thread that answers nothing.
 const LARGE_REQUEST_BYTES: usize = 64 * 1024;

@@ -18,13 +18,13 @@ use super::rejects::{self, AllRejects};
 use super::retry::Retry;
 use super::spool::Spool;
 use super::staging::{stage, sweep};
-use crate::capabilities::{
-    Capabilities, LimitsMet, ObjectLimits, Objects, Progress, Queries, RecordLimits, Records, Rejects, UsageMeter,
-};
 use crate::plugins::PluginOperation;
-use crate::sandbox::{CrashKind, RunEnd, RunRequest};
 use jobhost_budget::Owner;
+use jobhost_capabilities::{
+    AttemptCapabilities, LimitsMet, ObjectLimits, Objects, Progress, Queries, RecordLimits, Records, Rejects,
+};
 use jobhost_model::jobs::{JobRow, Lease, Usage};
+use jobhost_sandbox::{CrashKind, RunEnd, RunRequest, UsageMeter};
 use jobhost_search::{SearchBudget, SearchLimits};
 use jobhost_store::StoreError;
 
@@ -144,6 +144,7 @@ pub async fn run_attempt(
         RecordLimits {
             batch: limits.batch,
             checkpoint_bytes: limits.checkpoint_bytes,
+            group_records: limits.group_records,
             met: Arc::clone(&limits_met),
             memory: batches,
             quota: user.role.quota(&row.user, parts.user_store_bytes),
@@ -164,7 +165,7 @@ pub async fn run_attempt(
     let (progress, rejects) = (Arc::<Progress>::default(), Arc::new(Rejects::new(limits.rejects)));
     let all_rejects = Arc::new(AllRejects::new(earlier, Arc::clone(&rejects), limits.rejects));
     let log = Arc::clone(&running.log);
-    let capabilities = Capabilities {
+    let capabilities = AttemptCapabilities {
         records,
         queries,
         objects: Objects::new(
@@ -175,14 +176,14 @@ pub async fn run_attempt(
         ),
         progress: Arc::clone(&progress),
         rejects: Arc::clone(&rejects),
-        log: Arc::clone(&log),
-        usage: Arc::clone(&usage),
     };
     let request = RunRequest {
         operation: row.operation.clone(),
         request: payload.request,
         resume: checkpoint,
-        capabilities,
+        capabilities: Box::new(capabilities),
+        log: Arc::clone(&log),
+        usage: Arc::clone(&usage),
         memory,
     };
 

@@ -10,9 +10,9 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::{Jobs, lifecycle};
-use crate::capabilities::JobLog;
 use jobhost_access::User;
 use jobhost_model::jobs::JobRow;
+use jobhost_sandbox::JobLog;
 use jobhost_store::{StoreError, StoreErrorKind};
 
 /// How often a request is tried again when the job changes under it: from waiting to running, from one attempt to the next.

@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::JobParts;
 use super::secrets::{self, Secrets};
 use super::urls;
-use crate::capabilities::{S3Credentials, S3Object};
 use jobhost_access::Role;
-use jobhost_objects::{ObjectError, ObjectErrorKind, S3Keys, S3Location};
+use jobhost_contract::{S3Credentials, S3Object};
+use jobhost_model::S3Location;
+use jobhost_objects::{ObjectError, ObjectErrorKind, S3Keys};
 
 /// Where an object is, and the keys for it.
 pub(super) struct S3Access {

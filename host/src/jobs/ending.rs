@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::lifecycle::Ending;
-use crate::capabilities::job_log::truncated;
-use crate::capabilities::{CapabilityLimits, JobLog, LimitsMet};
-use crate::sandbox::{Failure, FailureKind, Outcome, RunEnd};
 use jobhost_access::Denial;
+use jobhost_capabilities::{CapabilityLimits, LimitsMet};
+use jobhost_contract::{Failure, FailureKind, Outcome};
 use jobhost_model::jobs::{JobRow, LimitReached};
+use jobhost_model::plain_text::truncated;
+use jobhost_sandbox::{JobLog, RunEnd};
 
 /// What is kept of the job's log in an error's detail.
 const ERROR_LOG_BYTES: usize = 8 * 1024;

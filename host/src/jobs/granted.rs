@@ -4,12 +4,11 @@
 use url::Url;
 
 use super::JobParts;
-use crate::capabilities::{TableRight, TableUse};
 use crate::plugins::grants::DirectoryScopes;
 use crate::plugins::{NotAsked, NotGranted, Plugin, Touched};
-use crate::sandbox::Capability;
-use jobhost_model::TableName;
-use jobhost_objects::{Directories, ExportDirectories, HostScopes, ObjectError, ObjectErrorKind, S3Location};
+use jobhost_contract::{Capability, TableRight, TableUse};
+use jobhost_model::{S3Location, TableName};
+use jobhost_objects::{Directories, ExportDirectories, HostScopes, ObjectError, ObjectErrorKind};
 
 /// What one plugin may do on this host, and what of a plan it may not.
 pub(super) struct Granted<'a> {

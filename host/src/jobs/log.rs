@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::Jobs;
 use super::rejects::{self, AllRejects};
 use super::retry::Retry;
-use crate::capabilities::JobLog;
 use jobhost_model::jobs::LOG_DOCUMENT;
+use jobhost_sandbox::JobLog;
 use jobhost_store::{Store, StoreError, StoreErrorKind};
 
 /// Stores what an attempt has logged and rejected, if it has.

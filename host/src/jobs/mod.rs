@@ -42,7 +42,6 @@ pub use request::JobRequest;
 pub use retry::Backoff;
 pub use secrets::{Sealer, SealerError};
 
-use crate::capabilities::CapabilityLimits;
 use crate::metrics::Metrics;
 use crate::plugins::Catalogue;
 use crate::plugins::catalogue::concurrent_plans;
@@ -51,6 +50,7 @@ use cancel::Running;
 use conclusion::Conclusions;
 use jobhost_access::{Access, User};
 use jobhost_budget::Budgets;
+use jobhost_capabilities::CapabilityLimits;
 use jobhost_model::Clock;
 use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
 use jobhost_objects::{Directories, Downloader, ExportDirectories, S3};

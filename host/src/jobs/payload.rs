@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::Plan;
+use jobhost_contract::Plan;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Payload {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::rejects::{self, AllRejects};
-use crate::capabilities::Progress;
+use jobhost_capabilities::Progress;
 use jobhost_model::jobs::{self, JobRow};
 use jobhost_store::{Store, StoreError};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Jobs;
-use crate::capabilities::Rejects;
+use jobhost_capabilities::Rejects;
 use jobhost_model::jobs::{JobRow, REJECTS_DOCUMENT};
 use jobhost_store::{Store, StoreError};
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::secrets::Secrets;
-use crate::capabilities::{Plan, Sink, Source};
+use jobhost_contract::{Plan, Sink, Source};
 
 /// Stands in a URL for what was taken out of it; with its number, so that two that differ there only stay apart.
 const HIDDEN: &str = "hidden";
@@ -63,7 +63,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::capabilities::UrlSource;
+    use jobhost_contract::UrlSource;
 
     fn plan(urls: &[&str]) -> Plan {
         let source =

@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
 use super::grants::{PluginGrants, Touched};
-use crate::sandbox::{Capability, Description, GuestComponent, Operation};
+use jobhost_contract::{Capability, Description, Operation};
+use jobhost_sandbox::GuestComponent;
 
 /// A plugin in service.
 pub struct Plugin {

@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tracing::{debug, warn};
 
-use crate::sandbox::Engine;
+use jobhost_sandbox::Engine;
 
 const KEY_FILE: &str = "key";
 const KEY_BYTES: usize = 32;

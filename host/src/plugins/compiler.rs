@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::engine;
+use jobhost_sandbox::engine;
 
 /// The command of this program that compiles.
 pub const COMMAND: &str = "compile-component";

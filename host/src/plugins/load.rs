@@ -15,9 +15,10 @@ use super::files::{FileError, check_size, read_component, read_signature};
 use super::grants::Grants;
 use super::trust::Trust;
 use super::verify::verify;
-use crate::capabilities::job_log::truncated;
-use crate::sandbox::{ContractVersion, Crash, CrashKind, Description, Engine, GuestComponent, SandboxLimits};
+use jobhost_contract::Description;
 use jobhost_model::plain_text;
+use jobhost_model::plain_text::truncated;
+use jobhost_sandbox::{ContractVersion, Crash, CrashKind, Engine, GuestComponent, SandboxLimits};
 
 /// The sentence why a component is no plugin is cut here.
 const MAX_REASON_BYTES: usize = 1024;

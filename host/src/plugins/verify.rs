@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::sandbox::{Description, Operation};
+use jobhost_contract::{Description, Operation};
 use jobhost_model::plain_text::is_unsafe;
 
 const MAX_OPERATIONS: usize = 64;
@@ -146,7 +146,8 @@ fn is_version(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::{Capability, OperationAccess};
+    use jobhost_contract::Capability;
+    use jobhost_contract::OperationAccess;
 
     fn description() -> Description {
         Description {

@@ -70,8 +70,7 @@ fn append_plain(rest: &[u8], out: &mut Vec<u8>) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jobhost_model::Action;
-    use jobhost_model::{SystemClock, Table, TableName};
+    use jobhost_model::{Action, SystemClock, Table, TableName};
     use jobhost_store::{Batch, BatchLimits, KeySource};
 
     #[test]

@@ -158,7 +158,8 @@ pub fn element(body: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AddressGuard, S3Location};
+    use crate::AddressGuard;
+    use jobhost_model::S3Location;
 
     fn explained(status: u16, body: &str) -> ObjectError {
         let location = S3Location {

@@ -7,7 +7,8 @@ use object_store::path::Path;
 use url::{Host, Url};
 
 use crate::download::shown;
-use crate::{AddressGuard, ObjectError, ObjectErrorKind, S3Location};
+use crate::{AddressGuard, ObjectError, ObjectErrorKind};
+use jobhost_model::S3Location;
 
 /// A location made definite.
 #[derive(Debug, Clone)]

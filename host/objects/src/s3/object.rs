@@ -13,7 +13,8 @@ use super::client::Store;
 use super::credentials::S3Keys;
 use super::errors::{CHANGED, Failure};
 use super::options::S3;
-use crate::{ObjectError, ObjectErrorKind, S3Location};
+use crate::{ObjectError, ObjectErrorKind};
+use jobhost_model::S3Location;
 
 /// The first range is short, because many readers want no more; the following ones double up to the largest. One
 /// is read ahead while one is consumed, so a reader holds at most two of the largest.

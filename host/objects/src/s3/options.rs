@@ -9,7 +9,8 @@ use url::Url;
 use super::client::Store;
 use super::credentials::{self, S3Keys, S3Profile};
 use super::location::{self, Placement};
-use crate::{AddressGuard, AllowedAddress, ObjectError, ObjectErrorKind, S3Location};
+use crate::{AddressGuard, AllowedAddress, ObjectError, ObjectErrorKind};
+use jobhost_model::S3Location;
 
 /// The operator's settings of `[s3]`.
 #[derive(Debug, Clone)]

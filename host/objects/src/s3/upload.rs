@@ -18,7 +18,8 @@ use super::errors::Failure;
 use super::object::{Version, head};
 use super::options::S3;
 use super::pending::Pending;
-use crate::{ObjectError, ObjectErrorKind, S3Location};
+use crate::{ObjectError, ObjectErrorKind};
+use jobhost_model::S3Location;
 
 const FIRST_PART: u64 = 8 * 1024 * 1024;
 /// After so many parts the size doubles: 10,000 parts of up to 4 GiB make more than the largest object, while an object of

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::Encoding;
+use jobhost_model::Encoding;
 
 /// zstd's own default: some 2 MiB of window, several hundred MB/s.
 const ZSTD_LEVEL: i32 = 3;

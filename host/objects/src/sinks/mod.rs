@@ -8,7 +8,8 @@ mod writer;
 use std::path::PathBuf;
 
 use super::s3::{self, S3, S3Keys};
-use super::{Encoding, ExportDirectories, ObjectError, ObjectErrorKind, S3Location};
+use super::{ExportDirectories, ObjectError, ObjectErrorKind};
+use jobhost_model::{Encoding, S3Location};
 
 pub use writer::ObjectWriter;
 
@@ -34,19 +35,6 @@ pub enum Target {
         /// under way.
         note: PathBuf,
     },
-}
-
-/// What was stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// Bytes as stored, after encoding.
-    pub size: u64,
-    /// As the other side gave it, without quotes.
-    pub etag: Option<String>,
-    /// CRC-32 of the stored bytes: four bytes, big-endian, in base64.
-    pub checksum_crc32: String,
-    /// Path of the file or URL of the object.
-    pub location: String,
 }
 
 impl Target {

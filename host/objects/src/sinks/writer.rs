@@ -6,9 +6,10 @@ use tokio::task::JoinHandle;
 
 use super::encoder::Encoder;
 use super::file::UnfinishedFile;
-use super::{Receipt, Target, check_token, stopped};
+use super::{Target, check_token, stopped};
 use crate::s3::Upload;
-use crate::{Encoding, ObjectError, ObjectErrorKind};
+use crate::{ObjectError, ObjectErrorKind};
+use jobhost_model::{Encoding, Receipt};
 
 /// Dropped before `finish`, it leaves nothing behind: the file goes at once, the upload is aborted by a task of its own.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::permitted::readable;
 use crate::query::QueryError;
 use crate::sql::{self, SqlStatement, VisibleTable};
-use jobhost_access::{Denial, Right, Role};
-use jobhost_model::{Catalogue, Table, TableName};
+use jobhost_access::{Denial, Role};
+use jobhost_model::{Catalogue, Right, Table, TableName};
 
 /// Names that are looked for, each with an attempt to prepare the statement. Beyond them the first answer counts, which says
 /// of a hidden attribute no more than that it is unknown.

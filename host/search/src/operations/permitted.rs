@@ -8,10 +8,10 @@ use super::request::{Asked, SearchRequest, TableSearch};
 use super::rows::Rows;
 use super::sql::PermittedSql;
 use super::{SearchError, SearchLimits};
-use crate::query::{Query, QueryError, RowFormat, RowShape, Search, Separator, selectable_attributes};
+use crate::query::{Query, QueryError, RowFormat, Search, Separator, selectable_attributes};
 use crate::sql::SqlStatement;
-use jobhost_access::{Denial, Right, Role};
-use jobhost_model::{Catalogue, Table, TableName};
+use jobhost_access::{Denial, Role};
+use jobhost_model::{Catalogue, Right, RowShape, Table, TableName};
 use jobhost_store::{ScanOrder, Store};
 
 /// A search that the role allows, of tables and attributes that exist.

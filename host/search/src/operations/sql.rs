@@ -11,8 +11,8 @@ use super::rows::Rows;
 use super::{SearchError, SearchLimits};
 use crate::query::{Query, QueryError, RowFormat, Search};
 use crate::sql::{self, SqlError, SqlRows, SqlStatement, VisibleTable};
-use jobhost_access::{Right, Role};
-use jobhost_model::{Catalogue, Table, TableName};
+use jobhost_access::Role;
+use jobhost_model::{Catalogue, Right, Table, TableName};
 use jobhost_store::Store;
 
 /// The statement of the request's `sql`.

@@ -4,9 +4,9 @@ use super::SearchError;
 use super::names::missing_table;
 use super::permitted::PermittedSearch;
 use crate::sql::{RowSource, SqlInsert, SqlStatement, SqlWrite, SqlWriteKind};
-use jobhost_access::{Right, Role};
+use jobhost_access::Role;
 use jobhost_model::table::TableName;
-use jobhost_model::{Action, Catalogue, Table};
+use jobhost_model::{Action, Catalogue, Right, Table};
 
 use std::sync::Arc;
 

@@ -29,15 +29,6 @@ use jobhost_model::key::Key;
 use jobhost_model::table::Table;
 use jobhost_store::StoreError;
 
-/// How the rows of a result are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowShape {
-    /// A JSON object a row, an absent value as null.
-    Objects,
-    /// A JSON array a row, one element a column.
-    Arrays,
-}
-
 /// Why a search cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {

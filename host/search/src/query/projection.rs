@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::Separator;
 use super::fields::{ABSENT, Fields, Span};
 use super::output::{Output, Piece, Room};
 use super::text::each_compact_part;
-use super::{RowShape, Separator};
-use jobhost_model::Timestamp;
 use jobhost_model::table::{CREATED_TIME, Table, UPDATED_TIME};
+use jobhost_model::{RowShape, Timestamp};
 
 /// The attributes that `*` stands for, in order: the primary key, the two times, the others in byte order of their names. A
 /// table that was created with `attributes` shows these only, as in Harper, where such a table has no times of its own.

@@ -8,7 +8,7 @@ use super::projection::{Projection, Row, value_at};
 use super::sort::{SortKey, Sorter};
 use super::value::Stored;
 use super::*;
-use jobhost_model::Timestamp;
+use jobhost_model::{RowShape, Timestamp};
 
 fn test_of(comparator: &str, value: Value) -> Test {
     let conditions = json!([{ "attribute": "a", "comparator": comparator, "value": value }]);

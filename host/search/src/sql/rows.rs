@@ -12,7 +12,8 @@ use super::connection::{Session, explain};
 use super::output::write_value;
 use super::state::State;
 use super::{SqlLimits, SqlStatement, VisibleTable};
-use crate::query::{QueryError, RowShape, Separator};
+use crate::query::{QueryError, Separator};
+use jobhost_model::RowShape;
 use jobhost_store::store::{Store, StoreError, StoreErrorKind};
 
 /// Text of rows given out at once.

@@ -10,17 +10,17 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::faulty::FaultyStore;
-use crate::capabilities::CapabilityLimits;
 use crate::jobs::{Backoff, JobLimits, JobParts, JobRequest, Jobs, Sealer, SubmitError};
 use crate::plugins::catalogue::concurrent_plans;
 use crate::plugins::{Catalogue, Plugin, PluginGrants};
-use crate::sandbox::{ContractVersion, GuestComponent, SandboxLimits, engine};
 use jobhost_access::{Access, AccessOptions, FirstAdmin, HashCost, SigningKey, User};
 use jobhost_budget::{Budgets, Owner};
+use jobhost_capabilities::CapabilityLimits;
 use jobhost_model::jobs::JobRow;
 use jobhost_model::json::Members;
 use jobhost_model::{SystemClock, TableName};
 use jobhost_objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
+use jobhost_sandbox::{ContractVersion, GuestComponent, SandboxLimits, engine};
 use jobhost_search::SearchLimits;
 use jobhost_store::{CatalogueChange, Store};
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
@@ -132,7 +132,8 @@ impl Place {
             sealer: Sealer::with_key(&[7; 32]),
             clock,
             spool_dir: directory.path().join("spool"),
-            guest_limits: CapabilityLimits::default(),
+            // A small job takes many steps.
+            guest_limits: CapabilityLimits { group_records: 1000, ..CapabilityLimits::default() },
             budgets: budgets.clone(),
             user_store_bytes: None,
         };

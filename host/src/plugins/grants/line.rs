@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::scope::{Scope, directory};
-use crate::sandbox::Capability;
+use jobhost_contract::Capability;
 
 /// What one line grants.
 #[derive(Debug, Clone, PartialEq, Eq)]

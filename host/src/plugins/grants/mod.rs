@@ -12,8 +12,9 @@ pub use line::{BadGrant, Grant};
 pub use scope::Touched;
 use url::Url;
 
-use crate::sandbox::{Capability, SandboxLimits};
+use jobhost_contract::Capability;
 use jobhost_objects::host_scope::HostScopes;
+use jobhost_sandbox::SandboxLimits;
 use scope::Scope;
 
 /// The grants of all plugins, by their names.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::query::{RowShape, Separator};
+use crate::query::Separator;
 use jobhost_access::Role;
-use jobhost_model::{Action, SystemClock, TableName, Timestamp};
+use jobhost_model::{Action, RowShape, SystemClock, TableName, Timestamp};
 use jobhost_store::{Batch, BatchLimits, CatalogueChange, ScanOrder, Store, TableWrite, WriteGroup};
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::query::{RowShape, Separator};
-use jobhost_model::{Action, Clock, Timestamp};
+use crate::query::Separator;
+use jobhost_model::{Action, Clock, RowShape, Timestamp};
 use jobhost_store::{Batch, BatchLimits, CatalogueChange, Store, TableWrite, WriteGroup};
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 

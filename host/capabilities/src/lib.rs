@@ -1,0 +1,98 @@
+//! What a guest may do, one file for each interface of the contract: the sandbox's trait, over a store, searches and byte
+//! streams. Every call is checked against the job's plan and the rights of the user who started it. Nothing here knows how a
+//! component is run, and no allocation is sized by a number that a guest gave.
+
+mod error;
+mod limits;
+mod objects;
+mod places;
+mod progress;
+mod queries;
+mod records;
+mod rejects;
+mod store_failure;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jobhost_contract::Reject;
+use jobhost_model::jobs::Tally;
+use jobhost_model::{Action, RowShape, Table, TableName, Timestamp};
+use jobhost_sandbox::Capabilities;
+use jobhost_sandbox::capabilities::{Answer, Cursor, Reader, Writer};
+
+pub use limits::{CapabilityLimits, LimitsMet};
+pub use objects::{ObjectLimits, Objects};
+pub use progress::Progress;
+pub use queries::Queries;
+pub use records::{RecordLimits, Records};
+pub use rejects::Rejects;
+pub use store_failure::StoreFailure;
+
+/// Everything one attempt may act through.
+pub struct AttemptCapabilities {
+    pub records: Records,
+    pub queries: Queries,
+    pub objects: Objects,
+    pub progress: Arc<Progress>,
+    pub rejects: Arc<Rejects>,
+}
+
+#[async_trait]
+impl Capabilities for AttemptCapabilities {
+    fn describe(&self, table: &TableName) -> Answer<Arc<Table>> {
+        self.records.describe(table)
+    }
+
+    fn declare(&mut self, table: &TableName, action: Action, attributes: &[String]) -> Answer<()> {
+        self.records.declare(table, action, attributes)
+    }
+
+    async fn write(
+        &mut self,
+        table: &TableName,
+        action: Action,
+        batch: Vec<u8>,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Answer<()> {
+        self.records.write(table, action, batch, checkpoint).await
+    }
+
+    async fn delete_before(
+        &mut self,
+        table: &TableName,
+        created_before: Timestamp,
+        limit: u32,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Answer<u64> {
+        self.records.delete_before(table, created_before, limit, checkpoint).await
+    }
+
+    async fn flush(&mut self) -> Answer<Tally> {
+        self.records.flush().await
+    }
+
+    async fn query(&mut self, query: u32, shape: RowShape) -> Answer<Box<dyn Cursor>> {
+        self.queries.open(query, shape).await
+    }
+
+    async fn open(&mut self, source: u32, offset: u64) -> Answer<Box<dyn Reader>> {
+        self.objects.open(source, offset).await
+    }
+
+    async fn create(&mut self, sink: u32) -> Answer<Box<dyn Writer>> {
+        self.objects.create(sink).await
+    }
+
+    fn progress(&self, done: u64, total: Option<u64>, unit: &'static str) {
+        self.progress.report(done, total, unit);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.progress.is_cancelled()
+    }
+
+    fn reject(&self, reject: Reject) {
+        self.rejects.report(reject);
+    }
+}

@@ -1,0 +1,129 @@
+//! Reading the sources of a plan and writing its sinks.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jobhost_contract::{CapabilityError, CapabilityErrorKind};
+use jobhost_model::{ObjectInfo, Receipt};
+use jobhost_objects::{ObjectReader, ObjectWriter, StagedSource, Target};
+use jobhost_sandbox::capabilities::{Answer, Reader, Writer};
+
+use super::error::of_object;
+use super::limits::LimitsMet;
+use super::places::{Place, Places};
+
+/// Most bytes one `read` gives.
+const MAX_READ_BYTES: usize = 256 * 1024;
+/// Most bytes one `write` takes.
+const MAX_WRITE_BYTES: usize = 1024 * 1024;
+
+/// Handles that a guest may hold open at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectLimits {
+    pub readers: usize,
+    pub writers: usize,
+}
+
+/// The sources and sinks of one attempt, in the order of the plan.
+pub struct Objects {
+    sources: Vec<Arc<StagedSource>>,
+    /// `None` once it was created.
+    sinks: Vec<Option<Target>>,
+    readers: Places,
+    writers: Places,
+}
+
+struct OpenReader {
+    reader: ObjectReader,
+    _place: Place,
+}
+
+struct OpenWriter {
+    writer: ObjectWriter,
+    _place: Place,
+}
+
+impl Objects {
+    pub fn new(
+        sources: Vec<Arc<StagedSource>>,
+        sinks: Vec<Target>,
+        limits: ObjectLimits,
+        limits_met: Arc<LimitsMet>,
+    ) -> Self {
+        Objects {
+            sources,
+            sinks: sinks.into_iter().map(Some).collect(),
+            readers: Places::new("readers", "sandbox.readers", limits.readers, Arc::clone(&limits_met)),
+            writers: Places::new("writers", "sandbox.writers", limits.writers, limits_met),
+        }
+    }
+
+    /// Open the source with this index in the plan.
+    pub async fn open(&mut self, index: u32, offset: u64) -> Answer<Box<dyn Reader>> {
+        self.readers.check()?;
+        let planned = self.sources.len();
+        let source = usize::try_from(index).ok().and_then(|index| self.sources.get(index)).ok_or_else(|| {
+            CapabilityError::new(
+                CapabilityErrorKind::Denied,
+                format!("source {index} is not in the plan, which names {planned} source(s), counted from 0"),
+            )
+        })?;
+        let reader = Arc::clone(source).open(offset).await.map_err(of_object)?;
+        Ok(Box::new(OpenReader { reader, _place: self.readers.take() }))
+    }
+
+    /// Begin to write the sink with this index in the plan.
+    pub async fn create(&mut self, index: u32) -> Answer<Box<dyn Writer>> {
+        self.writers.check()?;
+        let planned = self.sinks.len();
+        let sink = usize::try_from(index).ok().and_then(|index| self.sinks.get_mut(index)).ok_or_else(|| {
+            CapabilityError::new(
+                CapabilityErrorKind::Denied,
+                format!("sink {index} is not in the plan, which names {planned} sink(s), counted from 0"),
+            )
+        })?;
+        let target = sink.take().ok_or_else(|| {
+            CapabilityError::new(
+                CapabilityErrorKind::Invalid,
+                format!("sink {index} was created before; each sink is created once"),
+            )
+        })?;
+        let writer = ObjectWriter::create(target).await.map_err(of_object)?;
+        Ok(Box::new(OpenWriter { writer, _place: self.writers.take() }))
+    }
+}
+
+#[async_trait]
+impl Reader for OpenReader {
+    fn info(&self) -> &ObjectInfo {
+        self.reader.info()
+    }
+
+    async fn read(&mut self, max: u32) -> Answer<Vec<u8>> {
+        let max = usize::try_from(max).unwrap_or(MAX_READ_BYTES).min(MAX_READ_BYTES);
+        if max == 0 {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Invalid,
+                "read was asked for 0 bytes; an empty list is reserved for the end of the stream",
+            ));
+        }
+        self.reader.read(max).await.map_err(of_object)
+    }
+}
+
+#[async_trait]
+impl Writer for OpenWriter {
+    async fn write(&mut self, bytes: Vec<u8>) -> Answer<()> {
+        if bytes.len() > MAX_WRITE_BYTES {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!("{} bytes in one write; the limit is {MAX_WRITE_BYTES}", bytes.len()),
+            ));
+        }
+        self.writer.write(bytes).await.map_err(of_object)
+    }
+
+    async fn finish(&mut self) -> Answer<Receipt> {
+        self.writer.finish().await.map_err(of_object)
+    }
+}

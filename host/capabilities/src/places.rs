@@ -1,0 +1,53 @@
+//! Handles that a guest may hold open at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jobhost_contract::CapabilityError;
+use jobhost_model::jobs::LimitReached;
+
+use super::limits::LimitsMet;
+
+/// So many handles of one kind.
+#[derive(Debug)]
+pub(crate) struct Places {
+    what: &'static str,
+    key: &'static str,
+    most: usize,
+    taken: Arc<AtomicUsize>,
+    met: Arc<LimitsMet>,
+}
+
+/// The place of one handle, free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Places {
+    /// `what` is the plural of the handle's name.
+    pub fn new(what: &'static str, key: &'static str, most: usize, met: Arc<LimitsMet>) -> Self {
+        Places { what, key, most, taken: Arc::default(), met }
+    }
+
+    /// Refuses the handle before anything is done for it.
+    pub fn check(&self) -> Result<(), CapabilityError> {
+        let (open, most) = (self.taken.load(Ordering::Relaxed), self.most);
+        if open < most {
+            return Ok(());
+        }
+        let reached = LimitReached::new(self.key, most, open as u64 + 1);
+        let sentence = format!("{most} {} are open already, which is the limit; drop one first", self.what);
+        Err(self.met.refuse(reached, sentence))
+    }
+
+    /// For a handle that is open now.
+    pub fn take(&self) -> Place {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Place(Arc::clone(&self.taken))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,104 @@
+//! Reading on behalf of one attempt: only the queries of the plan, which were checked before the job existed and are
+//! checked again when they are opened, because rights and tables may have gone since.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jobhost_access::Role;
+use jobhost_contract::{CapabilityError, CapabilityErrorKind};
+use jobhost_model::RowShape;
+use jobhost_sandbox::capabilities::{Answer, Cursor};
+use jobhost_search::query::{QueryError, Separator};
+use jobhost_search::{Rows, SearchLimits, SearchRequest};
+use jobhost_store::{ScanOrder, Store};
+
+use super::error::{of_query, of_search};
+use super::limits::LimitsMet;
+use super::places::{Place, Places};
+use super::store_failure::StoreFailure;
+
+/// The queries of one attempt, in the order of the plan.
+pub struct Queries {
+    store: Arc<dyn Store>,
+    role: Arc<Role>,
+    searches: Vec<SearchRequest>,
+    limits: SearchLimits,
+    cursors: Places,
+    store_failure: StoreFailure,
+}
+
+/// The rows of an open query.
+struct OpenCursor {
+    rows: Rows,
+    store_failure: StoreFailure,
+    _place: Place,
+}
+
+impl Queries {
+    /// `cursors` may be open at a time.
+    pub fn new(
+        store: Arc<dyn Store>,
+        role: Arc<Role>,
+        searches: Vec<SearchRequest>,
+        limits: SearchLimits,
+        cursors: usize,
+        limits_met: Arc<LimitsMet>,
+    ) -> Self {
+        let cursors = Places::new("cursors", "sandbox.cursors", cursors, limits_met);
+        Queries { store, role, searches, limits, cursors, store_failure: StoreFailure::default() }
+    }
+
+    /// Where it is noted that the store failed.
+    pub fn store_failure(&self) -> StoreFailure {
+        self.store_failure.clone()
+    }
+
+    /// Open the query with this index in the plan.
+    pub async fn open(&mut self, index: u32, shape: RowShape) -> Answer<Box<dyn Cursor>> {
+        self.cursors.check()?;
+        let planned = self.searches.len();
+        let search = usize::try_from(index).ok().and_then(|index| self.searches.get(index)).ok_or_else(|| {
+            CapabilityError::new(
+                CapabilityErrorKind::Denied,
+                format!("query {index} is not in the plan, which names {planned}, counted from 0"),
+            )
+        })?;
+        let permitted = search.permitted(&self.role, &self.store.catalogue()).map_err(of_search)?;
+        let store = Arc::clone(&self.store);
+        let opened = permitted.open(store, shape, Separator::NewLine, ScanOrder::Arrival, &self.limits).await;
+        let rows = opened.map_err(|error| noted(&self.store_failure, error))?;
+        let store_failure = self.store_failure.clone();
+        Ok(Box::new(OpenCursor { rows, store_failure, _place: self.cursors.take() }))
+    }
+}
+
+fn noted(store_failure: &StoreFailure, error: QueryError) -> CapabilityError {
+    if let QueryError::Store(error) = &error {
+        store_failure.note(error);
+    }
+    of_query(error)
+}
+
+#[async_trait]
+impl Cursor for OpenCursor {
+    fn columns(&self) -> &[String] {
+        self.rows.columns()
+    }
+
+    async fn next(&mut self) -> Answer<Vec<u8>> {
+        let mut out = Vec::new();
+        while out.is_empty() {
+            if !self.rows.next(&mut out).await.map_err(|error| noted(&self.store_failure, error))? {
+                break;
+            }
+        }
+        // Between pages the search puts the separator before the next row; here it belongs to the row before.
+        if out.first() == Some(&b'\n') {
+            out.remove(0);
+        }
+        if !out.is_empty() {
+            out.push(b'\n');
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,351 @@
+//! Writing records on behalf of one attempt. Batches are checked here, collected into groups, and handed to the store
+//! while the guest makes the next ones; at most one group is in the store's hands, so memory stays bounded and a slow
+//! store slows the guest. Every group carries the attempt's lease.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use super::error::of_store;
+use super::limits::LimitsMet;
+use super::store_failure::StoreFailure;
+use jobhost_access::{Denial, Role};
+use jobhost_budget::Held;
+use jobhost_contract::{CapabilityError, CapabilityErrorKind, Plan, TableRight};
+use jobhost_model::jobs::{Lease, LimitReached, Tally};
+use jobhost_model::{Action, Table, TableName, Timestamp};
+use jobhost_sandbox::CpuMeter;
+use jobhost_store::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
+use jobhost_store::{
+    Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, StoreError,
+    TableWrite, WriteGroup,
+};
+
+/// A group is closed when it holds so many records ([`RecordLimits::group_records`]) or bytes, or is this old: enough to make
+/// the store's one sync and its sorted index writes cheap, little enough to keep memory flat (docs/storage.md).
+const GROUP_BYTES: usize = 16 * 1024 * 1024;
+const GROUP_AGE: Duration = Duration::from_millis(250);
+/// The largest group before more is charged: a batch, as large as one may be by default.
+const LEAST_ROOM: usize = 1 << 20;
+/// What groups take, by the text of one: one is made, one is in the store's hands, each with places and keys of its records.
+const TAKEN_BY_GROUPS: usize = 3;
+
+const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
+const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
+
+/// How much one call may hand over, and where it is noted when one wants more.
+#[derive(Debug, Clone)]
+pub struct RecordLimits {
+    pub batch: BatchLimits,
+    pub checkpoint_bytes: usize,
+    /// Records of one transaction, of a group of writes and of a step of a delete. With random keys every transaction touches
+    /// most pages of the index, so many small ones would cost more than they give.
+    pub group_records: usize,
+    pub met: Arc<LimitsMet>,
+    /// To which groups of batches are charged; it holds [`Records::LEAST_BYTES`] already.
+    pub memory: Held,
+    /// What the job's user may store.
+    pub quota: Option<Quota>,
+}
+
+/// What one attempt may do to tables, and what it has in hand.
+pub struct Records {
+    store: Arc<dyn Store>,
+    keys: KeySource,
+    lease: Lease,
+    plan: Arc<Plan>,
+    role: Arc<Role>,
+    limits: RecordLimits,
+    group: WriteGroup,
+    group_records: usize,
+    group_bytes: usize,
+    group_since: Option<Instant>,
+    /// Bytes that a group may have by what is charged.
+    room: usize,
+    in_store: Option<JoinHandle<Result<Applied, StoreError>>>,
+    /// Groups in the store's hands, which go on when this is dropped.
+    handed_over: TaskTracker,
+    tally: Tally,
+    /// Attributes that were found permitted, of tables where the role lists some.
+    permitted: HashMap<(u32, Action), HashSet<String>>,
+    denial: Arc<Mutex<Option<Denial>>>,
+    checking: Arc<CpuMeter>,
+    store_failure: StoreFailure,
+}
+
+impl Records {
+    /// What an attempt is charged with before it begins.
+    pub const LEAST_BYTES: u64 = (LEAST_ROOM * TAKEN_BY_GROUPS) as u64;
+
+    /// `tally` is what earlier attempts of the job have stored; `checking` counts the time that checking batches takes,
+    /// which is the host's and not the guest's.
+    pub fn new(
+        store: Arc<dyn Store>,
+        lease: Lease,
+        plan: Arc<Plan>,
+        role: Arc<Role>,
+        limits: RecordLimits,
+        tally: Tally,
+        checking: Arc<CpuMeter>,
+    ) -> Self {
+        Records {
+            keys: store.keys(),
+            store,
+            lease,
+            plan,
+            role,
+            group: WriteGroup { lease: Some(lease), quota: limits.quota.clone(), ..WriteGroup::default() },
+            limits,
+            group_records: 0,
+            group_bytes: 0,
+            group_since: None,
+            room: LEAST_ROOM,
+            in_store: None,
+            handed_over: TaskTracker::new(),
+            tally,
+            permitted: HashMap::new(),
+            denial: Arc::default(),
+            checking,
+            store_failure: StoreFailure::default(),
+        }
+    }
+
+    /// Where it is noted that the store failed. From then on nothing is written: a later group would carry a checkpoint
+    /// that claims the one that was lost.
+    pub fn store_failure(&self) -> StoreFailure {
+        self.store_failure.clone()
+    }
+
+    /// Where the last permission denial is kept: its structured form becomes the job's message.
+    pub fn denial(&self) -> Arc<Mutex<Option<Denial>>> {
+        Arc::clone(&self.denial)
+    }
+
+    /// What was handed to the store. Whoever drops an attempt half way waits for it before he says what was stored.
+    pub fn handed_over(&self) -> TaskTracker {
+        self.handed_over.clone()
+    }
+
+    /// The table with the attributes on which the user has any right, as `describe_table` shows it to him.
+    pub fn describe(&self, table: &TableName) -> Result<Arc<Table>, CapabilityError> {
+        if !self.plan.names(table) {
+            return Err(self.not_planned(format!("describe table {table}")));
+        }
+        let table = self.table(table)?;
+        if !self.role.restricts_attributes(&table) {
+            return Ok(table);
+        }
+        let mut visible = Table::clone(&table);
+        visible.attributes.retain(|attribute| self.role.attribute_permissions(&table, &attribute.name).any());
+        Ok(Arc::new(visible))
+    }
+
+    pub fn declare(&mut self, table: &TableName, action: Action, names: &[String]) -> Result<(), CapabilityError> {
+        self.check_planned(table, TableRight::of_action(action))?;
+        if names.len() > MAX_DECLARED_ATTRIBUTES {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                format!("{} attributes were declared for {table}; the limit is {MAX_DECLARED_ATTRIBUTES}", names.len()),
+            ));
+        }
+        if let Some(name) = names.iter().find(|name| name.len() > MAX_ATTRIBUTE_NAME_BYTES) {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Limit,
+                name_too_long(name, MAX_ATTRIBUTE_NAME_BYTES),
+            ));
+        }
+        let known = self.table(table)?;
+        if let Some(name) = names.iter().find(|name| is_impossible_name(name)) {
+            return Err(CapabilityError::new(
+                CapabilityErrorKind::Invalid,
+                format!("Invalid attribute name: '{}'", name.escape_debug()),
+            ));
+        }
+        if names.iter().any(|name| has_forbidden_character(name) && !known.has_attribute(name)) {
+            return Err(CapabilityError::new(CapabilityErrorKind::Invalid, FORBIDDEN_CHARACTER.to_owned()));
+        }
+        self.check_attributes(&known, action, names)
+    }
+
+    /// Takes a batch over. Returns when it is accepted, which is not yet durable.
+    pub async fn write(
+        &mut self,
+        table: &TableName,
+        action: Action,
+        text: Vec<u8>,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Result<(), CapabilityError> {
+        self.check_planned(table, TableRight::of_action(action))?;
+        self.check_checkpoint(checkpoint.as_deref())?;
+        let known = self.table(table)?;
+        let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits.batch, &self.keys));
+        let batch = batch.map_err(|error| self.refused(error))?;
+        self.check_attributes(&known, action, batch.attributes())?;
+        if checkpoint.is_some() {
+            self.group.checkpoint = checkpoint;
+        }
+        self.group_records += batch.len();
+        self.group_bytes += batch.text_bytes();
+        self.group_since.get_or_insert_with(Instant::now);
+        if !batch.is_empty() {
+            self.group.writes.push(TableWrite { table: table.clone(), action, batch });
+        }
+        if self.group_is_full() {
+            self.hand_over().await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the oldest records created before a time, at most `limit` and at most a step of them. Gives how many.
+    pub async fn delete_before(
+        &mut self,
+        table: &TableName,
+        created_before: Timestamp,
+        limit: u32,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Result<u64, CapabilityError> {
+        self.check_planned(table, TableRight::Delete)?;
+        self.check_checkpoint(checkpoint.as_deref())?;
+        self.table(table)?;
+        // What was handed over before comes first, or its checkpoint would overtake this one.
+        self.flush().await?;
+        let most = self.limits.group_records;
+        let limit = usize::try_from(limit).unwrap_or(most).min(most);
+        let (table, lease) = (table.clone(), Some(self.lease));
+        let step = DeleteBefore { table, created_before, limit, lease, checkpoint };
+        let deleted = self.store.delete_created_before(step).await;
+        let applied = deleted.inspect_err(|error| self.store_failure.note(error)).map_err(of_store)?;
+        if let Some(tally) = applied.job_tally {
+            self.tally = tally;
+        }
+        Ok(applied.tally.deleted)
+    }
+
+    /// Makes everything durable. Gives what became of all records of the job.
+    pub async fn flush(&mut self) -> Result<Tally, CapabilityError> {
+        self.hand_over().await?;
+        self.await_store().await?;
+        Ok(self.tally)
+    }
+
+    fn group_is_full(&mut self) -> bool {
+        if self.group_records >= self.limits.group_records
+            || self.group_since.is_some_and(|since| since.elapsed() >= GROUP_AGE)
+        {
+            return true;
+        }
+        while self.group_bytes >= self.room {
+            if !self.widen() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Charges twice as large groups. Where there is no room for them, groups stay small, which is slower and nothing else.
+    fn widen(&mut self) -> bool {
+        let more = self.room.min(GROUP_BYTES.saturating_sub(self.room));
+        let widened = more > 0 && self.limits.memory.grow((more * TAKEN_BY_GROUPS) as u64).is_ok();
+        if widened {
+            self.room += more;
+        }
+        widened
+    }
+
+    /// Gives the group to the store, after the one before it is done.
+    async fn hand_over(&mut self) -> Result<(), CapabilityError> {
+        self.await_store().await?;
+        if self.group.writes.is_empty() && self.group.checkpoint.is_none() {
+            return Ok(());
+        }
+        let empty = WriteGroup { lease: Some(self.lease), quota: self.limits.quota.clone(), ..WriteGroup::default() };
+        let group = std::mem::replace(&mut self.group, empty);
+        self.group_records = 0;
+        self.group_bytes = 0;
+        self.group_since = None;
+        let (store, failure) = (Arc::clone(&self.store), self.store_failure());
+        let apply = async move { store.apply(group).await.inspect_err(|error| failure.note(error)) };
+        self.in_store = Some(self.handed_over.spawn(apply));
+        Ok(())
+    }
+
+    async fn await_store(&mut self) -> Result<(), CapabilityError> {
+        let Some(task) = self.in_store.take() else {
+            return self.store_failure.noted().map_or(Ok(()), Err);
+        };
+        let applied = task.await.map_err(|error| {
+            CapabilityError::new(CapabilityErrorKind::Unavailable, format!("the store's task ended: {error}"))
+        })?;
+        let applied = applied.map_err(of_store)?;
+        if let Some(tally) = applied.job_tally {
+            self.tally = tally;
+        }
+        Ok(())
+    }
+
+    fn check_checkpoint(&self, checkpoint: Option<&[u8]>) -> Result<(), CapabilityError> {
+        let most = self.limits.checkpoint_bytes;
+        match checkpoint.map(<[u8]>::len) {
+            Some(bytes) if bytes > most => {
+                let reached = LimitReached::new("sandbox.checkpoint_bytes", most, bytes as u64);
+                Err(self.limits.met.refuse(reached, format!("a checkpoint of {bytes} bytes; the limit is {most}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refused(&self, error: BatchError) -> CapabilityError {
+        match error.kind {
+            BatchErrorKind::Limit(exceeded) => self.limits.met.refuse_batch(exceeded, error.message),
+            BatchErrorKind::Invalid => CapabilityError::new(CapabilityErrorKind::Invalid, error.message),
+        }
+    }
+
+    fn table(&self, name: &TableName) -> Result<Arc<Table>, CapabilityError> {
+        self.store.catalogue().table(name).cloned().ok_or_else(|| {
+            CapabilityError::new(CapabilityErrorKind::NotFound, format!("Table '{name}' does not exist"))
+        })
+    }
+
+    fn check_planned(&self, table: &TableName, right: TableRight) -> Result<(), CapabilityError> {
+        if self.plan.allows(table, right) {
+            Ok(())
+        } else {
+            Err(self.not_planned(format!("{} records of {table}", right.word())))
+        }
+    }
+
+    fn not_planned(&self, asked: String) -> CapabilityError {
+        CapabilityError::new(
+            CapabilityErrorKind::Denied,
+            format!("the job asked to {asked}, but its plan names {}", self.plan.tables_in_words()),
+        )
+    }
+
+    /// Checks only names that were not checked before: a batch costs a look into a set for each of its attributes. Only
+    /// permitted names are remembered, and only those that the role lists can be, so a guest cannot make it remember more.
+    fn check_attributes(&mut self, table: &Table, action: Action, names: &[String]) -> Result<(), CapabilityError> {
+        if !self.role.restricts_attributes(table) {
+            return Ok(());
+        }
+        let permitted = self.permitted.entry((table.id, action)).or_default();
+        let new: Vec<&String> = names.iter().filter(|name| !permitted.contains(*name)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        if let Err(denial) = self.role.check_attributes(table, action, new.iter().map(|name| name.as_str())) {
+            let message = denial.to_string();
+            *self.denial.lock().unwrap_or_else(PoisonError::into_inner) = Some(denial);
+            return Err(CapabilityError::new(CapabilityErrorKind::Denied, message));
+        }
+        permitted.extend(new.into_iter().cloned());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

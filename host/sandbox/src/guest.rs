@@ -1,0 +1,99 @@
+//! What the engine keeps for one guest: WASI with empty hands, the limiter, and the capabilities, if it has any.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::capabilities::Capabilities;
+use super::failure::LimitHit;
+use super::job_log::{JobLog, LogLevel};
+use super::limits::{Limiter, SandboxLimits};
+use super::stdio::LogStream;
+use super::usage::UsageMeter;
+use jobhost_budget::Charge;
+use jobhost_contract::{CapabilityError, CapabilityErrorKind};
+
+/// Random bytes one call may ask for.
+const MAX_RANDOM_BYTES: u64 = 64 * 1024;
+
+pub struct Guest {
+    wasi: WasiCtx,
+    pub table: ResourceTable,
+    limiter: Limiter,
+    limits: Arc<SandboxLimits>,
+    pub log: Arc<JobLog>,
+    pub usage: Arc<UsageMeter>,
+    /// `None` while it may only describe and plan.
+    pub capabilities: Option<Box<dyn Capabilities>>,
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Ends the guest when one of its calls takes too long.
+pub async fn within<T>(limit: Duration, call: &'static str, work: impl Future<Output = T>) -> wasmtime::Result<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => Ok(done),
+        Err(_) => Err(LimitHit::HostCall { call, limit }.into()),
+    }
+}
+
+impl Guest {
+    /// How long one call of a capability may take.
+    pub fn host_call(&self) -> Duration {
+        self.limits.host_call
+    }
+
+    /// `describe` and `plan` run without capabilities; a call of one in them is an error of the guest's author.
+    pub fn may_act(&mut self) -> Result<&mut dyn Capabilities, CapabilityError> {
+        acting(&mut self.capabilities, &self.usage)
+    }
+}
+
+/// As [`Guest::may_act`], beside a borrowed handle. Each use is one call of the guest.
+pub fn acting<'c>(
+    capabilities: &'c mut Option<Box<dyn Capabilities>>,
+    usage: &UsageMeter,
+) -> Result<&'c mut dyn Capabilities, CapabilityError> {
+    let Some(may) = capabilities.as_deref_mut() else {
+        let message = "no capability but log works in describe and plan";
+        return Err(CapabilityError::new(CapabilityErrorKind::Denied, message));
+    };
+    usage.host_call();
+    Ok(may)
+}
+
+/// A fresh store for one call.
+pub fn store(
+    engine: &Engine,
+    limits: &Arc<SandboxLimits>,
+    log: Arc<JobLog>,
+    usage: Arc<UsageMeter>,
+    capabilities: Option<Box<dyn Capabilities>>,
+    memory: Option<Charge>,
+) -> Store<Guest> {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.stdout(LogStream::new(Arc::clone(&log), LogLevel::Info))
+        .stderr(LogStream::new(Arc::clone(&log), LogLevel::Error))
+        .max_random_size(MAX_RANDOM_BYTES)
+        .allow_blocking_current_thread(false)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits.handles);
+    let limiter = Limiter::new(Arc::clone(limits), Arc::clone(&usage), memory);
+    let guest = Guest { wasi: wasi.build(), table, limiter, limits: Arc::clone(limits), log, usage, capabilities };
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_hostcall_fuel(limits.call_bytes);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    store
+}
