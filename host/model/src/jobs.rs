@@ -1,4 +1,4 @@
-//! The rows of jobs as a store keeps them. What the states mean and which change is lawful is decided in `crate::jobs`;
+//! The rows of jobs as a store keeps them. What the states mean and which change is lawful is decided in `jobhost_jobs`;
 //! the store only guards: a final row never changes, and a stale lease changes nothing.
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Doing, Result};
 
-/// Folders of packages, relative to the repository: the first is one itself. Those of plugins are in a workspace of their own.
+/// Folders of packages, relative to the repository. Those of plugins are in a workspace of their own.
 const HOST: &str = "host";
 const PLUGINS: &str = "plugins";
 const PREFIX: &str = "fn fuzz_";
@@ -33,7 +33,7 @@ impl Target {
 
 /// All targets, in order of their labels.
 pub fn find(root: &Path) -> Result<Vec<Target>> {
-    let mut packages = vec![(root.join(HOST), true)];
+    let mut packages = Vec::new();
     for (folder, of_host) in [(HOST, true), (PLUGINS, false)] {
         let rooms = entries(&root.join(folder))?.into_iter().filter(|entry| entry.join("Cargo.toml").exists());
         packages.extend(rooms.map(|entry| (entry, of_host)));

@@ -1,0 +1,225 @@
+//! From a request to a durable job: plan, checks, payload, row, queue, in this order. Nothing is stored for a request
+//! that is refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::checks::Checks;
+use super::error::SubmitError;
+use super::payload::{Inline, Payload};
+use super::queue::{NoPlace, Past, Place, QueuedJob};
+use super::request::{JobRequest, Parted, check_size};
+use super::{Jobs, lifecycle, secrets, urls};
+use jobhost_access::{Denial, User};
+use jobhost_budget::Account;
+use jobhost_contract::{OperationAccess, Plan};
+use jobhost_model::json::UnescapeError;
+use jobhost_model::plain_text::truncated;
+use jobhost_registry::PluginOperation;
+
+/// A larger request is taken apart on a thread that answers nothing.
+const LARGE_REQUEST_BYTES: usize = 64 * 1024;
+/// A larger inline source is spooled to a file.
+const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
+/// How long a request waits for its turn to be planned: each turn takes a second at most.
+const PLAN_PATIENCE: Duration = Duration::from_secs(10);
+/// When a full queue is worth another try.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+impl Jobs {
+    /// Accepts a request for a job operation. When this returns an id, the job is durable.
+    /// To be run to its end: dropped half way it may leave a job that waits until the next start.
+    pub async fn submit(&self, user: &User, operation: &str, request: JobRequest) -> Result<Uuid, SubmitError> {
+        let admitted = self.admit(user, operation, request).await;
+        if let Err(error) = &admitted {
+            self.parts.metrics.job_refused(error.reason());
+        }
+        admitted
+    }
+
+    async fn admit(&self, user: &User, operation: &str, request: JobRequest) -> Result<Uuid, SubmitError> {
+        let Some(found) = self.parts.plugins.operation(operation) else {
+            return Err(SubmitError::Refused(format!("Operation '{operation}' not found")));
+        };
+        if found.operation.access == OperationAccess::SuperUser && !user.role.is_super_user() {
+            return Err(SubmitError::Denied(Denial::super_user_only(operation)));
+        }
+        if self.stop.is_cancelled() {
+            return Err(SubmitError::Unavailable("The host is stopping. Try again when it is back.".to_owned()));
+        }
+        let place = self.place(&user.username)?;
+        let JobRequest { account, held, .. } = &request;
+        let (account, held) = (account.clone(), held.clone());
+        let Parted { request: members, inline } = self.part(&found, request).await?;
+        let mut request = Value::Object(members);
+        let mut secrets = secrets::extract(&mut request, &found.operation.secrets);
+        let text = request.to_string();
+        check_size(text.len().saturating_add(secrets.values().map(|secret| secret.to_string().len()).sum()))?;
+        let mut plan = self.plan(&found, operation, &text, &account).await?;
+        let checks = Checks {
+            parts: &self.parts,
+            plugin: &found.plugin,
+            user,
+            request: &request,
+            secrets: &secrets,
+            has_inline: inline.is_some(),
+        };
+        checks.check(&plan).await?;
+        urls::hide(&mut plan, &mut request, &mut secrets);
+
+        let sealed = match secrets.is_empty() {
+            true => None,
+            false => {
+                Some(self.parts.sealer.seal(&secrets).map_err(|error| SubmitError::Unavailable(error.to_string()))?)
+            }
+        };
+        let id = Uuid::new_v4();
+        let stored =
+            self.store_new(id, user, &found, operation, request.to_string(), plan, inline, sealed, &account).await;
+        drop(held);
+        if let Err(error) = stored {
+            self.spool.forget(id).await;
+            return Err(error);
+        }
+        info!(job = %id, operation, user = %user.username, plugin = %found.plugin.label(), "job queued");
+        self.parts.metrics.job_accepted(operation);
+        self.parts.metrics.queued(1);
+        let owner = user.username.as_str().into();
+        self.queue.push(QueuedJob {
+            id,
+            user: owner,
+            operation: Some(found),
+            place: Some(place),
+            past: Past::default(),
+        });
+        Ok(id)
+    }
+
+    /// Takes a request apart: a large one where it holds up nobody.
+    async fn part(&self, found: &Arc<PluginOperation>, request: JobRequest) -> Result<Parted, SubmitError> {
+        if request.members.size() < LARGE_REQUEST_BYTES {
+            return request.part(found.operation.inline_source.as_deref());
+        }
+        let turn = request.account.budgets.computing.take(&request.account.owner).await?;
+        let found = Arc::clone(found);
+        let parted = self.runtime.spawn_blocking(move || {
+            let parted = request.part(found.operation.inline_source.as_deref());
+            drop((request, turn));
+            parted
+        });
+        parted.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?
+    }
+
+    /// A place in the queue, before any work is done for the request.
+    fn place(&self, user: &str) -> Result<Place, SubmitError> {
+        let (max_queued, retry_after_seconds) = (self.max_queued, RETRY_AFTER_SECONDS);
+        self.queue.place(user).map_err(|none| match none {
+            NoPlace::Full => SubmitError::QueueFull { max_queued, retry_after_seconds },
+            NoPlace::Share { held } => SubmitError::ShareFull { held, max_queued, retry_after_seconds },
+        })
+    }
+
+    async fn plan(
+        &self,
+        found: &PluginOperation,
+        operation: &str,
+        request: &str,
+        account: &Account,
+    ) -> Result<Plan, SubmitError> {
+        let turn = async {
+            let of_plugin = Arc::clone(&found.plugin.plans).acquire_owned().await?;
+            let of_all = Arc::clone(&self.plans).acquire_owned().await?;
+            Ok::<_, tokio::sync::AcquireError>((of_plugin, of_all))
+        };
+        let turn = tokio::time::timeout(PLAN_PATIENCE, turn).await.map_err(|_| {
+            SubmitError::Unavailable(format!(
+                "The plugin {} is busy with other requests; try again",
+                found.plugin.label()
+            ))
+        })?;
+        let turn = turn.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
+        let (handle, plugin) = (self.runtime.clone(), Arc::clone(&found.plugin));
+        let (name, request, memory) = (operation.to_owned(), request.to_owned(), account.memory(0)?);
+        // On a thread of its own: what a guest computes must not hold up the threads that answer requests. Its turn lasts as long
+        // as the thread.
+        let planned = self.runtime.spawn_blocking(move || {
+            let planned = handle.block_on(plugin.component.plan(&name, &request, memory));
+            drop(turn);
+            planned
+        });
+        let planned = planned.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?;
+        let planned = planned.map_err(|crash| {
+            if let Some(exhausted) = crash.exhausted {
+                return SubmitError::Exhausted(*exhausted);
+            }
+            warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
+            let label = found.plugin.label();
+            let message = format!("The plugin {label} could not plan this request: {crash}");
+            SubmitError::plugin(label, message)
+        })?;
+        let most = self.parts.guest_limits.message_bytes;
+        let plan = planned.map_err(|refusal| SubmitError::Refused(truncated(&refusal, most).to_owned()))?;
+        if let Some(table) = plan.unclear_table() {
+            let label = found.plugin.label();
+            let message = format!(
+                "The plugin {label} planned the table {table} with no right or with one twice: it must name each right that it needs once"
+            );
+            return Err(SubmitError::plugin(label, message));
+        }
+        if let Some((list, length, bound)) = plan.excess() {
+            let label = found.plugin.label();
+            let message = format!("The plugin {label} planned {length} {list}; the limit is {bound}");
+            return Err(SubmitError::plugin(label, message));
+        }
+        Ok(plan)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each is a different part of the one thing that is stored")]
+    async fn store_new(
+        &self,
+        id: Uuid,
+        user: &User,
+        found: &PluginOperation,
+        operation: &str,
+        request: String,
+        plan: Plan,
+        inline: Option<Bytes>,
+        sealed: Option<String>,
+        account: &Account,
+    ) -> Result<(), SubmitError> {
+        let bytes = request.len() + inline.as_ref().map_or(0, Bytes::len);
+        self.spool.charge(id, &account.owner, bytes as u64)?;
+        let inline = match inline {
+            Some(quoted) => Some(self.keep_inline(id, quoted).await?),
+            None => None,
+        };
+        let payload = serde_json::to_vec(&Payload { request, plan, inline, sealed })
+            .map_err(|error| SubmitError::Unavailable(format!("The job could not be written: {error}")))?;
+        let plugin = &found.plugin;
+        let now = self.parts.clock.now();
+        let row = lifecycle::create(id, operation, &user.username, plugin.label(), plugin.digest.clone(), now);
+        Ok(self.parts.store.create_job(row, payload).await?)
+    }
+
+    /// `quoted` is a JSON string. A small one becomes a part of the payload, a large one a file.
+    async fn keep_inline(&self, id: Uuid, quoted: Bytes) -> Result<Inline, SubmitError> {
+        let unreadable = |why: String| SubmitError::Refused(format!("The data of the request cannot be read: {why}"));
+        if quoted.len() <= INLINE_IN_PAYLOAD_BYTES {
+            return serde_json::from_slice(&quoted).map(Inline::Text).map_err(|error| unreadable(error.to_string()));
+        }
+        let spool = self.spool.clone();
+        let written = tokio::task::spawn_blocking(move || spool.write_inline(id, &quoted)).await;
+        match written.unwrap_or_else(|error| Err(std::io::Error::other(error).into())) {
+            Ok(()) => Ok(Inline::Spooled),
+            Err(UnescapeError::Malformed(why)) => Err(unreadable(why.to_owned())),
+            Err(UnescapeError::Write(error)) => {
+                Err(SubmitError::Unavailable(format!("The data of the request could not be spooled: {error}")))
+            }
+        }
+    }
+}

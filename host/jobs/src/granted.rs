@@ -1,0 +1,139 @@
+//! A plan against the two keys that must agree: what the plugin asks for in its description, and what the operator grants
+//! to it. Looked at when a job is accepted, and again when an attempt begins, because the configuration may have changed.
+
+use url::Url;
+
+use super::JobParts;
+use jobhost_contract::{Capability, TableRight, TableUse};
+use jobhost_model::{S3Location, TableName};
+use jobhost_objects::{Directories, ExportDirectories, HostScopes, ObjectError, ObjectErrorKind};
+use jobhost_registry::grants::DirectoryScopes;
+use jobhost_registry::{NotAsked, NotGranted, Plugin, Touched};
+
+/// What one plugin may do on this host, and what of a plan it may not.
+pub(super) struct Granted<'a> {
+    parts: &'a JobParts,
+    plugin: &'a Plugin,
+    missing: Vec<(Capability, Touched)>,
+}
+
+/// Either the thing itself is not there or not allowed to anybody, or the plugin does not ask for it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("{0}")]
+    Object(#[from] ObjectError),
+    #[error("{0}")]
+    NotAsked(#[from] NotAsked),
+    #[error("{0}")]
+    NotGranted(#[from] NotGranted),
+}
+
+impl<'a> Granted<'a> {
+    pub fn new(parts: &'a JobParts, plugin: &'a Plugin) -> Self {
+        Granted { parts, plugin, missing: Vec::new() }
+    }
+
+    /// Everything that was missing, in one refusal.
+    pub fn verdict(&mut self) -> Result<(), NotGranted> {
+        match std::mem::take(&mut self.missing) {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(self.plugin.not_granted(missing)),
+        }
+    }
+
+    fn need(&mut self, capability: Capability, touched: Touched, granted: bool) -> Result<(), NotAsked> {
+        self.plugin.asks_for(capability, &touched)?;
+        if !granted {
+            self.missing.push((capability, touched));
+        }
+        Ok(())
+    }
+
+    fn need_table(&mut self, capability: Capability, table: &TableName) -> Result<(), NotAsked> {
+        let touched = Touched::Table(table.clone());
+        let granted = self.plugin.grants.covers(capability, &touched);
+        self.need(capability, touched, granted)
+    }
+
+    pub fn rights(&mut self, used: &TableUse) -> Result<(), NotAsked> {
+        for right in &used.rights {
+            let capabilities: &[Capability] = match right {
+                TableRight::Insert => &[Capability::Insert],
+                TableRight::Update => &[Capability::Update],
+                TableRight::Upsert => &[Capability::Insert, Capability::Update],
+                TableRight::Delete => &[Capability::Delete],
+            };
+            for capability in capabilities {
+                self.need_table(*capability, &used.table)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn read_tables<'t>(&mut self, tables: impl IntoIterator<Item = &'t TableName>) -> Result<(), NotAsked> {
+        tables.into_iter().try_for_each(|table| self.need_table(Capability::Query, table))
+    }
+
+    /// The directories that this plugin's jobs may read.
+    pub fn directories(&self) -> Directories {
+        match self.plugin.grants.directories(Capability::ReadFile) {
+            DirectoryScopes::Any => self.parts.directories.clone(),
+            DirectoryScopes::Only(scopes) => self.parts.directories.narrowed(&scopes),
+        }
+    }
+
+    /// The directories that this plugin's jobs may write to.
+    pub fn exports(&self) -> ExportDirectories {
+        match self.plugin.grants.directories(Capability::WriteFile) {
+            DirectoryScopes::Any => self.parts.exports.clone(),
+            DirectoryScopes::Only(scopes) => self.parts.exports.narrowed(&scopes),
+        }
+    }
+
+    /// Opens the file and closes it again.
+    pub async fn file(&mut self, path: &str) -> Result<(), Refused> {
+        let (all, granted, path) = (self.parts.directories.clone(), self.directories(), path.to_owned());
+        let opened = blocking(move || {
+            // Whoever is allowed no directory at all should hear about that first.
+            all.open_file(&path)?;
+            Ok((granted.open_file(&path).is_ok(), all.directory_of(&path)))
+        });
+        let (granted, directory) = opened.await?;
+        Ok(self.need(Capability::ReadFile, Touched::Directory(directory), granted)?)
+    }
+
+    pub async fn export(&mut self, directory: &str, name: &str) -> Result<(), Refused> {
+        let (all, granted) = (self.parts.exports.clone(), self.exports());
+        let (directory, name) = (directory.to_owned(), name.to_owned());
+        let checked = blocking(move || {
+            all.check(&directory, &name)?;
+            Ok((granted.check(&directory, &name).is_ok(), all.real(&directory)))
+        });
+        let (granted, directory) = checked.await?;
+        Ok(self.need(Capability::WriteFile, Touched::Directory(directory), granted)?)
+    }
+
+    /// Where a URL and the redirects from it may lead.
+    pub fn hosts(&self) -> HostScopes {
+        self.plugin.grants.hosts()
+    }
+
+    pub fn url(&mut self, url: &Url) -> Result<(), NotAsked> {
+        let granted = self.hosts().covers(url);
+        self.need(Capability::FetchUrl, Touched::host(url), granted)
+    }
+
+    pub fn s3(&mut self, capability: Capability, location: &S3Location) -> Result<(), Refused> {
+        let place = self.parts.s3.check(location)?;
+        let granted = self.plugin.grants.covers_bucket(capability, &place.server, &place.bucket);
+        Ok(self.need(capability, Touched::bucket(&place.server, &place.bucket), granted)?)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ObjectError> + Send + 'static,
+) -> Result<T, ObjectError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("checking was stopped: {error}"), error))
+    })
+}

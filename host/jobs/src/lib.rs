@@ -1,0 +1,212 @@
+//! The life of jobs: admission, queue, attempts, recovery. The states and their lawful changes are pure functions in
+//! `lifecycle`; time comes from a clock that is passed in.
+
+mod admission;
+mod attempt;
+mod cancel;
+mod checks;
+mod conclusion;
+mod credentials;
+mod ending;
+mod error;
+mod granted;
+pub mod lifecycle;
+mod log;
+mod payload;
+mod progress;
+mod queue;
+mod recovery;
+mod rejects;
+mod request;
+mod retry;
+pub mod secrets;
+mod spool;
+mod staging;
+#[cfg(test)]
+mod tests;
+mod urls;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+pub use cancel::CancelOutcome;
+pub use error::SubmitError;
+pub use request::JobRequest;
+pub use retry::Backoff;
+pub use secrets::{Sealer, SealerError};
+
+use attempt::AttemptRules;
+use cancel::Running;
+use conclusion::Conclusions;
+use jobhost_access::{Access, User};
+use jobhost_budget::Budgets;
+use jobhost_capabilities::CapabilityLimits;
+use jobhost_metrics::Metrics;
+use jobhost_model::Clock;
+use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
+use jobhost_objects::{Directories, Downloader, ExportDirectories, S3};
+use jobhost_registry::Catalogue;
+use jobhost_registry::catalogue::concurrent_plans;
+use jobhost_search::SearchLimits;
+use jobhost_store::{Store, StoreError};
+use queue::Queue;
+use retry::Retry;
+use spool::Spool;
+use worker::Worker;
+
+/// As many plugins can be busy with plans before others have to wait for one of them.
+const PLUGINS_PLANNING: usize = 4;
+
+/// What jobs need from the rest of the host.
+#[derive(Clone)]
+pub struct JobParts {
+    pub store: Arc<dyn Store>,
+    pub access: Arc<Access>,
+    pub plugins: Arc<Catalogue>,
+    pub directories: Directories,
+    pub exports: ExportDirectories,
+    pub downloader: Downloader,
+    pub s3: S3,
+    pub search_limits: SearchLimits,
+    pub metrics: Arc<Metrics>,
+    pub sealer: Sealer,
+    pub clock: Arc<dyn Clock>,
+    /// Where payloads and downloads lie until their job ends.
+    pub spool_dir: PathBuf,
+    pub guest_limits: CapabilityLimits,
+    pub budgets: Budgets,
+    /// What a user may store.
+    pub user_store_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct JobLimits {
+    /// Attempts that run at once: `jobs.workers`.
+    pub workers: usize,
+    /// Jobs that wait: `jobs.max_queued`.
+    pub max_queued: usize,
+    /// How long a job that is cancelled may go on: `jobs.cancel_grace_seconds`.
+    pub cancel_grace: Duration,
+    /// How often a running job's progress is stored.
+    pub progress_interval: Duration,
+    pub backoff: Backoff,
+}
+
+/// For all that no key of the configuration sets.
+impl Default for JobLimits {
+    fn default() -> Self {
+        JobLimits {
+            workers: 12,
+            max_queued: 100_000,
+            cancel_grace: Duration::from_secs(10),
+            progress_interval: Duration::from_secs(1),
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// The jobs of this host.
+pub struct Jobs {
+    parts: JobParts,
+    spool: Spool,
+    queue: Arc<Queue>,
+    max_queued: usize,
+    plans: Arc<Semaphore>,
+    /// Whose threads guests compute on.
+    runtime: tokio::runtime::Handle,
+    stop: CancellationToken,
+    retry: Retry,
+    /// Workers, and final rows that wait for the store.
+    workers: TaskTracker,
+    running: Running,
+    /// Jobs of an earlier process that wait for [`Jobs::recover`].
+    unfinished: Mutex<Vec<Uuid>>,
+}
+
+impl Jobs {
+    /// Starts the workers on `runtime`. What an earlier process left unfinished waits for [`Jobs::recover`].
+    pub async fn start(
+        parts: JobParts,
+        limits: JobLimits,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Arc<Self>, StoreError> {
+        let spool = Spool::open(parts.spool_dir.clone(), parts.budgets.spool.clone())?;
+        let unfinished = Mutex::new(recovery::unfinished(&parts, &spool).await?);
+        let count = limits.workers.max(1);
+        parts.metrics.capacity(limits.max_queued, count);
+        let queue = Queue::new(limits.max_queued, count);
+        let stop = CancellationToken::new();
+        let retry = Retry { backoff: limits.backoff, stop: stop.clone() };
+        let workers = TaskTracker::new();
+        let conclusions = Conclusions::new(workers.clone());
+        let running = Running::default();
+        let JobLimits { cancel_grace, progress_interval, .. } = limits;
+        let rules = AttemptRules { retry: retry.clone(), cancel_grace, progress_interval };
+        for _ in 0..count {
+            let worker = Worker {
+                parts: parts.clone(),
+                spool: spool.clone(),
+                queue: Arc::clone(&queue),
+                running: running.clone(),
+                rules: rules.clone(),
+                conclusions: conclusions.clone(),
+            };
+            workers.spawn_on(worker.work(), runtime);
+        }
+        workers.close();
+        let plans = Arc::new(Semaphore::new(PLUGINS_PLANNING * concurrent_plans()));
+        let max_queued = limits.max_queued;
+        let runtime = runtime.clone();
+        Ok(Arc::new(Jobs {
+            parts,
+            spool,
+            queue,
+            max_queued,
+            plans,
+            runtime,
+            stop,
+            retry,
+            workers,
+            running,
+            unfinished,
+        }))
+    }
+
+    pub fn has_operation(&self, name: &str) -> bool {
+        self.parts.plugins.operation(name).is_some()
+    }
+
+    /// A job of this user, or of anybody for a super_user: whoever may not see a job cannot learn that it exists.
+    pub async fn visible_job(&self, user: &User, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+        let row = self.parts.store.job(id).await?;
+        Ok(row.filter(|row| user.role.is_super_user() || row.user == user.username))
+    }
+
+    /// How many jobs started in the range, counted up to `most`.
+    pub async fn count_started_between(&self, range: StartRange, most: usize) -> Result<usize, StoreError> {
+        self.parts.store.count_jobs_started_between(range, most).await
+    }
+
+    /// The next rows in order of start time, at most `limit` and about 1 MiB of them.
+    pub async fn started_between(
+        &self,
+        range: StartRange,
+        after: Option<StartPosition>,
+        limit: usize,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        self.parts.store.jobs_started_between(range, after, limit).await
+    }
+
+    /// Stops the workers. Attempts that run are put back into the queue, to be resumed by the next process.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.workers.wait().await;
+    }
+}

@@ -1,0 +1,230 @@
+//! A worker: takes one job at a time from the queue and carries it to its end. A store that fails keeps no job from that:
+//! a call is tried again, then the job waits in the queue and the worker is free for others.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use super::attempt::{Again, AttemptEnd, AttemptRules, run_attempt};
+use super::cancel::{Running, RunningEntry};
+use super::conclusion::{Conclusion, Conclusions};
+use super::lifecycle::{self, Ending};
+use super::queue::{Past, Queue, QueuedJob, Turn};
+use super::rejects::AllRejects;
+use super::spool::Spool;
+use super::staging::sweep_job;
+use super::{JobParts, log};
+use jobhost_model::jobs::JobRow;
+use jobhost_registry::PluginOperation;
+use jobhost_store::{StoreError, StoreErrorKind};
+
+/// How often an attempt is begun anew because the row changed in between: a cancel, or an answer of the store that was
+/// lost.
+const BEGIN_TRIES: usize = 4;
+/// How often in a row, without progress, a guest may give up because the store failed under it. The store takes the rows of
+/// such a job each time, so what fails is not the store as a whole: a damaged record, or a query that its engine cannot run.
+const MOST_FAILURES: u32 = 100;
+
+pub(super) struct Worker {
+    pub parts: JobParts,
+    pub spool: Spool,
+    pub queue: Arc<Queue>,
+    pub running: Running,
+    pub rules: AttemptRules,
+    pub conclusions: Conclusions,
+}
+
+impl Worker {
+    pub async fn work(self) {
+        let worker = Arc::new(self);
+        loop {
+            let (job, turn) = tokio::select! {
+                biased;
+                () = worker.rules.retry.stop.cancelled() => return,
+                next = worker.queue.next() => next,
+            };
+            worker.parts.metrics.taken();
+            let id = job.id;
+            // A task of its own, so that a mistake of the host in one job is that job's error and not the end of the worker.
+            let carried = tokio::spawn({
+                let worker = Arc::clone(&worker);
+                async move { worker.carry(job, turn).await }
+            });
+            if let Err(panic) = carried.await {
+                error!(job = %id, %panic, "the host failed while it ran a job");
+                worker.give_up(id).await;
+            }
+        }
+    }
+
+    async fn carry(&self, job: QueuedJob, turn: Turn) {
+        let (row, entry) = match self.begin(&job).await {
+            Ok(Some(begun)) => begun,
+            Ok(None) => return,
+            Err(failure) if failure.kind.may_pass() || failure.kind == StoreErrorKind::LeaseLost => {
+                let lasting = failure.kind.may_pass();
+                return self.queue_again(job, &Again { why: failure.message, lasting });
+            }
+            // Its row cannot be changed by this process, whatever is done.
+            Err(failure) => return error!(job = %job.id, %failure, "the job's attempt could not begin"),
+        };
+        // It waits no longer.
+        let QueuedJob { id, user, operation, place, past } = job;
+        drop(place);
+        let operation = operation.or_else(|| self.parts.plugins.operation(&row.operation));
+        let end = self.attempt(row, operation.clone(), &entry, past.failures < MOST_FAILURES).await;
+        match end {
+            AttemptEnd::Ended(row, ending, rejects) => {
+                self.conclude(Conclusion { id, row: Some(row), ending, rejects, entry }, turn).await;
+            }
+            AttemptEnd::Interrupted(row, rejects) => {
+                let attempt = row.attempt;
+                match self.requeue(*row, rejects, &entry).await {
+                    Ok(_) => info!(job = %id, attempt, "attempt interrupted, the job is queued for the next start"),
+                    Err(failure) => {
+                        warn!(job = %id, attempt, %failure, "attempt interrupted, the row says it still runs")
+                    }
+                }
+            }
+            AttemptEnd::Again(row, again, rejects) => {
+                let tally = row.tally;
+                let (failures, row_is_behind) = match self.requeue(*row, rejects, &entry).await {
+                    // With progress in between, they are not in a row.
+                    Ok(stored) if stored.tally != tally => (0, false),
+                    Ok(_) => (past.failures, false),
+                    Err(failure) if failure.kind.may_pass() => (past.failures, true),
+                    Err(failure) => return warn!(job = %id, %failure, "another attempt holds the job's lease"),
+                };
+                // The row says that it waits before it is known to wait, so that a cancel finds it in one of the two places.
+                drop(entry);
+                let past = Past { failures, row_is_behind, ..past };
+                self.queue_again(QueuedJob { id, user, operation, place: None, past }, &again);
+            }
+        }
+    }
+
+    /// The job waits for a while, then it is taken again.
+    fn queue_again(&self, mut job: QueuedJob, again: &Again) {
+        let backoff = &self.rules.retry.backoff;
+        let wait = if again.lasting {
+            // What did not pass while a worker waited should not take a worker again at once.
+            backoff.patience
+        } else {
+            job.past.failures = job.past.failures.saturating_add(1);
+            backoff.after(job.past.failures)
+        };
+        warn!(job = %job.id, why = again.why, ?wait, "the store failed; the job is queued again");
+        self.parts.metrics.queued(1);
+        self.queue.push_later(job, tokio::time::Instant::now() + wait);
+    }
+
+    /// Stores that an attempt begins. Nothing if the job has ended.
+    async fn begin(&self, job: &QueuedJob) -> Result<Option<(JobRow, RunningEntry)>, StoreError> {
+        let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
+        // Known as running before it is stored as running, so that whoever sees the latter can tell it to end.
+        let entry = self.running.enter(job.id, self.parts.guest_limits.log_bytes);
+        let mut lost = StoreError::new(StoreErrorKind::LeaseLost, "the row keeps changing");
+        for _ in 0..BEGIN_TRIES {
+            let Some(row) = retry.within_patience("read row", || store.job(job.id)).await? else { return Ok(None) };
+            let before = row.attempt;
+            let row = match job.past.row_is_behind {
+                true => lifecycle::requeue(row),
+                false => Ok(row),
+            };
+            let Ok(row) = row.and_then(|row| lifecycle::begin(row, self.parts.clock.now())) else { return Ok(None) };
+            match retry.within_patience("begin attempt", || store.update_job(row.clone(), before)).await {
+                Ok(row) => {
+                    if row.cancel.is_some() {
+                        entry.cancel.cancel();
+                    }
+                    return Ok(Some((row, entry)));
+                }
+                Err(failure) if failure.kind == StoreErrorKind::LeaseLost => lost = failure,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(lost)
+    }
+
+    /// Runs an attempt that has begun, and counts it.
+    async fn attempt(
+        &self,
+        row: JobRow,
+        operation: Option<Arc<PluginOperation>>,
+        entry: &RunningEntry,
+        may_fail: bool,
+    ) -> AttemptEnd {
+        info!(job = %row.id, operation = %row.operation, attempt = row.attempt, "attempt begins");
+        let (begun, operation_name) = (Instant::now(), row.operation.clone());
+        let waited = Duration::from_micros(row.started.map_or(0, |started| started.0.saturating_sub(row.created.0)));
+        let before = row.usage.cpu_microseconds;
+        self.parts.metrics.attempt_begins();
+        if row.attempt == 1 {
+            self.parts.metrics.waited(waited);
+        }
+        let end = run_attempt(&self.parts, &self.spool, row, operation, entry, &self.rules, may_fail).await;
+        let cpu = Duration::from_micros(end.row().usage.cpu_microseconds.saturating_sub(before));
+        self.parts.metrics.attempt_ends(&operation_name, begun.elapsed(), cpu);
+        end
+    }
+
+    /// Stores that the job waits for another attempt. Gives the row as stored.
+    async fn requeue(
+        &self,
+        row: JobRow,
+        rejects: Option<Arc<AllRejects>>,
+        entry: &RunningEntry,
+    ) -> Result<JobRow, StoreError> {
+        let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
+        let (id, attempt) = (row.id, row.attempt);
+        let row = lifecycle::requeue(row)
+            .map_err(|ended| StoreError::caused_by(StoreErrorKind::LeaseLost, "the job has ended", ended))?;
+        if let Err(failure) = log::keep_both(store, retry, id, &entry.log, rejects.as_deref()).await {
+            warn!(job = %id, %failure, "the log and rejects of an attempt could not be stored");
+        }
+        retry.within_patience("queue again", || store.update_job(row.clone(), attempt)).await
+    }
+
+    /// Ends a job. If the store does not take it soon, that goes on without this worker.
+    async fn conclude(&self, conclusion: Conclusion, turn: Turn) {
+        let (parts, spool, retry) = (self.parts.clone(), self.spool.clone(), self.rules.retry.clone());
+        let mut concluding = Box::pin(async move { conclusion.conclude(&parts, &spool, &retry).await });
+        if tokio::time::timeout(self.rules.retry.backoff.hold, &mut concluding).await.is_ok() {
+            return;
+        }
+        match self.conclusions.room() {
+            Some(room) => {
+                drop(turn);
+                self.conclusions.spawn(async move {
+                    let _room = room;
+                    concluding.await;
+                });
+            }
+            // So many wait already that a further attempt would only join them.
+            None => concluding.await,
+        }
+    }
+
+    /// Ends a job in which the host itself failed.
+    async fn give_up(&self, id: Uuid) {
+        let ending = Ending::Failed {
+            message: json!("The host failed while it ran this job; its log says more. Rerun the operation."),
+            error: json!({"kind": "host"}),
+        };
+        let entry = self.running.enter(id, self.parts.guest_limits.log_bytes);
+        let conclusion = Conclusion { id, row: None, ending, rejects: None, entry };
+        let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
+        let sweep = async {
+            let Some(row) = retry.within_patience("read row", || store.job(id)).await? else { return Ok(()) };
+            let swept = || sweep_job(&self.parts, &self.spool, id, &row.user);
+            retry.within_patience("read payload", swept).await
+        };
+        if let Err::<(), StoreError>(failure) = sweep.await {
+            warn!(job = %id, %failure, "what the job has written could not be looked for");
+        }
+        conclusion.conclude(&self.parts, &self.spool, retry).await;
+    }
+}

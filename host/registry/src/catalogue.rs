@@ -1,0 +1,161 @@
+//! The plugins in service and the operations they bring. One immutable catalogue is published at a time, so that whoever
+//! looks sees all of a change or nothing of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Semaphore;
+
+use super::grants::{PluginGrants, Touched};
+use jobhost_contract::{Capability, Description, Operation};
+use jobhost_sandbox::GuestComponent;
+
+/// A plugin in service.
+pub struct Plugin {
+    pub description: Description,
+    /// sha256 of the component, in hexadecimal.
+    pub digest: String,
+    pub component: GuestComponent,
+    pub grants: Arc<PluginGrants>,
+    /// Who wants a plan of it waits for one of these, so that its slow plans hold up nobody else's.
+    pub plans: Arc<Semaphore>,
+}
+
+/// Plans of one plugin that are made at once: what the processor can do, and two where one of them does not end.
+pub fn concurrent_plans() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
+}
+
+/// A plan goes beyond what the plugin's description asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "The plugin {plugin} planned to use {} on {touched}, but its description does not ask for it: its author must add the \
+     capability to the description",
+    .capability.word()
+)]
+pub struct NotAsked {
+    pub plugin: String,
+    capability: Capability,
+    touched: Touched,
+}
+
+/// A plan goes beyond what the operator grants.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The plugin {plugin} is not granted {missing}. To allow it, the operator adds to the configuration: {line}")]
+pub struct NotGranted {
+    plugin: String,
+    missing: String,
+    line: String,
+}
+
+impl Plugin {
+    pub fn asks_for(&self, capability: Capability, touched: &Touched) -> Result<(), NotAsked> {
+        if self.description.capabilities.contains(&capability) {
+            return Ok(());
+        }
+        Err(NotAsked { plugin: self.label(), capability, touched: touched.clone() })
+    }
+
+    /// The refusal that names all of these, and the line that would grant them.
+    pub fn not_granted(&self, missing: Vec<(Capability, Touched)>) -> NotGranted {
+        let mut lines = Vec::new();
+        let mut words = Vec::new();
+        for (capability, touched) in missing {
+            let line = format!("{} {touched}", capability.word());
+            if !lines.contains(&line) {
+                words.push(format!("{} on {touched}", capability.word()));
+                lines.push(line);
+            }
+        }
+        let line = self.grants.with_lines(&self.description.name, &lines);
+        NotGranted { plugin: self.label(), missing: words.join(", "), line }
+    }
+
+    /// `name@version`, as job rows show it.
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.description.name, self.description.version)
+    }
+
+    /// Its operations' names and aliases.
+    pub fn operation_names(&self) -> impl Iterator<Item = &str> {
+        self.description.operations.iter().flat_map(operation_names)
+    }
+}
+
+/// An operation, and the plugin that brings it.
+#[derive(Clone)]
+pub struct PluginOperation {
+    pub plugin: Arc<Plugin>,
+    pub operation: Operation,
+}
+
+/// A file in the plugin folder.
+#[derive(Clone)]
+pub struct PluginFile {
+    /// The file's name, without its folder.
+    pub file: String,
+    /// sha256 of what was read; `None` where nothing could be read.
+    pub digest: Option<String>,
+    /// The plugin in service from this file: its content, or what it held before it went bad.
+    pub plugin: Option<Arc<Plugin>>,
+    /// Why the file's content is not in service.
+    pub failure: Option<String>,
+}
+
+#[derive(Default)]
+struct Published {
+    operations: BTreeMap<String, Arc<PluginOperation>>,
+    files: Vec<PluginFile>,
+}
+
+/// What is in service now.
+#[derive(Default)]
+pub struct Catalogue {
+    published: RwLock<Arc<Published>>,
+}
+
+impl Catalogue {
+    /// The operation that answers to this name or alias.
+    pub fn operation(&self, name: &str) -> Option<Arc<PluginOperation>> {
+        self.now().operations.get(name).cloned()
+    }
+
+    /// All files of the folder, in order of name.
+    pub fn files(&self) -> Vec<PluginFile> {
+        self.now().files.clone()
+    }
+
+    /// Replaces everything at once. The operation names of the plugins must not collide.
+    pub(super) fn publish(&self, files: Vec<PluginFile>) {
+        let mut operations = BTreeMap::new();
+        for plugin in files.iter().filter_map(|file| file.plugin.as_ref()) {
+            for operation in &plugin.description.operations {
+                let entry = Arc::new(PluginOperation { plugin: Arc::clone(plugin), operation: operation.clone() });
+                for name in operation_names(operation) {
+                    operations.insert(name.to_owned(), Arc::clone(&entry));
+                }
+            }
+        }
+        let published = Arc::new(Published { operations, files });
+        *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
+    }
+
+    /// Puts plugins in service that come from no folder, as tests have them.
+    pub fn publish_plugins(&self, plugins: Vec<Arc<Plugin>>) {
+        let file = |plugin: Arc<Plugin>| PluginFile {
+            file: format!("{}.wasm", plugin.description.name),
+            digest: Some(plugin.digest.clone()),
+            plugin: Some(plugin),
+            failure: None,
+        };
+        self.publish(plugins.into_iter().map(file).collect());
+    }
+
+    fn now(&self) -> Arc<Published> {
+        Arc::clone(&self.published.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn operation_names(operation: &Operation) -> impl Iterator<Item = &str> {
+    std::iter::once(operation.name.as_str()).chain(operation.aliases.iter().map(String::as_str))
+}

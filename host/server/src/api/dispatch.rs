@@ -1,0 +1,160 @@
+//! The way of a request: JSON, operation named, who is it, operation exists, may they, is it valid, run. In this order,
+//! because clients see which check came first.
+//!
+//! What changes something runs in a task of its own: it completes or changes nothing, whether its client waits or not.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use serde_json::json;
+
+use super::ApiState;
+use super::aside::aside_if_large;
+use super::authenticate;
+use super::body::{self, Reader, UNAUTHENTICATED_BYTES};
+use super::completion::to_completion;
+use super::envelope::Envelope;
+use super::error::ApiError;
+use super::operations::{self, Operation, Permission};
+use super::reply::Reply;
+use super::server::ClientAddress;
+use jobhost_access::{Denial, User};
+use jobhost_budget::{Account, Held, Owner};
+
+/// An unknown name is repeated to the client, but not all of a long one.
+const SHOWN_NAME_CHARACTERS: usize = 250;
+/// What every request is charged with from the beginning: its small members, its answer, its place in the runtime.
+const REQUEST_BYTES: u64 = 32 << 10;
+
+/// Whether a plugin provides the operation is not known yet.
+const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
+
+/// What a handler is given.
+pub(super) struct Call<'a> {
+    pub state: &'a ApiState,
+    pub user: &'a User,
+    pub envelope: &'a Envelope,
+    /// On whose behalf more is charged.
+    pub account: &'a Account,
+    /// What the request has been charged with.
+    pub held: &'a Held,
+}
+
+/// As [`Call`], for a task that may outlive the connection.
+struct OwnedCall {
+    state: Arc<ApiState>,
+    user: User,
+    envelope: Envelope,
+    account: Account,
+    held: Held,
+}
+
+impl OwnedCall {
+    async fn run(&self, operation: &'static Operation) -> Result<Reply, ApiError> {
+        let OwnedCall { state, user, envelope, account, held } = self;
+        (operation.run)(&Call { state, user, envelope, account, held }).await
+    }
+}
+
+pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Reply, ApiError> {
+    let (parts, body) = request.into_parts();
+    let source = parts.extensions.get::<ClientAddress>().map(|address| address.0);
+    body::check_content_type(&parts.headers)?;
+    let mut reader = Reader::new(&parts, body, state.max_body_bytes, state.body_time)?;
+    let headers = parts.headers;
+    let mut known = None;
+    // A body that says how large it is need not begin to come.
+    if reader.declared() > UNAUTHENTICATED_BYTES || !reader.read(UNAUTHENTICATED_BYTES).await? {
+        match read_for_somebody(state, &headers, source, &mut reader).await {
+            Ok(somebody) => known = Some(somebody),
+            Err(refused) => {
+                // Whoever asked whether he should send it at all does not.
+                if !headers.contains_key(header::EXPECT) {
+                    reader.discard().await;
+                }
+                return Err(refused);
+            }
+        }
+    }
+    let body = reader.into_bytes();
+    let mut envelope = match &known {
+        None => Envelope::parse(body, None)?,
+        Some((_, account, held)) => {
+            let held = held.clone();
+            aside_if_large(state, account, body.len(), move || Envelope::parse(body, Some(held))).await??
+        }
+    };
+    if let Some(reply) = operations::run_unauthenticated(state, &envelope, &headers, source).await {
+        return reply;
+    }
+    let operation = operations::named(envelope.operation());
+    let (user, account, held) = match known {
+        Some(known) => known,
+        None => {
+            let user = authenticate::user_of(&state.access, &headers, source).await?;
+            let urgent = operation.is_some_and(|operation| operation.urgent);
+            let account = state.budgets.of(if urgent { Owner::Host } else { Owner::user(&user.username) });
+            let held = account.held(REQUEST_BYTES)?;
+            envelope.charge(held.clone());
+            (user, account, held)
+        }
+    };
+    if operation.is_none() && !state.plugins.knows(envelope.operation()).await {
+        return Err(ApiError::busy(STILL_LOADING));
+    }
+    let call = OwnedCall { state: Arc::clone(state), user, envelope, account, held };
+    match operation {
+        Some(operation) => run(call, operation).await,
+        None if state.jobs.has_operation(call.envelope.operation()) => submit(call).await,
+        None => {
+            let name: String = call.envelope.operation().chars().take(SHOWN_NAME_CHARACTERS).collect();
+            Err(ApiError::bad_request(format!("Operation '{name}' not found")))
+        }
+    }
+}
+
+/// Finds out who sends a large body, then reads it on his account.
+async fn read_for_somebody(
+    state: &ApiState,
+    headers: &HeaderMap,
+    source: Option<IpAddr>,
+    reader: &mut Reader,
+) -> Result<(User, Account, Held), ApiError> {
+    let user = authenticate::user_of(&state.access, headers, source).await?;
+    let account = state.budgets.of(Owner::user(&user.username));
+    let held = account.held(REQUEST_BYTES)?;
+    reader.charge(held.clone());
+    reader.read(usize::MAX).await?;
+    Ok((user, account, held))
+}
+
+async fn run(call: OwnedCall, operation: &'static Operation) -> Result<Reply, ApiError> {
+    match operation.permission {
+        Permission::SuperUser if !call.user.role.is_super_user() => {
+            return Err(Denial::super_user_only(call.envelope.operation()).into());
+        }
+        Permission::SuperUser | Permission::Anyone | Permission::ByRole => {}
+    }
+    let held = call.held.clone();
+    let reply = if operation.changes {
+        let state = Arc::clone(&call.state);
+        to_completion(&state, async move { call.run(operation).await }).await
+    } else {
+        call.run(operation).await
+    };
+    reply.map(|reply| reply.holding(held))
+}
+
+async fn submit(call: OwnedCall) -> Result<Reply, ApiError> {
+    let state = Arc::clone(&call.state);
+    let submitted = to_completion(&state, async move {
+        let OwnedCall { state, user, envelope, account, held } = call;
+        let operation = envelope.operation().to_owned();
+        let request = jobhost_jobs::JobRequest { members: envelope.into_members(), account, held };
+        Ok(state.jobs.submit(&user, &operation, request).await?)
+    });
+    let id = submitted.await?;
+    Reply::json(&json!({ "message": format!("Starting job with id {id}"), "job_id": id }))
+}

@@ -1,0 +1,206 @@
+//! Refusals as clients see them: a status and a body in Harper's shapes. Never carries the text of an internal error for
+//! a client's mistake, nor a secret for anything.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tracing::{error, warn};
+
+use jobhost_access::{AccessError, AccessErrorKind, AuthenticationError, Denial};
+use jobhost_budget::{Exhausted, Holder};
+use jobhost_jobs::SubmitError;
+use jobhost_model::KeyError;
+use jobhost_search::SearchError;
+use jobhost_search::query::QueryError;
+use jobhost_store::{BatchError, StoreError, StoreErrorKind};
+
+/// When a busy host is worth another try.
+const BUSY_RETRY_SECONDS: u64 = 1;
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    body: Value,
+    retry_after_seconds: Option<u64>,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+        ApiError { status, body: json!({ "error": sentence.into() }), retry_after_seconds: None }
+    }
+
+    pub fn bad_request(sentence: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::BAD_REQUEST, sentence)
+    }
+
+    pub fn not_found(sentence: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, sentence)
+    }
+
+    pub fn unauthorized(sentence: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::UNAUTHORIZED, sentence)
+    }
+
+    /// The other shape of a 400, which Harper gives to bodies that are no object with members.
+    pub fn bad_body(sentence: &str) -> Self {
+        let body = json!({ "statusCode": 400, "error": "Bad Request", "message": sentence });
+        ApiError { status: StatusCode::BAD_REQUEST, body, retry_after_seconds: None }
+    }
+
+    pub fn busy(sentence: impl Into<String>) -> Self {
+        ApiError {
+            retry_after_seconds: Some(BUSY_RETRY_SECONDS),
+            ..ApiError::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
+        }
+    }
+
+    /// The host is at fault: the client learns that, the log learns why.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        error!(%cause, "a request failed");
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "There was an error processing your request. Check logs and try again.",
+        )
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, "application/json")], self.body.to_string()).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Whose own requests and jobs fill his share is asked to send less; the others, to come again.
+impl From<Exhausted> for ApiError {
+    fn from(exhausted: Exhausted) -> Self {
+        let status = match exhausted.holder {
+            Holder::Asker => StatusCode::TOO_MANY_REQUESTS,
+            Holder::Everybody => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        ApiError { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..ApiError::new(status, exhausted.to_string()) }
+    }
+}
+
+impl From<Denial> for ApiError {
+    fn from(denial: Denial) -> Self {
+        let body = serde_json::to_value(&denial).unwrap_or_else(|_| json!({ "error": denial.to_string() }));
+        ApiError { status: StatusCode::FORBIDDEN, body, retry_after_seconds: None }
+    }
+}
+
+impl From<AuthenticationError> for ApiError {
+    fn from(error: AuthenticationError) -> Self {
+        match error {
+            AuthenticationError::Busy | AuthenticationError::Unavailable => ApiError::busy(error.to_string()),
+            _ => ApiError::unauthorized(error.to_string()),
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        if let Some(errors) = &error.role_errors {
+            let body = json!({
+                "error": error.message,
+                "main_permissions": errors.main_permissions,
+                "schema_permissions": errors.schema_permissions,
+            });
+            return ApiError { status: StatusCode::BAD_REQUEST, body, retry_after_seconds: None };
+        }
+        match error.kind {
+            AccessErrorKind::Invalid => ApiError::bad_request(error.message),
+            AccessErrorKind::NotFound => ApiError::not_found(error.message),
+            AccessErrorKind::Conflict => ApiError::new(StatusCode::CONFLICT, error.message),
+            AccessErrorKind::Busy => ApiError::busy(error.message),
+            AccessErrorKind::Unavailable => {
+                error!(error = &error as &dyn std::error::Error, "users or roles are unavailable");
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.message)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error.kind {
+            StoreErrorKind::NotFound => ApiError::not_found(error.message),
+            StoreErrorKind::AlreadyExists | StoreErrorKind::Invalid => ApiError::bad_request(error.message),
+            StoreErrorKind::LeaseLost => ApiError::internal(&error),
+            StoreErrorKind::OverQuota => ApiError::new(StatusCode::INSUFFICIENT_STORAGE, error.message),
+            StoreErrorKind::Full => {
+                warn!(error = &error as &dyn std::error::Error, "the store is full");
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, error.message)
+            }
+            StoreErrorKind::Unavailable => {
+                error!(error = &error as &dyn std::error::Error, "the store is unavailable");
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.message)
+            }
+        }
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Invalid(sentence) | QueryError::TooLarge(sentence) => ApiError::bad_request(sentence),
+            QueryError::Store(error) => error.into(),
+            QueryError::Exhausted(exhausted) => exhausted.into(),
+        }
+    }
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Invalid(sentence) => ApiError::bad_request(sentence),
+            SearchError::NotFound(sentence) => ApiError::not_found(sentence),
+            SearchError::Denied(denial) => denial.into(),
+            SearchError::Store(error) => error.into(),
+            SearchError::Exhausted(exhausted) => exhausted.into(),
+        }
+    }
+}
+
+impl From<BatchError> for ApiError {
+    fn from(error: BatchError) -> Self {
+        ApiError::bad_request(error.to_string())
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        ApiError::bad_request(error.to_string())
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            SubmitError::Refused(_) | SubmitError::NotFound(_) => ApiError::bad_request(sentence),
+            SubmitError::Denied(denial) => denial.into(),
+            SubmitError::NotGranted(_) => ApiError::new(StatusCode::FORBIDDEN, sentence),
+            SubmitError::QueueFull { retry_after_seconds, .. } | SubmitError::ShareFull { retry_after_seconds, .. } => {
+                ApiError {
+                    retry_after_seconds: Some(retry_after_seconds),
+                    ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, sentence)
+                }
+            }
+            SubmitError::Exhausted(exhausted) => exhausted.into(),
+            SubmitError::Plugin { plugin, .. } => {
+                let body = json!({ "error": sentence, "kind": "plugin", "plugin": plugin });
+                ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, body, retry_after_seconds: None }
+            }
+            SubmitError::Unavailable(_) => {
+                error!(error = %sentence, "a job could not be accepted");
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
+            }
+        }
+    }
+}
