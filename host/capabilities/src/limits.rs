@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
 use jobhost_model::jobs::{LimitMet, LimitReached};
+use jobhost_sandbox::DEFAULT_LOG_BYTES;
 use jobhost_store::{BatchBound, BatchLimits, Exceeded};
 
 /// Each has a key of the same name in section `sandbox` of the configuration. The defaults are those of the contract.
@@ -35,7 +36,7 @@ impl Default for CapabilityLimits {
             readers: 16,
             writers: 4,
             cursors: 4,
-            log_bytes: 64 * 1024,
+            log_bytes: DEFAULT_LOG_BYTES,
             rejects: 100,
             result_bytes: 256 * 1024,
             message_bytes: 64 * 1024,

@@ -18,7 +18,7 @@ const CLOUD_PLATFORMS: [(Ipv4Addr, u8); 4] = [
     (Ipv4Addr::new(192, 80, 8, 124), 32),
 ];
 
-/// One entry of `urls.allow`: a block of addresses with or without a port, or a host name with or without a port.
+/// One entry of `urls.allow` or `s3.allow`: a block of addresses with or without a port, or a host name with or without a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedAddress {
     host: AllowedHost,
@@ -32,9 +32,7 @@ enum AllowedHost {
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "urls.allow has {entry:?}, which is neither an address, a block like 10.0.0.0/8, nor a host name, each with an optional :port"
-)]
+#[error("{entry:?} is neither an address, a block like 10.0.0.0/8, nor a host name, each with an optional :port")]
 pub struct AllowedAddressError {
     entry: String,
 }

@@ -4,16 +4,18 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
 
 use super::{ObjectError, ObjectErrorKind};
 
 /// Opening a FIFO or a device must not hang the host; a regular file does not mind the flag.
-const O_NONBLOCK: i32 = 0o4000;
+const O_NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// The directories that jobs may read.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +27,7 @@ pub struct Directories {
 #[derive(Debug)]
 pub(super) struct Allowed {
     root: PathBuf,
-    dir: Dir,
+    dir: Mutex<Arc<Dir>>,
     /// What relative paths count from: the configured directory that `root` is in.
     base: PathBuf,
 }
@@ -34,18 +36,39 @@ impl Allowed {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let root = path.canonicalize()?;
         let dir = Dir::open_ambient_dir(&root, ambient_authority())?;
-        Ok(Allowed { base: root.clone(), root, dir })
+        Ok(Allowed { base: root.clone(), root, dir: Mutex::new(Arc::new(dir)) })
+    }
+
+    /// The directory, opened again if it was removed and made again since. Where it stands now no link may lead: what is
+    /// swapped in by a link is not what the operator has configured.
+    fn dir(&self) -> Arc<Dir> {
+        let mut held = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_removed(&held) {
+            let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+            let again = openat2(CWD, &self.root, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+            // While it is not there, whatever is looked for in the old one is not there either.
+            if let Ok(again) = again {
+                *held = Arc::new(Dir::from_std_file(again.into()));
+            }
+        }
+        Arc::clone(&held)
     }
 
     /// This directory where it is in the scope, or the scope where that is in this directory.
     fn narrowed(&self, scope: &Path) -> Option<Allowed> {
         let base = self.base.clone();
         if self.root.starts_with(scope) {
-            return Some(Allowed { root: self.root.clone(), dir: self.dir.try_clone().ok()?, base });
+            return Some(Allowed { root: self.root.clone(), dir: Mutex::new(self.dir()), base });
         }
         let beneath = scope.strip_prefix(&self.root).ok()?;
-        Some(Allowed { root: scope.to_owned(), dir: self.dir.open_dir(beneath).ok()?, base })
+        let dir = self.dir().open_dir(beneath).ok()?;
+        Some(Allowed { root: scope.to_owned(), dir: Mutex::new(Arc::new(dir)), base })
     }
+}
+
+/// Nothing links to a directory that was removed, not even itself.
+fn is_removed(dir: &Dir) -> bool {
+    fstat(dir.as_fd()).is_ok_and(|status| status.st_nlink == 0)
 }
 
 /// No more than what is both allowed and in one of the scopes. What leads out of a scope is refused as what leads out of a
@@ -135,15 +158,16 @@ pub(super) fn real(allowed: &[Allowed], path: &Path) -> PathBuf {
 }
 
 /// Each allowed directory that may hold the path, with the path beneath it.
-pub(super) fn candidates<'a>(allowed: &'a [Allowed], path: &Path) -> Vec<(&'a Dir, PathBuf)> {
+pub(super) fn candidates(allowed: &[Allowed], path: &Path) -> Vec<(Arc<Dir>, PathBuf)> {
     let from_here = std::env::current_dir().map(|here| here.join(path)).unwrap_or_else(|_| path.to_owned());
     let beneath = |one: &Allowed, path: &Path| {
         let beneath = path.strip_prefix(&one.root).ok()?;
         Some(if beneath.as_os_str().is_empty() { PathBuf::from(".") } else { beneath.to_owned() })
     };
-    let mut candidates: Vec<_> = allowed.iter().filter_map(|one| Some((&one.dir, beneath(one, &from_here)?))).collect();
+    let mut candidates: Vec<_> =
+        allowed.iter().filter_map(|one| Some((one.dir(), beneath(one, &from_here)?))).collect();
     if path.is_relative() {
-        candidates.extend(allowed.iter().filter_map(|one| Some((&one.dir, beneath(one, &one.base.join(path))?))));
+        candidates.extend(allowed.iter().filter_map(|one| Some((one.dir(), beneath(one, &one.base.join(path))?))));
     }
     candidates
 }
@@ -199,5 +223,27 @@ mod tests {
         assert_eq!(kind(&directories, &allowed.join("nothere")), ObjectErrorKind::NotFound);
         assert_eq!(kind(&directories, &allowed.join("sub")), ObjectErrorKind::Invalid);
         assert_eq!(kind(&directories, Path::new("/proc/self/environ")), ObjectErrorKind::Denied);
+    }
+
+    #[test]
+    fn a_directory_that_was_made_again_is_opened_again_unless_a_link_leads_to_it() {
+        let root = tempfile::tempdir().unwrap();
+        let (allowed, secret) = (root.path().join("in"), root.path().join("secret"));
+        for directory in [&allowed, &secret] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        std::fs::write(secret.join("a"), "x").unwrap();
+        let directories = Directories::open(std::slice::from_ref(&allowed)).unwrap();
+        let file = allowed.join("a");
+
+        std::fs::remove_dir(&allowed).unwrap();
+        assert_eq!(kind(&directories, &file), ObjectErrorKind::NotFound);
+        symlink(&secret, &allowed).unwrap();
+        assert_eq!(kind(&directories, &file), ObjectErrorKind::NotFound);
+        std::fs::remove_file(&allowed).unwrap();
+        std::fs::create_dir(&allowed).unwrap();
+        std::fs::write(&file, "id\n").unwrap();
+        assert!(directories.open_file(file.to_str().unwrap()).is_ok());
+        assert!(directories.narrowed(&[allowed]).open_file(file.to_str().unwrap()).is_ok());
     }
 }

@@ -9,7 +9,7 @@ use jobhost_model::plain_text::truncated;
 /// Longest line that is kept whole.
 const MAX_LINE_BYTES: usize = 4 * 1024;
 /// Text kept for a job by default: `sandbox.log_bytes`.
-const DEFAULT_LOG_BYTES: usize = 64 * 1024;
+pub const DEFAULT_LOG_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {

@@ -24,7 +24,7 @@ pub use capabilities::Capabilities;
 pub use component::{GuestComponent, RunEnd, RunRequest};
 pub use cpu::CpuMeter;
 pub use failure::{Crash, CrashKind, LimitHit};
-pub use job_log::{JobLog, LogLevel};
+pub use job_log::{DEFAULT_LOG_BYTES, JobLog, LogLevel};
 pub use limits::{Bound, SandboxLimits};
 pub use usage::UsageMeter;
 pub use versions::{ContractVersion, VersionError};

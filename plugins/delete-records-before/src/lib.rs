@@ -2,7 +2,6 @@
 //!
 //! It deletes in steps, so that no transaction is long and whoever else writes gets its turn.
 
-mod date;
 mod describe;
 mod request;
 

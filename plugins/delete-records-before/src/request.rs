@@ -1,9 +1,8 @@
 //! Requests: which fields, which rules, and which sentence when one is broken. The sentences are Harper's.
 
+use jobhost_json_text::date;
 use jobhost_plugin::{Refusal, Request, TableName};
 use serde_json::Value;
-
-use crate::date;
 
 const MAX_NAME_CHARACTERS: usize = 250;
 
@@ -37,9 +36,16 @@ impl DeleteRequest {
     }
 }
 
+/// What is finer is cut off: rather a record too many stays.
+fn milliseconds(micros: i64) -> i64 {
+    micros.div_euclid(1000)
+}
+
 fn check_date(request: &Request) -> Result<i64, &'static str> {
     match request.get("date") {
-        Some(Value::String(text)) => date::parse(text).ok_or("'date' must be in ISO 8601 date format"),
+        Some(Value::String(text)) => {
+            date::parse(text).map(milliseconds).ok_or("'date' must be in ISO 8601 date format")
+        }
         None if !request.names("date") => Err("'date' is required"),
         _ => Err("'date' must be a valid date"),
     }

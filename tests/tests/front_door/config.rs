@@ -4,6 +4,7 @@ use std::process::Output;
 
 use jobhost_tests::artifacts;
 
+/// Some of each part; that all keys are shown and read is tested in the host's own `config/tests.rs`.
 const KEYS: [&str; 22] = [
     "server.listen",
     "server.max_body_bytes",

@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use jobhost_tests::exports::{everything, export_local};
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
@@ -96,4 +97,27 @@ fn without_configured_directories_no_file_can_be_read() {
         told.contains("files") && told.contains("directories"),
         "the sentence does not tell the operator what to configure: {told}"
     );
+}
+
+#[test]
+fn directories_that_were_removed_and_made_again_work_without_a_restart() {
+    let host = Host::start(Options::new());
+    host.create_table("t");
+    let (files, exports) = (host.files(), host.exports());
+    host.run_ok(&load(host.file("ok.csv", "id,a\n1,x\n")));
+    host.run_for_result(&export_local(&host, "csv", "before", everything("t")));
+    for directory in [&files, &exports] {
+        std::fs::remove_dir_all(directory).expect("a directory");
+    }
+    let told = host.post(&load(files.join("ok.csv"))).refused(400);
+    assert_eq!(told, format!("No such file or directory {}", files.join("ok.csv").display()));
+    let told = host.post(&export_local(&host, "csv", "between", everything("t"))).refused(400);
+    assert_eq!(told, format!("path '{}' does not exist", exports.display()));
+    for directory in [&files, &exports] {
+        std::fs::create_dir(directory).expect("a directory");
+    }
+    host.run_ok(&load(host.file("ok.csv", "id,a\n2,y\n")));
+    host.run_for_result(&export_local(&host, "csv", "after", everything("t")));
+    let text = std::fs::read_to_string(exports.join("after.csv")).expect("the file");
+    assert_eq!(text.lines().count(), 3, "{text}");
 }

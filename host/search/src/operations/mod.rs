@@ -62,10 +62,10 @@ impl Default for SearchLimits {
         SearchLimits {
             sort_bytes: 64 << 20,
             sql: SqlLimits {
-                memory_bytes: 64 << 20,
-                spill_bytes: 1 << 30,
+                memory_bytes: 32 << 20,
+                spill_bytes: 10 << 30,
                 spill_dir: std::env::temp_dir(),
-                time: Duration::from_secs(60),
+                time: Duration::from_secs(3600),
                 heap_bytes: 256 << 20,
                 spill: None,
             },

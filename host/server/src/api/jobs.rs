@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::dispatch::Call;
 use super::error::ApiError;
-use super::iso_date;
 use super::reply::Reply;
 use super::rows::{self, Parts};
 use jobhost_jobs::{CancelOutcome, Jobs};
@@ -136,9 +135,12 @@ impl Parts for Listing {
 
 fn moment(call: &Call<'_>, member: &str, refused: &str) -> Result<Timestamp, ApiError> {
     let value = call.envelope.value(member)?;
-    value.as_ref().and_then(Value::as_str).and_then(iso_date::parse).ok_or_else(|| {
+    let micros = value.as_ref().and_then(Value::as_str).and_then(jobhost_json_text::date::parse);
+    let micros = micros.ok_or_else(|| {
         ApiError::bad_request(format!("There was an error searching jobs by date: Error: Invalid {refused}"))
-    })
+    })?;
+    // Before 1970 there were no jobs.
+    Ok(Timestamp(u64::try_from(micros).unwrap_or(0)))
 }
 
 fn render(row: &JobRow, rejects: Vec<Value>) -> Map<String, Value> {

@@ -11,7 +11,6 @@ mod describe;
 mod dispatch;
 mod envelope;
 mod error;
-mod iso_date;
 mod jobs;
 mod names;
 mod operations;

@@ -1,6 +1,7 @@
 use super::*;
 use jobhost_capabilities::CapabilityLimits;
 use jobhost_sandbox::SandboxLimits;
+use jobhost_search::SearchLimits;
 
 fn config(flags: &[&str], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let sources = Sources {
@@ -79,6 +80,11 @@ fn the_defaults_of_limits_are_said_once() {
     let config = config(&[], &[]).unwrap();
     assert_eq!(format!("{:?}", config.sandbox), format!("{:?}", SandboxLimits::default()));
     assert_eq!(format!("{:?}", config.guest), format!("{:?}", CapabilityLimits::default()));
+    let sql = SearchLimits::default().sql;
+    assert_eq!(
+        (config.sql_memory_bytes, config.sql_spill_bytes, config.sql_timeout),
+        (sql.memory_bytes, sql.spill_bytes, sql.time)
+    );
 }
 
 #[test]
@@ -98,4 +104,65 @@ fn what_is_shown_can_be_read_again_and_hides_secrets() {
         let section = document.get(setting.section()).and_then(toml::Value::as_table).unwrap();
         assert!(section.contains_key(setting.name()) || setting.kind == settings::Kind::Secret, "{}", setting.key);
     }
+}
+
+/// What looks like a key in a text of the host and is none: a field of requests, files of Linux and of the store, a table.
+const NO_KEYS: [&str; 5] = ["s3.profile", "memory.max", "memory.limit_in_bytes", "data.mdb", "data.dog"];
+
+/// The texts in quotes, escapes as they stand there, up to the tests at the end of a file.
+fn texts(source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let (mut texts, mut open, mut escaped) = (Vec::new(), None::<String>, false);
+    for character in lines.join("\n").chars() {
+        match (&mut open, character) {
+            (Some(text), _) if escaped => {
+                escaped = false;
+                text.push(character);
+            }
+            (Some(_), '\\') => escaped = true,
+            (Some(_), '"') => texts.extend(open.take()),
+            (Some(text), _) => text.push(character),
+            (None, '"') => open = Some(String::new()),
+            (None, _) => {}
+        }
+    }
+    texts
+}
+
+fn sources(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.to_str().unwrap().contains("test")
+        {
+            found.push(path);
+        }
+    }
+}
+
+/// A key that is written wrongly would be read as nothing, and an operator could not follow a message that names it.
+#[test]
+fn every_key_that_the_host_names_exists() {
+    let sections: std::collections::BTreeSet<&str> =
+        settings::SETTINGS.iter().map(settings::Setting::section).collect();
+    let mut files = Vec::new();
+    for room in std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").read_dir().unwrap() {
+        sources(&room.unwrap().path().join("src"), &mut files);
+    }
+    let mut named = 0;
+    for file in files {
+        for text in texts(&std::fs::read_to_string(&file).unwrap()) {
+            let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || "._".contains(character)));
+            for word in words.map(|word| word.trim_matches('.')) {
+                let is_key = word.split_once('.').is_some_and(|(section, _)| sections.contains(section));
+                let known = settings::find(word).is_some() || NO_KEYS.contains(&word);
+                assert!(!is_key || known, "{} names {word}, which is no key: {text:?}", file.display());
+                named += usize::from(is_key);
+            }
+        }
+    }
+    assert!(named > 150, "only {named} keys were found");
 }

@@ -4,7 +4,7 @@ use super::scan::Kind;
 use jobhost_model::table::AttributeType;
 
 /// As much of a value as a sentence quotes.
-const QUOTED_BYTES: usize = 200;
+const QUOTED_CHARACTERS: usize = 200;
 
 /// Check one value. Null fits every type. `Err` is the sentence for the client.
 pub(super) fn check(declared: AttributeType, name: &str, kind: Kind, value: &[u8]) -> Result<(), String> {
@@ -85,9 +85,21 @@ fn is_date(text: &str) -> bool {
 /// The start of a value for a sentence.
 fn shown(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
-    if text.len() <= QUOTED_BYTES {
-        text.into_owned()
-    } else {
-        format!("{}…", text.chars().take(QUOTED_BYTES).collect::<String>())
+    match text.char_indices().nth(QUOTED_CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_quotes_whole_values_up_to_a_number_of_characters() {
+        let of =
+            |count: usize| check(AttributeType::Boolean, "x", Kind::Array, "é".repeat(count).as_bytes()).unwrap_err();
+        assert!(of(200).contains(&format!("Value {} in", "é".repeat(200))), "{}", of(200));
+        assert!(of(201).contains(&format!("Value {}… in", "é".repeat(200))), "{}", of(201));
     }
 }

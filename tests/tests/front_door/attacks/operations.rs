@@ -8,7 +8,8 @@ use serde_json::json;
 
 /// What the host itself answers, with all synonyms.
 pub fn builtin() -> Vec<String> {
-    let source = std::fs::read_to_string(artifacts::in_package("../host/server/src/api/operations.rs")).expect("the source");
+    let source =
+        std::fs::read_to_string(artifacts::in_package("../host/server/src/api/operations.rs")).expect("the source");
     let mut names = BTreeSet::new();
     for line in source.lines() {
         let listed = line.trim().strip_prefix("operation(&[").and_then(|rest| rest.split_once(']'));

@@ -1,25 +1,39 @@
-//! ISO 8601 dates: year, month and date with hyphens, time with colons, zone. What is left out at the end is the first of
-//! its kind; without a zone it is UTC, so that a request means the same on every server.
+//! Moments in texts: the one grammar of ISO 8601 that requests may use, whatever operation they are for.
+//!
+//! `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; behind a whole date perhaps `T` or a blank and `HH`, `HH:mm` or `HH:mm:ss` with a
+//! fraction behind a point or a comma; behind a time perhaps `Z`, `±HH`, `±HHmm` or `±HH:mm`. What is left out at the end is
+//! the first of its kind. Without a zone it is UTC, so that a request means the same on every server.
 
-const MINUTE: i64 = 60_000;
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// Digits of a fraction that count; what is finer is cut off.
+const FRACTION_DIGITS: usize = 6;
 
-/// The instant in milliseconds since the Unix epoch; `None` if the text is of another form or names no real date.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+/// Microseconds since the Unix epoch, negative before it; `None` if the text is of another form or names no real date.
+///
+/// ```
+/// use jobhost_json_text::date::parse;
+///
+/// assert_eq!(parse("1970-01-01T01:00+00:30"), Some(1_800_000_000));
+/// assert_eq!(parse("1970-02-30"), None);
+/// ```
+#[must_use]
+pub fn parse(text: &str) -> Option<i64> {
     let mut scanner = Scanner { rest: text.as_bytes() };
     let year = scanner.digits(4)?;
-    let month = if scanner.accept(b'-') { scanner.digits(2)? } else { 1 };
-    let has_date = scanner.accept(b'-');
-    let date = if has_date { scanner.digits(2)? } else { 1 };
-    let mut instant = day_number(year, month, date)? * DAY;
-    if has_date && (scanner.accept(b'T') || scanner.accept(b' ')) {
-        instant += scanner.time()?;
+    let month = if scanner.accept(b"-") { scanner.digits(2)? } else { 1 };
+    let has_day = scanner.accept(b"-");
+    let day = if has_day { scanner.digits(2)? } else { 1 };
+    let mut moment = day_number(year, month, day)? * DAY;
+    if has_day && scanner.accept(b"T ") {
+        moment += scanner.time()?;
         if !scanner.rest.is_empty() {
-            instant -= scanner.zone()?;
+            moment -= scanner.zone()?;
         }
     }
-    scanner.rest.is_empty().then_some(instant)
+    scanner.rest.is_empty().then_some(moment)
 }
 
 struct Scanner<'a> {
@@ -33,9 +47,10 @@ impl Scanner<'_> {
         digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
     }
 
-    fn accept(&mut self, byte: u8) -> bool {
+    /// Whether the next byte is one of these, which is then behind.
+    fn accept(&mut self, any: &[u8]) -> bool {
         match self.rest.split_first() {
-            Some((first, rest)) if *first == byte => {
+            Some((first, rest)) if any.contains(first) => {
                 self.rest = rest;
                 true
             }
@@ -43,19 +58,20 @@ impl Scanner<'_> {
         }
     }
 
-    /// Milliseconds since midnight; 24:00 is the end of the day. What is finer is cut off: rather a record too many stays.
+    /// Microseconds since midnight; 24:00 is the end of the day.
     fn time(&mut self) -> Option<i64> {
         let hour = self.digits(2)?;
-        self.accept(b':').then_some(())?;
-        let minute = self.digits(2)?;
-        let (mut second, mut milli) = (0, 0);
-        if self.accept(b':') {
-            second = self.digits(2)?;
-            if self.accept(b'.') || self.accept(b',') {
-                milli = self.fraction()?;
+        let (mut minute, mut second, mut fraction) = (0, 0, 0);
+        if self.accept(b":") {
+            minute = self.digits(2)?;
+            if self.accept(b":") {
+                second = self.digits(2)?;
+                if self.accept(b".,") {
+                    fraction = self.fraction()?;
+                }
             }
         }
-        let time = hour * HOUR + minute * MINUTE + second * 1000 + milli;
+        let time = hour * HOUR + minute * MINUTE + second * SECOND + fraction;
         (minute < 60 && second < 60 && time <= DAY).then_some(time)
     }
 
@@ -64,24 +80,24 @@ impl Scanner<'_> {
         let (digits, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
         let digit = |index| digits.get(index).map_or(0, |byte: &u8| i64::from(byte - b'0'));
-        (count > 0).then(|| digit(0) * 100 + digit(1) * 10 + digit(2))
+        (count > 0).then(|| (0..FRACTION_DIGITS).fold(0, |value, index| value * 10 + digit(index)))
     }
 
-    /// The zone's distance from UTC in milliseconds.
+    /// The zone's distance from UTC.
     fn zone(&mut self) -> Option<i64> {
-        if self.accept(b'Z') {
+        if self.accept(b"Zz") {
             return Some(0);
         }
-        let sign = if self.accept(b'+') { 1 } else { self.accept(b'-').then_some(-1)? };
+        let sign = if self.accept(b"+") { 1 } else { self.accept(b"-").then_some(-1)? };
         let hour = self.digits(2)?;
-        self.accept(b':');
-        let minute = self.digits(2)?;
+        let has_minute = self.accept(b":") || !self.rest.is_empty();
+        let minute = if has_minute { self.digits(2)? } else { 0 };
         (hour < 24 && minute < 60).then_some(sign * (hour * HOUR + minute * MINUTE))
     }
 }
 
 /// Days since the epoch; `None` if there is no such day.
-fn day_number(year: i64, month: i64, date: i64) -> Option<i64> {
+fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {
         2 => 28 + i64::from(leap),
@@ -89,13 +105,13 @@ fn day_number(year: i64, month: i64, date: i64) -> Option<i64> {
         1..=12 => 31,
         _ => 0,
     };
-    if !(1..=last).contains(&date) {
+    if !(1..=last).contains(&day) {
         return None;
     }
     // Years begin in March, so that the leap day is their last.
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + date - 1;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468)
 }
 
@@ -122,10 +138,21 @@ mod tests {
             ("2020-02-29T24:00:00Z", 1_583_020_800_000),
             ("1969-12-31T23:59:59.999Z", -1),
             ("2099-01-01T00:00:00.000Z", 4_070_908_800_000),
+            ("2021-01-25T23", 1_611_615_600_000),
+            ("2021-01-25T23:05z", 1_611_615_900_000),
+            ("2021-01-25T23:05+02", 1_611_608_700_000),
+            ("2021-01-25T23-02", 1_611_622_800_000),
         ];
         for (text, instant) in cases {
-            assert_eq!(parse(text), Some(instant), "{text}");
+            assert_eq!(parse(text).map(|moment| moment.div_euclid(1000)), Some(instant), "{text}");
         }
+    }
+
+    #[test]
+    fn fractions_have_six_digits() {
+        assert_eq!(parse("1970-01-01T00:00:00.123456789"), Some(123_456));
+        assert_eq!(parse("1970-01-01T00:00:00,5"), Some(500_000));
+        assert_eq!(parse("1969-12-31T23:59:59.9999999"), Some(-1));
     }
 
     /// Texts near to dates name an instant of the years that four digits can write, or none.
@@ -162,12 +189,14 @@ mod tests {
             "2021-1-5",
             "21-01-25",
             "2021-01-25T",
-            "2021-01-25T23",
             "2021-01-25T24:01",
             "2021-01-25T23:60",
             "2021-01-25T23:05:61",
             "2021-01-25T23:05:27.",
             "2021-01-25T23:05+2",
+            "2021-01-25T23:05+02:",
+            "2021-01-25T23:05+020",
+            "2021-01-25t23",
             "2021-01-25T23:05+24:00",
             "2021-01-25Z",
             "2021-01T10:00",
