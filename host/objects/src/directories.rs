@@ -41,27 +41,25 @@ impl Allowed {
 
     /// The directory, opened again if it was removed and made again since. Where it stands now no link may lead: what is
     /// swapped in by a link is not what the operator has configured.
-    fn dir(&self) -> Arc<Dir> {
+    fn dir(&self) -> io::Result<Arc<Dir>> {
         let mut held = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
         if is_removed(&held) {
             let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-            let again = openat2(CWD, &self.root, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
-            // While it is not there, whatever is looked for in the old one is not there either.
-            if let Ok(again) = again {
-                *held = Arc::new(Dir::from_std_file(again.into()));
-            }
+            let again = openat2(CWD, &self.root, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+                .map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
+            *held = Arc::new(Dir::from_std_file(again.into()));
         }
-        Arc::clone(&held)
+        Ok(Arc::clone(&held))
     }
 
     /// This directory where it is in the scope, or the scope where that is in this directory.
     fn narrowed(&self, scope: &Path) -> Option<Allowed> {
         let base = self.base.clone();
         if self.root.starts_with(scope) {
-            return Some(Allowed { root: self.root.clone(), dir: Mutex::new(self.dir()), base });
+            return Some(Allowed { root: self.root.clone(), dir: Mutex::new(self.dir().ok()?), base });
         }
         let beneath = scope.strip_prefix(&self.root).ok()?;
-        let dir = self.dir().open_dir(beneath).ok()?;
+        let dir = self.dir().ok()?.open_dir(beneath).ok()?;
         Some(Allowed { root: scope.to_owned(), dir: Mutex::new(Arc::new(dir)), base })
     }
 }
@@ -120,7 +118,7 @@ impl Directories {
         for (dir, beneath) in candidates {
             let mut options = OpenOptions::new();
             options.read(true).custom_flags(O_NONBLOCK);
-            match dir.open_with(&beneath, &options) {
+            match dir.and_then(|dir| dir.open_with(&beneath, &options)) {
                 Ok(file) => return regular(file.into_std(), path),
                 Err(error) => {
                     first_error.get_or_insert(error);
@@ -157,8 +155,8 @@ pub(super) fn real(allowed: &[Allowed], path: &Path) -> PathBuf {
     found.find(|path| allowed.iter().any(|one| path.starts_with(&one.root))).unwrap_or_else(|| path.to_owned())
 }
 
-/// Each allowed directory that may hold the path, with the path beneath it.
-pub(super) fn candidates(allowed: &[Allowed], path: &Path) -> Vec<(Arc<Dir>, PathBuf)> {
+/// Each allowed directory that may hold the path, unless it was removed, with the path beneath it.
+pub(super) fn candidates(allowed: &[Allowed], path: &Path) -> Vec<(io::Result<Arc<Dir>>, PathBuf)> {
     let from_here = std::env::current_dir().map(|here| here.join(path)).unwrap_or_else(|_| path.to_owned());
     let beneath = |one: &Allowed, path: &Path| {
         let beneath = path.strip_prefix(&one.root).ok()?;

@@ -69,7 +69,7 @@ impl ExportDirectories {
         let candidates = candidates(&self.allowed, Path::new(path));
         let mut first_error = None;
         for (dir, beneath) in candidates {
-            match dir.open_dir(&beneath).and_then(writable) {
+            match dir.and_then(|dir| dir.open_dir(&beneath)).and_then(writable) {
                 Ok(dir) => return Ok(dir),
                 Err(error) => {
                     first_error.get_or_insert(error);
