@@ -14,15 +14,20 @@ use jobhost_model::table::Action;
 use jobhost_store::store::{Quota, StoreError, StoreErrorKind, TableWrite};
 
 const PREFIX: &[u8] = b"written by ";
-/// The scale of a table that never shrank.
-const WHOLE: u64 = 1 << 40;
-/// Below it shares would lose more than a millionth to rounding; what is left of them by then is nothing.
-const LEAST: u64 = 1 << 20;
+/// The scale of a table that never shrank, as a power of two.
+const WHOLE_BITS: u32 = 40;
+const WHOLE: u64 = 1 << WHOLE_BITS;
+/// Below the least scale shares would lose more than a millionth to rounding. A scale that would be smaller is multiplied by
+/// two to this, and the next epoch begins.
+const EPOCH_BITS: u32 = 20;
+const LEAST: u64 = 1 << EPOCH_BITS;
+/// Behind so many epochs nothing is left of a share.
+const FORGOTTEN: u32 = u64::BITS / EPOCH_BITS + 1;
 
 /// How the shares of one table are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Scale {
-    /// Shares of an earlier epoch are worth nothing.
+    /// Shares are worth two to `EPOCH_BITS` times less for each epoch that they are behind.
     epoch: u32,
     scale: u64,
 }
@@ -40,10 +45,16 @@ impl Scale {
 
     /// The table has become smaller.
     pub fn shrink(&mut self, before: u64, after: u64) {
-        self.scale = part(self.scale, after, before);
-        if self.scale < LEAST {
-            *self = Scale { epoch: self.epoch.wrapping_add(1), scale: WHOLE };
+        let (mut product, before) = (u128::from(self.scale) * u128::from(after), u128::from(before.max(1)));
+        for epoch in 0..FORGOTTEN {
+            let scale = u64::try_from(product / before).unwrap_or(u64::MAX);
+            if scale >= LEAST {
+                *self = Scale { epoch: self.epoch.wrapping_add(epoch), scale };
+                return;
+            }
+            product <<= EPOCH_BITS;
         }
+        *self = Scale { epoch: self.epoch.wrapping_add(FORGOTTEN), scale: WHOLE };
     }
 }
 
@@ -62,7 +73,12 @@ struct Share {
 
 impl Share {
     fn bytes(self, scale: Scale) -> u64 {
-        if self.epoch == scale.epoch { part(self.units, scale.scale, WHOLE) } else { 0 }
+        let behind = scale.epoch.wrapping_sub(self.epoch);
+        if behind >= FORGOTTEN {
+            return 0;
+        }
+        let bytes = u128::from(self.units) * u128::from(scale.scale) >> (WHOLE_BITS + behind * EPOCH_BITS);
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     fn grown(self, scale: Scale, bytes: u64) -> Self {
@@ -179,6 +195,13 @@ mod tests {
         scale.shrink(4_000, 0);
         assert_eq!((one.bytes(scale), two.bytes(scale)), (0, 0));
         assert_eq!(two.grown(scale, 7).bytes(scale), 7);
+        // However often half of it goes and comes back, nothing is forgotten.
+        let mut one = Share::default().grown(scale, 1_000_000);
+        for _ in 0..1000 {
+            scale.shrink(1_000_000, 500_000);
+            one = one.grown(scale, 500_000);
+        }
+        assert!((999_900..=1_000_000).contains(&one.bytes(scale)), "{}", one.bytes(scale));
         assert!(Share::decode(&one.encode()).is_ok_and(|read| read.units == one.units && read.epoch == one.epoch));
     }
 
