@@ -77,7 +77,7 @@ impl Share {
         if behind >= FORGOTTEN {
             return 0;
         }
-        let bytes = u128::from(self.units) * u128::from(scale.scale) >> (WHOLE_BITS + behind * EPOCH_BITS);
+        let bytes = (u128::from(self.units) * u128::from(scale.scale)) >> (WHOLE_BITS + behind * EPOCH_BITS);
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
