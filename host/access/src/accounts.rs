@@ -14,7 +14,7 @@ use super::tokens::{SigningKey, TokenPair, TokenUse, Tokens};
 use super::validate::RoleRequest;
 use super::verified::Verified;
 use jobhost_model::Clock;
-use jobhost_store::Store;
+use jobhost_store::DocumentStore;
 
 /// How long tokens live and what password hashes cost.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub struct UserChange {
 
 /// Users, roles, passwords and tokens of this host.
 pub struct Access {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn DocumentStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: AccessOptions,
     pub(super) directory: RwLock<Arc<Directory>>,
@@ -79,7 +79,7 @@ pub struct Access {
 impl Access {
     /// Opens the register. `first_admin` is asked only when there is no user yet: at the first start.
     pub async fn open(
-        store: Arc<dyn Store>,
+        store: Arc<dyn DocumentStore>,
         clock: Arc<dyn Clock>,
         key: &SigningKey,
         options: AccessOptions,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use jobhost_model::Timestamp;
-use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
+use jobhost_store::MemoryStore;
 
 struct TestClock(AtomicU64);
 
@@ -23,8 +23,7 @@ impl Clock for TestClock {
 struct Bench {
     access: Access,
     clock: Arc<TestClock>,
-    store: Arc<dyn Store>,
-    _directory: tempfile::TempDir,
+    store: Arc<dyn DocumentStore>,
 }
 
 const CHEAP: AccessOptions = AccessOptions {
@@ -35,20 +34,17 @@ const CHEAP: AccessOptions = AccessOptions {
     computing: None,
 };
 
-async fn open(store: &Arc<dyn Store>, clock: &Arc<TestClock>, key: &[u8]) -> Access {
+async fn open(store: &Arc<dyn DocumentStore>, clock: &Arc<TestClock>, key: &[u8]) -> Access {
     let key = SigningKey::from_bytes(key.to_vec()).unwrap();
     let admin = || Ok(FirstAdmin { username: "boss".to_owned(), password: "secret".to_owned() });
     Access::open(Arc::clone(store), Arc::<TestClock>::clone(clock), &key, CHEAP, admin).await.unwrap()
 }
 
 async fn bench() -> Bench {
-    let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(TestClock(AtomicU64::new(1_700_000_000_000_000)));
-    let options = EmbeddedOptions { max_bytes: 1 << 30, ..EmbeddedOptions::default() };
-    let store = EmbeddedStore::open(directory.path(), options, Arc::<TestClock>::clone(&clock)).unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store: Arc<dyn DocumentStore> = Arc::new(MemoryStore::new(Arc::<TestClock>::clone(&clock), 1 << 30));
     let access = open(&store, &clock, &[7; 32]).await;
-    Bench { access, clock, store, _directory: directory }
+    Bench { access, clock, store }
 }
 
 impl Bench {

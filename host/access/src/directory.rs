@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::error::AccessError;
 use super::role::{Role, User};
 use jobhost_model::Timestamp;
-use jobhost_store::Store;
+use jobhost_store::DocumentStore;
 
 const USERS: &str = "user";
 const ROLES: &str = "role";
@@ -46,7 +46,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub async fn load(store: &dyn Store) -> Result<Self, AccessError> {
+    pub async fn load(store: &dyn DocumentStore) -> Result<Self, AccessError> {
         let mut directory = Directory::default();
         for (name, document) in store.documents(ROLES).await? {
             let role: RoleDocument = read_document("role", &name, &document)?;
@@ -77,17 +77,17 @@ impl Directory {
     }
 }
 
-pub(super) async fn save_account(store: &dyn Store, account: &Account) -> Result<(), AccessError> {
+pub(super) async fn save_account(store: &dyn DocumentStore, account: &Account) -> Result<(), AccessError> {
     let document = write_document(account)?;
     Ok(store.put_document(USERS, &account.username, document).await?)
 }
 
-pub(super) async fn delete_account(store: &dyn Store, username: &str) -> Result<(), AccessError> {
+pub(super) async fn delete_account(store: &dyn DocumentStore, username: &str) -> Result<(), AccessError> {
     store.delete_document(USERS, username).await?;
     Ok(())
 }
 
-pub(super) async fn save_role(store: &dyn Store, role: &Role) -> Result<(), AccessError> {
+pub(super) async fn save_role(store: &dyn DocumentStore, role: &Role) -> Result<(), AccessError> {
     let document = write_document(&RoleDocument {
         id: role.id.clone(),
         role: role.name.clone(),
@@ -98,7 +98,7 @@ pub(super) async fn save_role(store: &dyn Store, role: &Role) -> Result<(), Acce
     Ok(store.put_document(ROLES, &role.id, document).await?)
 }
 
-pub(super) async fn delete_role(store: &dyn Store, id: &str) -> Result<(), AccessError> {
+pub(super) async fn delete_role(store: &dyn DocumentStore, id: &str) -> Result<(), AccessError> {
     store.delete_document(ROLES, id).await?;
     Ok(())
 }

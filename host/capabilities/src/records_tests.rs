@@ -5,12 +5,10 @@ use super::*;
 use jobhost_budget::{Budgets, Owner};
 use jobhost_contract::TableUse;
 use jobhost_model::{Attribute, SystemClock};
-use jobhost_store::CatalogueChange;
-use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
+use jobhost_store::{CatalogStore, CatalogueChange, MemoryStore};
 
 struct Bench {
     records: Records,
-    _directory: tempfile::TempDir,
 }
 
 fn dog() -> TableName {
@@ -19,9 +17,7 @@ fn dog() -> TableName {
 
 /// A job of somebody with these permissions on `data.dog`, which has the attributes id, name and secret.
 async fn bench(permissions: Value) -> Bench {
-    let directory = tempfile::tempdir().unwrap();
-    let options = EmbeddedOptions { max_bytes: 1 << 30, ..EmbeddedOptions::default() };
-    let store = EmbeddedStore::open(directory.path(), options, Arc::new(SystemClock)).unwrap();
+    let store = MemoryStore::new(Arc::new(SystemClock), 1 << 30);
     let attribute = |name: &str| Attribute { name: name.to_owned(), attribute_type: None, indexed: true };
     let change = CatalogueChange::CreateTable {
         name: dog(),
@@ -46,7 +42,7 @@ async fn bench(permissions: Value) -> Bench {
     let lease = Lease { job: Uuid::nil(), attempt: 1 };
     let (plan, role) = (Arc::new(plan), Arc::new(role));
     let records = Records::new(Arc::new(store), lease, plan, role, limits, Tally::default(), Arc::default());
-    Bench { records, _directory: directory }
+    Bench { records }
 }
 
 fn described(bench: &Bench) -> Vec<String> {

@@ -76,6 +76,15 @@ pub struct Tally {
     pub deleted: u64,
 }
 
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, more: Self) {
+        self.received += more.received;
+        self.written += more.written;
+        self.skipped += more.skipped;
+        self.deleted += more.deleted;
+    }
+}
+
 /// The row of a job: what clients are told, and what the store needs for its guards and indexes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobRow {

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use jobhost_model::jobs::{JobRow, JobStatus, Lease, Tally};
 use jobhost_model::{Action, SystemClock, TableName, Timestamp};
 use jobhost_store::{
-    Batch, BatchLimits, CatalogueChange, DeleteBefore, ScanOrder, ScanPosition, Store, TableWrite, WriteGroup,
+    Batch, BatchLimits, CatalogStore, CatalogueChange, DeleteBefore, JobStore, RecordStore, ScanOrder, ScanPosition,
+    Store, TableWrite, WriteGroup,
 };
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 use uuid::Uuid;

@@ -9,9 +9,8 @@
 //! `end`: where a record's text ends, counted from the first text. `step`: record number minus that of the block; without
 //! the flag they run on. `updated`: without the flag all equal `created`.
 
-use super::environment::damaged;
 use jobhost_model::Timestamp;
-use jobhost_store::store::{RecordPage, StoreError};
+use jobhost_store::{RecordPage, StoreError};
 
 const FORMAT: u8 = 1;
 const HAS_STEPS: u8 = 1;
@@ -46,7 +45,7 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     /// `first`: the record number in the block's key.
     pub fn decode(first: u64, value: &'a [u8]) -> Result<Self, StoreError> {
-        Self::read(first, value).ok_or_else(|| damaged("a block of records"))
+        Self::read(first, value).ok_or_else(|| StoreError::damaged("a block of records"))
     }
 
     fn read(first: u64, value: &'a [u8]) -> Option<Self> {
@@ -98,7 +97,7 @@ impl<'a> Block<'a> {
             };
             Some(Entry { number: self.number_at(index)?, updated, text: self.texts.get(start..end)? })
         };
-        read().ok_or_else(|| damaged("a record"))
+        read().ok_or_else(|| StoreError::damaged("a record"))
     }
 
     pub fn len(&self) -> usize {
@@ -127,7 +126,7 @@ impl<'a> Block<'a> {
         if from >= self.count {
             return Ok(None);
         }
-        self.append(from, page).map(Some).ok_or_else(|| damaged("a record"))
+        self.append(from, page).map(Some).ok_or_else(|| StoreError::damaged("a record"))
     }
 
     fn append(&self, from: usize, page: &mut RecordPage) -> Option<u64> {

@@ -4,18 +4,18 @@
 //! oldest are a prefix of each era, and deleting them never looks at a record that stays, but for those that share the last
 //! block, and the first block of each era.
 
-use super::environment::damaged;
-use super::eras;
 use super::heap::{Edit, Heap, Usage};
 use super::jobs;
 use super::keys::KeyReader;
 use super::primary::Primary;
 use super::sorted::Sorted;
 use super::transaction::Transaction;
+use jobhost_model::Timestamp;
 use jobhost_model::jobs::Tally;
 use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
 use jobhost_model::table::TableName;
-use jobhost_store::store::{Applied, DeleteBefore, StoreError};
+use jobhost_store::rules::times;
+use jobhost_store::{Applied, DeleteBefore, StoreError};
 
 /// Delete by key; says for each key whether it was there. Of a key that is named twice, the first was.
 pub(super) fn by_key(tx: &mut Transaction<'_>, name: &TableName, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
@@ -63,10 +63,7 @@ fn count(tx: &mut Transaction<'_>, table: u32, records: usize, usage: Usage) -> 
     let mut counters = tx.counters(table)?;
     counters.records = counters.records.saturating_sub(records as u64);
     counters.resize(usage);
-    if eras::is_before(tx.now, counters.updated) {
-        counters.updated = tx.now.0;
-    }
-    counters.updated = counters.updated.max(tx.now.0);
+    counters.updated = times::last_change(tx.now, Timestamp(counters.updated)).0;
     if !counters.eras.is_empty() {
         let heap = Heap { environment: tx.environment, table };
         counters.eras.forget(|numbers| heap.has_records(tx.read(), numbers))?;
@@ -142,5 +139,9 @@ fn forget(
     primary.remove(tx.change(), &ascending, usage, |rank, number| {
         right += usize::from(oldest.numbers.get(index_of(rank)) == Some(&number));
     })?;
-    if right == keys.len() { Ok(()) } else { Err(damaged("the index of a table that does not fit its records")) }
+    if right == keys.len() {
+        Ok(())
+    } else {
+        Err(StoreError::damaged("the index of a table that does not fit its records"))
+    }
 }

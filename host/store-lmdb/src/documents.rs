@@ -2,23 +2,14 @@
 
 use heed::RoTxn;
 
-use super::environment::{Databases, damaged, engine};
+use super::environment::{Databases, engine};
 use super::transaction::Transaction;
-use jobhost_store::store::{StoreError, StoreErrorKind};
-
-/// Far below what the engine takes as a key.
-const MAX_NAME_BYTES: usize = 1000;
-/// Parts kind and name; neither may hold it.
-const SEPARATOR: u8 = 0;
+use jobhost_store::StoreError;
+use jobhost_store::rules::documents::{SEPARATOR, check_name};
 
 fn key(kind: &str, name: &str) -> Result<Vec<u8>, StoreError> {
-    let key = [kind.as_bytes(), &[SEPARATOR], name.as_bytes()].concat();
-    let holds_separator = kind.as_bytes().contains(&SEPARATOR) || name.as_bytes().contains(&SEPARATOR);
-    if kind.is_empty() || holds_separator || key.len() > MAX_NAME_BYTES {
-        let message = format!("the name of a {kind} must have at most {MAX_NAME_BYTES} bytes and no NUL character");
-        return Err(StoreError::new(StoreErrorKind::Invalid, message));
-    }
-    Ok(key)
+    check_name(kind, name)?;
+    Ok([kind.as_bytes(), &[SEPARATOR], name.as_bytes()].concat())
 }
 
 pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, kind: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -36,7 +27,8 @@ pub(super) fn all(dbs: &Databases, txn: &RoTxn<'_>, kind: &str) -> Result<Vec<(S
     for entry in dbs.documents.prefix_iter(txn, &prefix).map_err(engine)? {
         let (key, document) = entry.map_err(engine)?;
         let name = key.strip_prefix(prefix.as_slice()).and_then(|name| std::str::from_utf8(name).ok());
-        documents.push((name.ok_or_else(|| damaged("the name of a document"))?.to_owned(), document.to_vec()));
+        documents
+            .push((name.ok_or_else(|| StoreError::damaged("the name of a document"))?.to_owned(), document.to_vec()));
     }
     Ok(documents)
 }

@@ -10,7 +10,7 @@ use heed::types::Bytes;
 use heed::{CommitOrAbort, Env, EnvOpenOptions, MdbError, RoTxn, WithoutTls};
 
 use super::options::EmbeddedOptions;
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// All keys and values are bytes that this module's siblings encode.
 pub(super) type Database = heed::Database<'static, Bytes, Bytes>;
@@ -313,9 +313,6 @@ pub(super) fn engine(error: heed::Error) -> StoreError {
 }
 
 /// What is stored is not what this program writes.
-pub(super) fn damaged(what: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, format!("the store is damaged: {what} cannot be read"))
-}
 
 /// Where the data file is mapped.
 struct Map {

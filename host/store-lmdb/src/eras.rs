@@ -9,11 +9,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use jobhost_model::Timestamp;
-use jobhost_store::store::StoreError;
+use jobhost_store::StoreError;
 
-/// Microseconds by which a clock goes back without a new era: corrections, not jumps.
-const TOLERANCE: u64 = 10_000_000;
 /// Of one table. With so many that all have records, its time stands still again when the clock goes back.
 const MOST_ERAS: usize = 64;
 
@@ -22,11 +19,6 @@ const MOST_ERAS: usize = 64;
 #[serde(transparent)]
 pub(super) struct Eras {
     starts: Vec<u64>,
-}
-
-/// True if the clock has gone back further than a correction does.
-pub(super) fn is_before(now: Timestamp, newest: u64) -> bool {
-    now.0.saturating_add(TOLERANCE) < newest
 }
 
 impl Eras {
@@ -114,12 +106,5 @@ mod tests {
         assert_eq!(eras.ranges().count(), MOST_ERAS);
         assert!(eras.begin(500, |range| Ok(range.contains(&7) || range.contains(&400))).unwrap());
         assert_eq!(eras.ranges().collect::<Vec<_>>(), [0..8, 8..500, 500..u64::MAX]);
-    }
-
-    #[test]
-    fn corrections_are_no_jumps() {
-        assert!(!is_before(Timestamp(0), TOLERANCE));
-        assert!(is_before(Timestamp(0), TOLERANCE + 1));
-        assert!(!is_before(Timestamp(u64::MAX), u64::MAX));
     }
 }

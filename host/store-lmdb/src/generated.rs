@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::environment::damaged;
 use super::heap::Usage;
 use super::primary::{Primary, Proposal};
 use super::records::{self, Incoming};
@@ -12,12 +11,9 @@ use super::sorted::Sorted;
 use super::transaction::Transaction;
 use jobhost_model::key::Key;
 use jobhost_model::table::Table;
-use jobhost_store::batch::members;
+use jobhost_store::StoreError;
 use jobhost_store::key_source::KeySource;
-use jobhost_store::store::{StoreError, StoreErrorKind};
-
-/// So often a taken key is replaced. The second time is improbable already.
-const MAX_TRIES: usize = 100;
+use jobhost_store::rules::merging::{MAX_KEY_TRIES, no_free_key, with_key};
 
 /// What a run has in the index before it is written.
 pub(super) struct Placed {
@@ -62,7 +58,7 @@ pub(super) fn place<'b>(
             Some(Pending { index: *index, source, key: Cow::Borrowed(key) })
         })
         .collect();
-    for _ in 0..MAX_TRIES {
+    for _ in 0..MAX_KEY_TRIES {
         let mut refused = vec![false; pending.len()];
         let mut refuse = |place: u32| {
             if let Some(refused) = refused.get_mut(place as usize) {
@@ -106,18 +102,9 @@ pub(super) fn place<'b>(
             return Ok((Placed { explicit, usage }, moved));
         }
     }
-    let message = format!("no key could be generated for a record of '{}' that is not taken; try again", table.name);
-    Err(StoreError::new(StoreErrorKind::Unavailable, message))
+    Err(no_free_key(table))
 }
 
 fn decode(key: &[u8]) -> Result<Key, StoreError> {
-    Key::decode(key).map_err(|_| damaged("a generated key"))
-}
-
-/// The text of a record, which begins with its key, with another key.
-fn with_key(table: &Table, text: &[u8], old: &Key, new: &Key) -> Result<Vec<u8>, StoreError> {
-    let name = members::quoted(&table.primary_key);
-    let opening = |key: &Key| [b"{", name.as_slice(), b":", key.to_json().to_string().as_bytes()].concat();
-    let rest = text.strip_prefix(opening(old).as_slice()).ok_or_else(|| damaged("a record with a generated key"))?;
-    Ok([opening(new).as_slice(), rest].concat())
+    Key::decode(key).map_err(|_| StoreError::damaged("a generated key"))
 }

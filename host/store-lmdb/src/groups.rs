@@ -1,21 +1,20 @@
 //! Applying a write group: everything that can be refused is looked at before the first change.
 
-use std::sync::Arc;
-
 use super::generated::{self, Moved};
 use super::jobs;
 use super::quota;
 use super::records::{self, Incoming};
-use super::transaction::{Transaction, no_such_table};
+use super::transaction::Transaction;
 use jobhost_model::jobs::Tally;
 use jobhost_model::key::Key;
-use jobhost_model::table::{Attribute, MAX_ATTRIBUTES, Table};
-use jobhost_store::key_source::KeySource;
-use jobhost_store::store::{Applied, Quota, StoreError, StoreErrorKind, TableWrite, WriteGroup};
+use jobhost_store::KeySource;
+use jobhost_store::rules::attributes;
+use jobhost_store::rules::runs::runs;
+use jobhost_store::{Applied, Quota, StoreError, StoreErrorKind, TableWrite, WriteGroup};
 
 pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
     let job = jobs::of_lease(tx, group.lease, group.checkpoint.is_some())?;
-    let extended = check(tx, &group.writes)?;
+    let extended = attributes::extended(&group.writes, |name| tx.table(name))?;
     if let Some(quota) = &group.quota {
         quota::check(tx, quota, &group.writes)?;
     }
@@ -24,17 +23,13 @@ pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Appl
     }
 
     let mut applied = Applied::default();
-    let mut rest = group.writes.as_slice();
-    while let Some(first) = rest.first() {
-        let same = |write: &TableWrite| write.table == first.table && write.action == first.action;
-        let length = rest.iter().position(|write| !same(write)).unwrap_or(rest.len());
-        let (run, beyond) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+    for run in runs(&group.writes) {
+        let Some(first) = run.first() else { continue };
         let (table, tally, grown) = write_run(tx, first, run, job.is_none().then_some(&mut applied))?;
         if let Some(Quota { user, .. }) = &group.quota {
             quota::charge(tx, user, table, grown)?;
         }
-        jobs::add(&mut applied.tally, tally);
-        rest = beyond;
+        applied.tally += tally;
     }
     if let Some(job) = job {
         applied.job_tally = Some(jobs::account(tx, job, applied.tally, group.checkpoint.as_deref())?);
@@ -85,43 +80,4 @@ fn write_run(
         if written { applied.written.push(key) } else { applied.skipped.push(key) }
     }
     Ok((table.id, tally, grown))
-}
-
-/// The tables that the group extends by new attributes, or why it cannot be applied.
-fn check(tx: &Transaction<'_>, writes: &[TableWrite]) -> Result<Vec<Table>, StoreError> {
-    let mut extended: Vec<Table> = Vec::new();
-    for write in writes {
-        let table: Arc<Table> = tx.table(&write.table)?;
-        // Checked against a table that was dropped since, and perhaps created anew with another primary key.
-        if write.batch.table_id() != table.id {
-            return Err(no_such_table(&write.table));
-        }
-        let known = extended.iter().position(|other| other.id == table.id);
-        let current = known.and_then(|place| extended.get(place)).unwrap_or(&table);
-        let new = new_attributes(current, write.batch.attributes());
-        if new.is_empty() {
-            continue;
-        }
-        if current.attributes.len() + new.len() > MAX_ATTRIBUTES {
-            let message =
-                format!("table '{}' would have more than the limit of {MAX_ATTRIBUTES} attributes", write.table);
-            return Err(StoreError::new(StoreErrorKind::Invalid, message));
-        }
-        let place = match known {
-            Some(place) => place,
-            None => {
-                extended.push(Table::clone(&table));
-                extended.len() - 1
-            }
-        };
-        if let Some(table) = extended.get_mut(place) {
-            let indexed = !table.schema_defined;
-            table.attributes.extend(new.into_iter().map(|name| Attribute { name, attribute_type: None, indexed }));
-        }
-    }
-    Ok(extended)
-}
-
-fn new_attributes(table: &Table, names: &[String]) -> Vec<String> {
-    names.iter().filter(|name| table.attribute(name).is_none()).cloned().collect()
 }

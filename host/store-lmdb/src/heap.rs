@@ -7,10 +7,10 @@ use std::ops::{Bound, Range};
 use heed::{RoTxn, RwTxn};
 
 use super::block::{Block, BlockBuilder, Entry};
-use super::environment::{Environment, RANDOM_READ_BYTES, damaged, engine};
+use super::environment::{Environment, RANDOM_READ_BYTES, engine};
 use super::keyspace::{heap_key, heap_number};
 use jobhost_model::Timestamp;
-use jobhost_store::store::StoreError;
+use jobhost_store::StoreError;
 
 #[derive(Clone, Copy)]
 pub(super) struct Heap<'e> {
@@ -122,7 +122,7 @@ impl Heap<'_> {
         let blocks = self.environment.dbs.heap.range(txn, &bounds).map_err(engine)?;
         Ok(blocks.map(move |entry| {
             let (key, value) = entry.map_err(engine)?;
-            let first = heap_number(table, key).ok_or_else(|| damaged("the key of a block"))?;
+            let first = heap_number(table, key).ok_or_else(|| StoreError::damaged("the key of a block"))?;
             Ok(StoredBlock { first, key, bytes: value.len(), block: Block::decode(first, value)? })
         }))
     }
@@ -190,7 +190,7 @@ impl Heap<'_> {
         usage: &mut Usage,
         mut visit: impl FnMut(usize, Entry<'_>, &mut Vec<u8>) -> Result<Edit, StoreError>,
     ) -> Result<(), StoreError> {
-        let missing = || damaged("a record that the index knows");
+        let missing = || StoreError::damaged("a record that the index knows");
         let mut old = Vec::new();
         let mut text = Vec::new();
         let mut builder = BlockBuilder::default();

@@ -5,11 +5,11 @@ use heed::RoTxn;
 use uuid::Uuid;
 
 use super::documents;
-use super::environment::{Databases, damaged, engine};
+use super::environment::{Databases, engine};
 use super::keyspace::started_key;
 use super::transaction::Transaction;
 use jobhost_model::jobs::{DOCUMENTS, JobRow};
-use jobhost_store::store::StoreError;
+use jobhost_store::StoreError;
 
 /// Rows that go in one transaction at most. A user whose history has shrunk by configuration is there after some jobs.
 const MOST_PRUNED: usize = 64;
@@ -41,7 +41,10 @@ pub(super) fn add(tx: &mut Transaction<'_>, row: &JobRow) -> Result<(), StoreErr
 /// Takes a job out of the history, with all that belongs to it.
 fn prune(tx: &mut Transaction<'_>, key: &[u8]) -> Result<(), StoreError> {
     let dbs = tx.dbs;
-    let id = key.last_chunk::<16>().map(|id| Uuid::from_bytes(*id)).ok_or_else(|| damaged("the history of jobs"))?;
+    let id = key
+        .last_chunk::<16>()
+        .map(|id| Uuid::from_bytes(*id))
+        .ok_or_else(|| StoreError::damaged("the history of jobs"))?;
     let started = super::jobs::get(&dbs, tx.read(), id)?.and_then(|job| job.row.started);
     if let Some(started) = started {
         dbs.started.delete(tx.change(), &started_key(started, id)).map_err(engine)?;
@@ -79,7 +82,7 @@ fn oldest(dbs: &Databases, txn: &RoTxn<'_>, user: &[u8]) -> Result<Option<(Vec<u
 }
 
 fn number(stored: &[u8]) -> Result<u64, StoreError> {
-    stored.try_into().map(u64::from_be_bytes).map_err(|_| damaged("the history of jobs"))
+    stored.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::damaged("the history of jobs"))
 }
 
 fn size_of_job(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<u64, StoreError> {

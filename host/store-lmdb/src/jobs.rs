@@ -5,17 +5,16 @@ use std::ops::Bound;
 use heed::RoTxn;
 use uuid::Uuid;
 
-use super::environment::{Databases, damaged, engine};
-use super::history;
+use super::environment::{Databases, engine};
 use super::keyspace::started_key;
 use super::tables::{counter, json};
 use super::transaction::Transaction;
-use jobhost_model::jobs::{JobRow, JobStatus, Lease, StartPosition, StartRange, Tally};
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use super::{documents, groups, history};
+use jobhost_model::jobs::{JobRow, Lease, StartPosition, StartRange, Tally};
+use jobhost_store::rules::jobs::{self as rules, PAGE_BYTES};
+use jobhost_store::{JobEnd, StoreError};
 
 const NEXT_JOB: &[u8] = b"next job";
-/// A page of rows ends behind the row that reaches this.
-const PAGE_BYTES: usize = 1 << 20;
 
 /// A row as it is stored.
 pub(super) struct StoredJob {
@@ -30,7 +29,7 @@ pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<S
         let (number, row) = stored.split_first_chunk::<8>()?;
         Some(StoredJob { number: u64::from_be_bytes(*number), row: serde_json::from_slice(row).ok()? })
     };
-    read().map(Some).ok_or_else(|| damaged("the row of a job"))
+    read().map(Some).ok_or_else(|| StoreError::damaged("the row of a job"))
 }
 
 /// Store a row; the indexes are the caller's business.
@@ -47,13 +46,8 @@ pub(super) fn of_lease(
     lease: Option<Lease>,
     has_checkpoint: bool,
 ) -> Result<Option<StoredJob>, StoreError> {
-    match lease {
-        Some(lease) => guarded(tx, lease.job, lease.attempt).map(Some),
-        None if has_checkpoint => {
-            Err(StoreError::new(StoreErrorKind::Invalid, "a checkpoint belongs to a job; the request carries no lease"))
-        }
-        None => Ok(None),
-    }
+    rules::check_checkpoint(lease, has_checkpoint)?;
+    lease.map(|lease| guarded(tx, lease)).transpose()
 }
 
 /// Add to a job's tally and replace its checkpoint, if there is a new one. Either is progress, so no attempt up to this one
@@ -65,7 +59,6 @@ pub(super) fn account(
     checkpoint: Option<&[u8]>,
 ) -> Result<Tally, StoreError> {
     let checkpoints = tx.dbs.checkpoints;
-    let counted = more != Tally::default();
     let advanced = match checkpoint {
         // Looked at only where it matters: the first group of an attempt.
         Some(checkpoint) if job.row.fruitless_attempts > 0 => {
@@ -73,9 +66,7 @@ pub(super) fn account(
         }
         _ => false,
     };
-    if counted || advanced {
-        add(&mut job.row.tally, more);
-        job.row.fruitless_attempts = 0;
+    if rules::account(&mut job.row, more, advanced) {
         put(tx, &job)?;
     }
     if let Some(checkpoint) = checkpoint {
@@ -84,33 +75,16 @@ pub(super) fn account(
     Ok(job.row.tally)
 }
 
-pub(super) fn add(total: &mut Tally, more: Tally) {
-    total.received += more.received;
-    total.written += more.written;
-    total.skipped += more.skipped;
-    total.deleted += more.deleted;
-}
-
-fn guarded(tx: &Transaction<'_>, id: Uuid, attempt: u32) -> Result<StoredJob, StoreError> {
-    let job = get(&tx.dbs, tx.read(), id)?
-        .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("job {id} does not exist")))?;
-    if job.row.status.is_final() {
-        return Err(StoreError::new(
-            StoreErrorKind::LeaseLost,
-            format!("job {id} has ended and cannot change any more"),
-        ));
-    }
-    if job.row.attempt != attempt {
-        let message = format!("attempt {attempt} of job {id} has been replaced by attempt {}", job.row.attempt);
-        return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
-    }
-    Ok(job)
+fn guarded(tx: &Transaction<'_>, lease: Lease) -> Result<StoredJob, StoreError> {
+    let job = get(&tx.dbs, tx.read(), lease.job)?;
+    rules::guarded(job.as_ref().map(|job| &job.row), lease)?;
+    job.ok_or_else(|| StoreError::damaged("the row of a job"))
 }
 
 pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     if dbs.jobs.get(tx.read(), row.id.as_bytes()).map_err(engine)?.is_some() {
-        return Err(StoreError::new(StoreErrorKind::AlreadyExists, format!("job {} exists already", row.id)));
+        return Err(rules::exists_already(row.id));
     }
     let number = counter(&dbs, tx.change(), NEXT_JOB)?;
     let job = StoredJob { number, row: row.clone() };
@@ -123,19 +97,8 @@ pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> 
 }
 
 pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
-    let old = guarded(tx, row.id, expected_attempt)?;
-    let same_attempt = row.attempt == old.row.attempt;
-    if same_attempt && old.row.status == JobStatus::Queued && row.status == JobStatus::InProgress {
-        let message = format!("attempt {expected_attempt} of job {} is over: the job is queued again", row.id);
-        return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
-    }
-    // An attempt that writes its progress does not know of a cancel request that came meanwhile, nor of what it stored.
-    let cancel = old.row.cancel.or_else(|| row.cancel.clone());
-    let fruitless_attempts = match same_attempt {
-        true => row.fruitless_attempts.min(old.row.fruitless_attempts),
-        false => row.fruitless_attempts,
-    };
-    let row = &JobRow { tally: old.row.tally, cancel, fruitless_attempts, ..row.clone() };
+    let old = guarded(tx, Lease { job: row.id, attempt: expected_attempt })?;
+    let row = &rules::replacement(&old.row, row.clone())?;
     let job = StoredJob { number: old.number, row: row.clone() };
     let dbs = tx.dbs;
     if let Some(started) = old.row.started
@@ -152,6 +115,20 @@ pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u
         history::add(tx, &job.row)?;
     }
     Ok(job.row)
+}
+
+/// The last records of a job, its documents and its final row.
+pub(super) fn end(tx: &mut Transaction<'_>, end: &JobEnd) -> Result<JobRow, StoreError> {
+    guarded(tx, end.lease)?;
+    if let Some(group) = &end.last_group {
+        groups::apply(tx, group)?;
+    }
+    let name = end.lease.job.to_string();
+    for (kind, document) in &end.documents {
+        documents::put(tx, kind, &name, document)?;
+    }
+    let stored = guarded(tx, end.lease)?;
+    update(tx, &(end.row)(stored.row), end.lease.attempt)
 }
 
 fn index(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
@@ -190,7 +167,7 @@ fn started<'t>(
     let entries = if from < to { Some(dbs.started.range(txn, &bounds).map_err(engine)?) } else { None };
     Ok(entries.into_iter().flatten().map(|entry| {
         let (key, _) = entry.map_err(engine)?;
-        key.get(8..).and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(|| damaged("the index of jobs"))
+        key.get(8..).and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(|| StoreError::damaged("the index of jobs"))
     }))
 }
 
@@ -227,7 +204,7 @@ pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Uuid>, 
     let mut ids = Vec::new();
     for entry in dbs.unfinished.iter(txn).map_err(engine)? {
         let (_, id) = entry.map_err(engine)?;
-        ids.push(Uuid::from_slice(id).map_err(|_| damaged("the index of unfinished jobs"))?);
+        ids.push(Uuid::from_slice(id).map_err(|_| StoreError::damaged("the index of unfinished jobs"))?);
     }
     Ok(ids)
 }

@@ -1,9 +1,8 @@
 //! Primary keys, read back from the texts of stored records: the heap keeps no other copy of them.
 
-use super::environment::damaged;
 use jobhost_model::key::{self, Key};
+use jobhost_store::StoreError;
 use jobhost_store::batch::members;
-use jobhost_store::store::StoreError;
 
 /// So many digits are exact in a double.
 const EXACT_DIGITS: usize = 15;
@@ -32,7 +31,7 @@ impl KeyReader {
     }
 
     fn append_any(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), StoreError> {
-        let unreadable = || damaged("the primary key of a record");
+        let unreadable = || StoreError::damaged("the primary key of a record");
         let mut list = Vec::new();
         members::members(text, &mut list).map_err(|_| unreadable())?;
         let member = list.iter().find(|member| member.name == self.name).ok_or_else(unreadable)?;

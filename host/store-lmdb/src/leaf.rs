@@ -6,8 +6,7 @@
 //! Layout, little-endian: `format u8 | 0 u8 | key bytes u16 | count u16 | pairs`. If all keys have one length it is in
 //! `key bytes`, and a pair is `key | number u48`; else that is 0 and a pair is `length u16 | key | number u48`.
 
-use super::environment::damaged;
-use jobhost_store::store::StoreError;
+use jobhost_store::StoreError;
 
 const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 6;
@@ -40,7 +39,7 @@ impl<'a> Leaf<'a> {
             let fits = leaf.key_bytes == 0 || pairs.len() == leaf.count * (leaf.key_bytes + NUMBER_BYTES);
             fits.then_some(leaf)
         };
-        read().ok_or_else(|| damaged("a leaf of an index"))
+        read().ok_or_else(|| StoreError::damaged("a leaf of an index"))
     }
 
     pub fn pairs(&self) -> Pairs<'a> {
@@ -133,7 +132,7 @@ impl<'a> Iterator for Pairs<'a> {
         if pair.is_none() {
             self.left = 0;
         }
-        Some(pair.ok_or_else(|| damaged("a leaf of an index")))
+        Some(pair.ok_or_else(|| StoreError::damaged("a leaf of an index")))
     }
 }
 

@@ -40,12 +40,12 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::environment::{Environment, Snapshot};
 pub use self::options::EmbeddedOptions;
-use self::transaction::{Transaction, no_such_table};
+use self::transaction::Transaction;
 use self::writer::{Call, Message, Writer};
 use jobhost_model::Clock;
 use jobhost_model::table::{Catalogue, TableName};
 use jobhost_store::KeySource;
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// Requests that wait for the writer.
 const QUEUE_REQUESTS: usize = 4096;
@@ -75,7 +75,7 @@ impl Shared {
     /// To be asked when the snapshot that will be read is open. A catalogue that is older than the snapshot might name a
     /// dropped table of which the snapshot has a part; one that is younger at worst does not name it.
     fn table_id(&self, name: &TableName) -> Result<u32, StoreError> {
-        self.catalogue().table(name).map(|table| table.id).ok_or_else(|| no_such_table(name))
+        self.catalogue().table(name).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(name))
     }
 
     fn publish(&self, catalogue: Arc<Catalogue>) {

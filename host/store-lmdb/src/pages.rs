@@ -3,12 +3,12 @@
 use std::ops::Bound;
 
 use super::block::Block;
-use super::environment::{RANDOM_READ_BYTES, Snapshot, damaged, engine};
+use super::environment::{RANDOM_READ_BYTES, Snapshot, engine};
 use super::heap::Heap;
 use super::keyspace::{heap_key, heap_number};
 use super::primary::Primary;
 use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
-use jobhost_store::store::{RecordPage, StoreError};
+use jobhost_store::{RecordPage, StoreError};
 
 /// Text of a page, unless a single record is larger.
 const PAGE_BYTES: usize = 256 << 10;
@@ -33,7 +33,7 @@ pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64
     let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
     for entry in heap.environment.dbs.heap.range(snapshot, &bounds).map_err(engine)? {
         let (key, value) = entry.map_err(engine)?;
-        let first = heap_number(heap.table, key).ok_or_else(|| damaged("the key of a block"))?;
+        let first = heap_number(heap.table, key).ok_or_else(|| StoreError::damaged("the key of a block"))?;
         let added = page.len();
         if let Some(last) = Block::decode(first, value)?.append_from(*next, &mut page)? {
             *next = last + 1;
@@ -70,7 +70,7 @@ pub(super) fn by_key(
             if last.is_none() && after.as_deref().is_some_and(|after| key <= after) {
                 continue;
             }
-            let missing = || damaged("a record that the index knows");
+            let missing = || StoreError::damaged("a record that the index knows");
             let there = block.map(|block| block.find(number)).transpose()?.flatten();
             let (entry, created) = match (there, block) {
                 (Some(entry), Some(block)) => (entry, block.created),
@@ -117,7 +117,7 @@ pub(super) fn of_keys(
             continue;
         }
         let Some(number) = primary.number(snapshot, &encoded)? else { continue };
-        let missing = || damaged("a record that the index knows");
+        let missing = || StoreError::damaged("a record that the index knows");
         heap.environment.touched(2 * RANDOM_READ_BYTES);
         let block = heap.block(snapshot, number)?.ok_or_else(missing)?;
         let entry = block.find(number)?.ok_or_else(missing)?;

@@ -11,7 +11,7 @@ use super::environment::{Environment, RANDOM_READ_BYTES, engine};
 use super::heap::Usage;
 use super::keyspace::{TABLE_BYTES, primary_key, table_of, table_prefix};
 use super::leaf::{Fill, Leaf, LeafBuilder};
-use jobhost_store::store::StoreError;
+use jobhost_store::StoreError;
 
 #[derive(Clone, Copy)]
 pub(super) struct Primary<'e> {

@@ -7,13 +7,13 @@ use heed::RoTxn;
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
-use super::environment::{Database, Databases, damaged, engine};
+use super::environment::{Database, Databases, engine};
 use super::heap::{Edit, Heap, Usage};
 use super::keyspace::{heap_key, heap_number, table_of, table_prefix};
 use super::tables::{counter, json};
 use super::transaction::Transaction;
+use jobhost_store::StoreError;
 use jobhost_store::batch::members;
-use jobhost_store::store::StoreError;
 
 const NEXT_WORK: &[u8] = b"next work";
 const PREFIX: &[u8] = b"work ";
@@ -57,7 +57,7 @@ pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim
     let mut all = Vec::new();
     for entry in dbs.meta.prefix_iter(txn, PREFIX).map_err(engine)? {
         let (_, value) = entry.map_err(engine)?;
-        all.push(serde_json::from_slice(value).map_err(|_| damaged("work that was left to do"))?);
+        all.push(serde_json::from_slice(value).map_err(|_| StoreError::damaged("work that was left to do"))?);
     }
     Ok(all)
 }
@@ -113,7 +113,7 @@ fn strip(
         if table_of(key) != Some(table) {
             break;
         }
-        let first = heap_number(table, key).ok_or_else(|| damaged("the key of a block"))?;
+        let first = heap_number(table, key).ok_or_else(|| StoreError::damaged("the key of a block"))?;
         if first >= end {
             break;
         }
@@ -130,7 +130,8 @@ fn strip(
     }
     let mut usage = Usage::default();
     heap.edit(tx.change(), &numbers, &mut usage, |_, record, text| {
-        let there = members::remove(record.text, attribute, text).map_err(|_| damaged("the text of a record"))?;
+        let there =
+            members::remove(record.text, attribute, text).map_err(|_| StoreError::damaged("the text of a record"))?;
         Ok(if there { Edit::Replace(record.updated) } else { Edit::Keep })
     })?;
     let exists = tx.catalogue().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table);

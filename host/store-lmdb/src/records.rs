@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::environment::damaged;
-use super::eras;
 use super::generated::Placed;
 use super::heap::{Edit, Heap, Usage};
 use super::leaf::MAX_NUMBER;
@@ -14,11 +12,8 @@ use super::transaction::Transaction;
 use jobhost_model::Timestamp;
 use jobhost_model::jobs::Tally;
 use jobhost_model::table::Action;
-use jobhost_store::batch::members;
-use jobhost_store::store::{StoreError, StoreErrorKind};
-
-/// A record may grow by merging, but not without end.
-const MAX_RECORD_BYTES: usize = 1 << 20;
+use jobhost_store::rules::{merging, times};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// A record of a run: binary key and text.
 pub(super) type Incoming<'b> = (&'b [u8], &'b [u8]);
@@ -152,7 +147,7 @@ fn time_of_write(
     appends: bool,
 ) -> Result<Timestamp, StoreError> {
     let has_records = |numbers| heap.has_records(tx.read(), numbers);
-    let back = eras::is_before(tx.now, counters.newest);
+    let back = times::is_before(tx.now, Timestamp(counters.newest));
     if back && (!appends || counters.eras.begin(counters.next_number, has_records)?) {
         return Ok(tx.now);
     }
@@ -163,19 +158,7 @@ fn text_of<'b>(records: &[Incoming<'b>], index: u32) -> &'b [u8] {
     records.get(index as usize).map_or(&[][..], |(_, text)| *text)
 }
 
-/// Lay records over a text, one after another.
+/// Lays records over a text, one after another.
 fn fold(records: &[Incoming<'_>], indexes: &[u32], text: &mut Vec<u8>) -> Result<(), StoreError> {
-    let mut merged = Vec::new();
-    for index in indexes {
-        merged.clear();
-        members::merge(text, text_of(records, *index), &mut merged).map_err(|_| damaged("the text of a record"))?;
-        if merged.len() > MAX_RECORD_BYTES {
-            let bytes = merged.len();
-            let message =
-                format!("a record would grow to {bytes} bytes, more than the limit of {MAX_RECORD_BYTES} bytes");
-            return Err(StoreError::new(StoreErrorKind::Invalid, message));
-        }
-        std::mem::swap(text, &mut merged);
-    }
-    Ok(())
+    merging::fold(indexes.iter().map(|index| text_of(records, *index)), text)
 }

@@ -10,7 +10,7 @@ use super::heap::Heap;
 use super::pages;
 use super::primary::Primary;
 use jobhost_model::table::TableName;
-use jobhost_store::store::{RecordCursor, RecordPage, ScanOrder, StoreError, StoreErrorKind};
+use jobhost_store::{RecordCursor, RecordPage, ScanOrder, StoreError, StoreErrorKind};
 
 pub(super) struct Scan {
     /// Away while a page is read; gone for good when the end was reached or reading was given up half way.

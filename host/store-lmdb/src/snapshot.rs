@@ -7,10 +7,9 @@ use super::environment;
 use super::heap::Heap;
 use super::pages;
 use super::primary::Primary;
-use super::transaction::no_such_table;
 use jobhost_model::key::Key;
 use jobhost_model::table::{Catalogue, TableName};
-use jobhost_store::store::{RecordPage, ScanPosition, Snapshot, StoreError};
+use jobhost_store::{RecordPage, ScanPosition, Snapshot, StoreError};
 
 pub(super) struct Moment {
     // Ends before the store may be closed: fields are dropped in this order.
@@ -27,7 +26,8 @@ impl Moment {
     }
 
     fn parts(&self, table: &TableName) -> Result<(Heap<'_>, Primary<'_>), StoreError> {
-        let table = self.catalogue.table(table).map(|table| table.id).ok_or_else(|| no_such_table(table))?;
+        let table =
+            self.catalogue.table(table).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(table))?;
         let environment = &self.shared.environment;
         Ok((Heap { environment, table }, Primary { environment, table }))
     }

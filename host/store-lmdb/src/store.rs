@@ -18,9 +18,9 @@ use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
 use jobhost_model::key::Key;
 use jobhost_model::table::{Catalogue, TableName};
 use jobhost_store::KeySource;
-use jobhost_store::store::{
-    Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, ScanOrder, Snapshot, Store, StoreError,
-    TableStatistics, WriteGroup,
+use jobhost_store::{
+    Applied, CatalogStore, CatalogueChange, DeleteBefore, DocumentStore, JobEnd, JobStore, RecordCursor, RecordPage,
+    RecordStore, ScanOrder, Snapshot, StoreError, TableStatistics, WriteGroup,
 };
 
 /// Reading more records than this is done aside.
@@ -31,11 +31,7 @@ const SMALL_REQUEST_BYTES: usize = 1024;
 const TYPICAL_RECORD_BYTES: usize = 160;
 
 #[async_trait]
-impl Store for EmbeddedStore {
-    fn keys(&self) -> KeySource {
-        self.shared.keys.clone()
-    }
-
+impl CatalogStore for EmbeddedStore {
     fn catalogue(&self) -> Arc<Catalogue> {
         self.shared.catalogue()
     }
@@ -64,7 +60,10 @@ impl Store for EmbeddedStore {
     async fn size(&self) -> Result<u64, StoreError> {
         self.shared.environment.size()
     }
+}
 
+#[async_trait]
+impl DocumentStore for EmbeddedStore {
     async fn document(&self, kind: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.shared.read(|shared, snapshot| documents::get(&shared.environment.dbs, snapshot, kind, name))
     }
@@ -83,11 +82,16 @@ impl Store for EmbeddedStore {
         let (kind, name) = (kind.to_owned(), name.to_owned());
         self.submit(SMALL_REQUEST_BYTES, move |tx| documents::delete(tx, &kind, &name)).await
     }
+}
+
+#[async_trait]
+impl RecordStore for EmbeddedStore {
+    fn keys(&self) -> KeySource {
+        self.shared.keys.clone()
+    }
 
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError> {
-        let bytes = group.writes.iter().map(|write| write.batch.memory_bytes()).sum::<usize>();
-        let bytes = SMALL_REQUEST_BYTES + bytes + group.checkpoint.as_ref().map_or(0, Vec::len);
-        self.submit(bytes, move |tx| groups::apply(tx, &group)).await
+        self.submit(bytes_of(&group), move |tx| groups::apply(tx, &group)).await
     }
 
     async fn delete(&self, table: &TableName, keys: Vec<Key>) -> Result<Vec<bool>, StoreError> {
@@ -118,13 +122,22 @@ impl Store for EmbeddedStore {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
         Ok(Box::new(Moment::begin(Arc::clone(&self.shared))?))
     }
+}
 
+#[async_trait]
+impl JobStore for EmbeddedStore {
     async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError> {
         self.submit(SMALL_REQUEST_BYTES + payload.len(), move |tx| jobs::create(tx, &row, &payload)).await
     }
 
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
         self.submit(SMALL_REQUEST_BYTES, move |tx| jobs::update(tx, &row, expected_attempt)).await
+    }
+
+    async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError> {
+        let documents: usize = end.documents.iter().map(|(_, text)| text.len()).sum();
+        let bytes = SMALL_REQUEST_BYTES + documents + end.last_group.as_ref().map_or(0, bytes_of);
+        self.submit(bytes, move |tx| jobs::end(tx, &end)).await
     }
 
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
@@ -158,6 +171,12 @@ impl Store for EmbeddedStore {
     async fn unfinished_jobs(&self) -> Result<Vec<Uuid>, StoreError> {
         self.read_aside(|shared, snapshot| jobs::unfinished(&shared.environment.dbs, snapshot)).await
     }
+}
+
+/// What a group is charged with in the queue.
+fn bytes_of(group: &WriteGroup) -> usize {
+    let batches = group.writes.iter().map(|write| write.batch.memory_bytes()).sum::<usize>();
+    SMALL_REQUEST_BYTES + batches + group.checkpoint.as_ref().map_or(0, Vec::len)
 }
 
 fn fetch(

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use heed::{RoTxn, RwTxn};
 use serde::{Deserialize, Serialize};
 
-use super::environment::{Databases, damaged, engine};
+use super::environment::{Databases, engine};
 use super::eras::Eras;
 use super::heap::Usage;
 use super::keyspace::table_prefix;
-use super::quota::Scale;
 use jobhost_model::Timestamp;
 use jobhost_model::table::{Catalogue, Table};
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use jobhost_store::rules::shares::Scale;
+use jobhost_store::{StoreError, StoreErrorKind};
 
 const DATABASE: u8 = b'd';
 const TABLE: u8 = b't';
@@ -54,7 +54,7 @@ impl Counters {
 
 pub(super) fn counters(dbs: &Databases, txn: &RoTxn<'_>, table: u32) -> Result<Counters, StoreError> {
     match dbs.tables.get(txn, &table_prefix(table)).map_err(engine)? {
-        Some(stored) => serde_json::from_slice(stored).map_err(|_| damaged("the counters of a table")),
+        Some(stored) => serde_json::from_slice(stored).map_err(|_| StoreError::damaged("the counters of a table")),
         None => Ok(Counters::default()),
     }
 }
@@ -83,15 +83,16 @@ pub(super) fn read_catalogue(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Catalog
         let (key, value) = entry.map_err(engine)?;
         match key.split_first() {
             Some((&DATABASE, name)) => {
-                let name = std::str::from_utf8(name).map_err(|_| damaged("the name of a database"))?;
+                let name = std::str::from_utf8(name).map_err(|_| StoreError::damaged("the name of a database"))?;
                 catalogue.databases.entry(name.to_owned()).or_default();
             }
             Some((&TABLE, _)) => {
-                let table: Table = serde_json::from_slice(value).map_err(|_| damaged("the description of a table"))?;
+                let table: Table =
+                    serde_json::from_slice(value).map_err(|_| StoreError::damaged("the description of a table"))?;
                 let tables = catalogue.databases.entry(table.name.database.clone()).or_default();
                 tables.insert(table.name.table.clone(), Arc::new(table));
             }
-            _ => return Err(damaged("the catalogue")),
+            _ => return Err(StoreError::damaged("the catalogue")),
         }
     }
     Ok(catalogue)
@@ -132,7 +133,7 @@ pub(super) fn next_table_id(dbs: &Databases, txn: &mut RwTxn<'_>) -> Result<u32,
 /// Take the next value of a persistent counter, from 1 on.
 pub(super) fn counter(dbs: &Databases, txn: &mut RwTxn<'_>, name: &[u8]) -> Result<u64, StoreError> {
     let last = match dbs.meta.get(txn, name).map_err(engine)? {
-        Some(stored) => u64::from_be_bytes(stored.try_into().map_err(|_| damaged("a counter"))?),
+        Some(stored) => u64::from_be_bytes(stored.try_into().map_err(|_| StoreError::damaged("a counter"))?),
         None => 0,
     };
     let next = last + 1;

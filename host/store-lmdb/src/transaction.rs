@@ -11,7 +11,7 @@ use super::reclaim::Reclaim;
 use super::tables::{self, Counters};
 use jobhost_model::Timestamp;
 use jobhost_model::table::{Catalogue, Table, TableName};
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use jobhost_store::StoreError;
 
 pub(super) struct Transaction<'e> {
     txn: RwTxn<'e>,
@@ -67,7 +67,7 @@ impl<'e> Transaction<'e> {
     }
 
     pub fn table(&self, name: &TableName) -> Result<Arc<Table>, StoreError> {
-        self.catalogue.table(name).cloned().ok_or_else(|| no_such_table(name))
+        self.catalogue.table(name).cloned().ok_or_else(|| StoreError::no_such_table(name))
     }
 
     /// Store and publish a table's description.
@@ -106,9 +106,4 @@ impl<'e> Transaction<'e> {
         self.txn.commit().map_err(engine)?;
         Ok((self.catalogue, self.reclaims))
     }
-}
-
-/// In Harper's words.
-pub(super) fn no_such_table(name: &TableName) -> StoreError {
-    StoreError::new(StoreErrorKind::NotFound, format!("Table '{name}' does not exist"))
 }

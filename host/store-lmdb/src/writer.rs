@@ -14,7 +14,7 @@ use super::Shared;
 use super::reclaim::{self, Reclaim};
 use super::transaction::Transaction;
 use jobhost_model::Timestamp;
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// Something to do in a transaction. It may be asked to run again if the transaction was given up.
 pub(super) trait Task: Send {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jobhost_model::{Action, Clock, Key, TableName, Timestamp};
 use jobhost_store::{
-    Applied, Batch, BatchLimits, CatalogueChange, KeySource, ScanOrder, Store, StoreError, TableWrite, WriteGroup,
+    Applied, Batch, BatchLimits, CatalogueChange, KeySource, MemoryStore, ScanOrder, Store, StoreError, TableWrite,
+    WriteGroup,
 };
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 use serde_json::{Map, Value};
@@ -101,6 +102,35 @@ impl Place for EmbeddedPlace {
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         let _none_starts = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::new(EmbeddedStore::open(&self.dir, self.options, Arc::new(self.clock.clone()))?))
+    }
+
+    fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+}
+
+/// A store in memory: opened again, it is the same one.
+pub struct MemoryPlace {
+    store: MemoryStore,
+    clock: TestClock,
+}
+
+impl Place for MemoryPlace {
+    async fn fresh() -> Self {
+        let clock = TestClock::default();
+        MemoryPlace { store: MemoryStore::new(Arc::new(clock.clone()), 1 << 30), clock }
+    }
+
+    fn described(_: &str) -> Self {
+        unreachable!("no other process can open a store in memory")
+    }
+
+    fn describe(&self) -> String {
+        unreachable!("no other process can open a store in memory")
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(self.store.clone()))
     }
 
     fn clock(&self) -> &TestClock {

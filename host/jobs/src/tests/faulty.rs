@@ -10,10 +10,9 @@ use uuid::Uuid;
 use jobhost_model::jobs::{JobRow, JobStatus, StartPosition, StartRange};
 use jobhost_model::{Catalogue, Key, TableName};
 use jobhost_store::{
-    Applied, CatalogueChange, DeleteBefore, RecordCursor, RecordPage, ScanOrder, ScanPosition, Snapshot, Store,
-    StoreError, StoreErrorKind, TableStatistics, WriteGroup,
+    Applied, CatalogStore, CatalogueChange, DeleteBefore, DocumentStore, JobEnd, JobStore, RecordCursor, RecordPage,
+    RecordStore, ScanOrder, ScanPosition, Snapshot, Store, StoreError, StoreErrorKind, TableStatistics, WriteGroup,
 };
-use jobhost_store_lmdb::EmbeddedStore;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +42,7 @@ pub enum Hang {
 }
 
 pub struct FaultyStore {
-    pub inner: EmbeddedStore,
+    pub inner: Arc<dyn Store>,
     script: Arc<Script>,
 }
 
@@ -86,9 +85,9 @@ impl Script {
 }
 
 impl FaultyStore {
-    pub fn new(inner: EmbeddedStore) -> Self {
+    pub fn new(inner: impl Store) -> Self {
         let script = Arc::new(Script { faults: Mutex::default(), hang: watch::Sender::new(Hang::Nothing) });
-        FaultyStore { inner, script }
+        FaultyStore { inner: Arc::new(inner), script }
     }
 
     /// From now on calls are counted.
@@ -141,7 +140,7 @@ impl Snapshot for Moment {
 }
 
 #[async_trait]
-impl Store for FaultyStore {
+impl CatalogStore for FaultyStore {
     fn catalogue(&self) -> Arc<Catalogue> {
         self.inner.catalogue()
     }
@@ -157,7 +156,10 @@ impl Store for FaultyStore {
     async fn size(&self) -> Result<u64, StoreError> {
         self.inner.size().await
     }
+}
 
+#[async_trait]
+impl DocumentStore for FaultyStore {
     async fn document(&self, kind: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.strike("document").await?;
         self.inner.document(kind, name).await
@@ -175,7 +177,10 @@ impl Store for FaultyStore {
     async fn delete_document(&self, kind: &str, name: &str) -> Result<bool, StoreError> {
         self.inner.delete_document(kind, name).await
     }
+}
 
+#[async_trait]
+impl RecordStore for FaultyStore {
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError> {
         self.strike("apply").await?;
         self.inner.apply(group).await
@@ -204,7 +209,10 @@ impl Store for FaultyStore {
         self.script.strike_now("snapshot")?;
         Ok(Box::new(Moment { inner: self.inner.snapshot()?, script: Arc::clone(&self.script) }))
     }
+}
 
+#[async_trait]
+impl JobStore for FaultyStore {
     async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError> {
         self.strike("create_job").await?;
         self.inner.create_job(row, payload).await
@@ -222,6 +230,17 @@ impl Store for FaultyStore {
         }
         self.strike("update_job").await?;
         self.inner.update_job(row, expected_attempt).await
+    }
+
+    async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError> {
+        let stuck = *self.script.hang.subscribe().borrow();
+        if let Hang::FailEndsOf(operation) = stuck
+            && self.inner.job(end.lease.job).await?.is_some_and(|row| row.operation == operation)
+        {
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "the test wants no end of this job"));
+        }
+        self.strike("end_job").await?;
+        self.inner.end_job(end).await
     }
 
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {

@@ -14,7 +14,7 @@ use self::place::Place;
 use crate::{CancelOutcome, SubmitError, lifecycle};
 use jobhost_model::jobs::{JobRow, JobStatus, Tally};
 use jobhost_model::{TableName, Timestamp};
-use jobhost_store::{Store, StoreErrorKind};
+use jobhost_store::StoreErrorKind;
 
 const ROWS: u64 = 6_000;
 /// No job here makes so many calls.

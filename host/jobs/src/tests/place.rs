@@ -22,8 +22,7 @@ use jobhost_registry::catalogue::concurrent_plans;
 use jobhost_registry::{Catalogue, Plugin, PluginGrants};
 use jobhost_sandbox::{ContractVersion, GuestComponent, SandboxLimits, engine};
 use jobhost_search::SearchLimits;
-use jobhost_store::{CatalogueChange, Store};
-use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
+use jobhost_store::{CatalogueChange, DocumentStore, MemoryStore, Store};
 
 /// Only a test that fails waits so long.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -100,18 +99,19 @@ async fn start(parts: JobParts, workers: usize) -> Arc<Jobs> {
 impl Place {
     pub async fn new(workers: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        for name in ["files", "exports", "store"] {
+        for name in ["files", "exports"] {
             std::fs::create_dir(directory.path().join(name)).unwrap();
         }
         let clock = Arc::new(SystemClock);
-        let options = EmbeddedOptions { max_bytes: 1 << 30, ..EmbeddedOptions::default() };
-        let inner = EmbeddedStore::open(&directory.path().join("store"), options, clock.clone()).unwrap();
+        let inner = MemoryStore::new(clock.clone(), 1 << 30);
         let store = Arc::new(FaultyStore::new(inner));
         let as_store: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
         let key = SigningKey::from_bytes(vec![7; 64]).unwrap();
         let cheap = AccessOptions { hash_cost: HashCost { memory_kib: 8, passes: 1 }, ..AccessOptions::default() };
         let admin = || Ok(FirstAdmin { username: "ann".to_owned(), password: "password".to_owned() });
-        let access = Access::open(Arc::clone(&as_store), clock.clone(), &key, cheap, admin).await.unwrap();
+        let access = Access::open(Arc::clone(&store) as Arc<dyn DocumentStore>, clock.clone(), &key, cheap, admin)
+            .await
+            .unwrap();
         let user = access.user("ann").unwrap();
         let catalogue = Arc::new(Catalogue::default());
         catalogue.publish_plugins(plugins().await);

@@ -12,7 +12,7 @@ use crate::query::{Query, QueryError, RowFormat, Search, Separator, selectable_a
 use crate::sql::SqlStatement;
 use jobhost_access::{Denial, Role};
 use jobhost_model::{Catalogue, Right, RowShape, Table, TableName};
-use jobhost_store::{ScanOrder, Store};
+use jobhost_store::{RecordStore, ScanOrder};
 
 /// A search that the role allows, of tables and attributes that exist.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl PermittedSearch {
     /// Begins it on the store as of now. `order`: of a search in one table that asks for none.
     pub async fn open(
         self,
-        store: Arc<dyn Store>,
+        store: Arc<dyn RecordStore>,
         shape: RowShape,
         separator: Separator,
         order: ScanOrder,

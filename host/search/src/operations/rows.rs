@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::budget::Taken;
 use crate::query::{QueryError, Search};
 use crate::sql::SqlRows;
-use jobhost_store::Store;
+use jobhost_store::RecordStore;
 
 /// A running search. It keeps a snapshot of the store until it is dropped.
 pub struct Rows {
@@ -15,13 +15,13 @@ pub struct Rows {
 }
 
 enum Input {
-    Search(Arc<dyn Store>, Box<Search>),
+    Search(Arc<dyn RecordStore>, Box<Search>),
     Sql(SqlRows),
     Nothing,
 }
 
 impl Rows {
-    pub(super) fn of_search(store: Arc<dyn Store>, search: Search, taken: Taken) -> Self {
+    pub(super) fn of_search(store: Arc<dyn RecordStore>, search: Search, taken: Taken) -> Self {
         Rows { input: Input::Search(store, Box::new(search)), _taken: taken }
     }
 

@@ -13,7 +13,7 @@ use crate::query::{Query, QueryError, RowFormat, Search};
 use crate::sql::{self, SqlError, SqlRows, SqlStatement, VisibleTable};
 use jobhost_access::Role;
 use jobhost_model::{Catalogue, Right, Table, TableName};
-use jobhost_store::Store;
+use jobhost_store::RecordStore;
 
 /// The statement of the request's `sql`.
 pub(super) fn statement(fields: &Map<String, Value>) -> Result<SqlStatement, SqlError> {
@@ -70,7 +70,7 @@ impl PermittedSql {
     /// Begins it. `format.order` counts where the statement asks for no order.
     pub async fn open(
         self,
-        store: Arc<dyn Store>,
+        store: Arc<dyn RecordStore>,
         format: RowFormat,
         limits: &SearchLimits,
     ) -> Result<Rows, QueryError> {

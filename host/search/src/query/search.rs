@@ -11,7 +11,7 @@ use jobhost_budget::Account;
 use jobhost_model::RowShape;
 use jobhost_model::key::Key;
 use jobhost_model::table::{Table, TableName};
-use jobhost_store::store::{RecordCursor, RecordPage, ScanOrder, Store, StoreError, StoreErrorKind};
+use jobhost_store::{RecordCursor, RecordPage, RecordStore, ScanOrder, StoreError, StoreErrorKind};
 
 /// Keys looked up in one call to the store.
 const KEYS_A_FETCH: usize = 1000;
@@ -125,7 +125,7 @@ pub struct Search {
 impl Search {
     /// The query must name only attributes of the table (`Query::check_attributes`); others read as null.
     pub async fn open(
-        store: &dyn Store,
+        store: &dyn RecordStore,
         table: &Table,
         query: Query,
         format: RowFormat,
@@ -194,7 +194,7 @@ impl Search {
     }
 
     /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end.
-    pub async fn next(&mut self, store: &dyn Store, out: &mut Vec<u8>) -> Result<bool, QueryError> {
+    pub async fn next(&mut self, store: &dyn RecordStore, out: &mut Vec<u8>) -> Result<bool, QueryError> {
         if self.plan.sort.is_some() && !matches!(self.input, Input::Sorted(_) | Input::Done) {
             self.sort(store).await?;
         }
@@ -227,7 +227,7 @@ impl Search {
         Ok(true)
     }
 
-    async fn page(&mut self, store: &dyn Store) -> Result<Option<RecordPage>, QueryError> {
+    async fn page(&mut self, store: &dyn RecordStore) -> Result<Option<RecordPage>, QueryError> {
         match &mut self.input {
             Input::Scan(cursor) => Ok(cursor.next().await?),
             Input::Keys(table, keys) => {
@@ -282,7 +282,7 @@ impl Search {
     }
 
     /// Reads everything that matches and turns the input into the sorted rows.
-    async fn sort(&mut self, store: &dyn Store) -> Result<(), QueryError> {
+    async fn sort(&mut self, store: &dyn RecordStore) -> Result<(), QueryError> {
         let Some((source, descending, wish)) = self.plan.sort else { return Ok(()) };
         let keep = self.remaining.saturating_add(self.offset);
         let charge = self.limits.account.as_ref().map(|account| account.memory(0)).transpose()?;

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::query::QueryError;
 use jobhost_model::table::TableName;
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// The longest text or blob, and the longest row while it is sorted.
 pub(super) const MAX_VALUE_BYTES: usize = 16 << 20;

@@ -36,7 +36,7 @@ pub use write::{RowSource, SqlInsert, SqlUpdate, SqlWrite, SqlWriteKind, is_writ
 use super::query::{QueryError, selectable_attributes};
 use jobhost_budget::{DiskPool, Owner};
 use jobhost_model::table::{Catalogue, Table, TableName};
-use jobhost_store::store::{StoreError, StoreErrorKind};
+use jobhost_store::{StoreError, StoreErrorKind};
 
 /// Bytes of a statement.
 pub const MAX_SQL_BYTES: usize = 64 << 10;

@@ -12,7 +12,7 @@ use crate::query::{Fields, Span, value_at};
 use jobhost_model::Timestamp;
 use jobhost_model::key::Key;
 use jobhost_model::table::{CREATED_TIME, TableName, UPDATED_TIME};
-use jobhost_store::store::{RecordPage, ScanPosition};
+use jobhost_store::{RecordPage, ScanPosition};
 
 /// In SQLite's mask of used columns the last bit stands for all columns from this one on.
 const LAST_MASK_BIT: usize = 63;

@@ -14,7 +14,7 @@ use super::state::State;
 use super::{SqlLimits, SqlStatement, VisibleTable};
 use crate::query::{QueryError, Separator};
 use jobhost_model::RowShape;
-use jobhost_store::store::{Store, StoreError, StoreErrorKind};
+use jobhost_store::{RecordStore, StoreError, StoreErrorKind};
 
 /// Text of rows given out at once.
 const PAGE_BYTES: usize = 256 << 10;
@@ -45,7 +45,7 @@ impl SqlRows {
     /// Checks the statement and begins to run it on the store as of now. `tables` must have each of
     /// `SqlStatement::tables`.
     pub fn open(
-        store: Arc<dyn Store>,
+        store: Arc<dyn RecordStore>,
         statement: &SqlStatement,
         tables: &[VisibleTable],
         shape: RowShape,
@@ -188,7 +188,7 @@ struct Run {
     layout: Layout,
     limits: SqlLimits,
     sender: mpsc::Sender<Message>,
-    _store: Arc<dyn Store>,
+    _store: Arc<dyn RecordStore>,
 }
 
 /// The reader has gone.

@@ -12,7 +12,7 @@ use crate::query::{Damaged, QueryError};
 use jobhost_budget::{DiskCharge, Exhausted};
 use jobhost_model::key::Key;
 use jobhost_model::table::TableName;
-use jobhost_store::store::{RecordPage, ScanPosition, Snapshot, StoreError, StoreErrorKind};
+use jobhost_store::{RecordPage, ScanPosition, Snapshot, StoreError, StoreErrorKind};
 
 /// How often at most the files' size is asked for.
 const SPILL_CHECK: Duration = Duration::from_millis(100);

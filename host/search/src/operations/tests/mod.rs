@@ -10,25 +10,22 @@ use super::*;
 use crate::query::Separator;
 use jobhost_access::Role;
 use jobhost_model::{Action, RowShape, SystemClock, TableName, Timestamp};
-use jobhost_store::{Batch, BatchLimits, CatalogueChange, ScanOrder, Store, TableWrite, WriteGroup};
-use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
+use jobhost_store::{
+    Batch, BatchLimits, CatalogStore, CatalogueChange, MemoryStore, ScanOrder, Store, TableWrite, WriteGroup,
+};
 
 struct Bench {
     store: Arc<dyn Store>,
-    _directory: tempfile::TempDir,
 }
 
 async fn bench() -> Bench {
-    let directory = tempfile::tempdir().unwrap();
-    let options = EmbeddedOptions { max_bytes: 1 << 30, ..EmbeddedOptions::default() };
-    let store: Arc<dyn Store> =
-        Arc::new(EmbeddedStore::open(directory.path(), options, Arc::new(SystemClock)).unwrap());
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(SystemClock), 1 << 30));
     for name in ["dog", "cat"] {
         let (name, primary_key) = (TableName::new("data", name), "id".to_owned());
         let change = CatalogueChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
         store.change_catalogue(change).await.unwrap();
     }
-    let bench = Bench { store, _directory: directory };
+    let bench = Bench { store };
     bench.insert("dog", r#"{"id":3,"name":"Rex","age":7,"zip":null}"#).await;
     bench.insert("dog", r#"{"id":1,"name":"Ada","age":5,"tags":["a", {"b": 1}]}"#).await;
     bench.insert("dog", r#"{"id":2,"age":6,"name":"Bo\"b"}"#).await;
@@ -351,8 +348,7 @@ fn fuzz_search() {
         json!("SELECT"),
         json!("x".repeat(300)),
     ];
-    let directory = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(directory.path(), EmbeddedOptions::default(), Arc::new(SystemClock)).unwrap();
+    let store = MemoryStore::new(Arc::new(SystemClock), 1 << 30);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (name, primary_key) = (TableName::new("data", "dog"), "id".to_owned());
     let change = CatalogueChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };

@@ -15,8 +15,7 @@ use serde_json::Value;
 use super::*;
 use crate::query::Separator;
 use jobhost_model::{Action, Clock, RowShape, Timestamp};
-use jobhost_store::{Batch, BatchLimits, CatalogueChange, Store, TableWrite, WriteGroup};
-use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
+use jobhost_store::{Batch, BatchLimits, CatalogueChange, MemoryStore, RecordStore, Store, TableWrite, WriteGroup};
 
 struct Stopped;
 
@@ -36,8 +35,8 @@ pub struct Place {
 impl Place {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = EmbeddedStore::open(&dir.path().join("store"), EmbeddedOptions::default(), Arc::new(Stopped));
-        Place { store: Arc::new(store.unwrap()), spill_dir: dir.path().join("spill"), _dir: dir }
+        let store = MemoryStore::new(Arc::new(Stopped), 1 << 30);
+        Place { store: Arc::new(store), spill_dir: dir.path().join("spill"), _dir: dir }
     }
 
     /// Makes the table and writes the records, given as JSON lines.
@@ -83,7 +82,14 @@ impl Place {
         let statement = SqlStatement::parse(sql)?;
         let tables: Vec<_> = statement.resolve(&self.store.catalogue())?.into_iter().map(VisibleTable::whole).collect();
         let checked = check(&statement, &tables)?;
-        let rows = SqlRows::open(Arc::clone(&self.store), &statement, &tables, shape, Separator::Comma, limits)?;
+        let rows = SqlRows::open(
+            Arc::clone(&self.store) as Arc<dyn RecordStore>,
+            &statement,
+            &tables,
+            shape,
+            Separator::Comma,
+            limits,
+        )?;
         assert_eq!(checked.columns, rows.columns());
         Ok(rows)
     }

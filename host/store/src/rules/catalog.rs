@@ -1,0 +1,164 @@
+//! Changes of the catalog: which are possible, and what each one changes.
+
+use std::collections::HashSet;
+
+use crate::catalog::CatalogueChange;
+use crate::error::{StoreError, StoreErrorKind};
+use jobhost_model::table::{
+    Attribute, CREATED_TIME, Catalogue, MAX_ATTRIBUTES, SYSTEM_DATABASE, Table, TableName, UPDATED_TIME,
+};
+
+/// Names are keys of the engines; clients are held to less.
+const MAX_NAME_BYTES: usize = 1000;
+
+/// One thing that a change does to the catalog. The edits of a change are made in order and commit together.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CatalogEdit {
+    /// A database without tables comes into being.
+    AddDatabase(String),
+    /// A database whose tables are gone goes.
+    RemoveDatabase(String),
+    /// A new table, which still needs an id that no table ever had.
+    AddTable(Table),
+    /// A table gets another description.
+    ReplaceTable(Table),
+    /// A table goes, with its records.
+    RemoveTable(TableName),
+    /// An attribute goes from all records of a table.
+    StripAttribute(TableName, String),
+}
+
+/// What a change edits, or why it is impossible.
+pub fn edits(catalog: &Catalogue, change: &CatalogueChange) -> Result<Vec<CatalogEdit>, StoreError> {
+    match change {
+        CatalogueChange::CreateDatabase { name } => create_database(catalog, name),
+        CatalogueChange::DropDatabase { name } => drop_database(catalog, name),
+        CatalogueChange::CreateTable { name, primary_key, schema_defined, attributes } => {
+            create_table(catalog, name, primary_key, *schema_defined, attributes)
+        }
+        CatalogueChange::DropTable { name } => {
+            table(catalog, name)?;
+            Ok(vec![CatalogEdit::RemoveTable(name.clone())])
+        }
+        CatalogueChange::CreateAttribute { name, attribute } => create_attribute(catalog, name, attribute),
+        CatalogueChange::DropAttribute { name, attribute } => drop_attribute(catalog, name, attribute),
+    }
+}
+
+fn invalid(message: String) -> StoreError {
+    StoreError::new(StoreErrorKind::Invalid, message)
+}
+
+fn table<'c>(catalog: &'c Catalogue, name: &TableName) -> Result<&'c Table, StoreError> {
+    catalog.table(name).map(AsRef::as_ref).ok_or_else(|| StoreError::no_such_table(name))
+}
+
+fn create_database(catalog: &Catalogue, name: &str) -> Result<Vec<CatalogEdit>, StoreError> {
+    check_database_name(name)?;
+    if catalog.has_database(name) {
+        return Err(StoreError::new(StoreErrorKind::AlreadyExists, format!("database '{name}' already exists")));
+    }
+    Ok(vec![CatalogEdit::AddDatabase(name.to_owned())])
+}
+
+fn drop_database(catalog: &Catalogue, name: &str) -> Result<Vec<CatalogEdit>, StoreError> {
+    let Some(tables) = catalog.databases.get(name) else {
+        return Err(StoreError::new(StoreErrorKind::NotFound, format!("database '{name}' does not exist")));
+    };
+    let tables = tables.values().map(|table| CatalogEdit::RemoveTable(table.name.clone()));
+    Ok(tables.chain([CatalogEdit::RemoveDatabase(name.to_owned())]).collect())
+}
+
+fn create_table(
+    catalog: &Catalogue,
+    name: &TableName,
+    primary_key: &str,
+    schema_defined: bool,
+    attributes: &[Attribute],
+) -> Result<Vec<CatalogEdit>, StoreError> {
+    check_database_name(&name.database)?;
+    check_name("table", &name.table)?;
+    check_attribute_name(primary_key)?;
+    if catalog.table(name).is_some() {
+        let message = format!("Table '{}' already exists in '{}'", name.table, name.database);
+        return Err(StoreError::new(StoreErrorKind::AlreadyExists, message));
+    }
+    let key = attributes.iter().find(|attribute| attribute.name == primary_key).cloned();
+    let key = key.unwrap_or(Attribute { name: primary_key.to_owned(), attribute_type: None, indexed: true });
+    let mut all = vec![key];
+    let mut names = HashSet::from([primary_key]);
+    for attribute in attributes.iter().filter(|attribute| attribute.name != primary_key) {
+        check_attribute_name(&attribute.name)?;
+        if !names.insert(&attribute.name) {
+            return Err(invalid(format!("attribute '{}' is named twice", attribute.name)));
+        }
+        all.push(attribute.clone());
+    }
+    check_count(name, all.len())?;
+    let add = (!catalog.has_database(&name.database)).then(|| CatalogEdit::AddDatabase(name.database.clone()));
+    let primary_key = primary_key.to_owned();
+    let table = Table { name: name.clone(), id: 0, primary_key, schema_defined, attributes: all.into() };
+    Ok(add.into_iter().chain([CatalogEdit::AddTable(table)]).collect())
+}
+
+fn create_attribute(
+    catalog: &Catalogue,
+    name: &TableName,
+    attribute: &Attribute,
+) -> Result<Vec<CatalogEdit>, StoreError> {
+    let mut table = table(catalog, name)?.clone();
+    check_attribute_name(&attribute.name)?;
+    if table.has_attribute(&attribute.name) {
+        let message = format!("attribute '{}' already exists in {name}", attribute.name);
+        return Err(StoreError::new(StoreErrorKind::AlreadyExists, message));
+    }
+    table.attributes.push(attribute.clone());
+    check_count(name, table.attributes.len())?;
+    Ok(vec![CatalogEdit::ReplaceTable(table)])
+}
+
+fn drop_attribute(catalog: &Catalogue, name: &TableName, attribute: &str) -> Result<Vec<CatalogEdit>, StoreError> {
+    let mut table = table(catalog, name)?.clone();
+    if table.primary_key == attribute {
+        return Err(invalid(format!("attribute '{attribute}' is the primary key of {name} and cannot be dropped")));
+    }
+    if table.attribute(attribute).is_none() {
+        let message = format!("attribute '{attribute}' does not exist in {name}");
+        return Err(StoreError::new(StoreErrorKind::NotFound, message));
+    }
+    table.attributes.retain(|other| other.name != attribute);
+    let strip = CatalogEdit::StripAttribute(name.clone(), attribute.to_owned());
+    Ok(vec![CatalogEdit::ReplaceTable(table), strip])
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), StoreError> {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES {
+        let bytes = name.len();
+        return Err(invalid(format!("the name of a {what} must have 1 to {MAX_NAME_BYTES} bytes, not {bytes}")));
+    }
+    Ok(())
+}
+
+fn check_database_name(name: &str) -> Result<(), StoreError> {
+    check_name("database", name)?;
+    if name == SYSTEM_DATABASE {
+        return Err(invalid(format!("the '{SYSTEM_DATABASE}' database belongs to the host")));
+    }
+    Ok(())
+}
+
+fn check_attribute_name(name: &str) -> Result<(), StoreError> {
+    check_name("attribute", name)?;
+    if name == CREATED_TIME || name == UPDATED_TIME {
+        return Err(invalid(format!("the attribute '{name}' belongs to the host")));
+    }
+    Ok(())
+}
+
+/// Whether a table may have so many attributes.
+pub fn check_count(name: &TableName, count: usize) -> Result<(), StoreError> {
+    if count > MAX_ATTRIBUTES {
+        return Err(invalid(format!("table '{name}' would have more than the limit of {MAX_ATTRIBUTES} attributes")));
+    }
+    Ok(())
+}
