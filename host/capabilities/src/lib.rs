@@ -3,6 +3,7 @@
 //! component is run, and no allocation is sized by a number that a guest gave.
 
 mod error;
+mod ledger;
 mod limits;
 mod objects;
 mod places;
@@ -21,6 +22,7 @@ use jobhost_model::{Action, RowShape, Table, TableName, Timestamp};
 use jobhost_sandbox::Capabilities;
 use jobhost_sandbox::capabilities::{Answer, Cursor, Reader, Writer};
 
+pub use ledger::{LastGroup, Ledger};
 pub use limits::{CapabilityLimits, LimitsMet};
 pub use objects::{ObjectLimits, Objects};
 pub use progress::Progress;
@@ -34,8 +36,7 @@ pub struct AttemptCapabilities {
     pub records: Records,
     pub queries: Queries,
     pub objects: Objects,
-    pub progress: Arc<Progress>,
-    pub rejects: Arc<Rejects>,
+    pub ledger: Arc<Ledger>,
 }
 
 #[async_trait]
@@ -85,14 +86,14 @@ impl Capabilities for AttemptCapabilities {
     }
 
     fn progress(&self, done: u64, total: Option<u64>, unit: &'static str) {
-        self.progress.report(done, total, unit);
+        self.ledger.progress.report(done, total, unit);
     }
 
     fn is_cancelled(&self) -> bool {
-        self.progress.is_cancelled()
+        self.ledger.progress.is_cancelled()
     }
 
     fn reject(&self, reject: Reject) {
-        self.rejects.report(reject);
+        self.ledger.rejects.report(reject);
     }
 }

@@ -9,7 +9,7 @@ use jobhost_objects::{ObjectReader, ObjectWriter, StagedSource, Target};
 use jobhost_sandbox::capabilities::{Answer, Reader, Writer};
 
 use super::error::of_object;
-use super::limits::LimitsMet;
+use super::ledger::Ledger;
 use super::places::{Place, Places};
 
 /// Most bytes one `read` gives.
@@ -44,17 +44,12 @@ struct OpenWriter {
 }
 
 impl Objects {
-    pub fn new(
-        sources: Vec<Arc<StagedSource>>,
-        sinks: Vec<Target>,
-        limits: ObjectLimits,
-        limits_met: Arc<LimitsMet>,
-    ) -> Self {
+    pub fn new(sources: Vec<Arc<StagedSource>>, sinks: Vec<Target>, limits: ObjectLimits, ledger: Arc<Ledger>) -> Self {
         Objects {
             sources,
             sinks: sinks.into_iter().map(Some).collect(),
-            readers: Places::new("readers", "sandbox.readers", limits.readers, Arc::clone(&limits_met)),
-            writers: Places::new("writers", "sandbox.writers", limits.writers, limits_met),
+            readers: Places::new("readers", "sandbox.readers", limits.readers, Arc::clone(&ledger)),
+            writers: Places::new("writers", "sandbox.writers", limits.writers, ledger),
         }
     }
 

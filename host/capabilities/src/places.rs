@@ -6,16 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jobhost_contract::CapabilityError;
 use jobhost_model::jobs::LimitReached;
 
-use super::limits::LimitsMet;
+use super::ledger::Ledger;
 
 /// So many handles of one kind.
-#[derive(Debug)]
 pub(crate) struct Places {
     what: &'static str,
     key: &'static str,
     most: usize,
     taken: Arc<AtomicUsize>,
-    met: Arc<LimitsMet>,
+    ledger: Arc<Ledger>,
 }
 
 /// The place of one handle, free again when this is dropped.
@@ -24,8 +23,8 @@ pub(crate) struct Place(Arc<AtomicUsize>);
 
 impl Places {
     /// `what` is the plural of the handle's name.
-    pub fn new(what: &'static str, key: &'static str, most: usize, met: Arc<LimitsMet>) -> Self {
-        Places { what, key, most, taken: Arc::default(), met }
+    pub fn new(what: &'static str, key: &'static str, most: usize, ledger: Arc<Ledger>) -> Self {
+        Places { what, key, most, taken: Arc::default(), ledger }
     }
 
     /// Refuses the handle before anything is done for it.
@@ -36,7 +35,7 @@ impl Places {
         }
         let reached = LimitReached::new(self.key, most, open as u64 + 1);
         let sentence = format!("{most} {} are open already, which is the limit; drop one first", self.what);
-        Err(self.met.refuse(reached, sentence))
+        Err(self.ledger.limits_met.refuse(reached, sentence))
     }
 
     /// For a handle that is open now.

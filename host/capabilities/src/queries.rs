@@ -13,9 +13,8 @@ use jobhost_search::{Rows, SearchLimits, SearchRequest};
 use jobhost_store::{ScanOrder, Store};
 
 use super::error::{of_query, of_search};
-use super::limits::LimitsMet;
+use super::ledger::Ledger;
 use super::places::{Place, Places};
-use super::store_failure::StoreFailure;
 
 /// The queries of one attempt, in the order of the plan.
 pub struct Queries {
@@ -24,13 +23,13 @@ pub struct Queries {
     searches: Vec<SearchRequest>,
     limits: SearchLimits,
     cursors: Places,
-    store_failure: StoreFailure,
+    ledger: Arc<Ledger>,
 }
 
 /// The rows of an open query.
 struct OpenCursor {
     rows: Rows,
-    store_failure: StoreFailure,
+    ledger: Arc<Ledger>,
     _place: Place,
 }
 
@@ -42,15 +41,10 @@ impl Queries {
         searches: Vec<SearchRequest>,
         limits: SearchLimits,
         cursors: usize,
-        limits_met: Arc<LimitsMet>,
+        ledger: Arc<Ledger>,
     ) -> Self {
-        let cursors = Places::new("cursors", "sandbox.cursors", cursors, limits_met);
-        Queries { store, role, searches, limits, cursors, store_failure: StoreFailure::default() }
-    }
-
-    /// Where it is noted that the store failed.
-    pub fn store_failure(&self) -> StoreFailure {
-        self.store_failure.clone()
+        let cursors = Places::new("cursors", "sandbox.cursors", cursors, Arc::clone(&ledger));
+        Queries { store, role, searches, limits, cursors, ledger }
     }
 
     /// Open the query with this index in the plan.
@@ -66,15 +60,15 @@ impl Queries {
         let permitted = search.permitted(&self.role, &self.store.catalogue()).map_err(of_search)?;
         let store = Arc::clone(&self.store);
         let opened = permitted.open(store, shape, Separator::NewLine, ScanOrder::Arrival, &self.limits).await;
-        let rows = opened.map_err(|error| noted(&self.store_failure, error))?;
-        let store_failure = self.store_failure.clone();
-        Ok(Box::new(OpenCursor { rows, store_failure, _place: self.cursors.take() }))
+        let rows = opened.map_err(|error| noted(&self.ledger, error))?;
+        let ledger = Arc::clone(&self.ledger);
+        Ok(Box::new(OpenCursor { rows, ledger, _place: self.cursors.take() }))
     }
 }
 
-fn noted(store_failure: &StoreFailure, error: QueryError) -> CapabilityError {
+fn noted(ledger: &Ledger, error: QueryError) -> CapabilityError {
     if let QueryError::Store(error) = &error {
-        store_failure.note(error);
+        ledger.store_failure.note(error);
     }
     of_query(error)
 }
@@ -88,7 +82,7 @@ impl Cursor for OpenCursor {
     async fn next(&mut self) -> Answer<Vec<u8>> {
         let mut out = Vec::new();
         while out.is_empty() {
-            if !self.rows.next(&mut out).await.map_err(|error| noted(&self.store_failure, error))? {
+            if !self.rows.next(&mut out).await.map_err(|error| noted(&self.ledger, error))? {
                 break;
             }
         }

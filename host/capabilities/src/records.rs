@@ -3,25 +3,19 @@
 //! store slows the guest. Every group carries the attempt's lease.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
-use tokio_util::task::TaskTracker;
-
 use super::error::of_store;
-use super::limits::LimitsMet;
-use super::store_failure::StoreFailure;
-use jobhost_access::{Denial, Role};
+use super::ledger::{self, InStore, LastGroup, Ledger};
+use jobhost_access::Role;
 use jobhost_budget::Held;
 use jobhost_contract::{CapabilityError, CapabilityErrorKind, Plan, TableRight};
 use jobhost_model::jobs::{Lease, LimitReached, Tally};
 use jobhost_model::{Action, Table, TableName, Timestamp};
-use jobhost_sandbox::CpuMeter;
 use jobhost_store::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
 use jobhost_store::{
-    Applied, Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, StoreError,
-    TableWrite, WriteGroup,
+    Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, TableWrite, WriteGroup,
 };
 
 /// A group is closed when it holds so many records ([`RecordLimits::group_records`]) or bytes, or is this old: enough to make
@@ -36,7 +30,7 @@ const TAKEN_BY_GROUPS: usize = 3;
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
 const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
 
-/// How much one call may hand over, and where it is noted when one wants more.
+/// How much one call may hand over.
 #[derive(Debug, Clone)]
 pub struct RecordLimits {
     pub batch: BatchLimits,
@@ -44,9 +38,8 @@ pub struct RecordLimits {
     /// Records of one transaction, of a group of writes and of a step of a delete. With random keys every transaction touches
     /// most pages of the index, so many small ones would cost more than they give.
     pub group_records: usize,
-    pub met: Arc<LimitsMet>,
-    /// To which groups of batches are charged; it holds [`Records::LEAST_BYTES`] already.
-    pub memory: Held,
+    /// To which groups of batches are charged; it holds [`Records::LEAST_BYTES`] already. `None` once it was given away.
+    pub memory: Option<Held>,
     /// What the job's user may store.
     pub quota: Option<Quota>,
 }
@@ -65,23 +58,20 @@ pub struct Records {
     group_since: Option<Instant>,
     /// Bytes that a group may have by what is charged.
     room: usize,
-    in_store: Option<JoinHandle<Result<Applied, StoreError>>>,
-    /// Groups in the store's hands, which go on when this is dropped.
-    handed_over: TaskTracker,
+    in_store: Option<InStore>,
     tally: Tally,
     /// Attributes that were found permitted, of tables where the role lists some.
     permitted: HashMap<(u32, Action), HashSet<String>>,
-    denial: Arc<Mutex<Option<Denial>>>,
-    checking: Arc<CpuMeter>,
-    store_failure: StoreFailure,
+    /// Where it is noted that the store failed: from then on nothing is written, for a later group would carry a checkpoint
+    /// that claims the one that was lost.
+    ledger: Arc<Ledger>,
 }
 
 impl Records {
     /// What an attempt is charged with before it begins.
     pub const LEAST_BYTES: u64 = (LEAST_ROOM * TAKEN_BY_GROUPS) as u64;
 
-    /// `tally` is what earlier attempts of the job have stored; `checking` counts the time that checking batches takes,
-    /// which is the host's and not the guest's.
+    /// `tally` is what earlier attempts of the job have stored.
     pub fn new(
         store: Arc<dyn Store>,
         lease: Lease,
@@ -89,7 +79,7 @@ impl Records {
         role: Arc<Role>,
         limits: RecordLimits,
         tally: Tally,
-        checking: Arc<CpuMeter>,
+        ledger: Arc<Ledger>,
     ) -> Self {
         Records {
             keys: store.keys(),
@@ -104,29 +94,10 @@ impl Records {
             group_since: None,
             room: LEAST_ROOM,
             in_store: None,
-            handed_over: TaskTracker::new(),
             tally,
             permitted: HashMap::new(),
-            denial: Arc::default(),
-            checking,
-            store_failure: StoreFailure::default(),
+            ledger,
         }
-    }
-
-    /// Where it is noted that the store failed. From then on nothing is written: a later group would carry a checkpoint
-    /// that claims the one that was lost.
-    pub fn store_failure(&self) -> StoreFailure {
-        self.store_failure.clone()
-    }
-
-    /// Where the last permission denial is kept: its structured form becomes the job's message.
-    pub fn denial(&self) -> Arc<Mutex<Option<Denial>>> {
-        Arc::clone(&self.denial)
-    }
-
-    /// What was handed to the store. Whoever drops an attempt half way waits for it before he says what was stored.
-    pub fn handed_over(&self) -> TaskTracker {
-        self.handed_over.clone()
     }
 
     /// The table with the attributes on which the user has any right, as `describe_table` shows it to him.
@@ -181,7 +152,8 @@ impl Records {
         self.check_planned(table, TableRight::of_action(action))?;
         self.check_checkpoint(checkpoint.as_deref())?;
         let known = self.table(table)?;
-        let batch = self.checking.measure(|| Batch::parse(text, &known, action, &self.limits.batch, &self.keys));
+        let batch =
+            self.ledger.usage.checking.measure(|| Batch::parse(text, &known, action, &self.limits.batch, &self.keys));
         let batch = batch.map_err(|error| self.refused(error))?;
         self.check_attributes(&known, action, batch.attributes())?;
         if checkpoint.is_some() {
@@ -217,7 +189,7 @@ impl Records {
         let (table, lease) = (table.clone(), Some(self.lease));
         let step = DeleteBefore { table, created_before, limit, lease, checkpoint };
         let deleted = self.store.delete_created_before(step).await;
-        let applied = deleted.inspect_err(|error| self.store_failure.note(error)).map_err(of_store)?;
+        let applied = deleted.inspect_err(|error| self.ledger.store_failure.note(error)).map_err(of_store)?;
         if let Some(tally) = applied.job_tally {
             self.tally = tally;
         }
@@ -248,7 +220,8 @@ impl Records {
     /// Charges twice as large groups. Where there is no room for them, groups stay small, which is slower and nothing else.
     fn widen(&mut self) -> bool {
         let more = self.room.min(GROUP_BYTES.saturating_sub(self.room));
-        let widened = more > 0 && self.limits.memory.grow((more * TAKEN_BY_GROUPS) as u64).is_ok();
+        let widened = more > 0
+            && self.limits.memory.as_mut().is_some_and(|memory| memory.grow((more * TAKEN_BY_GROUPS) as u64).is_ok());
         if widened {
             self.room += more;
         }
@@ -266,20 +239,17 @@ impl Records {
         self.group_records = 0;
         self.group_bytes = 0;
         self.group_since = None;
-        let (store, failure) = (Arc::clone(&self.store), self.store_failure());
-        let apply = async move { store.apply(group).await.inspect_err(|error| failure.note(error)) };
-        self.in_store = Some(self.handed_over.spawn(apply));
+        let (store, ledger) = (Arc::clone(&self.store), Arc::clone(&self.ledger));
+        let apply = async move { store.apply(group).await.inspect_err(|error| ledger.store_failure.note(error)) };
+        self.in_store = Some(self.ledger.handed_over().spawn(apply));
         Ok(())
     }
 
     async fn await_store(&mut self) -> Result<(), CapabilityError> {
         let Some(task) = self.in_store.take() else {
-            return self.store_failure.noted().map_or(Ok(()), Err);
+            return self.ledger.store_failure.noted().map_or(Ok(()), Err);
         };
-        let applied = task.await.map_err(|error| {
-            CapabilityError::new(CapabilityErrorKind::Unavailable, format!("the store's task ended: {error}"))
-        })?;
-        let applied = applied.map_err(of_store)?;
+        let applied = ledger::stored(task).await?;
         if let Some(tally) = applied.job_tally {
             self.tally = tally;
         }
@@ -291,7 +261,10 @@ impl Records {
         match checkpoint.map(<[u8]>::len) {
             Some(bytes) if bytes > most => {
                 let reached = LimitReached::new("sandbox.checkpoint_bytes", most, bytes as u64);
-                Err(self.limits.met.refuse(reached, format!("a checkpoint of {bytes} bytes; the limit is {most}")))
+                Err(self
+                    .ledger
+                    .limits_met
+                    .refuse(reached, format!("a checkpoint of {bytes} bytes; the limit is {most}")))
             }
             _ => Ok(()),
         }
@@ -299,7 +272,7 @@ impl Records {
 
     fn refused(&self, error: BatchError) -> CapabilityError {
         match error.kind {
-            BatchErrorKind::Limit(exceeded) => self.limits.met.refuse_batch(exceeded, error.message),
+            BatchErrorKind::Limit(exceeded) => self.ledger.limits_met.refuse_batch(exceeded, error.message),
             BatchErrorKind::Invalid => CapabilityError::new(CapabilityErrorKind::Invalid, error.message),
         }
     }
@@ -338,11 +311,24 @@ impl Records {
         }
         if let Err(denial) = self.role.check_attributes(table, action, new.iter().map(|name| name.as_str())) {
             let message = denial.to_string();
-            *self.denial.lock().unwrap_or_else(PoisonError::into_inner) = Some(denial);
+            self.ledger.deny(denial);
             return Err(CapabilityError::new(CapabilityErrorKind::Denied, message));
         }
         permitted.extend(new.into_iter().cloned());
         Ok(())
+    }
+}
+
+impl Drop for Records {
+    /// What was handed over last is left to the job, which knows whether the guest did its work.
+    fn drop(&mut self) {
+        if let Some(group) = self.in_store.take() {
+            self.ledger.leave_unheard(group);
+        }
+        let group = std::mem::take(&mut self.group);
+        if !group.writes.is_empty() || group.checkpoint.is_some() {
+            self.ledger.leave(LastGroup { group, _memory: self.limits.memory.take() });
+        }
     }
 }
 

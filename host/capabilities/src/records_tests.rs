@@ -35,13 +35,12 @@ async fn bench(permissions: Value) -> Bench {
         batch: BatchLimits::default(),
         checkpoint_bytes: 1024,
         group_records: 1000,
-        met: Arc::default(),
-        memory,
+        memory: Some(memory),
         quota: None,
     };
     let lease = Lease { job: Uuid::nil(), attempt: 1 };
     let (plan, role) = (Arc::new(plan), Arc::new(role));
-    let records = Records::new(Arc::new(store), lease, plan, role, limits, Tally::default(), Arc::default());
+    let records = Records::new(Arc::new(store), lease, plan, role, limits, Tally::default(), Arc::new(Ledger::new(1)));
     Bench { records }
 }
 

@@ -1,7 +1,7 @@
 //! Whether the store failed under one attempt. A guest that gives up because of it is not at fault, and its job is tried
 //! again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use jobhost_contract::CapabilityError;
 use jobhost_store::{StoreError, StoreErrorKind};
@@ -9,9 +9,9 @@ use jobhost_store::{StoreError, StoreErrorKind};
 use super::error::of_store;
 
 /// Shared by the capabilities of an attempt that read or write records.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct StoreFailure {
-    first: Arc<Mutex<Option<CapabilityError>>>,
+    first: Mutex<Option<CapabilityError>>,
 }
 
 impl StoreFailure {

@@ -11,7 +11,7 @@ mod reject;
 
 pub use description::{Capability, Description, Operation, OperationAccess};
 pub use error::{CapabilityError, CapabilityErrorKind};
-pub use outcome::{Failure, FailureKind, Outcome};
+pub use outcome::{Failure, FailureKind, Message, Outcome};
 pub use plan::{
     MAX_QUERIES, MAX_SINKS, MAX_SOURCES, MAX_TABLES, Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse,
     UrlSource,

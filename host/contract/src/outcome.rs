@@ -5,9 +5,19 @@ use serde::Serialize;
 /// How a guest says that its work is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    pub message: Option<String>,
+    /// What the job's message says; `None`: that it completed.
+    pub message: Option<Message>,
     /// JSON text, not yet checked.
     pub result: Option<String>,
+}
+
+/// The message of a job whose work is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// This sentence.
+    Text(String),
+    /// How many records were loaded, as the store has counted them when the last are stored.
+    Loaded,
 }
 
 /// How a guest says that it could not do its work.

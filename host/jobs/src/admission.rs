@@ -9,11 +9,11 @@ use serde_json::Value;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::checks::Checks;
 use super::error::SubmitError;
 use super::payload::{Inline, Payload};
 use super::queue::{NoPlace, Past, Place, QueuedJob};
 use super::request::{JobRequest, Parted, check_size};
+use super::resolve::{Purpose, Resolver};
 use super::{Jobs, lifecycle, secrets, urls};
 use jobhost_access::{Denial, User};
 use jobhost_budget::Account;
@@ -61,15 +61,9 @@ impl Jobs {
         let text = request.to_string();
         check_size(text.len().saturating_add(secrets.values().map(|secret| secret.to_string().len()).sum()))?;
         let mut plan = self.plan(&found, operation, &text, &account).await?;
-        let checks = Checks {
-            parts: &self.parts,
-            plugin: &found.plugin,
-            user,
-            request: &request,
-            secrets: &secrets,
-            has_inline: inline.is_some(),
-        };
-        checks.check(&plan).await?;
+        let purpose = Purpose::Accept { plugin: &found.plugin, has_inline: inline.is_some() };
+        let (parts, role) = (&self.parts, user.role.as_ref());
+        Resolver { parts, role, request: &request, secrets: &secrets, purpose }.resolve(&plan).await?;
         urls::hide(&mut plan, &mut request, &mut secrets);
 
         let sealed = match secrets.is_empty() {

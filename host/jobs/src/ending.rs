@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::lifecycle::Ending;
 use jobhost_access::Denial;
 use jobhost_capabilities::{CapabilityLimits, LimitsMet};
-use jobhost_contract::{Failure, FailureKind, Outcome};
+use jobhost_contract::{Failure, FailureKind, Message, Outcome};
 use jobhost_model::jobs::{JobRow, LimitReached};
 use jobhost_model::plain_text::truncated;
 use jobhost_sandbox::{JobLog, RunEnd};
@@ -33,8 +33,14 @@ pub(super) fn cut_message(end: RunEnd, most: usize, limits_met: &LimitsMet) -> R
         limits_met.note(LimitReached::new("sandbox.message_bytes", most, message.len() as u64), 1);
         truncated(&message, most).to_owned()
     };
+    let cut_outcome = |message| match message {
+        Message::Text(sentence) => Message::Text(cut(sentence)),
+        Message::Loaded => Message::Loaded,
+    };
     match end {
-        RunEnd::Returned(Ok(outcome)) => RunEnd::Returned(Ok(Outcome { message: outcome.message.map(cut), ..outcome })),
+        RunEnd::Returned(Ok(outcome)) => {
+            RunEnd::Returned(Ok(Outcome { message: outcome.message.map(cut_outcome), ..outcome }))
+        }
         RunEnd::Returned(Err(failure)) => RunEnd::Returned(Err(Failure { message: cut(failure.message), ..failure })),
         RunEnd::Crashed(crash) => RunEnd::Crashed(crash),
     }

@@ -1,7 +1,10 @@
 //! Why a request did not become a job. Its sentences are for clients and never carry a secret.
 
+use super::granted::Refused;
 use jobhost_access::Denial;
 use jobhost_budget::Exhausted;
+use jobhost_objects::{ObjectError, ObjectErrorKind};
+use jobhost_search::SearchError;
 use jobhost_store::StoreError;
 
 /// Why a request did not become a job.
@@ -41,6 +44,38 @@ pub enum SubmitError {
 impl From<StoreError> for SubmitError {
     fn from(error: StoreError) -> Self {
         SubmitError::Unavailable(format!("The job could not be stored: {error}"))
+    }
+}
+
+impl From<Refused> for SubmitError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NoInlineSource => SubmitError::Refused(refused.to_string()),
+            Refused::Records(error) => of_search(error),
+            Refused::Object(error) => of_object(error),
+            Refused::NotAsked(error) => SubmitError::plugin(error.plugin.clone(), error.to_string()),
+            Refused::NotGranted(error) => SubmitError::NotGranted(error.to_string()),
+        }
+    }
+}
+
+fn of_search(error: SearchError) -> SubmitError {
+    match error {
+        SearchError::Invalid(message) => SubmitError::Refused(message),
+        SearchError::NotFound(message) => SubmitError::NotFound(message),
+        SearchError::Denied(denial) => SubmitError::Denied(denial),
+        SearchError::Store(error) => error.into(),
+        SearchError::Exhausted(exhausted) => exhausted.into(),
+    }
+}
+
+fn of_object(error: ObjectError) -> SubmitError {
+    match error.kind {
+        ObjectErrorKind::Denied => SubmitError::NotGranted(error.message),
+        ObjectErrorKind::Unavailable => SubmitError::Unavailable(error.message),
+        ObjectErrorKind::NotFound | ObjectErrorKind::Invalid | ObjectErrorKind::Limit => {
+            SubmitError::Refused(error.message)
+        }
     }
 }
 

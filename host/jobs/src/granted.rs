@@ -1,6 +1,8 @@
 //! A plan against the two keys that must agree: what the plugin asks for in its description, and what the operator grants
 //! to it. Looked at when a job is accepted, and again when an attempt begins, because the configuration may have changed.
 
+use std::path::PathBuf;
+
 use url::Url;
 
 use super::JobParts;
@@ -9,6 +11,7 @@ use jobhost_model::{S3Location, TableName};
 use jobhost_objects::{Directories, ExportDirectories, HostScopes, ObjectError, ObjectErrorKind};
 use jobhost_registry::grants::DirectoryScopes;
 use jobhost_registry::{NotAsked, NotGranted, Plugin, Touched};
+use jobhost_search::SearchError;
 
 /// What one plugin may do on this host, and what of a plan it may not.
 pub(super) struct Granted<'a> {
@@ -17,9 +20,15 @@ pub(super) struct Granted<'a> {
     missing: Vec<(Capability, Touched)>,
 }
 
-/// Either the thing itself is not there or not allowed to anybody, or the plugin does not ask for it.
+/// Why what a plan names cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
+    #[error("The plan names the inline source, but the request has none")]
+    NoInlineSource,
+    /// A table, or a query.
+    #[error("{0}")]
+    Records(#[from] SearchError),
+    /// It is not there, or not allowed to anybody.
     #[error("{0}")]
     Object(#[from] ObjectError),
     #[error("{0}")]
@@ -34,11 +43,8 @@ impl<'a> Granted<'a> {
     }
 
     /// Everything that was missing, in one refusal.
-    pub fn verdict(&mut self) -> Result<(), NotGranted> {
-        match std::mem::take(&mut self.missing) {
-            missing if missing.is_empty() => Ok(()),
-            missing => Err(self.plugin.not_granted(missing)),
-        }
+    pub fn verdict(self) -> Result<(), NotGranted> {
+        if self.missing.is_empty() { Ok(()) } else { Err(self.plugin.not_granted(self.missing)) }
     }
 
     fn need(&mut self, capability: Capability, touched: Touched, granted: bool) -> Result<(), NotAsked> {
@@ -75,7 +81,7 @@ impl<'a> Granted<'a> {
     }
 
     /// The directories that this plugin's jobs may read.
-    pub fn directories(&self) -> Directories {
+    fn directories(&self) -> Directories {
         match self.plugin.grants.directories(Capability::ReadFile) {
             DirectoryScopes::Any => self.parts.directories.clone(),
             DirectoryScopes::Only(scopes) => self.parts.directories.narrowed(&scopes),
@@ -83,44 +89,78 @@ impl<'a> Granted<'a> {
     }
 
     /// The directories that this plugin's jobs may write to.
-    pub fn exports(&self) -> ExportDirectories {
+    fn exports(&self) -> ExportDirectories {
         match self.plugin.grants.directories(Capability::WriteFile) {
             DirectoryScopes::Any => self.parts.exports.clone(),
             DirectoryScopes::Only(scopes) => self.parts.exports.narrowed(&scopes),
         }
     }
 
-    /// Opens the file and closes it again.
-    pub async fn file(&mut self, path: &str) -> Result<(), Refused> {
-        let (all, granted, path) = (self.parts.directories.clone(), self.directories(), path.to_owned());
-        let opened = blocking(move || {
-            // Whoever is allowed no directory at all should hear about that first.
-            all.open_file(&path)?;
-            Ok((granted.open_file(&path).is_ok(), all.directory_of(&path)))
-        });
-        let (granted, directory) = opened.await?;
-        Ok(self.need(Capability::ReadFile, Touched::Directory(directory), granted)?)
+    /// `directory` is where something really is. A relative path leads nowhere, which is told when it is opened.
+    fn need_directory(&mut self, capability: Capability, directory: PathBuf) -> Result<(), NotAsked> {
+        let granted = match self.plugin.grants.directories(capability) {
+            DirectoryScopes::Any => true,
+            DirectoryScopes::Only(scopes) => {
+                let within = |scope: &PathBuf| directory.starts_with(scope.canonicalize().as_ref().unwrap_or(scope));
+                directory.is_relative() || scopes.iter().any(within)
+            }
+        };
+        self.need(capability, Touched::Directory(directory), granted)
     }
 
-    pub async fn export(&mut self, directory: &str, name: &str) -> Result<(), Refused> {
+    /// Where a file is to be read. It is not opened here, and later beneath these directories and no others.
+    pub async fn file(&mut self, path: &str) -> Result<Directories, Refused> {
+        let (all, path) = (self.parts.directories.clone(), path.to_owned());
+        let directory = blocking(move || Ok(all.directory_of(&path))).await?;
+        self.need_directory(Capability::ReadFile, directory)?;
+        Ok(self.directories())
+    }
+
+    /// As [`Granted::file`], for a file that can be opened now.
+    pub async fn openable_file(&mut self, path: &str) -> Result<Directories, Refused> {
+        let (all, granted, path) = (self.parts.directories.clone(), self.directories(), path.to_owned());
+        let opened = blocking(move || {
+            if granted.open_file(&path).is_ok() {
+                return Ok((true, all.directory_of(&path)));
+            }
+            // Whoever is allowed no directory at all should hear about that first.
+            all.open_file(&path).map(|_| (false, all.directory_of(&path)))
+        });
+        let (granted, directory) = opened.await?;
+        self.need(Capability::ReadFile, Touched::Directory(directory), granted)?;
+        Ok(self.directories())
+    }
+
+    /// Where a file is to be written. It is made beneath these directories and no others.
+    pub async fn export(&mut self, directory: &str) -> Result<ExportDirectories, Refused> {
+        let (all, directory) = (self.parts.exports.clone(), directory.to_owned());
+        let directory = blocking(move || Ok(all.real(&directory))).await?;
+        self.need_directory(Capability::WriteFile, directory)?;
+        Ok(self.exports())
+    }
+
+    /// As [`Granted::export`], for a directory that can be written to now.
+    pub async fn writable_file(&mut self, directory: &str, name: &str) -> Result<ExportDirectories, Refused> {
         let (all, granted) = (self.parts.exports.clone(), self.exports());
         let (directory, name) = (directory.to_owned(), name.to_owned());
         let checked = blocking(move || {
-            all.check(&directory, &name)?;
-            Ok((granted.check(&directory, &name).is_ok(), all.real(&directory)))
+            let granted = granted.check(&directory, &name).is_ok();
+            if !granted {
+                all.check(&directory, &name)?;
+            }
+            Ok((granted, all.real(&directory)))
         });
         let (granted, directory) = checked.await?;
-        Ok(self.need(Capability::WriteFile, Touched::Directory(directory), granted)?)
+        self.need(Capability::WriteFile, Touched::Directory(directory), granted)?;
+        Ok(self.exports())
     }
 
     /// Where a URL and the redirects from it may lead.
-    pub fn hosts(&self) -> HostScopes {
-        self.plugin.grants.hosts()
-    }
-
-    pub fn url(&mut self, url: &Url) -> Result<(), NotAsked> {
-        let granted = self.hosts().covers(url);
-        self.need(Capability::FetchUrl, Touched::host(url), granted)
+    pub fn url(&mut self, url: &Url) -> Result<HostScopes, NotAsked> {
+        let hosts = self.plugin.grants.hosts();
+        let granted = hosts.covers(url);
+        self.need(Capability::FetchUrl, Touched::host(url), granted)?;
+        Ok(hosts)
     }
 
     pub fn s3(&mut self, capability: Capability, location: &S3Location) -> Result<(), Refused> {

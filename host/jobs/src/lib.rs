@@ -4,7 +4,6 @@
 mod admission;
 mod attempt;
 mod cancel;
-mod checks;
 mod conclusion;
 mod credentials;
 mod ending;
@@ -18,6 +17,7 @@ mod queue;
 mod recovery;
 mod rejects;
 mod request;
+mod resolve;
 mod retry;
 pub mod secrets;
 mod spool;

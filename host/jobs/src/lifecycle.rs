@@ -12,6 +12,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use jobhost_contract::Message;
 use jobhost_model::Timestamp;
 use jobhost_model::jobs::{CancelRequest, JobRow, JobStatus, Tally, Usage};
 
@@ -31,7 +32,7 @@ pub struct UnlawfulChange {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
     Complete {
-        message: Option<String>,
+        message: Option<Message>,
         result: Option<Value>,
     },
     Failed {
@@ -40,6 +41,12 @@ pub enum Ending {
     },
     /// Somebody asked for it. What the job has stored stays, and the row says so.
     Cancelled,
+}
+
+/// The work was done, but its last records could not be stored.
+pub fn unstored(why: &str) -> Ending {
+    let error = json!({"kind": "unavailable", "retryable": true});
+    Ending::Failed { message: Value::String(why.to_owned()), error }
 }
 
 /// A new job, queued.
@@ -94,6 +101,7 @@ pub fn requeue(mut row: JobRow) -> Result<JobRow, UnlawfulChange> {
     Ok(row)
 }
 
+/// The job ends. Its row says how, from its tally as it is in `row`.
 pub fn finish(mut row: JobRow, ending: Ending, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
         return Err(UnlawfulChange { from: row.status, change: "end again" });
@@ -102,8 +110,11 @@ pub fn finish(mut row: JobRow, ending: Ending, now: Timestamp) -> Result<JobRow,
     match ending {
         Ending::Complete { message, result } => {
             row.status = JobStatus::Complete;
-            let message = message.unwrap_or_else(|| format!("Successfully completed job: {}", row.id));
-            row.message = Some(Value::String(message));
+            row.message = Some(Value::String(match message {
+                Some(Message::Text(sentence)) => sentence,
+                Some(Message::Loaded) => loaded_sentence(&row.tally),
+                None => format!("Successfully completed job: {}", row.id),
+            }));
             row.result = result;
         }
         Ending::Failed { message, error } => {
@@ -129,6 +140,10 @@ pub fn cancel(mut row: JobRow, by: &str, now: Timestamp) -> Result<JobRow, Unlaw
         JobStatus::Queued => finish(row, Ending::Cancelled, now),
         _ => Ok(row),
     }
+}
+
+fn loaded_sentence(tally: &Tally) -> String {
+    format!("successfully loaded {} of {} records", tally.written, tally.received)
 }
 
 fn cancelled_sentence(row: &JobRow) -> String {

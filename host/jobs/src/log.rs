@@ -4,13 +4,20 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::Jobs;
-use super::rejects::{self, AllRejects};
+use super::rejects::AllRejects;
 use super::retry::Retry;
-use jobhost_model::jobs::LOG_DOCUMENT;
+use jobhost_model::jobs::{LOG_DOCUMENT, REJECTS_DOCUMENT};
 use jobhost_sandbox::JobLog;
 use jobhost_store::{Store, StoreError, StoreErrorKind};
 
-/// Stores what an attempt has logged and rejected, if it has.
+/// What an attempt has logged and rejected, as it is stored with the job's end.
+pub(super) fn documents(log: &JobLog, rejects: Option<&AllRejects>) -> Vec<(&'static str, Vec<u8>)> {
+    let text = shown(log);
+    let log = (!text.is_empty()).then(|| (LOG_DOCUMENT, text.into_bytes()));
+    log.into_iter().chain(rejects.map(|rejects| (REJECTS_DOCUMENT, rejects.document()))).collect()
+}
+
+/// Stores what an attempt has logged and rejected, if it has. The job goes on.
 pub(super) async fn keep_both(
     store: &dyn Store,
     retry: &Retry,
@@ -18,16 +25,10 @@ pub(super) async fn keep_both(
     log: &JobLog,
     rejects: Option<&AllRejects>,
 ) -> Result<(), StoreError> {
-    let text = shown(log);
-    if !text.is_empty() {
-        let name = job.to_string();
-        let put = || unless_full(job, store.put_document(LOG_DOCUMENT, &name, text.clone().into_bytes()));
-        retry.within_patience("store log", put).await?;
-    }
-    if let Some(rejects) = rejects {
-        let document = rejects.document();
-        let put = || unless_full(job, rejects::store(store, job, document.clone()));
-        retry.within_patience("store rejects", put).await?;
+    let name = job.to_string();
+    for (kind, document) in documents(log, rejects) {
+        let put = || unless_full(job, store.put_document(kind, &name, document.clone()));
+        retry.within_patience("store log and rejects", put).await?;
     }
     Ok(())
 }

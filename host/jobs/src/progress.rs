@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::rejects::{self, AllRejects};
-use jobhost_capabilities::Progress;
+use jobhost_capabilities::Ledger;
 use jobhost_model::jobs::{self, JobRow};
 use jobhost_store::{Store, StoreError};
 
@@ -20,7 +20,7 @@ const WARN_INTERVAL: Duration = Duration::from_secs(30);
 /// Stores the progress of one attempt.
 pub(super) struct ProgressWriter {
     store: Arc<dyn Store>,
-    progress: Arc<Progress>,
+    ledger: Arc<Ledger>,
     rejects: Arc<AllRejects>,
     /// What the row says, as far as is known.
     shown: Shown,
@@ -35,15 +35,15 @@ struct Shown {
 }
 
 impl ProgressWriter {
-    pub fn new(store: Arc<dyn Store>, progress: Arc<Progress>, rejects: Arc<AllRejects>, row: &JobRow) -> Self {
+    pub fn new(store: Arc<dyn Store>, ledger: Arc<Ledger>, rejects: Arc<AllRejects>, row: &JobRow) -> Self {
         let shown = Shown { progress: row.progress.clone(), rejected: row.rejected };
-        ProgressWriter { store, progress, rejects, shown, under_way: None, warned: None }
+        ProgressWriter { store, ledger, rejects, shown, under_way: None, warned: None }
     }
 
     /// Begins a write if there is something new and none is under way.
     pub fn tick(&mut self, row: &JobRow) {
         self.look(row);
-        let latest = self.progress.latest();
+        let latest = self.ledger.progress.latest();
         if self.under_way.is_some() || latest == self.shown.progress {
             return;
         }

@@ -7,31 +7,30 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Jobs;
-use jobhost_capabilities::Rejects;
+use jobhost_capabilities::Ledger;
 use jobhost_model::jobs::{JobRow, REJECTS_DOCUMENT};
 use jobhost_store::{Store, StoreError};
 
 /// The rejects of a job: those of the attempts that this one goes on from, and its own.
-#[derive(Debug)]
 pub(super) struct AllRejects {
     /// How many the earlier attempts had, and the first of them.
     earlier: (u64, Vec<Value>),
-    own: Arc<Rejects>,
+    own: Arc<Ledger>,
     most: usize,
 }
 
 impl AllRejects {
-    pub fn new(earlier: (u64, Vec<Value>), own: Arc<Rejects>, most: usize) -> Self {
+    pub fn new(earlier: (u64, Vec<Value>), own: Arc<Ledger>, most: usize) -> Self {
         AllRejects { earlier, own, most }
     }
 
     pub fn count(&self) -> u64 {
-        self.earlier.0.saturating_add(self.own.count())
+        self.earlier.0.saturating_add(self.own.rejects.count())
     }
 
     /// As they are stored.
     pub fn document(&self) -> Vec<u8> {
-        let kept: Vec<Value> = self.earlier.1.iter().cloned().chain(self.own.kept()).take(self.most).collect();
+        let kept: Vec<Value> = self.earlier.1.iter().cloned().chain(self.own.rejects.kept()).take(self.most).collect();
         Value::Array(kept).to_string().into_bytes()
     }
 }

@@ -10,18 +10,16 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::JobParts;
-use super::checks::search_of;
-use super::credentials::{S3Access, s3_access};
-use super::granted::{Granted, Refused};
+use super::credentials::S3Access;
+use super::granted::Refused;
 use super::payload::{Inline, Payload};
-use super::secrets::{self, Secrets};
+use super::resolve::{Purpose, Resolved, ResolvedSink, ResolvedSource, Resolver};
+use super::secrets::Secrets;
 use super::spool::Spool;
-use super::urls;
 use jobhost_access::Role;
-use jobhost_contract::{Capability, S3Object, Sink, Source};
-use jobhost_objects::download::headers_from;
+use jobhost_contract::{Sink, Source};
 use jobhost_objects::staged::Origin;
-use jobhost_objects::{Download, HostScopes, ObjectError, ObjectErrorKind, StagedSource, Target};
+use jobhost_objects::{ObjectError, ObjectErrorKind, StagedSource, Target};
 use jobhost_search::SearchRequest;
 use jobhost_store::StoreError;
 
@@ -32,48 +30,91 @@ pub(super) struct Staged {
     pub searches: Vec<SearchRequest>,
 }
 
-/// A payload being staged.
-struct Staging<'a> {
-    parts: &'a JobParts,
-    spool: &'a Spool,
-    job: Uuid,
-    role: &'a Role,
-    payload: &'a Payload,
-    /// `None` where nothing is opened for a plugin.
-    granted: Option<Granted<'a>>,
-    /// With handles in the place of `secrets`; null where nothing of the plan looks into it.
-    request: Value,
-    secrets: Secrets,
+/// A job whose plan is staged.
+pub(super) struct Staging<'a> {
+    pub parts: &'a JobParts,
+    pub spool: &'a Spool,
+    pub job: Uuid,
+    pub role: &'a Role,
+    pub payload: &'a Payload,
 }
 
-pub(super) async fn stage(
-    parts: &JobParts,
-    spool: &Spool,
-    job: Uuid,
-    role: &Role,
-    payload: &Payload,
-    granted: Option<Granted<'_>>,
-) -> Result<Staged, Refused> {
-    let (request, secrets) = opened(parts, payload)?;
-    let mut staging = Staging { parts, spool, job, role, payload, granted, request, secrets };
-    staging.check_tables()?;
-    let mut sources = Vec::new();
-    for (index, source) in payload.plan.sources.iter().enumerate() {
-        sources.push(Arc::new(StagedSource::new(staging.origin(index, source).await?)));
+impl Staging<'_> {
+    pub async fn stage(&self, purpose: Purpose<'_>) -> Result<Staged, Refused> {
+        let (request, secrets) = self.opened()?;
+        let resolver = Resolver { parts: self.parts, role: self.role, request: &request, secrets: &secrets, purpose };
+        let Resolved { sources, sinks, searches } = resolver.resolve(&self.payload.plan).await?;
+        let mut staged = Staged { sources: Vec::new(), targets: Vec::new(), searches };
+        for (index, source) in sources.into_iter().enumerate() {
+            staged.sources.push(Arc::new(StagedSource::new(self.origin(index, source).await?)));
+        }
+        for (index, sink) in sinks.into_iter().enumerate() {
+            staged.targets.push(self.target(index, sink).await?);
+        }
+        Ok(staged)
     }
-    let mut targets = Vec::new();
-    for (index, sink) in payload.plan.sinks.iter().enumerate() {
-        targets.push(staging.target(index, sink).await?);
+
+    /// The request and its secrets, if the plan needs them.
+    fn opened(&self) -> Result<(Value, Secrets), ObjectError> {
+        let plan = &self.payload.plan;
+        let in_source = |source: &Source| matches!(source, Source::Url(_) | Source::S3 { .. });
+        let needed =
+            plan.sources.iter().any(in_source) || plan.sinks.iter().any(|sink| matches!(sink, Sink::S3 { .. }));
+        if !needed {
+            return Ok((Value::Null, Secrets::new()));
+        }
+        let invalid = |message: String| ObjectError::new(ObjectErrorKind::Invalid, message);
+        let request = jobhost_model::json::value(&self.payload.request)
+            .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;
+        let secrets = match &self.payload.sealed {
+            Some(sealed) => self.parts.sealer.open_sealed(sealed).map_err(|error| invalid(error.to_string()))?,
+            None => Secrets::new(),
+        };
+        Ok((request, secrets))
     }
-    let mut searches = Vec::new();
-    for query in &payload.plan.queries {
-        let search = search_of(query);
-        let search = search.map_err(|error| ObjectError::new(ObjectErrorKind::Invalid, error.to_string()))?;
-        staging.check_query(&search)?;
-        searches.push(search);
+
+    async fn origin(&self, index: usize, source: ResolvedSource) -> Result<Origin, ObjectError> {
+        Ok(match source {
+            ResolvedSource::RequestField => match &self.payload.inline {
+                Some(Inline::Text(text)) => Origin::Memory(Bytes::from(text.clone().into_bytes())),
+                Some(Inline::Spooled) | None => Origin::Spooled(self.spool.inline_path(self.job)),
+            },
+            ResolvedSource::File { directories, path } => Origin::File { directories, path },
+            ResolvedSource::Url(download) => {
+                let (spool, room) = (self.directory().await?, self.spool.charged(self.job));
+                Origin::Url { downloader: self.parts.downloader.clone(), download, spool, room, index }
+            }
+            ResolvedSource::S3 { access, encoding } => {
+                let S3Access { location, keys } = *access;
+                Origin::S3 { s3: self.parts.s3.clone(), location, keys, encoding }
+            }
+        })
     }
-    staging.verdict()?;
-    Ok(Staged { sources, targets, searches })
+
+    async fn target(&self, index: usize, sink: ResolvedSink) -> Result<Target, ObjectError> {
+        Ok(match sink {
+            ResolvedSink::File { exports, directory, name, encoding } => {
+                let token = format!("{}-{index}", self.job);
+                Target::File { exports, directory, name, encoding, token }
+            }
+            ResolvedSink::S3 { access, media_type, encoding } => {
+                let S3Access { location, keys } = *access;
+                let note = self.directory().await?.join(format!("upload-{index}.json"));
+                Target::S3 { s3: self.parts.s3.clone(), location, keys, media_type, encoding, note }
+            }
+        })
+    }
+
+    /// The job's spool directory.
+    async fn directory(&self) -> Result<PathBuf, ObjectError> {
+        let (maker, job) = (self.spool.clone(), self.job);
+        let made = tokio::task::spawn_blocking(move || maker.make_directory(job)).await;
+        made.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
+            warn!(%job, %error, "the job's spool directory could not be made");
+            let message = format!("the spool directory cannot be made: {error}");
+            ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
+        })
+    }
 }
 
 /// Takes away what attempts that were cut short have left of the sinks. What was finished stays.
@@ -93,148 +134,10 @@ pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: 
         return Ok(());
     }
     let Some(user) = parts.access.user(user) else { return Ok(()) };
-    match stage(parts, spool, job, &user.role, &payload, None).await {
+    let staging = Staging { parts, spool, job, role: &user.role, payload: &payload };
+    match staging.stage(Purpose::Sweep).await {
         Ok(staged) => sweep(&staged.targets).await,
         Err(error) => warn!(%job, %error, "what the job has written could not be looked for"),
     }
     Ok(())
-}
-
-/// The request and its secrets, if the plan needs them.
-fn opened(parts: &JobParts, payload: &Payload) -> Result<(Value, Secrets), ObjectError> {
-    let in_source = |source: &Source| matches!(source, Source::Url(_) | Source::S3 { .. });
-    let needed = payload.plan.sources.iter().any(in_source)
-        || payload.plan.sinks.iter().any(|sink| matches!(sink, Sink::S3 { .. }));
-    if !needed {
-        return Ok((Value::Null, Secrets::new()));
-    }
-    let invalid = |message: String| ObjectError::new(ObjectErrorKind::Invalid, message);
-    let request = jobhost_model::json::value(&payload.request)
-        .map_err(|error| invalid(format!("the job's request cannot be read: {error}")))?;
-    let secrets = match &payload.sealed {
-        Some(sealed) => parts.sealer.open_sealed(sealed).map_err(|error| invalid(error.to_string()))?,
-        None => Secrets::new(),
-    };
-    Ok((request, secrets))
-}
-
-/// What is wrong with the file itself is told when it is opened.
-fn still_granted(checked: Result<(), Refused>) -> Result<(), Refused> {
-    match checked {
-        Err(Refused::Object(_)) => Ok(()),
-        checked => checked,
-    }
-}
-
-impl Staging<'_> {
-    fn check_tables(&mut self) -> Result<(), Refused> {
-        let Some(granted) = &mut self.granted else { return Ok(()) };
-        Ok(self.payload.plan.tables.iter().try_for_each(|used| granted.rights(used))?)
-    }
-
-    /// A query that the user may not make any more is refused when it is opened.
-    fn check_query(&mut self, search: &SearchRequest) -> Result<(), Refused> {
-        let Some(granted) = &mut self.granted else { return Ok(()) };
-        match search.permitted(self.role, &self.parts.store.catalogue()) {
-            Ok(permitted) => Ok(granted.read_tables(permitted.tables())?),
-            Err(_) => Ok(()),
-        }
-    }
-
-    fn verdict(&mut self) -> Result<(), Refused> {
-        let Some(granted) = &mut self.granted else { return Ok(()) };
-        Ok(granted.verdict()?)
-    }
-
-    fn s3(&mut self, capability: Capability, object: &S3Object) -> Result<S3Access, Refused> {
-        let access = s3_access(self.parts, self.role, &self.request, &self.secrets, object)?;
-        if let Some(granted) = &mut self.granted {
-            granted.s3(capability, &access.location)?;
-        }
-        Ok(access)
-    }
-
-    async fn origin(&mut self, index: usize, source: &Source) -> Result<Origin, Refused> {
-        Ok(match source {
-            Source::RequestField => match &self.payload.inline {
-                Some(Inline::Text(text)) => Origin::Memory(Bytes::from(text.clone().into_bytes())),
-                Some(Inline::Spooled) | None => Origin::Spooled(self.spool.inline_path(self.job)),
-            },
-            Source::File(path) => {
-                let directories = match &mut self.granted {
-                    Some(granted) => {
-                        still_granted(granted.file(path).await)?;
-                        granted.directories()
-                    }
-                    None => self.parts.directories.clone(),
-                };
-                Origin::File { directories, path: path.clone() }
-            }
-            Source::Url(source) => {
-                let object = source.headers.as_deref();
-                let object = object.and_then(|pointer| secrets::revealed(&self.request, &self.secrets, pointer));
-                let url = self.parts.downloader.check_url(urls::revealed(&self.secrets, &source.url))?;
-                if let Some(granted) = &mut self.granted {
-                    granted.url(&url)?;
-                }
-                let download = Download {
-                    url,
-                    hosts: self.granted.as_ref().map_or(HostScopes::Any, Granted::hosts),
-                    headers: object.map_or_else(|| Ok(http::HeaderMap::new()), |object| headers_from(&object))?,
-                    media_types: source.media_types.clone(),
-                };
-                let (spool, room) = (self.directory().await?, self.spool.charged(self.job));
-                let (downloader, download) = (self.parts.downloader.clone(), Box::new(download));
-                Origin::Url { downloader, download, spool, room, index }
-            }
-            Source::S3 { object, encoding } => {
-                let access = self.s3(Capability::ReadS3, object)?;
-                Origin::S3 {
-                    s3: self.parts.s3.clone(),
-                    location: access.location,
-                    keys: access.keys,
-                    encoding: *encoding,
-                }
-            }
-        })
-    }
-
-    async fn target(&mut self, index: usize, sink: &Sink) -> Result<Target, Refused> {
-        Ok(match sink {
-            Sink::File { directory, name, encoding } => {
-                let exports = match &mut self.granted {
-                    Some(granted) => {
-                        still_granted(granted.export(directory, name).await)?;
-                        granted.exports()
-                    }
-                    None => self.parts.exports.clone(),
-                };
-                let token = format!("{}-{index}", self.job);
-                let (directory, name, encoding) = (directory.clone(), name.clone(), *encoding);
-                Target::File { exports, directory, name, encoding, token }
-            }
-            Sink::S3 { object, media_type, encoding } => {
-                let access = self.s3(Capability::WriteS3, object)?;
-                Target::S3 {
-                    s3: self.parts.s3.clone(),
-                    location: access.location,
-                    keys: access.keys,
-                    media_type: media_type.clone(),
-                    encoding: *encoding,
-                    note: self.directory().await?.join(format!("upload-{index}.json")),
-                }
-            }
-        })
-    }
-
-    /// The job's spool directory.
-    async fn directory(&self) -> Result<PathBuf, ObjectError> {
-        let (maker, job) = (self.spool.clone(), self.job);
-        let made = tokio::task::spawn_blocking(move || maker.make_directory(job)).await;
-        made.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
-            warn!(%job, %error, "the job's spool directory could not be made");
-            let message = format!("the spool directory cannot be made: {error}");
-            ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
-        })
-    }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use super::attempt::{Again, AttemptEnd, AttemptRules, run_attempt};
+use super::attempt::{Again, Attempt, AttemptEnd, AttemptRules, EndedAttempt};
 use super::cancel::{Running, RunningEntry};
 use super::conclusion::{Conclusion, Conclusions};
 use super::lifecycle::{self, Ending};
@@ -77,8 +77,11 @@ impl Worker {
         let operation = operation.or_else(|| self.parts.plugins.operation(&row.operation));
         let end = self.attempt(row, operation.clone(), &entry, past.failures < MOST_FAILURES).await;
         match end {
-            AttemptEnd::Ended(row, ending, rejects) => {
-                self.conclude(Conclusion { id, row: Some(row), ending, rejects, entry }, turn).await;
+            AttemptEnd::Ended(ended) => {
+                if let Some((row, again, rejects, entry)) = self.end(id, *ended, entry, turn).await {
+                    self.try_again(QueuedJob { id, user, operation, place: None, past }, row, again, rejects, entry)
+                        .await;
+                }
             }
             AttemptEnd::Interrupted(row, rejects) => {
                 let attempt = row.attempt;
@@ -90,20 +93,56 @@ impl Worker {
                 }
             }
             AttemptEnd::Again(row, again, rejects) => {
-                let tally = row.tally;
-                let (failures, row_is_behind) = match self.requeue(*row, rejects, &entry).await {
-                    // With progress in between, they are not in a row.
-                    Ok(stored) if stored.tally != tally => (0, false),
-                    Ok(_) => (past.failures, false),
-                    Err(failure) if failure.kind.may_pass() => (past.failures, true),
-                    Err(failure) => return warn!(job = %id, %failure, "another attempt holds the job's lease"),
-                };
-                // The row says that it waits before it is known to wait, so that a cancel finds it in one of the two places.
-                drop(entry);
-                let past = Past { failures, row_is_behind, ..past };
-                self.queue_again(QueuedJob { id, user, operation, place: None, past }, &again);
+                self.try_again(QueuedJob { id, user, operation, place: None, past }, *row, again, rejects, entry).await;
             }
         }
+    }
+
+    /// Ends a job, unless its last records could not be stored and may be later.
+    async fn end(
+        &self,
+        id: Uuid,
+        ended: EndedAttempt,
+        entry: RunningEntry,
+        turn: Turn,
+    ) -> Option<(JobRow, Again, Option<Arc<AllRejects>>, RunningEntry)> {
+        let EndedAttempt { row, ending, rejects, last_group, may_try_again } = ended;
+        let mut conclusion = Conclusion { id, row: Some(row.clone()), ending, rejects, entry };
+        if let Some(last_group) = last_group {
+            let Err(failure) = conclusion.conclude_with(last_group, &self.parts, &self.spool).await else {
+                return None;
+            };
+            if may_try_again && failure.kind == StoreErrorKind::Unavailable {
+                let again = Again { why: failure.message, lasting: false };
+                return Some((row, again, conclusion.rejects, conclusion.entry));
+            }
+            conclusion.ending = lifecycle::unstored(&failure.message);
+        }
+        self.conclude(conclusion, turn).await;
+        None
+    }
+
+    /// Stores that the job waits for another attempt, and queues it.
+    async fn try_again(
+        &self,
+        mut job: QueuedJob,
+        row: JobRow,
+        again: Again,
+        rejects: Option<Arc<AllRejects>>,
+        entry: RunningEntry,
+    ) {
+        let tally = row.tally;
+        let (failures, row_is_behind) = match self.requeue(row, rejects, &entry).await {
+            // With progress in between, they are not in a row.
+            Ok(stored) if stored.tally != tally => (0, false),
+            Ok(_) => (job.past.failures, false),
+            Err(failure) if failure.kind.may_pass() => (job.past.failures, true),
+            Err(failure) => return warn!(job = %job.id, %failure, "another attempt holds the job's lease"),
+        };
+        // The row says that it waits before it is known to wait, so that a cancel finds it in one of the two places.
+        drop(entry);
+        job.past = Past { failures, row_is_behind, ..job.past };
+        self.queue_again(job, &again);
     }
 
     /// The job waits for a while, then it is taken again.
@@ -165,7 +204,8 @@ impl Worker {
         if row.attempt == 1 {
             self.parts.metrics.waited(waited);
         }
-        let end = run_attempt(&self.parts, &self.spool, row, operation, entry, &self.rules, may_fail).await;
+        let attempt = Attempt { parts: &self.parts, spool: &self.spool, running: entry, rules: &self.rules, may_fail };
+        let end = attempt.run(row, operation).await;
         let cpu = Duration::from_micros(end.row().usage.cpu_microseconds.saturating_sub(before));
         self.parts.metrics.attempt_ends(&operation_name, begun.elapsed(), cpu);
         end

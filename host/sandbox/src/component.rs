@@ -16,7 +16,7 @@ use super::metered::Metered;
 use super::usage::UsageMeter;
 use super::versions::{ContractVersion, LinkedGuest};
 use jobhost_budget::Charge;
-use jobhost_contract::{Description, Failure, FailureKind, Outcome, Plan};
+use jobhost_contract::{Description, Failure, Outcome, Plan};
 
 /// Wall time of `describe` as a multiple of its processor time.
 const DESCRIBE_PATIENCE: u32 = 10;
@@ -46,23 +46,6 @@ pub struct RunRequest {
 pub enum RunEnd {
     Returned(Result<Outcome, Failure>),
     Crashed(Crash),
-}
-
-/// A guest that returns without a last flush is done all the same: what it handed over is made durable for it.
-async fn flushed(ended: RunEnd, capabilities: Option<Box<dyn Capabilities>>) -> RunEnd {
-    let RunEnd::Returned(Ok(outcome)) = ended else {
-        return ended;
-    };
-    let Some(mut capabilities) = capabilities else {
-        return RunEnd::Returned(Ok(outcome));
-    };
-    match capabilities.flush().await {
-        Ok(_) => RunEnd::Returned(Ok(outcome)),
-        Err(error) => {
-            let kind = FailureKind::Unavailable;
-            RunEnd::Returned(Err(Failure { kind, message: error.message, retryable: true }))
-        }
-    }
 }
 
 impl GuestComponent {
@@ -108,20 +91,20 @@ impl GuestComponent {
         self.quick(self.guest.plan(&mut store, operation, request), 1).await
     }
 
-    /// Do the work. Dropping the future ends the guest; what it took is in its usage.
+    /// Does the work. Dropping the future ends the guest; what it took is in its usage. What the guest handed over and did not
+    /// flush is its capabilities' to keep: they are dropped when this returns.
     pub async fn run(&self, run: RunRequest) -> RunEnd {
         let cpu = Arc::clone(&run.usage.cpu);
         let (capabilities, memory) = (Some(run.capabilities), Some(run.memory));
         let mut store = guest::store(self.guest.engine(), &self.limits, run.log, run.usage, capabilities, memory);
         let call = self.guest.run(&mut store, &run.operation, &run.request, run.resume.as_deref());
         let metered = Metered::new(call, cpu, self.limits.cpu.value);
-        let ended = match tokio::time::timeout(self.limits.wall.value, metered).await {
+        match tokio::time::timeout(self.limits.wall.value, metered).await {
             Ok(Ok(Ok(answer))) => RunEnd::Returned(answer),
             Ok(Ok(Err(error))) => RunEnd::Crashed(Crash::of(&error, &self.limits)),
             Ok(Err(used)) => RunEnd::Crashed(LimitHit::Cpu { used, bound: self.limits.cpu.clone() }.into()),
             Err(_) => RunEnd::Crashed(LimitHit::Wall { bound: self.limits.wall.clone() }.into()),
-        };
-        flushed(ended, store.into_data().capabilities).await
+        }
     }
 
     /// For a call without capabilities.

@@ -312,8 +312,6 @@ pub(super) fn engine(error: heed::Error) -> StoreError {
     }
 }
 
-/// What is stored is not what this program writes.
-
 /// Where the data file is mapped.
 struct Map {
     start: usize,

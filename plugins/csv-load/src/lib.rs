@@ -7,8 +7,8 @@ mod describe;
 mod request;
 
 use jobhost_csv::EncodeOptions;
-use jobhost_csv::load::load;
-use jobhost_load_plugin::{GuestHost, failure, loaded};
+use jobhost_csv::load::{Loaded, load};
+use jobhost_load_plugin::{GuestHost, failure};
 use jobhost_plugin::{
     Description, Failure, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, TableUse, UrlSource,
 };
@@ -49,11 +49,11 @@ impl Plugin for CsvLoad {
         };
         let is_first_attempt = resume.is_none();
         let mut host = GuestHost::new(request.table, request.action.run());
-        let tally = load(&mut host, options, resume.as_deref()).map_err(|error| failure(error, is_first_attempt))?;
-        if tally.received == 0 && request.operation == Operation::Data {
+        let loaded = load(&mut host, options, resume.as_deref()).map_err(|error| failure(error, is_first_attempt))?;
+        if loaded == Loaded::Nothing && request.operation == Operation::Data {
             return Ok(Outcome::message(NO_RECORDS));
         }
-        Ok(loaded(tally))
+        Ok(Outcome::loaded())
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use jobhost_csv::EncodeOptions;
-use jobhost_csv::load::{Host, Input, Reject, Table, Tally, load};
+use jobhost_csv::load::{Host, Input, Reject, Table, load};
 
 /// As large as a chunk of the contract.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -41,10 +41,6 @@ impl Host for CountingHost {
         self.bytes += batch.len() as u64;
         self.rows += memchr::memchr_iter(b'\n', batch).count() as u64;
         Ok(())
-    }
-
-    fn flush(&mut self) -> Result<Tally, Infallible> {
-        Ok(Tally { received: self.rows, written: self.rows })
     }
 
     fn progress(&mut self, _done: u64, _total: Option<u64>) {}
@@ -104,13 +100,13 @@ fn main() -> ExitCode {
         let outcome = load(&mut host, options, None);
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
-            Ok(tally) => println!(
+            Ok(_) => println!(
                 "{} rows, {} bytes of JSON in {} batches, {} rejects, {seconds:.3} s, {:.0} rows/s",
-                tally.received,
+                host.rows,
                 host.bytes,
                 host.batches,
                 host.rejects,
-                tally.received as f64 / seconds
+                host.rows as f64 / seconds
             ),
             Err(error) => {
                 eprintln!("{error}");

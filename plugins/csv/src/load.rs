@@ -11,7 +11,7 @@ use crate::header::Header;
 use crate::reader::Reader;
 use crate::record::Record;
 
-pub use jobhost_load::{CheckpointError, Host, Input, Reject, Table, Tally};
+pub use jobhost_load::{CheckpointError, Host, Input, Loaded, Reject, Table};
 
 /// Why a load of CSV ended early.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
@@ -21,7 +21,7 @@ pub fn load<H: Host>(
     host: &mut H,
     options: EncodeOptions,
     resume: Option<&[u8]>,
-) -> Result<Tally, LoadError<H::Error>> {
+) -> Result<Loaded, LoadError<H::Error>> {
     let table = host.describe().map_err(LoadError::Host)?;
     jobhost_load::load(host, CsvFormat::new(table, options), resume)
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use jobhost_json::{Options, Shape, load};
-use jobhost_load::{Host, Input, Reject, Table, Tally};
+use jobhost_load::{Host, Input, Reject, Table};
 
 /// As large as a chunk of the contract.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -42,10 +42,6 @@ impl Host for CountingHost {
         self.bytes += batch.len() as u64;
         self.rows += memchr::memchr_iter(b'\n', batch).count() as u64;
         Ok(())
-    }
-
-    fn flush(&mut self) -> Result<Tally, Infallible> {
-        Ok(Tally { received: self.rows, written: self.rows })
     }
 
     fn progress(&mut self, _done: u64, _total: Option<u64>) {}
@@ -106,13 +102,13 @@ fn main() -> ExitCode {
         let outcome = load(&mut host, options, None);
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
-            Ok(tally) => println!(
+            Ok(_) => println!(
                 "{} records, {} bytes of JSON in {} batches, {} rejects, {seconds:.3} s, {:.0} records/s",
-                tally.received,
+                host.rows,
                 host.bytes,
                 host.batches,
                 host.rejects,
-                tally.received as f64 / seconds
+                host.rows as f64 / seconds
             ),
             Err(error) => {
                 eprintln!("{error}");

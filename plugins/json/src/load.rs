@@ -1,7 +1,7 @@
 //! A whole load of JSON: this format for the driver of `jobhost-load`.
 
 use jobhost_batch::JsonBuffer;
-use jobhost_load::{Format, Host, Reject, Step, Table, Tally};
+use jobhost_load::{Format, Host, Loaded, Reject, Step, Table};
 
 use crate::error::Problem;
 use crate::reader::{Position, Reader, Shape};
@@ -18,7 +18,7 @@ pub struct Options {
 }
 
 /// Load the source of `host`, from its start or from a checkpoint.
-pub fn load<H: Host>(host: &mut H, options: Options, resume: Option<&[u8]>) -> Result<Tally, LoadError<H::Error>> {
+pub fn load<H: Host>(host: &mut H, options: Options, resume: Option<&[u8]>) -> Result<Loaded, LoadError<H::Error>> {
     let table = host.describe().map_err(LoadError::Host)?;
     jobhost_load::load(host, JsonFormat::new(table, options), resume)
 }

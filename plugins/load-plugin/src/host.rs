@@ -1,6 +1,6 @@
 //! The load's way to the host: `jobhost_load::Host` over the contract.
 
-use jobhost_load::{Host, Input, Reject, Table, Tally};
+use jobhost_load::{Host, Input, Reject, Table};
 use jobhost_plugin::progress::Unit;
 use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, progress, records, rejects};
 
@@ -45,11 +45,6 @@ impl Host for GuestHost {
 
     fn write(&mut self, batch: &[u8], checkpoint: &[u8]) -> Result<(), Error> {
         records::write(&self.table, self.action, batch, Some(checkpoint))
-    }
-
-    fn flush(&mut self) -> Result<Tally, Error> {
-        let tally = records::flush()?;
-        Ok(Tally { received: tally.received, written: tally.written })
     }
 
     fn progress(&mut self, done: u64, total: Option<u64>) {

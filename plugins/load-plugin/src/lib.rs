@@ -9,6 +9,6 @@ mod request;
 mod schema;
 
 pub use host::GuestHost;
-pub use outcome::{failure, loaded};
+pub use outcome::failure;
 pub use request::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, is_action};
 pub use schema::request_schema;

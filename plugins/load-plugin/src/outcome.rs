@@ -1,14 +1,9 @@
-//! From the end of a load to the end of a job.
+//! From a load that did not go through to the failure of its job.
 
 use std::error::Error as StdError;
 
-use jobhost_load::{LoadError, Tally};
-use jobhost_plugin::{Error, Failure, FailureKind, Outcome};
-
-/// A load that went through.
-pub fn loaded(tally: Tally) -> Outcome {
-    Outcome::message(format!("successfully loaded {} of {} records", tally.written, tally.received))
-}
+use jobhost_load::LoadError;
+use jobhost_plugin::{Error, Failure, FailureKind};
 
 /// A load that did not. `is_first_attempt`: no checkpoint was given to this one.
 pub fn failure<P: StdError + 'static>(error: LoadError<Error, P>, is_first_attempt: bool) -> Failure {

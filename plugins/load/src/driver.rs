@@ -4,7 +4,7 @@ use jobhost_batch::Batch;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::format::Format;
-use crate::host::{Host, Tally};
+use crate::host::Host;
 use crate::input::Records;
 
 /// Why a load ended early. `P` is what the format calls a problem.
@@ -23,19 +23,28 @@ pub enum LoadError<E, P> {
     Checkpoint(#[from] CheckpointError),
 }
 
+/// What a load that went through found in its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loaded {
+    /// No record at all.
+    Nothing,
+    /// Records, which are all handed over.
+    Records,
+}
+
 type Failed<H, F> = LoadError<<H as Host>::Error, <F as Format>::Problem>;
 
 /// Load the source of `host`, from its start or from a checkpoint. `format` has seen nothing of it yet.
-pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8]>) -> Result<Tally, Failed<H, F>> {
+pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8]>) -> Result<Loaded, Failed<H, F>> {
     let from = match resume {
         None => match validate(host, &mut format)? {
             Some(start) => start,
-            None => return host.flush().map_err(LoadError::Host),
+            None => return Ok(Loaded::Nothing),
         },
         Some(checkpoint) => reopen(host, &mut format, checkpoint)?,
     };
     write(host, &mut format, from)?;
-    host.flush().map_err(LoadError::Host)
+    Ok(Loaded::Records)
 }
 
 /// Pass 1: look at every record. Gives where the first one is, or `None` if there are none.

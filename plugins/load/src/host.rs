@@ -18,8 +18,6 @@ pub trait Host {
     fn open(&mut self, offset: u64) -> Result<Self::Input, Self::Error>;
     /// Hand over a batch of JSON lines and the state after it.
     fn write(&mut self, batch: &[u8], checkpoint: &[u8]) -> Result<(), Self::Error>;
-    /// Make everything durable and tell what became of it.
-    fn flush(&mut self) -> Result<Tally, Self::Error>;
     /// Bytes of the source that were dealt with, and how many there are, where that is known.
     fn progress(&mut self, done: u64, total: Option<u64>);
     fn cancelled(&mut self) -> bool;
@@ -52,13 +50,6 @@ impl Table {
         let typed = self.types.iter().find(|(name, _)| name == attribute);
         typed.map_or(AttributeType::Any, |(_, kind)| *kind)
     }
-}
-
-/// What became of the records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub received: u64,
-    pub written: u64,
 }
 
 /// A record that could not be taken, or not as it is.

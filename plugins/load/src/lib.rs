@@ -17,7 +17,7 @@ pub mod memory;
 
 pub use attribute::{AttributeType, SYSTEM_ATTRIBUTES, ValueError};
 pub use checkpoint::CheckpointError;
-pub use driver::{LoadError, load};
+pub use driver::{LoadError, Loaded, load};
 pub use format::{Format, Step};
-pub use host::{Host, Input, Reject, Table, Tally, shown};
+pub use host::{Host, Input, Reject, Table, shown};
 pub use key::{KeyError, MAX_KEY_BYTES};

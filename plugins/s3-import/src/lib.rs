@@ -8,7 +8,7 @@ mod request;
 
 use jobhost_csv::EncodeOptions;
 use jobhost_json::Shape;
-use jobhost_load_plugin::{GuestHost, KEY_REQUIRED, failure, loaded};
+use jobhost_load_plugin::{GuestHost, KEY_REQUIRED, failure};
 use jobhost_plugin::{
     Description, Failure, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, S3Source, TableUse,
 };
@@ -39,7 +39,7 @@ impl Plugin for S3Import {
         let resume = resume.as_deref();
         let mut host = GuestHost::new(request.table, request.action.run());
         let json = |shape| jobhost_json::Options { shape, key_required };
-        let tally = match request.format {
+        match request.format {
             Format::Csv => jobhost_csv::load::load(&mut host, EncodeOptions { parse_json: true, key_required }, resume)
                 .map_err(|error| failure(error, is_first_attempt))?,
             Format::Json => jobhost_json::load(&mut host, json(Shape::Array), resume)
@@ -47,7 +47,7 @@ impl Plugin for S3Import {
             Format::JsonLines => jobhost_json::load(&mut host, json(Shape::Lines), resume)
                 .map_err(|error| failure(error, is_first_attempt))?,
         };
-        Ok(loaded(tally))
+        Ok(Outcome::loaded())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
-use crate::{Error, ErrorKind, Failure, FailureKind, Outcome, Refusal};
+use crate::{Error, ErrorKind, Failure, FailureKind, Message, Outcome, Refusal};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -49,9 +49,14 @@ impl Refusal {
 }
 
 impl Outcome {
+    /// Done; the job's message says how many of its records were loaded. Nothing has to be flushed for it.
+    pub fn loaded() -> Self {
+        Outcome { message: Some(Message::Loaded), result: None }
+    }
+
     /// Success, in one sentence.
     pub fn message(message: impl Into<String>) -> Self {
-        Outcome { message: Some(message.into()), result: None }
+        Outcome { message: Some(Message::Text(message.into())), result: None }
     }
 
     /// Success with a result, and the host's own sentence.

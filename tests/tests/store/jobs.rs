@@ -1,8 +1,8 @@
 //! Rows of jobs: guards, indexes, and what commits together with records.
 
-use jobhost_model::jobs::{JobRow, JobStatus, Lease, StartRange, Tally};
+use jobhost_model::jobs::{CancelRequest, JobRow, JobStatus, Lease, StartRange, Tally};
 use jobhost_model::{Action, Timestamp};
-use jobhost_store::{Store, StoreErrorKind, WriteGroup};
+use jobhost_store::{JobEnd, Quota, Store, StoreErrorKind, WriteGroup};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -283,4 +283,53 @@ pub async fn jobs_survive_closing(place: &impl Place) {
     assert_eq!(store.job(other.id).await.unwrap(), Some(other));
     assert_eq!(store.job_payload(job.id).await.unwrap(), Some((b"payload".to_vec(), None)));
     assert_eq!(store.unfinished_jobs().await.unwrap(), [job.id]);
+}
+
+/// The end of a job with these last records and a log, which says how many records the store has counted.
+fn end(job: &JobRow, attempt: u32, last_group: Option<WriteGroup>) -> JobEnd {
+    let last = ended(job, JobStatus::Complete);
+    let counted = move |stored: JobRow| JobRow { message: Some(json!(stored.tally.written)), ..last.clone() };
+    JobEnd {
+        lease: Lease { job: job.id, attempt },
+        last_group,
+        documents: vec![("job_log", b"all is well".to_vec())],
+        row: Box::new(counted),
+    }
+}
+
+pub async fn last_records_documents_and_final_row_commit_together(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = started(&*store).await;
+    let lease = Some(Lease { job: job.id, attempt: 1 });
+    store.apply(group(&*store, lease, "{\"id\":1}", Some("c"))).await.unwrap();
+    // A cancel request that came meanwhile is kept.
+    let by = CancelRequest { by: "bob".to_owned(), at: Timestamp(60) };
+    store.update_job(JobRow { cancel: Some(by.clone()), ..job.clone() }, 1).await.unwrap();
+    let last = group(&*store, lease, "{\"id\":1}\n{\"id\":2}", None);
+    let row = store.end_job(end(&job, 1, Some(last))).await.unwrap();
+    assert_eq!(row.tally, Tally { received: 3, written: 2, skipped: 1, deleted: 0 });
+    assert_eq!((row.message.clone(), row.cancel.clone()), (Some(json!(2)), Some(by)));
+    assert_eq!(store.job(job.id).await.unwrap(), Some(row));
+    assert_eq!(store.document("job_log", &job.id.to_string()).await.unwrap(), Some(b"all is well".to_vec()));
+    assert_eq!((texts(&*store).await.len(), store.job_payload(job.id).await.unwrap()), (2, None));
+    assert!(store.unfinished_jobs().await.unwrap().is_empty());
+    let again = store.end_job(end(&job, 1, None)).await.unwrap_err();
+    assert_eq!(again.kind, StoreErrorKind::LeaseLost);
+}
+
+pub async fn an_end_that_cannot_be_stored_changes_nothing(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let job = started(&*store).await;
+    let stale = store.end_job(end(&job, 7, None)).await.unwrap_err();
+    assert_eq!(stale.kind, StoreErrorKind::LeaseLost);
+    let unknown = JobRow { id: Uuid::nil(), ..job.clone() };
+    assert_eq!(store.end_job(end(&unknown, 1, None)).await.unwrap_err().kind, StoreErrorKind::NotFound);
+    let quota = Some(Quota { user: "ann".into(), bytes: 1 });
+    let lease = Some(Lease { job: job.id, attempt: 1 });
+    let last = WriteGroup { quota, ..group(&*store, lease, "{\"id\":1}", None) };
+    assert_eq!(store.end_job(end(&job, 1, Some(last))).await.unwrap_err().kind, StoreErrorKind::OverQuota);
+    assert_eq!(store.job(job.id).await.unwrap(), Some(job.clone()));
+    assert_eq!(store.document("job_log", &job.id.to_string()).await.unwrap(), None);
+    assert!(texts(&*store).await.is_empty());
+    assert!(store.end_job(end(&job, 1, None)).await.unwrap().status.is_final());
 }

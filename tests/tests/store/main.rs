@@ -80,6 +80,7 @@ macro_rules! suite {
                     a_checkpoint_needs_a_lease, found_by_start_time, pages_of_rows_are_bounded, unfinished_in_order_of_creation,
                     jobs_survive_closing, an_attempt_is_fruitless_until_it_has_stored_something,
                     a_job_that_is_queued_again_hears_no_late_word_of_its_attempt,
+                    last_records_documents_and_final_row_commit_together, an_end_that_cannot_be_stored_changes_nothing,
                 },
                 crash::{what_was_acknowledged_survives_closing},
                 $($($only)*)?

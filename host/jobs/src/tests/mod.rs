@@ -98,6 +98,27 @@ async fn survives_all(kind: impl Kind) {
     place.stop().await;
 }
 
+/// Accepting it, beginning its attempt, and its end with its records.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tiny_load_costs_three_commits() {
+    let place = Place::new(1).await;
+    let table = place.create_table("tiny").await;
+    let path = place.file("tiny.csv", "id,text\n1,a\n2,b\n");
+    // Progress is stored now and then, however slow the machine is.
+    place.store.hang(Hang::Progress);
+    place.store.set(Faults { first: usize::MAX, calls: 0, fault: SLOW });
+    let request = json!({"database": table.database, "table": table.table, "file_path": path});
+    let id = place.submit("csv_file_load", request).await.unwrap();
+    let row = place.ended(id).await;
+    assert_eq!(row.message, Some(json!("successfully loaded 2 of 2 records")));
+    place.is_tidy().await;
+    let reads = ["job", "job_payload", "document", "fetch", "scan", "snapshot"];
+    let writes: Vec<_> = place.store.heal().into_iter().filter(|call| !reads.contains(call)).collect();
+    assert_eq!(writes, ["create_job", "update_job", "end_job"]);
+    assert_eq!(place.count(&table).await, 2);
+    place.stop().await;
+}
+
 struct Load;
 
 impl Kind for Load {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jobhost_budget::{Budgets, Owner};
-use jobhost_contract::Capability;
+use jobhost_contract::{Capability, Message, Outcome};
 
 use super::versions::{ContractVersion, VersionError};
 use super::{Engine, GuestComponent, RunEnd, RunRequest, SandboxLimits, engine};
@@ -44,7 +44,8 @@ async fn run(guest: &GuestComponent, operation: &str) -> (String, u64) {
         memory: memory(),
     };
     let message = match guest.run(request).await {
-        RunEnd::Returned(Ok(outcome)) => outcome.message.unwrap(),
+        RunEnd::Returned(Ok(Outcome { message: Some(Message::Text(sentence)), .. })) => sentence,
+        RunEnd::Returned(Ok(outcome)) => panic!("{outcome:?}"),
         RunEnd::Returned(Err(failure)) => panic!("{failure:?}"),
         RunEnd::Crashed(crash) => panic!("{crash:?}"),
     };

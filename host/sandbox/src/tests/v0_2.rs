@@ -76,7 +76,7 @@ pub async fn run(
     let guest = guest.instantiate_async(&mut *store).await?;
     let performed = guest.jobhost_plugin_job().call_perform(store, operation, request).await?;
     Ok(match performed {
-        Ok(message) => Ok(Outcome { message: Some(message), result: None }),
+        Ok(message) => Ok(Outcome { message: Some(jobhost_contract::Message::Text(message)), result: None }),
         Err(message) => Err(Failure { kind: FailureKind::Internal, message, retryable: false }),
     })
 }

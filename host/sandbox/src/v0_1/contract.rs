@@ -3,8 +3,8 @@
 use super::imported::records::AttributeType as GuestType;
 use super::{exported, types};
 use jobhost_contract::{
-    Capability, CapabilityError, CapabilityErrorKind, Description, Failure, FailureKind, Operation, OperationAccess,
-    Outcome, Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse, UrlSource,
+    Capability, CapabilityError, CapabilityErrorKind, Description, Failure, FailureKind, Message, Operation,
+    OperationAccess, Outcome, Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse, UrlSource,
 };
 use jobhost_model::{Action, AttributeType, Encoding, S3Location, TableName};
 
@@ -182,7 +182,11 @@ impl From<exported::S3Object> for S3Object {
 
 impl From<exported::Outcome> for Outcome {
     fn from(outcome: exported::Outcome) -> Self {
-        Outcome { message: outcome.message, result: outcome.result }
+        let message = outcome.message.map(|message| match message {
+            exported::Message::Text(sentence) => Message::Text(sentence),
+            exported::Message::Loaded => Message::Loaded,
+        });
+        Outcome { message, result: outcome.result }
     }
 }
 

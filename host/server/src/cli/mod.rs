@@ -1,6 +1,7 @@
 //! The command line.
 
 mod logs;
+mod parts;
 mod plugin;
 mod print;
 mod private_files;

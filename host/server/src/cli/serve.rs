@@ -1,8 +1,7 @@
-//! Putting the host together and taking it down again: the only place that knows every part.
+//! Running the host: its runtimes, its start, its signals, its end.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,63 +10,23 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use super::private_files;
+use super::parts::{OpenParts, ServeError, open_parts, part};
 use super::signals::{Asked, Signals};
 use crate::api::{self, ApiState};
 use crate::config::{self, Config};
-use jobhost_access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
-use jobhost_budget::{BudgetOptions, Budgets};
-use jobhost_jobs::{JobLimits, JobParts, Jobs, Sealer};
+use jobhost_jobs::{JobLimits, JobParts, Jobs};
 use jobhost_metrics::Metrics;
-use jobhost_model::{Clock, SystemClock};
-use jobhost_objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
-use jobhost_registry::{Catalogue, CompileCache, Compiler, Loader, PluginFolder};
-use jobhost_sandbox::{Engine, engine};
-use jobhost_search::SearchLimits;
-use jobhost_search::sql::SqlLimits;
-use jobhost_store::{Store, StoreError};
-use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
+use jobhost_registry::PluginFolder;
 
 /// What the ready line waits for at most: plugins that come with the host or that the configuration knows.
 const READY_PATIENCE: Duration = Duration::from_secs(20);
 /// After SIGTERM, requests that are being answered have so long; then the host stops all the same.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// The heap of SQL is as large as this, or as so many statements take, and at most one in so many of the memory budget.
-const SQL_HEAP_BYTES: usize = 256 << 20;
-const SQL_HEAP_STATEMENTS: usize = 8;
-const SQL_HEAP_PART: u64 = 8;
 /// How far threads that compute stand back behind those that answer.
 const COMPUTING_NICENESS: i32 = 10;
 /// More than ever have a turn at once.
 const COMPUTING_THREADS: usize = 1024;
-/// What is kept of the disk for the store.
-const RESERVE_BYTES: u64 = 1 << 30;
-
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    #[error(
-        "data.dir = {path}: it cannot be made, or not be kept from other users of this machine: {source}; choose another \
-             directory, or give it to the host's user with mode 0700"
-    )]
-    DataDirectory { path: String, source: io::Error },
-    #[error(
-        "{path} holds a secret and cannot be kept from other users of this machine: {source}; give it to the host's user \
-             with mode 0600"
-    )]
-    SecretFile { path: String, source: io::Error },
-    #[error(
-        "server.listen = {address}: it cannot be listened on: {source}; choose another address or stop what uses it"
-    )]
-    Listen { address: SocketAddr, source: io::Error },
-    #[error("{what}: {source}")]
-    Part { what: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-}
-
-fn part<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl Fn(E) -> ServeError {
-    move |source| ServeError::Part { what, source: Box::new(source) }
-}
-
 /// Runs the host until it is told to stop.
 pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
     jobhost_budget::memory::keep_large_pieces_apart();
@@ -122,83 +81,21 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     let unheard = |source| ServeError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
-    keep_private(&config.data_dir)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
-    let budgets = open_budgets(config).map_err(part("the budgets"))?;
-    let access = open_access(config, Arc::clone(&store), Arc::clone(&clock), runtimes.computing).await?;
-    let engine = engine::start(config.sandbox.stack_bytes)
-        .map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
-    let catalogue = Arc::new(Catalogue::default());
     let stop = CancellationToken::new();
-    let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&catalogue), stop.clone()));
-
-    let guard = AddressGuard::new(config.allowed_addresses.clone());
-    let downloads = DownloadLimits {
-        max_bytes: config.url_max_bytes,
-        timeout: config.url_timeout,
-        max_redirects: config.url_max_redirects,
-    };
-    let directories = Directories::open(&config.file_directories).map_err(part("the configuration"))?;
-    let search_limits = SearchLimits {
-        sql: SqlLimits {
-            memory_bytes: config.sql_memory_bytes,
-            spill_bytes: config.sql_spill_bytes,
-            spill_dir: config.data_dir.join("spill"),
-            time: config.sql_timeout,
-            heap_bytes: sql_heap_bytes(config.sql_memory_bytes, &budgets),
-            spill: None,
-        },
-        ..SearchLimits::default()
-    };
-    let parts = JobParts {
-        store: Arc::clone(&store),
-        access: Arc::clone(&access),
-        plugins: catalogue,
-        directories: directories.clone(),
-        exports: ExportDirectories::open(&config.export_directories).map_err(part("the configuration"))?,
-        downloader: Downloader::new(guard, downloads),
-        s3: open_s3(config)?,
-        search_limits: search_limits.clone(),
-        metrics: Arc::clone(&metrics),
-        sealer: match &config.sealing_key {
-            Some(key) => Sealer::with_key(&key.0),
-            None => Sealer::open(&config.data_dir.join("sealing-key")).map_err(part("the sealing key"))?,
-        },
-        clock: Arc::clone(&clock),
-        spool_dir: config.data_dir.join("spool"),
-        guest_limits: config.guest.clone(),
-        budgets: budgets.clone(),
-        user_store_bytes: bound(config.user_store_bytes),
-    };
+    let opened = open_parts(config, metrics, runtimes.computing, stop.clone()).await?;
+    let OpenParts { parts, plugins } = opened;
     let job_limits = JobLimits {
         workers: config.workers,
         max_queued: config.max_queued,
         cancel_grace: config.cancel_grace,
         ..JobLimits::default()
     };
-    let jobs = Jobs::start(parts, job_limits, runtimes.jobs).await.map_err(part("jobs could not be started"))?;
+    let jobs = Jobs::start(parts.clone(), job_limits, runtimes.jobs).await;
+    let jobs = jobs.map_err(part("jobs could not be started"))?;
     let changes = TaskTracker::new();
-    let state = ApiState {
-        store,
-        access,
-        jobs: Arc::clone(&jobs),
-        plugins: Arc::clone(&plugins),
-        directories,
-        clock,
-        max_body_bytes: config.max_body_bytes,
-        body_time: config.body_time,
-        max_store_bytes: config.max_store_bytes,
-        max_write_records: config.max_write_records,
-        search_limits,
-        budgets: budgets.clone(),
-        user_store_bytes: bound(config.user_store_bytes),
-        changes: changes.clone(),
-        computing: runtimes.computing.clone(),
-        metrics,
-    };
+    let connections = config.connections.within(parts.budgets.memory.total());
+    let state = api_state(config, parts, &jobs, &plugins, &changes, runtimes.computing);
     let router = api::router(Arc::new(state));
-    let connections = config.connections.within(budgets.memory.total());
     let server = tokio::spawn(api::server::serve(listener, router, connections, stop.clone(), DRAIN_TIME));
     let loading = tokio::spawn(load_plugins(Arc::clone(&plugins), Arc::clone(&jobs), stop.clone()));
     until_stopped(signals, &plugins, address, config.workers).await;
@@ -220,32 +117,34 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     Ok(())
 }
 
-fn open_budgets(config: &Config) -> io::Result<Budgets> {
-    let or = |set: u64, default: u64| if set == 0 { default } else { set };
-    let free = jobhost_budget::free_bytes(&config.data_dir).unwrap_or(u64::MAX);
-    let budgets = Budgets::new(&BudgetOptions {
-        memory_bytes: or(config.memory_bytes, jobhost_budget::memory::available_bytes() / 2),
-        searches: config.max_searches,
-        sql: config.max_sql,
-        spool_bytes: or(config.spool_bytes, free / 2),
-        spill_bytes: or(config.sql_spill_total_bytes, free / 4),
-        keep_free_bytes: or(config.reserve_bytes, RESERVE_BYTES.min(free / 20)),
-        directory: config.data_dir.clone(),
-        cores: config::cores(),
-    });
-    jobhost_budget::memory::watch(&budgets.memory)?;
-    Ok(budgets)
-}
-
-/// 0 stands for none.
-fn bound(number: u64) -> Option<u64> {
-    (number > 0).then_some(number)
-}
-
-/// Memory of all SQL statements together: so many that each take what one may, and no more than a part of the budget.
-fn sql_heap_bytes(of_one: usize, budgets: &Budgets) -> usize {
-    let part = usize::try_from(budgets.memory.total() / SQL_HEAP_PART).unwrap_or(usize::MAX);
-    of_one.saturating_mul(SQL_HEAP_STATEMENTS).max(SQL_HEAP_BYTES).min(part.max(of_one))
+/// What requests are answered with.
+fn api_state(
+    config: &Config,
+    parts: JobParts,
+    jobs: &Arc<Jobs>,
+    plugins: &Arc<PluginFolder>,
+    changes: &TaskTracker,
+    computing: &tokio::runtime::Handle,
+) -> ApiState {
+    let JobParts { store, access, directories, clock, search_limits, budgets, metrics, user_store_bytes, .. } = parts;
+    ApiState {
+        store,
+        access,
+        jobs: Arc::clone(jobs),
+        plugins: Arc::clone(plugins),
+        directories,
+        clock,
+        max_body_bytes: config.max_body_bytes,
+        body_time: config.body_time,
+        max_store_bytes: config.max_store_bytes,
+        max_write_records: config.max_write_records,
+        search_limits,
+        budgets,
+        user_store_bytes,
+        changes: changes.clone(),
+        computing: computing.clone(),
+        metrics,
+    }
 }
 
 /// The first load, which nothing waits for but requests for the operations that it provides, and then the changes of the folder.
@@ -294,104 +193,6 @@ async fn until_stopped(mut signals: Signals, plugins: &Arc<PluginFolder>, addres
             },
         }
     }
-}
-
-fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>, stop: CancellationToken) -> PluginFolder {
-    let directory = config.plugin_cache_dir.clone().unwrap_or_else(|| config.data_dir.join("compile-cache"));
-    let cache = CompileCache::open(&directory, &engine);
-    if let Err(error) = &cache {
-        warn!(%error, directory = %directory.display(), "the compile cache cannot be used; each start compiles anew");
-    }
-    let loader = Loader {
-        engine,
-        limits: Arc::new(config.sandbox.clone()),
-        compiler: Compiler::new(config.compile),
-        cache: cache.ok().map(Arc::new),
-        trust: Arc::new(config.trust.clone()),
-        grants: Arc::new(config.grants.clone()),
-        component_bytes: config.component_bytes,
-        builtin: api::is_builtin,
-        stop,
-    };
-    PluginFolder::new(config.plugins_dir.clone(), loader, catalogue)
-}
-
-fn open_s3(config: &Config) -> Result<S3, ServeError> {
-    let guard = AddressGuard::new(config.s3_allowed_addresses.clone());
-    let options = S3Options {
-        endpoint: config.s3_endpoint.clone(),
-        max_bytes: config.s3_max_bytes,
-        timeout: config.s3_timeout,
-        credentials_file: config.s3_credentials_file.clone(),
-    };
-    S3::new(guard, options).map_err(part("s3.endpoint"))
-}
-
-fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, StoreError> {
-    let options = EmbeddedOptions {
-        max_bytes: config.max_store_bytes,
-        max_readers: readers(config),
-        history_bytes: config.history_bytes,
-        ..EmbeddedOptions::default()
-    };
-    Ok(Arc::new(EmbeddedStore::open(&config.data_dir.join("store"), options, clock)?))
-}
-
-/// Slots for every search and every cursor of a job that may be open, and as many as there can be threads that read a row.
-fn readers(config: &Config) -> u32 {
-    let cursors = config.workers.saturating_mul(config.guest.cursors) as u64;
-    let all = config.max_searches.saturating_add(cursors).saturating_add(THREADS);
-    u32::try_from(all).unwrap_or(u32::MAX).clamp(1024, MAX_READERS)
-}
-
-/// The runtimes' threads for what blocks, and those that answer.
-const THREADS: u64 = 2 * 512 + 256;
-const MAX_READERS: u32 = 1 << 16;
-
-async fn open_access(
-    config: &Config,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    computing: &tokio::runtime::Handle,
-) -> Result<Arc<Access>, ServeError> {
-    let key = SigningKey::from_file(&config.data_dir.join("token-key")).map_err(part("the token key"))?;
-    let options = AccessOptions {
-        operation_token_seconds: config.operation_token_seconds,
-        refresh_token_seconds: config.refresh_token_seconds,
-        computing: Some(computing.clone()),
-        ..AccessOptions::default()
-    };
-    let first_admin = || first_admin(config);
-    let access = Access::open(store, clock, &key, options, first_admin).await.map_err(part("users cannot be read"))?;
-    Ok(Arc::new(access))
-}
-
-/// The administrator of the first start. A password that nobody chose goes to a file that only the owner can read.
-fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
-    let username = config.admin_username.clone();
-    if let Some(password) = &config.admin_password {
-        return Ok(FirstAdmin { username, password: password.0.clone() });
-    }
-    let password = random_password();
-    let path = config.data_dir.join("admin-password");
-    private_files::write(&path, &password).map_err(|error| {
-        let message = format!("the administrator's password cannot be written to {}: {error}", path.display());
-        AccessError::new(AccessErrorKind::Unavailable, message)
-    })?;
-    info!(username, password_file = %path.display(), "made the administrator; the file has the password");
-    Ok(FirstAdmin { username, password })
-}
-
-/// The data directory and the secrets in it are for the host's user alone.
-fn keep_private(data: &Path) -> Result<(), ServeError> {
-    private_files::open_directory(data)
-        .map_err(|source| ServeError::DataDirectory { path: data.display().to_string(), source })?;
-    for name in ["token-key", "sealing-key", "admin-password"] {
-        let path = data.join(name);
-        private_files::keep_private(&path)
-            .map_err(|source| ServeError::SecretFile { path: path.display().to_string(), source })?;
-    }
-    Ok(())
 }
 
 /// The one line on stdout, for whoever started the host and waits for it. From a thread of its own: stdout may be a pipe that

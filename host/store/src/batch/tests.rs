@@ -2,6 +2,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use jobhost_model::table::{Attribute, TableName};
+use jobhost_model::table::{AttributeType, MAX_ATTRIBUTES};
 
 fn table(attributes: &[(&str, AttributeType)]) -> Table {
     Table {

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use jobhost_csv::load::{LoadError, Tally, load};
+use jobhost_csv::load::{LoadError, Loaded, load};
 use jobhost_csv::{AttributeType, EncodeOptions};
 use jobhost_load::memory::{self, Stop};
 use serde_json::Value;
@@ -18,7 +18,7 @@ impl MemoryHost {
         MemoryHost(self.0.typed(types))
     }
 
-    pub fn load(&mut self, options: EncodeOptions) -> Result<Tally, LoadError<Stop>> {
+    pub fn load(&mut self, options: EncodeOptions) -> Result<Loaded, LoadError<Stop>> {
         let resume = self.checkpoint.clone();
         let outcome = load(&mut self.0, options, resume.as_deref());
         assert!(

@@ -1,14 +1,14 @@
 //! Loads of JSON into a host in memory.
 
 use jobhost_json::{LoadError, Options, Shape, load};
-use jobhost_load::Tally;
+use jobhost_load::Loaded;
 use jobhost_load::memory::{MemoryHost, Stop};
 use serde_json::Value;
 
 pub const ARRAY: Options = Options { shape: Shape::Array, key_required: None };
 pub const LINES: Options = Options { shape: Shape::Lines, key_required: None };
 
-pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Tally, LoadError<Stop>> {
+pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Loaded, LoadError<Stop>> {
     let resume = host.checkpoint.clone();
     load(host, options, resume.as_deref())
 }
@@ -17,8 +17,8 @@ pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Tally, LoadE
 pub fn loaded_lines(text: impl Into<Vec<u8>>, options: Options) -> Result<Vec<String>, String> {
     let mut host = MemoryHost::new(text);
     match load_into(&mut host, options) {
-        Ok(tally) => {
-            assert_eq!(tally.written, host.lines.len() as u64);
+        Ok(loaded) => {
+            assert_eq!(loaded == Loaded::Nothing, host.lines.is_empty());
             Ok(host.lines)
         }
         Err(error) => {

@@ -1,6 +1,7 @@
 //! Crash after any batch, resume from its checkpoint: every record arrives exactly once.
 
 use jobhost_json::{LoadError, Options};
+use jobhost_load::Loaded;
 use jobhost_load::memory::MemoryHost;
 
 use crate::host::{ARRAY, LINES, load_into};
@@ -41,8 +42,7 @@ fn a_finished_load_can_be_resumed_too() {
     for options in [ARRAY, LINES] {
         let mut host = MemoryHost::new(source(options, 100));
         load_into(&mut host, options).unwrap();
-        let tally = load_into(&mut host, options).unwrap();
-        assert_eq!((tally.received, host.lines.len()), (100, 100));
+        assert_eq!((load_into(&mut host, options).unwrap(), host.lines.len()), (Loaded::Records, 100));
     }
 }
 

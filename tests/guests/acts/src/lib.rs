@@ -4,7 +4,7 @@
 mod plan;
 mod steps;
 
-use guest::{Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal};
+use guest::{Capability, Description, Failure, Guest, JobPlan, Message, Outcome, Refusal};
 use serde_json::Value;
 
 struct Acts;
@@ -35,7 +35,7 @@ impl Guest for Acts {
     fn run(_operation: String, request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         let request = parsed(&request);
         let came: Vec<Value> = list(&request["steps"]).iter().map(|step| steps::take(step).into()).collect();
-        Ok(Outcome { message: Some("done".to_owned()), result: Some(Value::Array(came).to_string()) })
+        Ok(Outcome { message: Some(Message::Text("done".to_owned())), result: Some(Value::Array(came).to_string()) })
     }
 }
 

@@ -13,8 +13,8 @@ pub mod bindings {
 }
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Capability, Description, Failure, FailureKind, FileSink, Guest, JobPlan, Operation, Outcome, Refusal,
-    S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableUse, UrlSource,
+    Access, Capability, Description, Failure, FailureKind, FileSink, Guest, JobPlan, Message, Operation, Outcome,
+    Refusal, S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableUse, UrlSource,
 };
 pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
 pub use bindings::jobhost::plugin::{log, objects, progress, records, rejects};
@@ -56,7 +56,7 @@ pub fn table(name: &str) -> TableName {
 
 /// An outcome with this text as its message.
 pub fn done(message: impl Into<String>) -> Result<Outcome, Failure> {
-    Ok(Outcome { message: Some(message.into()), result: None })
+    Ok(Outcome { message: Some(Message::Text(message.into())), result: None })
 }
 
 /// A failure of the plugin's own making.

@@ -90,27 +90,13 @@ impl Renderer {
             Expr::Like { negated, any, expr, pattern, escape_char }
             | Expr::ILike { negated, any, expr, pattern, escape_char } => {
                 absent(*any, "ANY")?;
-                self.text(expr)?;
-                self.push(if *negated { " NOT LIKE " } else { " LIKE " });
-                self.text(pattern)?;
-                if let Some(escape) = escape_char {
-                    self.push(" ESCAPE ");
-                    self.text(escape)?;
-                }
-                Ok(())
+                self.like(expr, *negated, pattern, escape_char.as_deref())
             }
             Expr::RLike { negated, expr, pattern, regexp: _ } => {
                 self.push(if *negated { "NOT " } else { "" });
                 self.regexp(expr, pattern)
             }
-            Expr::Extract { field, syntax: _, expr: inner } => {
-                self.push("date_part(");
-                self.value(inner)?;
-                self.push(", ");
-                self.literal(&Value::SingleQuotedString(field.to_string()))?;
-                self.push(")");
-                Ok(())
-            }
+            Expr::Extract { field, syntax: _, expr: inner } => self.date_part(inner, &field.to_string()),
             Expr::Cast { kind, expr: inner, data_type, format } => {
                 let plain = matches!(kind, CastKind::Cast | CastKind::DoubleColon) && format.is_none();
                 absent(!plain, "this kind of CAST")?;
@@ -145,6 +131,26 @@ impl Renderer {
             }
             _ => Err(unsupported(expr)),
         }
+    }
+
+    fn like(&mut self, text: &Expr, negated: bool, pattern: &Expr, escape: Option<&Expr>) -> Rendered {
+        self.text(text)?;
+        self.push(if negated { " NOT LIKE " } else { " LIKE " });
+        self.text(pattern)?;
+        if let Some(escape) = escape {
+            self.push(" ESCAPE ");
+            self.text(escape)?;
+        }
+        Ok(())
+    }
+
+    fn date_part(&mut self, date: &Expr, field: &str) -> Rendered {
+        self.push("date_part(");
+        self.value(date)?;
+        self.push(", ");
+        self.literal(&Value::SingleQuotedString(field.to_owned()))?;
+        self.push(")");
+        Ok(())
     }
 
     fn bare_nested(&mut self, inner: &Expr) -> Rendered {

@@ -1,0 +1,194 @@
+//! What an attempt needs before its guest can run: the payload, the user as he is now, what the plan names, and memory.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Again, Attempt, AttemptEnd, EndedAttempt};
+use crate::granted::Refused;
+use crate::lifecycle::Ending;
+use crate::payload::Payload;
+use crate::rejects::{self, AllRejects};
+use crate::resolve::Purpose;
+use crate::staging::{Staged, Staging, sweep};
+use jobhost_access::User;
+use jobhost_budget::{Account, Charge, Held, Owner};
+use jobhost_capabilities::{AttemptCapabilities, Ledger, ObjectLimits, Objects, Queries, RecordLimits, Records};
+use jobhost_model::jobs::{JobRow, Lease};
+use jobhost_objects::Target;
+use jobhost_registry::PluginOperation;
+use jobhost_sandbox::RunRequest;
+use jobhost_search::{SearchBudget, SearchLimits};
+use jobhost_store::StoreError;
+
+/// An attempt that is ready to run.
+pub(super) struct Prepared {
+    pub row: JobRow,
+    pub operation: Arc<PluginOperation>,
+    pub request: RunRequest,
+    pub targets: Vec<Target>,
+    pub ledger: Arc<Ledger>,
+    pub rejects: Arc<AllRejects>,
+}
+
+/// What the attempt is charged with before it begins.
+struct Charges {
+    account: Account,
+    memory: Charge,
+    batches: Held,
+}
+
+impl Attempt<'_> {
+    /// Or how the attempt ends without a guest.
+    pub(super) async fn prepare(
+        &self,
+        mut row: JobRow,
+        operation: Option<Arc<PluginOperation>>,
+    ) -> Result<Prepared, AttemptEnd> {
+        let Some(operation) = operation else {
+            let message = format!("No plugin in service brings the operation '{}' any more", row.operation);
+            return Err(failed(row, message, "plugin_missing"));
+        };
+        let Some(user) = self.parts.access.user(&row.user).filter(|user| user.active) else {
+            let message =
+                format!("The user '{}' who started this job does not exist any more or is inactive", row.user);
+            return Err(failed(row, message, "user_missing"));
+        };
+        let (payload, checkpoint) = match self.payload(&row).await {
+            Ok(found) => found,
+            Err(missing) => return Err(missing.ending(row)),
+        };
+        let earlier = match self.earlier_rejects(&row, checkpoint.is_some()).await {
+            Ok(earlier) => earlier,
+            Err(failure) => return Err(unbegun(row, failure)),
+        };
+        row.rejects = Vec::new();
+        row.plugin = operation.plugin.label();
+        row.plugin_digest = operation.plugin.digest.clone();
+
+        let staging =
+            Staging { parts: self.parts, spool: self.spool, job: row.id, role: &user.role, payload: &payload };
+        let staged = match staging.stage(Purpose::Run(&operation.plugin)).await {
+            Ok(staged) => staged,
+            Err(refused @ (Refused::NotAsked(_) | Refused::NotGranted(_))) => {
+                return Err(failed(row, refused.to_string(), "not_granted"));
+            }
+            Err(refused) => return Err(failed(row, refused.to_string(), "source")),
+        };
+        // What an attempt that was killed has left of its sinks.
+        sweep(&staged.targets).await;
+        if self.running.cancel.is_cancelled() {
+            return Err(ended(row, Ending::Cancelled));
+        }
+        let charges = match self.charges(&row) {
+            Ok(charges) => charges,
+            Err(again) => return Err(AttemptEnd::Again(Box::new(row), again, None)),
+        };
+        let ledger = Arc::new(Ledger::new(self.parts.guest_limits.rejects));
+        let rejects = Arc::new(AllRejects::new(earlier, Arc::clone(&ledger), self.parts.guest_limits.rejects));
+        let targets = staged.targets.clone();
+        let request = self.request(&row, &user, payload, checkpoint, staged, charges, &ledger);
+        Ok(Prepared { row, operation, request, targets, ledger, rejects })
+    }
+
+    async fn payload(&self, row: &JobRow) -> Result<(Payload, Option<Vec<u8>>), Missing> {
+        let store = self.parts.store.as_ref();
+        let stored = self.rules.retry.within_patience("read payload", || store.job_payload(row.id)).await;
+        let (payload, checkpoint) = stored.map_err(Missing::Store)?.ok_or(Missing::Gone)?;
+        let payload = serde_json::from_slice(&payload).map_err(Missing::Unreadable)?;
+        Ok((payload, checkpoint))
+    }
+
+    /// A run that goes on from a checkpoint does not look again at what earlier attempts have read.
+    async fn earlier_rejects(&self, row: &JobRow, resumes: bool) -> Result<(u64, Vec<Value>), StoreError> {
+        if !resumes || row.rejected == 0 {
+            return Ok((0, Vec::new()));
+        }
+        let store = self.parts.store.as_ref();
+        let stored = self.rules.retry.within_patience("read rejects", || rejects::stored(store, row)).await?;
+        Ok((row.rejected, stored))
+    }
+
+    fn charges(&self, row: &JobRow) -> Result<Charges, Again> {
+        let account = self.parts.budgets.of(Owner::user(&row.user));
+        let charged = account.memory(0).and_then(|memory| Ok((memory, account.held(Records::LEAST_BYTES)?)));
+        match charged {
+            Ok((memory, batches)) => Ok(Charges { account, memory, batches }),
+            Err(exhausted) => Err(Again { why: exhausted.to_string(), lasting: false }),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each is a different part of what the guest gets")]
+    fn request(
+        &self,
+        row: &JobRow,
+        user: &User,
+        payload: Payload,
+        resume: Option<Vec<u8>>,
+        staged: Staged,
+        charges: Charges,
+        ledger: &Arc<Ledger>,
+    ) -> RunRequest {
+        let (parts, limits) = (self.parts, &self.parts.guest_limits);
+        let Charges { account, memory, batches } = charges;
+        let record_limits = RecordLimits {
+            batch: limits.batch,
+            checkpoint_bytes: limits.checkpoint_bytes,
+            group_records: limits.group_records,
+            memory: Some(batches),
+            quota: user.role.quota(&row.user, parts.user_store_bytes),
+        };
+        let lease = Lease { job: row.id, attempt: row.attempt };
+        let (plan, role) = (Arc::new(payload.plan), Arc::clone(&user.role));
+        let store = Arc::clone(&parts.store);
+        let records = Records::new(store, lease, plan, role, record_limits, row.tally, Arc::clone(ledger));
+        let budget = SearchBudget { account, takes_slots: false };
+        let search_limits = SearchLimits { budget: Some(budget), ..parts.search_limits.clone() };
+        let (store, role) = (Arc::clone(&parts.store), Arc::clone(&user.role));
+        let queries = Queries::new(store, role, staged.searches, search_limits, limits.cursors, Arc::clone(ledger));
+        let object_limits = ObjectLimits { readers: limits.readers, writers: limits.writers };
+        let objects = Objects::new(staged.sources, staged.targets, object_limits, Arc::clone(ledger));
+        RunRequest {
+            operation: row.operation.clone(),
+            request: payload.request,
+            resume,
+            capabilities: Box::new(AttemptCapabilities { records, queries, objects, ledger: Arc::clone(ledger) }),
+            log: Arc::clone(&self.running.log),
+            usage: Arc::clone(&ledger.usage),
+            memory,
+        }
+    }
+}
+
+/// Why there is no payload.
+enum Missing {
+    Store(StoreError),
+    Gone,
+    Unreadable(serde_json::Error),
+}
+
+impl Missing {
+    fn ending(self, row: JobRow) -> AttemptEnd {
+        match self {
+            Missing::Store(failure) => unbegun(row, failure),
+            Missing::Gone => failed(row, "The job's payload is gone".to_owned(), "payload_missing"),
+            Missing::Unreadable(error) => {
+                failed(row, format!("The job's payload cannot be read: {error}"), "payload_missing")
+            }
+        }
+    }
+}
+
+fn ended(row: JobRow, ending: Ending) -> AttemptEnd {
+    let ended = EndedAttempt { row, ending, rejects: None, last_group: None, may_try_again: false };
+    AttemptEnd::Ended(Box::new(ended))
+}
+
+fn failed(row: JobRow, message: String, kind: &str) -> AttemptEnd {
+    ended(row, Ending::Failed { message: Value::String(message), error: json!({"kind": kind}) })
+}
+
+/// The store failed before the guest began.
+fn unbegun(row: JobRow, failure: StoreError) -> AttemptEnd {
+    AttemptEnd::Again(Box::new(row), Again { why: failure.message, lasting: true }, None)
+}

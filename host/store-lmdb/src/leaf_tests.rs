@@ -1,0 +1,138 @@
+//! Leaves: what is put in comes out, and nothing else.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+type Leaves = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn finish(builder: &mut LeafBuilder, fill: Fill) -> Leaves {
+    let mut leaves = Vec::new();
+    builder
+        .finish(fill, |key, value| {
+            assert!(value.len() <= MOST_BYTES);
+            leaves.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        })
+        .unwrap();
+    leaves
+}
+
+fn read(leaves: &Leaves) -> Vec<(Vec<u8>, u64)> {
+    let mut all = Vec::new();
+    for (key, value) in leaves {
+        let pairs: Vec<_> = Leaf::decode(value).unwrap().pairs().map(|pair| pair.unwrap()).collect();
+        assert_eq!(pairs[0].0, key);
+        for (key, number) in &pairs {
+            assert_eq!(Leaf::decode(value).unwrap().find(key).unwrap(), Some(*number));
+        }
+        all.extend(pairs.into_iter().map(|(key, number)| (key.to_vec(), number)));
+    }
+    all
+}
+
+fn keys(seed: u64, count: usize, uniform: bool) -> BTreeMap<Vec<u8>, u64> {
+    let mut state = seed;
+    (0..count)
+        .map(|number| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let mut key = (state >> 40).to_be_bytes().to_vec();
+            if !uniform {
+                key.truncate(5 + (state >> 33) as usize % 4);
+                key.extend_from_slice(&vec![7; (state >> 20) as usize % 60]);
+            }
+            (key, number as u64)
+        })
+        .collect()
+}
+
+#[test]
+fn merging_gives_the_union_and_tells_what_was_there() {
+    for (old_uniform, new_uniform) in [(true, true), (true, false), (false, true), (false, false)] {
+        for seed in 0..40 {
+            let old = keys(seed, 60, old_uniform);
+            let mut new = keys(seed + 1000, 300, new_uniform);
+            for (key, _) in old.iter().step_by(3) {
+                new.insert(key.clone(), 999_999);
+            }
+            let mut builder = LeafBuilder::default();
+            builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| panic!()).unwrap();
+            let leaves = finish(&mut builder, Fill::Full);
+            assert_eq!(leaves.len(), 1);
+            let leaf = Leaf::decode(&leaves[0].1).unwrap();
+            let mut found = BTreeMap::new();
+            let fill = builder
+                .merge(&leaf, new.iter().map(|(key, number)| (&key[..], *number)), |index, number| {
+                    found.insert(index, number);
+                })
+                .unwrap()
+                .unwrap();
+            let mut union = new.clone();
+            union.extend(old.clone());
+            assert_eq!(read(&finish(&mut builder, fill)), union.into_iter().collect::<Vec<_>>());
+            for (index, (key, _)) in new.iter().enumerate() {
+                assert_eq!(found.get(&index), old.get(key));
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_at_the_end_fill_leaves_and_others_leave_room() {
+    let mut builder = LeafBuilder::default();
+    let all: Vec<_> = (0..1000u64).map(|number| (number.to_be_bytes(), number)).collect();
+    let fill = builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+    assert!(fill == Some(Fill::Full));
+    let full = finish(&mut builder, Fill::Full);
+    assert_eq!(full.len(), 1000_usize.div_ceil((MOST_BYTES - HEADER_BYTES) / 14));
+    let even = finish(&mut builder, Fill::Even);
+    let sizes: Vec<_> = even.iter().map(|(_, value)| value.len()).collect();
+    assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() < 100, "{sizes:?}");
+}
+
+#[test]
+fn the_longest_keys_fit() {
+    let mut builder = LeafBuilder::default();
+    for count in 1..20u8 {
+        let all: Vec<_> =
+            (0..count).map(|number| (vec![number; if number == 5 { 1978 } else { 1979 }], u64::from(number))).collect();
+        builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+        for fill in [Fill::Full, Fill::Even] {
+            assert_eq!(read(&finish(&mut builder, fill)), all);
+        }
+    }
+}
+
+#[test]
+fn removing_takes_what_is_there() {
+    for uniform in [true, false] {
+        let old = keys(5, 50, uniform);
+        let mut builder = LeafBuilder::default();
+        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+        let leaves = finish(&mut builder, Fill::Full);
+        let leaf = Leaf::decode(&leaves[0].1).unwrap();
+        let absent = vec![0xff; 9];
+        let gone: Vec<_> = old.keys().step_by(2).chain([&absent]).collect();
+        let mut found = 0;
+        assert!(builder.remove(&leaf, gone.iter().map(|key| &key[..]), |_, _| found += 1).unwrap());
+        assert_eq!(found, gone.len() - 1);
+        assert_eq!(read(&finish(&mut builder, Fill::Even)).len(), old.len() - found);
+        assert!(!builder.remove(&leaf, [&[0xff; 9][..]].into_iter(), |_, _| panic!()).unwrap());
+        assert!(builder.remove(&leaf, old.keys().map(|key| &key[..]), |_, _| {}).unwrap());
+        assert!(finish(&mut builder, Fill::Even).is_empty());
+    }
+}
+
+#[test]
+fn damage_is_an_error() {
+    let mut builder = LeafBuilder::default();
+    for uniform in [true, false] {
+        let old = keys(5, 20, uniform);
+        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+        let value = finish(&mut builder, Fill::Full).remove(0).1;
+        for length in 0..value.len() {
+            let leaf = Leaf::decode(&value[..length]);
+            assert!(leaf.is_err() || leaf.unwrap().pairs().any(|pair| pair.is_err()));
+        }
+    }
+}
