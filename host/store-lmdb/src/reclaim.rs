@@ -123,7 +123,8 @@ fn strip(
         }
         for record in Block::decode(first, value)?.iter() {
             let record = record?;
-            if finder.find(record.text).is_some() {
+            // Later records may share the last block.
+            if record.number < end && finder.find(record.text).is_some() {
                 numbers.push(record.number);
             }
         }
