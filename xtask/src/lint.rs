@@ -39,6 +39,24 @@ pub fn guests() -> Result<()> {
     Ok(())
 }
 
+/// The documentation of the host's crates and of the plugin SDK, without a broken link.
+pub fn documentation() -> Result<()> {
+    let document = |workspace: &std::path::Path, target: Option<std::path::PathBuf>, what: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(workspace)
+            .args(["doc", "--quiet", "--no-deps"])
+            .args(what)
+            .env("RUSTDOCFLAGS", "-D warnings");
+        if let Some(target) = target {
+            cargo.env("CARGO_TARGET_DIR", target);
+        }
+        process::run(&mut cargo)
+    };
+    document(&repository::root(), None, &["--release", "--workspace", "--exclude", "xtask"])?;
+    document(&repository::root().join("plugins"), Some(components::target()), &["--package", "jobhost-plugin"])
+}
+
 /// Licences, sources and banned packages; known vulnerabilities where their database can be fetched.
 pub fn dependencies() -> Result<()> {
     let deny = tools::cargo_program("cargo-deny", CARGO_DENY)?;

@@ -83,6 +83,7 @@ fn check() -> Result<()> {
     steps.step("licences and known vulnerabilities of dependencies", lint::dependencies)?;
     steps.step("lints of plugins and guests", lint::guests)?;
     steps.step("lints of the host", lint::host)?;
+    steps.step("documentation", lint::documentation)?;
     steps.summary();
     Ok(())
 }

@@ -3,6 +3,8 @@
 //!
 //! Data only: no engine, no store and no rule about who may do what.
 
+#![warn(missing_docs, unreachable_pub)]
+
 mod description;
 mod error;
 mod outcome;

@@ -23,17 +23,26 @@ pub enum Message {
 /// How a guest says that it could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// For a program to match on.
     pub kind: FailureKind,
+    /// The sentence that becomes the job's message.
     pub message: String,
+    /// Whether the same job may succeed later.
     pub retryable: bool,
 }
 
+/// Why the work was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
+    /// The input is not what it should be.
     InvalidInput,
+    /// A capability call was denied.
     Denied,
+    /// Something outside the plugin failed.
     Unavailable,
+    /// The job is cancelled, or the host stops.
     Interrupted,
+    /// A mistake of the plugin.
     Internal,
 }

@@ -6,33 +6,46 @@ use jobhost_model::{Action, Encoding, Right, S3Location, TableName};
 
 /// Bounds of a plan, so that admission stays quick whatever a plugin says.
 pub const MAX_TABLES: usize = 64;
+/// Sources of a plan.
 pub const MAX_SOURCES: usize = 16;
+/// Queries of a plan.
 pub const MAX_QUERIES: usize = 16;
+/// Sinks of a plan.
 pub const MAX_SINKS: usize = 16;
 
+/// What one job will touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Tables that it changes.
     pub tables: Vec<TableUse>,
+    /// What it reads, in the order in which the guest counts them.
     pub sources: Vec<Source>,
     /// Search operations as JSON texts.
     pub queries: Vec<String>,
+    /// What it writes, in the order in which the guest counts them.
     pub sinks: Vec<Sink>,
 }
 
 /// A table and what the job may do to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableUse {
+    /// Which table.
     pub table: TableName,
+    /// What it does there.
     pub rights: Vec<TableRight>,
 }
 
+/// What a job may do to a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TableRight {
+    /// Write new records.
     Insert,
+    /// Merge attributes into records.
     Update,
     /// Includes the two above.
     Upsert,
+    /// Delete records.
     Delete,
 }
 
@@ -44,9 +57,13 @@ pub enum Source {
     RequestField,
     /// A file on the host's machine.
     File(String),
+    /// What a URL answers.
     Url(UrlSource),
+    /// An object of an S3 server.
     S3 {
+        /// Which object.
         object: S3Object,
+        /// How it is compressed.
         encoding: Encoding,
     },
 }
@@ -55,12 +72,30 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sink {
-    File { directory: String, name: String, encoding: Encoding },
-    S3 { object: S3Object, media_type: String, encoding: Encoding },
+    /// A file on the host's machine.
+    File {
+        /// Where it is made.
+        directory: String,
+        /// Its name there.
+        name: String,
+        /// How it is compressed.
+        encoding: Encoding,
+    },
+    /// An object of an S3 server.
+    S3 {
+        /// Which object.
+        object: S3Object,
+        /// Stored with it.
+        media_type: String,
+        /// How it is compressed.
+        encoding: Encoding,
+    },
 }
 
+/// A URL to fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UrlSource {
+    /// http or https.
     pub url: String,
     /// JSON pointer to the object of the request whose members are sent as headers.
     pub headers: Option<String>,
@@ -71,10 +106,13 @@ pub struct UrlSource {
 /// An object of an S3 server, with where the keys come from and not the keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Object {
+    /// Where it is.
     pub location: S3Location,
+    /// Where the keys come from.
     pub credentials: S3Credentials,
 }
 
+/// Where the keys for an S3 server come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum S3Credentials {
@@ -85,6 +123,7 @@ pub enum S3Credentials {
 }
 
 impl TableRight {
+    /// The right that an action needs.
     pub fn of_action(action: Action) -> Self {
         match action {
             Action::Insert => TableRight::Insert,
@@ -108,6 +147,7 @@ impl TableRight {
         }
     }
 
+    /// As the contract writes it.
     pub fn word(self) -> &'static str {
         match self {
             TableRight::Insert => "insert",
@@ -125,6 +165,7 @@ impl Plan {
         uses.flat_map(|used| &used.rights).any(|planned| planned.includes(right))
     }
 
+    /// Whether the plan names this table.
     pub fn names(&self, table: &TableName) -> bool {
         self.tables.iter().any(|used| used.table == *table)
     }

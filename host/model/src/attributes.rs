@@ -21,6 +21,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// The attribute of this name.
     pub fn named(&self, name: &str) -> Option<&Attribute> {
         if self.list.len() < MANY {
             return self.list.iter().find(|attribute| attribute.name == name);
@@ -35,10 +36,12 @@ impl Attributes {
         self.list.get(*first as usize).filter(|attribute| attribute.name == name)
     }
 
+    /// Append an attribute.
     pub fn push(&mut self, attribute: Attribute) {
         self.extend([attribute]);
     }
 
+    /// Keep those that pass.
     pub fn retain(&mut self, keep: impl FnMut(&Attribute) -> bool) {
         self.by_name = OnceLock::new();
         self.list.retain(keep);

@@ -10,7 +10,9 @@ use crate::{Timestamp, json};
 
 /// Kinds of documents that belong to a job, under its id, and go when its row goes: its log and its rejected records.
 pub const DOCUMENTS: [&str; 2] = [LOG_DOCUMENT, REJECTS_DOCUMENT];
+/// What a job has logged.
 pub const LOG_DOCUMENT: &str = "job_log";
+/// The first rejected records of a job.
 pub const REJECTS_DOCUMENT: &str = "job_rejects";
 
 /// Where a job stands.
@@ -20,8 +22,11 @@ pub enum JobStatus {
     /// Waits for an attempt, its first or a further one.
     #[serde(rename = "CREATED")]
     Queued,
+    /// An attempt runs.
     InProgress,
+    /// Ended; its work is done.
     Complete,
+    /// Ended; its work is not done.
     Error,
     /// Ended because somebody asked for it.
     Cancelled,
@@ -50,6 +55,7 @@ impl JobStatus {
 pub enum Phase {
     /// For its first attempt.
     Queued,
+    /// An attempt runs.
     Running,
     /// Waits for a further attempt: the one before it was cut short.
     Retrying,
@@ -69,9 +75,13 @@ impl Phase {
 /// What became of the records of a job, all attempts taken together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
+    /// Records handed over.
     pub received: u64,
+    /// Records stored or merged.
     pub written: u64,
+    /// Records that the action passed over.
     pub skipped: u64,
+    /// Records deleted.
     #[serde(default)]
     pub deleted: u64,
 }
@@ -88,25 +98,33 @@ impl std::ops::AddAssign for Tally {
 /// The row of a job: what clients are told, and what the store needs for its guards and indexes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobRow {
+    /// What clients are told.
     pub id: Uuid,
     /// The name the client asked for: an operation or one of its aliases.
     #[serde(rename = "type")]
     pub operation: String,
+    /// Who started it.
     pub user: String,
+    /// Where it stands.
     pub status: JobStatus,
+    /// When it was accepted.
     pub created: Timestamp,
     /// When the latest attempt began.
     pub started: Option<Timestamp>,
+    /// When it ended.
     pub ended: Option<Timestamp>,
     /// A sentence, or for a denial an object in Harper's shape.
     #[serde(default, deserialize_with = "json::optional")]
     pub message: Option<serde_json::Value>,
+    /// What the plugin returned.
     #[serde(default, deserialize_with = "json::optional")]
     pub result: Option<serde_json::Value>,
     /// What an operator or plugin author needs beyond the sentence: kind, backtrace, tail of stderr.
     #[serde(default, deserialize_with = "json::optional")]
     pub error: Option<serde_json::Value>,
+    /// How far it is, as far as that was stored.
     pub progress: Option<Progress>,
+    /// What became of its records.
     pub tally: Tally,
     /// Rejected input records: all counted. The first ones are kept in a document of their own (`jobs/rejects.rs`).
     pub rejected: u64,
@@ -121,6 +139,7 @@ pub struct JobRow {
     pub fruitless_attempts: u32,
     /// Which plugin runs it: `name@version`, and the sha256 of the component.
     pub plugin: String,
+    /// The sha256 of the component.
     pub plugin_digest: String,
     /// What the attempts took, summed up.
     #[serde(default)]
@@ -136,7 +155,9 @@ pub struct JobRow {
 /// Who asked for a job to end, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelRequest {
+    /// The user.
     pub by: String,
+    /// When.
     pub at: Timestamp,
 }
 
@@ -165,6 +186,7 @@ pub struct Usage {
 pub struct LimitReached {
     /// The key of the configuration that sets it.
     pub key: Arc<str>,
+    /// What it allows.
     pub limit: u64,
     /// What was asked for or used; `None` where that cannot be known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,6 +194,7 @@ pub struct LimitReached {
 }
 
 impl LimitReached {
+    /// A limit that was reached.
     pub fn new(key: &str, limit: usize, reached: impl Into<Option<u64>>) -> Self {
         LimitReached { key: Arc::from(key), limit: limit as u64, reached: reached.into() }
     }
@@ -180,15 +203,19 @@ impl LimitReached {
 /// How often a limit was met in a job, and the most that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitMet {
+    /// The greatest excess.
     #[serde(flatten)]
     pub most: LimitReached,
+    /// How often.
     pub times: u64,
 }
 
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
+    /// So far.
     pub done: u64,
+    /// In all, if that is known.
     pub total: Option<u64>,
     /// `bytes` or `records`.
     pub unit: String,
@@ -197,21 +224,27 @@ pub struct Progress {
 /// Proof that an attempt is the current one. Every write of an attempt carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
+    /// Which job.
     pub job: Uuid,
+    /// Which attempt of it.
     pub attempt: u32,
 }
 
 /// Jobs whose start time lies strictly between the two.
 #[derive(Debug, Clone, Copy)]
 pub struct StartRange {
+    /// Exclusive.
     pub after: Timestamp,
+    /// Exclusive.
     pub before: Timestamp,
 }
 
 /// A job's place in the order of start times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StartPosition {
+    /// Its start time.
     pub started: Timestamp,
+    /// Orders those of one time.
     pub job: Uuid,
 }
 

@@ -24,24 +24,29 @@ const UUID_TEXT_BYTES: usize = 36;
 pub enum Key {
     /// Finite, and never -0.
     Number(f64),
+    /// At most [`MAX_KEY_BYTES`].
     String(Box<str>),
 }
 
 /// Why a value cannot be a primary key. The sentences are Harper's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
+    /// A value of this JSON type.
     #[error("Invalid primary key type: {0}")]
     Type(&'static str),
+    /// A string of so many bytes.
     #[error("Primary key size is too large: {0}")]
     TooLarge(usize),
     /// Not reachable from JSON, which has no such numbers.
     #[error("Invalid primary key: the number is not finite")]
     NotFinite,
+    /// Bytes that no key has as its binary form.
     #[error("the stored form of a primary key is damaged")]
     Damaged,
 }
 
 impl Key {
+    /// A number; -0 becomes 0.
     pub fn number(value: f64) -> Result<Key, KeyError> {
         if !value.is_finite() {
             return Err(KeyError::NotFinite);
@@ -50,6 +55,7 @@ impl Key {
         Ok(Key::Number(value + 0.0))
     }
 
+    /// A string.
     pub fn string(value: impl Into<Box<str>>) -> Result<Key, KeyError> {
         let value = value.into();
         if value.len() > MAX_KEY_BYTES { Err(KeyError::TooLarge(value.len())) } else { Ok(Key::String(value)) }
@@ -83,6 +89,7 @@ impl Key {
         }
     }
 
+    /// The key of a binary form.
     pub fn decode(encoded: &[u8]) -> Result<Key, KeyError> {
         let (class, rest) = encoded.split_first().ok_or(KeyError::Damaged)?;
         match *class {

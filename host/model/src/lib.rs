@@ -2,6 +2,8 @@
 //!
 //! No I/O and no rule of one room only: nothing here may know a store, a permission, WebAssembly or HTTP.
 
+#![warn(missing_docs, unreachable_pub)]
+
 pub mod attributes;
 pub mod jobs;
 pub mod json;

@@ -6,16 +6,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
+    /// Not at all.
     Identity,
+    /// As RFC 1952 says.
     Gzip,
+    /// As RFC 8878 says.
     Zstd,
 }
 
 /// Where an object of an S3 server is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Location {
+    /// The bucket.
     pub bucket: String,
+    /// The key in the bucket.
     pub key: String,
+    /// The region that requests are signed for.
     pub region: String,
     /// URL of the server; `None` for the one of the configuration.
     pub endpoint: Option<String>,
@@ -30,6 +36,7 @@ pub struct ObjectInfo {
     pub size: Option<u64>,
     /// Changes when the content changes; opaque.
     pub etag: String,
+    /// As the source named it.
     pub media_type: Option<String>,
 }
 

@@ -22,11 +22,14 @@ pub const MAX_ATTRIBUTES: usize = 10_000;
 /// A table: its database, and its name in that database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
+    /// The database.
     pub database: String,
+    /// The table in it.
     pub table: String,
 }
 
 impl TableName {
+    /// A table of a database.
     pub fn new(database: impl Into<String>, table: impl Into<String>) -> Self {
         TableName { database: database.into(), table: table.into() }
     }
@@ -42,31 +45,46 @@ impl fmt::Display for TableName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
+    /// Write new records; skip those that exist.
     Insert,
+    /// Merge into records; skip those that are absent.
     Update,
+    /// Write new records, merge into the others.
     Upsert,
 }
 
 /// The declared type of an attribute (OPERATIONS.md a.8, typed columns). Names as Harper writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AttributeType {
+    /// Any JSON.
     Any,
+    /// A string.
     String,
+    /// A string or a number.
     ID,
+    /// A whole number of 32 bits.
     Int,
+    /// A whole number that a double holds exactly.
     Long,
+    /// A number.
     Float,
+    /// true or false.
     Boolean,
+    /// A date.
     Date,
+    /// A whole number of any size.
     BigInt,
 }
 
+/// An attribute of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribute {
+    /// Its name.
     pub name: String,
     /// `None` for an attribute that was discovered in records or created without a type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute_type: Option<AttributeType>,
+    /// As clients are told; every attribute can be searched.
     #[serde(default)]
     pub indexed: bool,
 }
@@ -74,6 +92,7 @@ pub struct Attribute {
 /// One table as the catalogue knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
+    /// Database and name.
     pub name: TableName,
     /// Identifies the table's data in the store. A table that is dropped and created again gets another one.
     pub id: u32,
@@ -86,6 +105,7 @@ pub struct Table {
 }
 
 impl Table {
+    /// The attribute of this name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.named(name)
     }
@@ -99,14 +119,17 @@ impl Table {
 /// All databases and tables at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
+    /// Tables by database and name.
     pub databases: BTreeMap<String, BTreeMap<String, Arc<Table>>>,
 }
 
 impl Catalogue {
+    /// The table of this name.
     pub fn table(&self, name: &TableName) -> Option<&Arc<Table>> {
         self.databases.get(&name.database)?.get(&name.table)
     }
 
+    /// Whether there is a database of this name.
     pub fn has_database(&self, name: &str) -> bool {
         self.databases.contains_key(name)
     }

@@ -34,6 +34,7 @@ impl Timestamp {
 
 /// Where the time comes from, so that tests decide what time it is.
 pub trait Clock: Send + Sync + 'static {
+    /// The time now.
     fn now(&self) -> Timestamp;
 }
 

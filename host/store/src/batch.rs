@@ -28,11 +28,15 @@ use jobhost_model::table::{Action, Table};
 /// How much a batch may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchLimits {
+    /// Bytes of a batch.
     pub bytes: usize,
+    /// Records of a batch.
     pub records: usize,
+    /// Bytes of one record.
     pub record_bytes: usize,
     /// Levels of nesting, the record itself being the first. More than 100 counts as 100.
     pub depth: u32,
+    /// Bytes of an attribute's name.
     pub name_bytes: usize,
 }
 
@@ -55,7 +59,9 @@ pub enum BatchErrorKind {
 /// A limit that a batch exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
+    /// Which limit it is.
     pub bound: BatchBound,
+    /// What it allows.
     pub limit: usize,
     /// `None` where reading stopped before that could be known.
     pub reached: Option<usize>,
@@ -64,9 +70,13 @@ pub struct Exceeded {
 /// Which of [`BatchLimits`] it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchBound {
+    /// [`BatchLimits::bytes`].
     Bytes,
+    /// [`BatchLimits::records`].
     Records,
+    /// [`BatchLimits::record_bytes`].
     RecordBytes,
+    /// [`BatchLimits::depth`].
     Depth,
     /// One that cannot be configured.
     Fixed,
@@ -76,9 +86,11 @@ pub enum BatchBound {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct BatchError {
+    /// For a caller to match on.
     pub kind: BatchErrorKind,
     /// Number of the record, counted from 1; 0 if no single one is to blame.
     pub record: usize,
+    /// One sentence for a person.
     pub message: String,
 }
 
@@ -165,10 +177,12 @@ impl Batch {
         Ok(batch)
     }
 
+    /// How many records it holds.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
+    /// Whether it holds no record.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
@@ -187,6 +201,7 @@ impl Batch {
             + self.generated.as_ref().map_or(0, |generated| generated.records.capacity() * size_of::<u32>())
     }
 
+    /// The records whose keys were generated, if there are any.
     pub fn generated(&self) -> Option<&Generated> {
         self.generated.as_ref()
     }

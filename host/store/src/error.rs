@@ -32,17 +32,22 @@ impl StoreErrorKind {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
+    /// For a caller to match on.
     pub kind: StoreErrorKind,
+    /// One sentence for a person.
     pub message: String,
     #[source]
+    /// What the engine or the system said.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl StoreError {
+    /// An error of the store's own.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         StoreError { kind, message: message.into(), source: None }
     }
 
+    /// An error with a cause.
     pub fn caused_by(
         kind: StoreErrorKind,
         message: impl Into<String>,

@@ -40,6 +40,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// Returns the row as stored.
     async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError>;
 
+    /// The row of a job, if it exists.
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError>;
 
     /// The payload and the last checkpoint of a job that is not final.

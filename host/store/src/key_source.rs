@@ -47,6 +47,7 @@ struct Run {
 }
 
 impl KeySource {
+    /// With random numbers of the system.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         KeySource::with_random(clock, || rand::rng().next_u64())
     }

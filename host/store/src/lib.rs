@@ -7,6 +7,8 @@
 //!
 //! Nothing here may name a storage engine, and nothing may know HTTP, WebAssembly or permissions.
 
+#![warn(missing_docs, unreachable_pub)]
+
 pub mod batch;
 mod catalog;
 mod documents;

@@ -28,12 +28,16 @@ pub struct RecordPage {
 /// A stored record: its JSON text (an object, without the system attributes) and its times.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordView<'a> {
+    /// The JSON text.
     pub json: &'a str,
+    /// When it was written first.
     pub created: Timestamp,
+    /// When it was written last.
     pub updated: Timestamp,
 }
 
 impl RecordPage {
+    /// The records in order.
     pub fn iter(&self) -> impl Iterator<Item = RecordView<'_>> {
         let mut start = 0;
         self.records.iter().filter_map(move |&(end, created, updated)| {
@@ -43,15 +47,18 @@ impl RecordPage {
         })
     }
 
+    /// Append a record.
     pub fn push(&mut self, json: &[u8], created: Timestamp, updated: Timestamp) {
         self.text.extend_from_slice(json);
         self.records.push((self.text.len(), created, updated));
     }
 
+    /// How many records it holds.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
+    /// Whether it holds no record.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
@@ -68,6 +75,7 @@ pub trait RecordCursor: Send {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ScanPosition {
     #[default]
+    /// Before the first record.
     Start,
     /// Behind the record with this number.
     After(u64),

@@ -17,15 +17,20 @@ use jobhost_model::{SystemClock, Timestamp};
 /// same transaction.
 #[derive(Debug)]
 pub struct TableWrite {
+    /// Where they are written.
     pub table: TableName,
+    /// What happens where a key exists, and where it does not.
     pub action: Action,
+    /// Checked against the table.
     pub batch: Batch,
 }
 
 /// How much one user may store: bytes of keys and records in all tables, as far as they were written under a quota.
 #[derive(Debug, Clone)]
 pub struct Quota {
+    /// Whose quota it is.
     pub user: Arc<str>,
+    /// The maximum.
     pub bytes: u64,
 }
 
@@ -52,12 +57,14 @@ pub struct Applied {
     pub job_tally: Option<Tally>,
     /// Keys written and keys skipped, in order, of all writes; filled in only for groups without a lease.
     pub written: Vec<Key>,
+    /// Keys that the action passed over.
     pub skipped: Vec<Key>,
 }
 
 /// One bounded step of deleting old records.
 #[derive(Debug, Clone)]
 pub struct DeleteBefore {
+    /// Of which table.
     pub table: TableName,
     /// Records created before this moment are deleted, the oldest first.
     pub created_before: Timestamp,
@@ -86,6 +93,7 @@ pub trait RecordStore: Send + Sync + 'static {
     /// Records by key, in the order of the keys; absent ones are left out.
     async fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError>;
 
+    /// Begin a scan of the table as it is now.
     async fn scan(&self, table: &TableName, order: ScanOrder) -> Result<Box<dyn RecordCursor>, StoreError>;
 
     /// Delete the oldest records that were created before a moment. Durable when it returns. `tally.deleted` says how many;

@@ -43,6 +43,7 @@ impl Failure {
 }
 
 impl Refusal {
+    /// A request that cannot become a job, with the sentence that the client gets.
     pub fn new(message: impl Into<String>) -> Self {
         Refusal { message: message.into() }
     }

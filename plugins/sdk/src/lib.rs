@@ -118,6 +118,8 @@
 //! # fn main() {}
 //! ```
 
+#![warn(missing_docs, unreachable_pub)]
+
 // The generated code and the export macro name this crate, from inside and outside, by the same path.
 extern crate self as jobhost_plugin;
 

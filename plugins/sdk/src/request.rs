@@ -16,6 +16,7 @@ pub struct Request {
 }
 
 impl Request {
+    /// Parses a request; the host hands over a JSON object.
     pub fn parse(json: &str) -> Result<Self, Refusal> {
         match serde_json::from_str(json) {
             Ok(Value::Object(fields)) => Ok(Request { fields }),

@@ -13,6 +13,7 @@ pub struct BatchWriter {
 }
 
 impl BatchWriter {
+    /// A writer for one table and action, which the plan must name.
     pub fn new(table: TableName, action: Action) -> Self {
         BatchWriter { table, action, batch: Batch::new() }
     }

@@ -15,6 +15,7 @@ pub use cost::tree_bytes;
 pub use top_level::{MAX_MEMBERS, Members, NotMembers, position};
 pub use unescape::{UnescapeError, unescape};
 
+/// Parses untrusted JSON. No member name has a special meaning.
 pub fn value(text: &str) -> serde_json::Result<Value> {
     let mut parser = serde_json::Deserializer::from_str(text);
     let value = Plain.deserialize(&mut parser)?;

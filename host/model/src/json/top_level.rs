@@ -30,7 +30,9 @@ struct Member {
 /// Why a text has no members.
 #[derive(Debug)]
 pub enum NotMembers {
+    /// It is not JSON.
     Syntax(serde_json::Error),
+    /// It is an array.
     Array,
     /// A string, number, boolean or null.
     Scalar,
@@ -57,6 +59,7 @@ impl Members {
         }
     }
 
+    /// Whether the object has no member.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -66,6 +69,7 @@ impl Members {
         self.body.len()
     }
 
+    /// Whether there is a member of this name.
     pub fn has(&self, name: &str) -> bool {
         self.members.iter().any(|member| member.name == name)
     }

@@ -8,6 +8,7 @@ pub enum UnescapeError {
     /// The text is no JSON string.
     #[error("{0}")]
     Malformed(&'static str),
+    /// The text could not be written.
     #[error(transparent)]
     Write(#[from] io::Error),
 }

@@ -15,7 +15,9 @@ const MANY: usize = 24;
 /// One member: its name with quotes, its value, both as they stand in the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
+    /// With quotes.
     pub name: &'a [u8],
+    /// Without the blanks around it.
     pub value: &'a [u8],
     name_escaped: bool,
 }

@@ -77,17 +77,17 @@ impl Names {
     /// If the text goes on with the name that the record before had at this position, and a colon: its number, and the
     /// length of both.
     #[inline(always)]
-    pub fn expected(&self, position: usize, rest: &[u8]) -> Option<(u32, usize)> {
+    pub(super) fn expected(&self, position: usize, rest: &[u8]) -> Option<(u32, usize)> {
         let expected = self.layout.get(position)?;
         expected.begins(rest).then_some((expected.number, expected.raw.len()))
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.names.len()
     }
 
     /// The number of a name, new or not. `quoted_name` is canonical.
-    pub fn number(&mut self, quoted_name: &[u8], name: impl FnOnce() -> String, table: &Table) -> u32 {
+    pub(super) fn number(&mut self, quoted_name: &[u8], name: impl FnOnce() -> String, table: &Table) -> u32 {
         if let Some(number) = self.numbers.get(quoted_name) {
             return *number;
         }
@@ -100,7 +100,7 @@ impl Names {
     }
 
     /// Remember for the next record what stands at this position.
-    pub fn expect(&mut self, position: usize, quoted_name: &[u8], number: u32) {
+    pub(super) fn expect(&mut self, position: usize, quoted_name: &[u8], number: u32) {
         let length = self.layout.len();
         match self.layout.get_mut(position) {
             Some(place) if place.number == number => {}
@@ -111,7 +111,7 @@ impl Names {
     }
 
     #[inline(always)]
-    pub fn see(&mut self, number: u32, record: u32) -> Seen {
+    pub(super) fn see(&mut self, number: u32, record: u32) -> Seen {
         match self.names.get_mut(number as usize) {
             Some(name) => {
                 let again = name.last_seen == record;
@@ -122,12 +122,12 @@ impl Names {
         }
     }
 
-    pub fn name(&self, number: u32) -> &str {
+    pub(super) fn name(&self, number: u32) -> &str {
         self.names.get(number as usize).map_or("", |name| &name.name)
     }
 
     /// All names in the order in which they appeared: those of the records, and the system's.
-    pub fn into_attributes(self) -> (Vec<String>, Vec<String>) {
+    pub(super) fn into_attributes(self) -> (Vec<String>, Vec<String>) {
         let (system, own): (Vec<_>, Vec<_>) = self.names.into_iter().partition(|name| name.role == Role::System);
         let names = |of: Vec<Name>| of.into_iter().map(|name| name.name).collect();
         (names(own), names(system))

@@ -38,31 +38,31 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub fn new(text: &'a [u8]) -> Self {
+    pub(super) fn new(text: &'a [u8]) -> Self {
         Scanner { text, at: 0 }
     }
 
     /// The byte here; 0, which begins nothing in JSON, at the end.
     #[inline(always)]
-    pub fn byte(&self) -> u8 {
+    pub(super) fn byte(&self) -> u8 {
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
     #[inline(always)]
-    pub fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) {
         // One comparison where there are none, as nearly always.
         while self.byte() <= b' ' && matches!(self.byte(), b' ' | b'\t' | b'\r') {
             self.at += 1;
         }
     }
 
-    pub fn malformed<T>(&self, why: &'static str) -> Result<T, Malformed> {
+    pub(super) fn malformed<T>(&self, why: &'static str) -> Result<T, Malformed> {
         Err(Malformed { at: self.at, why })
     }
 
     /// The value here. `depth`: how many more containers may be opened.
     #[inline(always)]
-    pub fn value(&mut self, depth: u32) -> Result<Kind, Malformed> {
+    pub(super) fn value(&mut self, depth: u32) -> Result<Kind, Malformed> {
         match self.byte() {
             b'"' => {
                 self.at += 1;
@@ -94,7 +94,7 @@ impl<'a> Scanner<'a> {
 
     /// The rest of a string, from behind its opening quote to behind its closing one. True if it holds escapes.
     #[inline(always)]
-    pub fn string(&mut self) -> Result<bool, Malformed> {
+    pub(super) fn string(&mut self) -> Result<bool, Malformed> {
         let mut escaped = false;
         loop {
             self.skip_ordinary();

@@ -34,11 +34,11 @@ pub(super) struct JobTable {
 }
 
 impl JobTable {
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.jobs.values().map(Job::bytes).sum::<usize>() as u64
     }
 
-    pub fn row(&self, id: Uuid) -> Option<&JobRow> {
+    pub(super) fn row(&self, id: Uuid) -> Option<&JobRow> {
         self.jobs.get(&id).map(|job| &job.row)
     }
 
@@ -86,7 +86,7 @@ impl JobTable {
     }
 
     /// Counts what was done for a job whose lease is guarded already. Returns its tally.
-    pub fn account(&mut self, id: Uuid, more: Tally, checkpoint: Option<Vec<u8>>) -> Tally {
+    pub(super) fn account(&mut self, id: Uuid, more: Tally, checkpoint: Option<Vec<u8>>) -> Tally {
         let Some(job) = self.jobs.get_mut(&id) else { return more };
         let Some((_, stored)) = &mut job.payload else { return job.row.tally };
         let advanced = checkpoint.is_some() && *stored != checkpoint;

@@ -38,7 +38,7 @@ enum Position {
 }
 
 impl Scan {
-    pub fn new(data: Arc<TableData>, order: ScanOrder) -> Self {
+    pub(super) fn new(data: Arc<TableData>, order: ScanOrder) -> Self {
         let position = match order {
             ScanOrder::Arrival => Position::Arrival(0),
             ScanOrder::Key => Position::Key(None),

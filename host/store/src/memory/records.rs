@@ -78,7 +78,7 @@ impl RecordStore for MemoryStore {
 
 impl State {
     /// Applies a group and counts it in its job.
-    pub fn apply(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
+    pub(super) fn apply(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
         rules::check_checkpoint(group.lease, group.checkpoint.is_some())?;
         if let Some(lease) = group.lease {
             rules::guarded(self.jobs.row(lease.job), lease)?;

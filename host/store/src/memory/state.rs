@@ -23,34 +23,34 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn table(&self, name: &TableName) -> Result<Arc<Table>, StoreError> {
+    pub(super) fn table(&self, name: &TableName) -> Result<Arc<Table>, StoreError> {
         self.catalog.table(name).cloned().ok_or_else(|| StoreError::no_such_table(name))
     }
 
-    pub fn data(&self, name: &TableName) -> Result<Arc<TableData>, StoreError> {
+    pub(super) fn data(&self, name: &TableName) -> Result<Arc<TableData>, StoreError> {
         let id = self.table(name)?.id;
         Ok(self.tables.get(&id).cloned().unwrap_or_default())
     }
 
     /// The data of a table, to be changed. Copied if a reader holds it.
-    pub fn data_mut(&mut self, table: u32) -> &mut TableData {
+    pub(super) fn data_mut(&mut self, table: u32) -> &mut TableData {
         Arc::make_mut(self.tables.entry(table).or_default())
     }
 
-    pub fn put_table(&mut self, table: Table) {
+    pub(super) fn put_table(&mut self, table: Table) {
         let catalog = Arc::make_mut(&mut self.catalog);
         let tables = catalog.databases.entry(table.name.database.clone()).or_default();
         tables.insert(table.name.table.clone(), Arc::new(table));
     }
 
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let documents: usize =
             self.documents.iter().map(|((kind, name), text)| kind.len() + name.len() + text.len()).sum();
         self.tables.values().map(|table| table.bytes).sum::<u64>() + documents as u64 + self.jobs.bytes()
     }
 
     /// Whether so many bytes more fit.
-    pub fn check_room(&self, more: usize, max_bytes: u64) -> Result<(), StoreError> {
+    pub(super) fn check_room(&self, more: usize, max_bytes: u64) -> Result<(), StoreError> {
         let held = self.bytes();
         if held.saturating_add(more as u64) <= max_bytes {
             return Ok(());

@@ -42,25 +42,25 @@ pub(super) struct TableData {
 }
 
 impl TableData {
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.records.len()
     }
 
-    pub fn number(&self, key: &[u8]) -> Option<u64> {
+    pub(super) fn number(&self, key: &[u8]) -> Option<u64> {
         self.numbers.get(key).copied()
     }
 
-    pub fn by_key(&self, key: &[u8]) -> Option<(u64, &Record)> {
+    pub(super) fn by_key(&self, key: &[u8]) -> Option<(u64, &Record)> {
         let number = self.number(key)?;
         Some((number, self.records.get(&number)?))
     }
 
-    pub fn next_number(&self) -> u64 {
+    pub(super) fn next_number(&self) -> u64 {
         self.next_number
     }
 
     /// Stores a record under a number, which may have another text already.
-    pub fn put(&mut self, number: u64, record: Record) {
+    pub(super) fn put(&mut self, number: u64, record: Record) {
         self.bytes += record.bytes();
         self.next_number = self.next_number.max(number.saturating_add(1));
         self.numbers.insert(Arc::clone(&record.key), number);
@@ -69,7 +69,7 @@ impl TableData {
         }
     }
 
-    pub fn remove(&mut self, number: u64) {
+    pub(super) fn remove(&mut self, number: u64) {
         if let Some(old) = self.records.remove(&number) {
             self.numbers.remove(&old.key);
             self.bytes = self.bytes.saturating_sub(old.bytes());
@@ -77,7 +77,7 @@ impl TableData {
     }
 
     /// Numbers of the records that were created before a time, the oldest first.
-    pub fn oldest(&self, before: Timestamp, limit: usize) -> Vec<u64> {
+    pub(super) fn oldest(&self, before: Timestamp, limit: usize) -> Vec<u64> {
         let old = self.records.iter().filter(|(_, record)| record.created < before);
         let mut old: Vec<_> = old.map(|(number, record)| (record.created, *number)).collect();
         old.sort_unstable();
@@ -85,7 +85,7 @@ impl TableData {
     }
 
     /// Replaces the texts for which there is another one.
-    pub fn rewrite<E>(&mut self, mut text: impl FnMut(&[u8]) -> Result<Option<Vec<u8>>, E>) -> Result<(), E> {
+    pub(super) fn rewrite<E>(&mut self, mut text: impl FnMut(&[u8]) -> Result<Option<Vec<u8>>, E>) -> Result<(), E> {
         for record in self.records.values_mut() {
             if let Some(text) = text(&record.text)? {
                 self.bytes = self.bytes.saturating_sub(record.bytes());
@@ -97,7 +97,7 @@ impl TableData {
     }
 
     /// The records from a number on, in order of arrival, and the number behind the last.
-    pub fn page_by_arrival(&self, from: u64) -> (RecordPage, u64) {
+    pub(super) fn page_by_arrival(&self, from: u64) -> (RecordPage, u64) {
         let (mut page, mut next) = (RecordPage::default(), from);
         for (number, record) in self.records.range(from..) {
             push(&mut page, record);
@@ -110,7 +110,7 @@ impl TableData {
     }
 
     /// The records with greater keys, in order of keys, and the key of the last.
-    pub fn page_by_key(&self, after: Option<&[u8]>) -> (RecordPage, Option<Arc<[u8]>>) {
+    pub(super) fn page_by_key(&self, after: Option<&[u8]>) -> (RecordPage, Option<Arc<[u8]>>) {
         let (mut page, mut last) = (RecordPage::default(), None);
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         for (key, number) in self.numbers.range::<[u8], _>((from, Bound::Unbounded)) {

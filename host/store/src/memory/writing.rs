@@ -143,7 +143,7 @@ fn decode(key: &[u8]) -> Result<Key, StoreError> {
 
 impl State {
     /// Applies the writes of a group. The job of its lease is accounted for by the caller.
-    pub fn write(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
+    pub(super) fn write(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
         let bytes = group.writes.iter().map(|write| write.batch.text_bytes()).sum();
         self.check_room(bytes, max_bytes)?;
         let extended = attributes::extended(&group.writes, |name| self.table(name))?;
@@ -196,7 +196,11 @@ impl State {
     }
 
     /// Changes the data of a table. Returns the bytes that it has grown by.
-    pub fn resize<E>(&mut self, table: u32, change: impl FnOnce(&mut TableData) -> Result<(), E>) -> Result<u64, E> {
+    pub(super) fn resize<E>(
+        &mut self,
+        table: u32,
+        change: impl FnOnce(&mut TableData) -> Result<(), E>,
+    ) -> Result<u64, E> {
         let data = self.data_mut(table);
         let before = data.bytes;
         change(data)?;
