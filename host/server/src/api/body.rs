@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
 use super::error::ApiError;
+use super::error_code::ErrorCode;
 use super::read_ahead::ReadAhead;
 use jobhost_budget::Held;
 
@@ -48,12 +49,12 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 fn unsupported(sentence: String) -> ApiError {
-    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence)
+    ApiError::new(ErrorCode::UnsupportedMediaType, sentence)
 }
 
 fn too_large(limit: usize) -> ApiError {
     ApiError::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::RequestTooLarge,
         format!("Request body is larger than the limit of {limit} bytes (server.max_body_bytes)"),
     )
 }
@@ -111,7 +112,7 @@ impl Reader {
                 let sentence = format!(
                     "The request body came too slowly: less than 1 MiB in {seconds} seconds (server.body_seconds)"
                 );
-                ApiError::new(StatusCode::REQUEST_TIMEOUT, sentence)
+                ApiError::new(ErrorCode::RequestTooSlow, sentence)
             })?;
             match frame {
                 None => self.done = true,

@@ -18,8 +18,9 @@ async fn refusal(body: impl Into<Vec<u8>>) -> (u16, Value) {
 
 #[tokio::test]
 async fn bodies_without_operation_get_the_shape_that_clients_know() {
-    let error = json!({ "error": NO_OPERATION });
-    let bad_request = json!({ "statusCode": 400, "error": "Bad Request", "message": NO_OPERATION });
+    let error = json!({ "error": NO_OPERATION, "code": "invalid_request" });
+    let bad_request =
+        json!({ "statusCode": 400, "error": "Bad Request", "message": NO_OPERATION, "code": "invalid_request" });
     for body in [r#"{"table":"x"}"#, r#"{"operation":null}"#, r#"{"operation":""}"#, "[1,2]", "[]"] {
         assert_eq!(refusal(body).await, (400, error.clone()), "{body}");
     }
@@ -27,7 +28,11 @@ async fn bodies_without_operation_get_the_shape_that_clients_know() {
         assert_eq!(refusal(body).await, (400, bad_request.clone()), "{body}");
     }
     for body in [r#"{"operation":1}"#, r#"{"operation":{}}"#, r#"{"operation":[]}"#, r#"{"operation":false}"#] {
-        assert_eq!(refusal(body).await, (400, json!({ "error": "'operation' must be a string" })), "{body}");
+        assert_eq!(
+            refusal(body).await,
+            (400, json!({ "error": "'operation' must be a string", "code": "invalid_request" })),
+            "{body}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tracing::{error, warn};
 
+use super::error_code::ErrorCode;
 use jobhost_access::{AccessError, AccessErrorKind, AuthenticationError, Denial};
 use jobhost_budget::{Exhausted, Holder};
 use jobhost_jobs::SubmitError;
@@ -20,55 +21,58 @@ const BUSY_RETRY_SECONDS: u64 = 1;
 /// A refusal.
 #[derive(Debug)]
 pub(super) struct ApiError {
+    code: ErrorCode,
     status: StatusCode,
     body: Value,
     retry_after_seconds: Option<u64>,
 }
 
 impl ApiError {
-    pub fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
-        ApiError { status, body: json!({ "error": sentence.into() }), retry_after_seconds: None }
+    pub fn new(code: ErrorCode, sentence: impl Into<String>) -> Self {
+        ApiError::with_body(code, json!({ "error": sentence.into() }))
+    }
+
+    fn with_body(code: ErrorCode, body: Value) -> Self {
+        ApiError { code, status: code.status(), body, retry_after_seconds: None }
     }
 
     pub fn bad_request(sentence: impl Into<String>) -> Self {
-        ApiError::new(StatusCode::BAD_REQUEST, sentence)
+        ApiError::new(ErrorCode::InvalidRequest, sentence)
     }
 
     pub fn not_found(sentence: impl Into<String>) -> Self {
-        ApiError::new(StatusCode::NOT_FOUND, sentence)
+        ApiError::new(ErrorCode::NotFound, sentence)
     }
 
     pub fn unauthorized(sentence: impl Into<String>) -> Self {
-        ApiError::new(StatusCode::UNAUTHORIZED, sentence)
+        ApiError::new(ErrorCode::AuthenticationFailed, sentence)
     }
 
     /// The other shape of a 400, which Harper gives to bodies that are no object with members.
     pub fn bad_body(sentence: &str) -> Self {
         let body = json!({ "statusCode": 400, "error": "Bad Request", "message": sentence });
-        ApiError { status: StatusCode::BAD_REQUEST, body, retry_after_seconds: None }
+        ApiError::with_body(ErrorCode::InvalidRequest, body)
     }
 
     pub fn busy(sentence: impl Into<String>) -> Self {
-        ApiError {
-            retry_after_seconds: Some(BUSY_RETRY_SECONDS),
-            ..ApiError::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
-        }
+        ApiError { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..ApiError::new(ErrorCode::HostBusy, sentence) }
     }
 
     /// The host is at fault: the client learns that, the log learns why.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         error!(%cause, "a request failed");
-        ApiError::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "There was an error processing your request. Check logs and try again.",
-        )
+        ApiError::new(ErrorCode::Internal, "There was an error processing your request. Check logs and try again.")
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let mut body = self.body;
+        if let Value::Object(members) = &mut body {
+            members.insert("code".to_owned(), self.code.word().into());
+        }
         let mut response =
-            (self.status, [(header::CONTENT_TYPE, "application/json")], self.body.to_string()).into_response();
+            (self.status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -79,18 +83,18 @@ impl IntoResponse for ApiError {
 /// Whose own requests and jobs fill his share is asked to send less; the others, to come again.
 impl From<Exhausted> for ApiError {
     fn from(exhausted: Exhausted) -> Self {
-        let status = match exhausted.holder {
-            Holder::Asker => StatusCode::TOO_MANY_REQUESTS,
-            Holder::Everybody => StatusCode::SERVICE_UNAVAILABLE,
+        let code = match exhausted.holder {
+            Holder::Asker => ErrorCode::ShareExhausted,
+            Holder::Everybody => ErrorCode::HostBusy,
         };
-        ApiError { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..ApiError::new(status, exhausted.to_string()) }
+        ApiError { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..ApiError::new(code, exhausted.to_string()) }
     }
 }
 
 impl From<Denial> for ApiError {
     fn from(denial: Denial) -> Self {
         let body = serde_json::to_value(&denial).unwrap_or_else(|_| json!({ "error": denial.to_string() }));
-        ApiError { status: StatusCode::FORBIDDEN, body, retry_after_seconds: None }
+        ApiError::with_body(ErrorCode::PermissionDenied, body)
     }
 }
 
@@ -111,16 +115,16 @@ impl From<AccessError> for ApiError {
                 "main_permissions": errors.main_permissions,
                 "schema_permissions": errors.schema_permissions,
             });
-            return ApiError { status: StatusCode::BAD_REQUEST, body, retry_after_seconds: None };
+            return ApiError::with_body(ErrorCode::InvalidRequest, body);
         }
         match error.kind {
             AccessErrorKind::Invalid => ApiError::bad_request(error.message),
             AccessErrorKind::NotFound => ApiError::not_found(error.message),
-            AccessErrorKind::Conflict => ApiError::new(StatusCode::CONFLICT, error.message),
+            AccessErrorKind::Conflict => ApiError::new(ErrorCode::Conflict, error.message),
             AccessErrorKind::Busy => ApiError::busy(error.message),
             AccessErrorKind::Unavailable => {
                 error!(error = &error as &dyn std::error::Error, "users or roles are unavailable");
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.message)
+                ApiError::new(ErrorCode::Unavailable, error.message)
             }
         }
     }
@@ -130,16 +134,17 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error.kind {
             StoreErrorKind::NotFound => ApiError::not_found(error.message),
-            StoreErrorKind::AlreadyExists | StoreErrorKind::Invalid => ApiError::bad_request(error.message),
+            StoreErrorKind::AlreadyExists => ApiError::new(ErrorCode::AlreadyExists, error.message),
+            StoreErrorKind::Invalid => ApiError::bad_request(error.message),
             StoreErrorKind::LeaseLost => ApiError::internal(&error),
-            StoreErrorKind::OverQuota => ApiError::new(StatusCode::INSUFFICIENT_STORAGE, error.message),
+            StoreErrorKind::OverQuota => ApiError::new(ErrorCode::QuotaExceeded, error.message),
             StoreErrorKind::Full => {
                 warn!(error = &error as &dyn std::error::Error, "the store is full");
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, error.message)
+                ApiError::new(ErrorCode::StoreFull, error.message)
             }
             StoreErrorKind::Unavailable => {
                 error!(error = &error as &dyn std::error::Error, "the store is unavailable");
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.message)
+                ApiError::new(ErrorCode::Unavailable, error.message)
             }
         }
     }
@@ -183,23 +188,27 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         let sentence = error.to_string();
         match error {
-            SubmitError::Refused(_) | SubmitError::NotFound(_) => ApiError::bad_request(sentence),
+            SubmitError::Refused(_) => ApiError::bad_request(sentence),
+            // As Harper answers it.
+            SubmitError::NotFound(_) => ApiError { status: StatusCode::BAD_REQUEST, ..ApiError::not_found(sentence) },
             SubmitError::Denied(denial) => denial.into(),
-            SubmitError::NotGranted(_) => ApiError::new(StatusCode::FORBIDDEN, sentence),
-            SubmitError::QueueFull { retry_after_seconds, .. } | SubmitError::ShareFull { retry_after_seconds, .. } => {
-                ApiError {
-                    retry_after_seconds: Some(retry_after_seconds),
-                    ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, sentence)
-                }
-            }
+            SubmitError::NotGranted(_) => ApiError::new(ErrorCode::NotGranted, sentence),
+            SubmitError::QueueFull { retry_after_seconds, .. } => ApiError {
+                retry_after_seconds: Some(retry_after_seconds),
+                ..ApiError::new(ErrorCode::QueueFull, sentence)
+            },
+            SubmitError::ShareFull { retry_after_seconds, .. } => ApiError {
+                retry_after_seconds: Some(retry_after_seconds),
+                ..ApiError::new(ErrorCode::ShareExhausted, sentence)
+            },
             SubmitError::Exhausted(exhausted) => exhausted.into(),
             SubmitError::Plugin { plugin, .. } => {
                 let body = json!({ "error": sentence, "kind": "plugin", "plugin": plugin });
-                ApiError { status: StatusCode::INTERNAL_SERVER_ERROR, body, retry_after_seconds: None }
+                ApiError::with_body(ErrorCode::PluginFault, body)
             }
             SubmitError::Unavailable(_) => {
                 error!(error = %sentence, "a job could not be accepted");
-                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
+                ApiError::new(ErrorCode::Unavailable, sentence)
             }
         }
     }

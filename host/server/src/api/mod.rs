@@ -11,6 +11,7 @@ mod describe;
 mod dispatch;
 mod envelope;
 mod error;
+mod error_code;
 mod jobs;
 mod names;
 mod operations;

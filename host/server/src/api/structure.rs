@@ -1,11 +1,11 @@
 //! Creating and dropping databases, tables and attributes.
 
-use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::dispatch::Call;
 use super::envelope::Envelope;
 use super::error::ApiError;
+use super::error_code::ErrorCode;
 use super::names::{self, Problems};
 use super::reply::Reply;
 use jobhost_model::table::{CREATED_TIME, MAX_ATTRIBUTES, SYSTEM_DATABASE, UPDATED_TIME};
@@ -41,7 +41,7 @@ fn check_permission(call: &Call<'_>, database: &str) -> Result<(), ApiError> {
 }
 
 fn system_is_ours() -> ApiError {
-    ApiError::new(StatusCode::FORBIDDEN, SYSTEM_IS_OURS)
+    ApiError::new(ErrorCode::PermissionDenied, SYSTEM_IS_OURS)
 }
 
 /// The table, or 404 with Harper's sentence.

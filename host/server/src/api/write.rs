@@ -1,6 +1,5 @@
 //! `insert`, `update`, `upsert` and `delete`.
 
-use axum::http::StatusCode;
 use serde::Deserializer;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -11,6 +10,7 @@ use super::completion::to_completion;
 use super::dispatch::Call;
 use super::envelope::charged_value;
 use super::error::ApiError;
+use super::error_code::ErrorCode;
 use super::names::{self, Problems};
 use super::reply::Reply;
 use super::structure::existing_table;
@@ -115,7 +115,7 @@ pub(super) async fn store(
 fn check_times(role: &Role, table: &Table, batch: &Batch) -> Result<(), ApiError> {
     let shown = |name: &String| role.attribute_permissions(table, name).read;
     if role.restricts_attributes(table) && batch.system_attributes().iter().any(shown) {
-        return Err(ApiError::new(StatusCode::FORBIDDEN, TIMES));
+        return Err(ApiError::new(ErrorCode::PermissionDenied, TIMES));
     }
     Ok(())
 }

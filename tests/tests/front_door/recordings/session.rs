@@ -96,7 +96,18 @@ impl Session {
         };
         let file = job.as_ref().and_then(|rows| self.exported(&rows[0]["result"]));
         let known = |value: &Value| normalise(&self.places.blank(value));
-        Outcome { status: reply.status, body: known(&reply.body), job: job.as_ref().map(known), file }
+        let mut body = known(&reply.body);
+        if reply.status >= 400 {
+            // Ours alone, and in every refusal.
+            let code = body.as_object_mut().and_then(|members| members.remove("code"));
+            assert!(
+                code.is_some_and(|code| code.is_string()),
+                "{}: a refusal without a code: {}",
+                recording.case,
+                reply.text
+            );
+        }
+        Outcome { status: reply.status, body, job: job.as_ref().map(known), file }
     }
 
     /// The file or the object that the result of a job names.
