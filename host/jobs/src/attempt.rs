@@ -77,7 +77,7 @@ pub async fn run_attempt(
     let mut row = row;
     let store = parts.store.as_ref();
     let Some(operation) = operation else {
-        let message = format!("No plugin in service brings the operation '{}' any more", row.operation);
+        let message = format!("No plugin in service provides the operation '{}' any more", row.operation);
         return failed(row, message, "plugin_missing");
     };
     let Some(user) = parts.access.user(&row.user).filter(|user| user.active) else {
@@ -87,7 +87,7 @@ pub async fn run_attempt(
     let payload = rules.retry.within_patience("read payload", || store.job_payload(row.id)).await;
     let (payload, checkpoint) = match payload {
         Ok(Some(payload)) => payload,
-        Ok(None) => return failed(row, "The job's payload is gone".to_owned(), "payload_missing"),
+        Ok(None) => return failed(row, "The job's payload is missing".to_owned(), "payload_missing"),
         Err(failure) => return unbegun(row, failure),
     };
     let payload: Payload = match serde_json::from_slice(&payload) {

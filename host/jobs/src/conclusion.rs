@@ -60,7 +60,7 @@ impl Conclusion {
             Err(failure) if failure.kind == StoreErrorKind::LeaseLost => {
                 warn!(job = %id, "another attempt holds the job's lease");
             }
-            Err(failure) => error!(job = %id, %failure, "the job's end could not be stored"),
+            Err(failure) => error!(job = %id, %failure, "the job's final row could not be stored"),
         }
     }
 
@@ -83,7 +83,7 @@ impl Conclusion {
         let Ok(row) = lifecycle::finish(row, ending, parts.clock.now()) else { return Ok(()) };
         // Before the row, so that whoever sees the job's end sees the rest as well.
         if let Err(failure) = log::keep_both(store, retry, id, &entry.log, rejects.as_deref()).await {
-            warn!(job = %id, %failure, "the job's log and rejects could not be stored");
+            warn!(job = %id, %failure, "the job's log and rejected records could not be stored");
         }
         let stored = retry.while_running("store end", || noting(&entry, store.update_job(row.clone(), attempt)));
         let row = stored.await?;

@@ -80,7 +80,7 @@ pub(super) async fn stage(
 pub(super) async fn sweep(targets: &[Target]) {
     for target in targets {
         if let Err(error) = target.sweep().await {
-            warn!(%error, "what an interrupted attempt has written could not be removed");
+            warn!(%error, "leftovers of an interrupted attempt could not be removed");
         }
     }
 }
@@ -95,7 +95,7 @@ pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: 
     let Some(user) = parts.access.user(user) else { return Ok(()) };
     match stage(parts, spool, job, &user.role, &payload, None).await {
         Ok(staged) => sweep(&staged.targets).await,
-        Err(error) => warn!(%job, %error, "what the job has written could not be looked for"),
+        Err(error) => warn!(%job, %error, "unfinished output of the job could not be searched for"),
     }
     Ok(())
 }
@@ -232,8 +232,8 @@ impl Staging<'_> {
         let (maker, job) = (self.spool.clone(), self.job);
         let made = tokio::task::spawn_blocking(move || maker.make_directory(job)).await;
         made.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
-            warn!(%job, %error, "the job's spool directory could not be made");
-            let message = format!("the spool directory cannot be made: {error}");
+            warn!(%job, %error, "the job's spool directory could not be created");
+            let message = format!("the spool directory cannot be created: {error}");
             ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
         })
     }

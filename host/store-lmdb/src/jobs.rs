@@ -95,10 +95,7 @@ fn guarded(tx: &Transaction<'_>, id: Uuid, attempt: u32) -> Result<StoredJob, St
     let job = get(&tx.dbs, tx.read(), id)?
         .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("job {id} does not exist")))?;
     if job.row.status.is_final() {
-        return Err(StoreError::new(
-            StoreErrorKind::LeaseLost,
-            format!("job {id} has ended and cannot change any more"),
-        ));
+        return Err(StoreError::new(StoreErrorKind::LeaseLost, format!("job {id} has ended and can no longer change")));
     }
     if job.row.attempt != attempt {
         let message = format!("attempt {attempt} of job {id} has been replaced by attempt {}", job.row.attempt);
@@ -110,7 +107,7 @@ fn guarded(tx: &Transaction<'_>, id: Uuid, attempt: u32) -> Result<StoredJob, St
 pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     if dbs.jobs.get(tx.read(), row.id.as_bytes()).map_err(engine)?.is_some() {
-        return Err(StoreError::new(StoreErrorKind::AlreadyExists, format!("job {} exists already", row.id)));
+        return Err(StoreError::new(StoreErrorKind::AlreadyExists, format!("job {} already exists", row.id)));
     }
     let number = counter(&dbs, tx.change(), NEXT_JOB)?;
     let job = StoredJob { number, row: row.clone() };

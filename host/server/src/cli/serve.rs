@@ -1,4 +1,4 @@
-//! Putting the host together and taking it down again: the only place that knows every part.
+//! Starts the host and shuts it down: the only module that knows every part.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -57,7 +57,7 @@ pub enum ServeError {
     )]
     SecretFile { path: String, source: io::Error },
     #[error(
-        "server.listen = {address}: it cannot be listened on: {source}; choose another address or stop what uses it"
+        "server.listen = {address}: cannot bind: {source}; choose another address, or stop the process that uses it"
     )]
     Listen { address: SocketAddr, source: io::Error },
     #[error("{what}: {source}")]
@@ -117,7 +117,7 @@ struct Handles<'r> {
 
 async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>) -> Result<(), ServeError> {
     // First of all, so that a signal during the start is heard and not fatal.
-    let signals = Signals::listen().map_err(part("signals cannot be awaited"))?;
+    let signals = Signals::listen().map_err(part("cannot listen for signals"))?;
     // Before anything is made on disk: another host may have the address.
     let unheard = |source| ServeError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
@@ -210,11 +210,11 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     // What changes something completes, whether its client is still there or not.
     changes.close();
     if tokio::time::timeout(DRAIN_TIME, changes.wait()).await.is_err() {
-        warn!("some changes were not completed within {DRAIN_TIME:?}");
+        warn!("some write requests were not completed within {DRAIN_TIME:?}");
     }
     jobs.stop().await;
     if let Err(error) = loading.await {
-        error!(%error, "the plugin folder was not watched to the end");
+        error!(%error, "watching the plugin folder ended with an error");
     }
     info!("stopped");
     Ok(())
@@ -287,7 +287,7 @@ async fn until_stopped(mut signals: Signals, plugins: &Arc<PluginFolder>, addres
             asked = signals.next() => match asked {
                 Asked::Stop => return,
                 Asked::Reload => {
-                    info!("SIGHUP: the plugin folder is read again");
+                    info!("received SIGHUP; reloading the plugin folder");
                     let plugins = Arc::clone(plugins);
                     tokio::spawn(async move { plugins.reload().await });
                 }
@@ -300,7 +300,7 @@ fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>, sto
     let directory = config.plugin_cache_dir.clone().unwrap_or_else(|| config.data_dir.join("compile-cache"));
     let cache = CompileCache::open(&directory, &engine);
     if let Err(error) = &cache {
-        warn!(%error, directory = %directory.display(), "the compile cache cannot be used; each start compiles anew");
+        warn!(%error, directory = %directory.display(), "the compile cache cannot be used; plugins are compiled again at every start");
     }
     let loader = Loader {
         engine,
@@ -378,7 +378,7 @@ fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
         let message = format!("the administrator's password cannot be written to {}: {error}", path.display());
         AccessError::new(AccessErrorKind::Unavailable, message)
     })?;
-    info!(username, password_file = %path.display(), "made the administrator; the file has the password");
+    info!(username, password_file = %path.display(), "created the administrator; the file contains the password");
     Ok(FirstAdmin { username, password })
 }
 

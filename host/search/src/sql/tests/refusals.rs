@@ -49,9 +49,9 @@ async fn nothing_but_tables_and_plain_functions_is_read() {
     let seventeen = format!("SELECT 1 FROM {}", seventeen.join(","));
     let nine = format!("SELECT 1 FROM {}", nine.join(","));
     for (sql, piece) in [
-        ("SELECT 1; SELECT 2", "one statement"),
-        ("SELECT 1; DELETE FROM dog", "one statement"),
-        ("SELECT 1 /* ; */ ; -- \n DROP TABLE dog", "one statement"),
+        ("SELECT 1; SELECT 2", "single statement"),
+        ("SELECT 1; DELETE FROM dog", "single statement"),
+        ("SELECT 1 /* ; */ ; -- \n DROP TABLE dog", "single statement"),
         ("SELECT * INTO x FROM dog", "'INTO' cannot be used"),
         ("SELECT 1 UNION INSERT INTO dog (id) VALUES (1)", ""),
         ("WITH x AS (DELETE FROM dog RETURNING *) SELECT * FROM x", "Only SELECT"),
