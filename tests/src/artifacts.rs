@@ -37,6 +37,12 @@ pub fn guest(name: &str) -> PathBuf {
     require(directory.join(format!("{name}.wasm")), "cargo xtask plugins")
 }
 
+/// One of the plugins of `docs/examples`, by the name of its crate.
+pub fn example(name: &str) -> PathBuf {
+    let directory = existing("JOBHOST_EXAMPLES", "target/examples", "cargo xtask plugins");
+    require(directory.join(format!("{name}.wasm")), "cargo xtask plugins")
+}
+
 /// The Python that has boto3, moto and harperdb.
 pub fn python() -> PathBuf {
     match std::env::var_os("JOBHOST_TEST_PYTHON") {

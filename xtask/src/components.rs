@@ -1,4 +1,4 @@
-//! Builds the plugin components and the hostile guests, and lays them where host and tests look for them.
+//! Builds the plugin components, the hostile guests and the examples of the documents, and lays them where host and tests look for them.
 //! Touches a laid component only when its bytes changed, so that a running host reloads nothing for nothing.
 
 use crate::failure::{Doing, Failure, Result};
@@ -17,23 +17,33 @@ struct Component {
     file: String,
 }
 
-/// The target folder of both wasm workspaces: what they share is compiled once.
+/// The target folder of all wasm workspaces: what they share is compiled once.
 pub fn target() -> PathBuf {
     repository::root().join("plugins").join("target")
 }
 
 /// The workspaces that are built for wasm, those that exist.
 pub fn workspaces() -> Vec<PathBuf> {
-    let folders = [repository::root().join("plugins"), repository::root().join("tests").join("guests")];
-    folders.into_iter().filter(|folder| folder.join("Cargo.toml").exists()).collect()
+    let laid = laid_workspaces();
+    laid.into_iter().map(|(workspace, _)| workspace).filter(|folder| folder.join("Cargo.toml").exists()).collect()
+}
+
+/// Each workspace, and where its components are laid.
+fn laid_workspaces() -> [(PathBuf, PathBuf); 3] {
+    let root = repository::root();
+    [
+        (root.join("plugins"), repository::built_plugins()),
+        (root.join("tests").join("guests"), repository::built_guests()),
+        (root.join("docs").join("examples").join("reverse-load"), repository::built_examples()),
+    ]
 }
 
 /// Builds all components.
 pub fn build(toolchain: &Toolchain) -> Result<()> {
-    let plugins = repository::root().join("plugins");
-    for workspace in workspaces() {
-        let laid = if workspace == plugins { repository::built_plugins() } else { repository::built_guests() };
-        build_workspace(toolchain, &workspace, &laid)?;
+    for (workspace, laid) in laid_workspaces() {
+        if workspace.join("Cargo.toml").exists() {
+            build_workspace(toolchain, &workspace, &laid)?;
+        }
     }
     Ok(())
 }

@@ -29,7 +29,8 @@ pub fn check() -> Result<()> {
     Err(Failure::new("some links lead nowhere").detail(broken.join("\n")).remedy("mend the link or what it names"))
 }
 
-fn documents(folder: &Path) -> Result<Vec<PathBuf>> {
+/// All Markdown files below a folder.
+pub fn documents(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in folder.read_dir().doing(|| format!("cannot read {}", folder.display()))?.flatten() {
         let (path, name) = (entry.path(), entry.file_name());

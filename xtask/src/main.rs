@@ -4,12 +4,14 @@ mod arguments;
 mod bench;
 mod client;
 mod components;
+mod contract;
 mod demo;
 mod failure;
 mod fuzz;
 mod host;
 mod links;
 mod lint;
+mod listings;
 mod peer;
 mod process;
 mod repository;
@@ -26,12 +28,13 @@ cargo xtask TASK
 
   demo [--once]   build everything, start a host, load a CSV file through HTTP; --once stops the host at the end
   test            everything that CI runs
-  plugins         build the plugin components and the hostile guests into target/plugins and target/guests
-  bench [...]     measure loads and jobs against other databases; `cargo xtask bench --help` tells more
-  soak [...]      honest clients beside attackers for long; `cargo xtask soak --help` tells more
+  plugins         build the plugins, the hostile guests and the examples into target/plugins, target/guests, target/examples
+  bench [...]     measure loads and jobs against other databases; see `cargo xtask bench --help`
+  soak [...]      honest clients beside attackers for long; see `cargo xtask soak --help`
   peer DIR        Harper's own API tests, from a folder that holds them, against this program
-  fuzz [...]      run the fuzz targets for long; `cargo xtask fuzz --help` tells more
-  check           formatting, lints, licences and known vulnerabilities of dependencies, links of the documents
+  fuzz [...]      run the fuzz targets for long; see `cargo xtask fuzz --help`
+  check           formatting, lints, licences and known vulnerabilities of dependencies, links and
+                  listings of the documents, released contracts
 ";
 
 fn main() -> ExitCode {
@@ -80,6 +83,8 @@ fn check() -> Result<()> {
     let mut steps = test::Steps::default();
     steps.step("formatting", lint::formatting)?;
     steps.step("links of the documents", links::check)?;
+    steps.step("files that documents show", listings::check)?;
+    steps.step("released contracts", contract::check)?;
     steps.step("licences and known vulnerabilities of dependencies", lint::dependencies)?;
     steps.step("lints of plugins and guests", lint::guests)?;
     steps.step("lints of the host", lint::host)?;

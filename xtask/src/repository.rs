@@ -32,6 +32,11 @@ pub fn built_guests() -> PathBuf {
     target().join("guests")
 }
 
+/// The folder of the components of `docs/examples`.
+pub fn built_examples() -> PathBuf {
+    target().join("examples")
+}
+
 /// The public-domain data set that demo and tests load.
 pub fn data_set() -> PathBuf {
     root().join("docs").join("data")

@@ -2,7 +2,7 @@
 //! The engine is compiled once: all that runs it is built in the release profile.
 
 use crate::failure::Result;
-use crate::{components, demo, links, lint, process, repository, soak, toolchain, tools};
+use crate::{components, contract, demo, links, lint, listings, process, repository, soak, toolchain, tools};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ pub fn run() -> Result<()> {
     let mut steps = Steps::default();
     steps.step("formatting", lint::formatting)?;
     steps.step("links of the documents", links::check)?;
+    steps.step("files that documents show", listings::check)?;
+    steps.step("released contracts", contract::check)?;
     steps.step("the task runner's own tests", || {
         process::run(cargo().args(["test", "--quiet", "--package", "xtask"]))
     })?;
@@ -26,7 +28,7 @@ pub fn run() -> Result<()> {
         Ok(())
     })?;
     if let Some(toolchain) = &toolchain {
-        steps.step("plugins and hostile guests", || components::build(toolchain))?;
+        steps.step("plugins, hostile guests and examples", || components::build(toolchain))?;
     }
     steps.step("lints of plugins and guests", lint::guests)?;
     steps.step("tests of plugins", guest_tests)?;
@@ -65,7 +67,8 @@ fn host_tests(python: &Path, node: &Path) -> Result<()> {
     cargo.args(["test", "--release"]).args(SELECTED).arg("--no-fail-fast");
     cargo.env("JOBHOST_BIN", repository::host_binary()).env("JOBHOST_PLUGINS", repository::built_plugins());
     cargo.env("JOBHOST_TEST_PYTHON", python).env("JOBHOST_TEST_NODE_MODULES", node);
-    process::run(cargo.env("JOBHOST_GUESTS", repository::built_guests()))
+    cargo.env("JOBHOST_GUESTS", repository::built_guests()).env("JOBHOST_EXAMPLES", repository::built_examples());
+    process::run(&mut cargo)
 }
 
 /// Natively: what a plugin computes does not depend on where it runs.

@@ -1,4 +1,4 @@
-//! The door: lets users in, by password or token, and says who is there. Changes are made in `register`.
+//! Authentication: by password or by token. Accounts are changed in `register`.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};

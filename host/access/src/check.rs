@@ -1,4 +1,4 @@
-//! The decisions: may this role do that to these tables and attributes?
+//! Authorization: may this role do this to these tables and attributes?
 
 use std::borrow::Cow;
 use std::collections::HashSet;

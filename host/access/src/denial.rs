@@ -1,4 +1,4 @@
-//! What a role forbids, in the body that Harper's clients know (OPERATIONS.md a.12).
+//! What a role forbids, as a response body in Harper's shape.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! All accounts and roles at one moment, and how they are kept in the store as documents.
+//! A snapshot of all accounts and roles, and their form as documents in the store.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,11 +1,11 @@
-//! Who computes the next password hash. Only so many are computed at once; the others wait, and no storm of wrong passwords
-//! takes the places of those who know theirs:
+//! The queue for password hashes. Only a few are computed at a time, and a flood of wrong passwords must not delay
+//! users with the right one:
 //!
-//! - Names of existing accounts have three turns of four, unknown names the fourth. While there is a storm this shows, by
-//!   time, which names exist; without it one storm would keep every user out.
-//! - Within each of the two, addresses take turns, and within an address the names.
-//! - Of one name from one address only a few wait. Of all only so many: then a newcomer takes the place of one of those who
-//!   have most waiting, and is turned away if he is one of them.
+//! - Names of existing accounts get three of four turns, unknown names the fourth. Under a flood this makes existing
+//!   names observable by timing; without it one flood would lock every user out.
+//! - Within each class, addresses take turns, and within an address the names.
+//! - The number of waiting hashes is limited, in total and per name and address. When the queue is full, a newcomer
+//!   replaces a waiter of the address with the most waiters, or is rejected if that address is its own.
 //! - Nobody waits longer than a client would.
 
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
-//! Who may do what: users, roles, permissions, passwords and tokens.
+//! Access control: users, roles, permissions, passwords and tokens.
 //!
-//! Knows `records::Store`, in which it keeps its documents, and nothing of HTTP. A password leaves this module in no
-//! form, not even hashed, and no error or log line here names one.
+//! Knows the trait `Store`, in which it keeps its documents, and nothing of HTTP. A password never leaves this crate
+//! in any form, not even hashed, and no error or log line here contains one.
 
 mod accounts;
 mod check;

@@ -1,6 +1,7 @@
-//! Password hashes: Argon2id, computed on blocking threads, only so many at once; `hash_queue` says whose is next.
+//! Password hashes: Argon2id, computed on blocking threads, a limited number at a time; `hash_queue` decides the
+//! order.
 //!
-//! One computation takes about 20 ms and 19 MiB on purpose. Without a bound, a burst of logins would take the machine.
+//! One hash takes about 20 ms and 19 MiB on purpose. Without a limit, a burst of logins would exhaust the machine.
 
 use std::sync::Arc;
 

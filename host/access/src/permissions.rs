@@ -1,5 +1,5 @@
-//! The permissions of a role in typed form. What a client sent is checked in `validate` and echoed as it came; decisions
-//! are made on these types only.
+//! The permissions of a role as types. `validate` checks what a client sent, and clients get it back unchanged;
+//! decisions use these types only.
 
 use jobhost_model::Right;
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
-//! Changes of users and roles. They go one after another: to the store first, then into the snapshot that every request
-//! reads. If the store reports an error, the snapshot is read from it anew, so that the two never tell different things.
+//! Changes of users and roles, one at a time: first in the store, then in the snapshot that requests read. After an
+//! error of the store, the snapshot is read again, so that the two never differ.
 
 use std::sync::Arc;
 

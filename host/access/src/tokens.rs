@@ -1,5 +1,4 @@
-//! Signed tokens (JWT, HS256). A token names its user and is worth nothing without the account: every use looks the
-//! account up again.
+//! Signed tokens (JWT, HS256). A token only names its user: every use looks the account up again.
 
 use std::io::Write;
 use std::path::Path;

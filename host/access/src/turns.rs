@@ -1,4 +1,4 @@
-//! Lines that are served in turn: whoever has many waiting waits for those who have few, not the other way round.
+//! Queues with round-robin between owners: an owner with many waiting items never delays one with few.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;

@@ -1,5 +1,5 @@
-//! Checks the request of `add_role` and `alter_role` and says everything that is wrong with it at once, in Harper's
-//! sentences and shape.
+//! Checks a request of `add_role` or `alter_role` and reports all of its errors at once, in Harper's sentences and
+//! shape.
 
 use std::collections::BTreeMap;
 

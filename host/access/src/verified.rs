@@ -1,9 +1,9 @@
-//! Remembers which name and password have just been found right, so that Basic authentication does not pay for a password
-//! hash with every request.
+//! A cache of verified name and password pairs, so that Basic authentication does not compute a password hash for
+//! every request.
 //!
-//! Keeps no password: only a hash of name, password and the account's generation under a key that lives and dies with the
-//! process. A changed password changes the generation, so what was remembered for it can never match again, and no change
-//! of one account makes the host forget another. Whether the account is active, and its role, are looked up each time.
+//! It stores no password: only a keyed hash of name, password and the account's generation; the key lives as long as
+//! the process. A changed password changes the generation, so an old entry can never match again, and a change of one
+//! account does not evict others. Whether the account is active, and its role, are looked up each time.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

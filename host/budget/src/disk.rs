@@ -1,5 +1,5 @@
-//! A budget of bytes on a disk: of files that jobs and queries leave there for a while. Besides its total it keeps the last
-//! part of the disk free, which belongs to the store.
+//! A budget of disk space for the temporary files of jobs and queries. In addition to its total it keeps the last part
+//! of the disk free for the store.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

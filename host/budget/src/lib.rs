@@ -1,8 +1,8 @@
-//! Budgets: everything that a client, a user or a guest makes the host hold is charged here before it is held, in total
-//! and for each user, with a reserve for the host's own work. `docs/limits.md` lists them.
+//! Budgets: everything that a client, user or guest makes the host hold is charged here first, in total and per user,
+//! with a reserve for the host's own work. `docs/limits.md` lists the budgets.
 //!
-//! Knows nothing of what is charged, and no other module of the host. A charge lives in what it is for, so that it is
-//! given back when that is dropped, and in no other way.
+//! Knows nothing about what is charged, and no other crate of the host. A charge is owned by what it pays for, and is
+//! returned when that is dropped and in no other way.
 
 mod disk;
 pub mod memory;

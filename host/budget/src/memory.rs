@@ -1,5 +1,5 @@
-//! The budget of memory: how much there is, what the process really holds, and giving back to the system what the heap
-//! keeps after a peak.
+//! The memory budget: its size, the memory that the process really uses, and returning unused heap memory to the
+//! system after a peak.
 
 use std::fs;
 use std::path::Path;

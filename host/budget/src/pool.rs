@@ -1,9 +1,9 @@
-//! One budget: an amount that many owners share. What somebody wants to hold is charged here *before* it is held, and is
-//! given back when the charge is dropped.
+//! One budget: an amount that many owners share. Everything is charged here *before* it is held, and returned when the
+//! charge is dropped.
 //!
-//! Sharing follows the dynamic threshold of shared-buffer switches: a user may hold as much as a multiple of what is still
-//! free. One user alone gets a part, two get less each, and something is always left for whoever comes next; nobody has to
-//! say how many users there will be.
+//! Sharing follows the dynamic threshold of shared-buffer switches: a user may hold a multiple of what is still free.
+//! A single user gets a part, two users get less each, and something is always left for the next; the number of users
+//! need not be known.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,9 +50,9 @@ impl Exhausted {
         let Exhausted { what, key, holder } = self;
         match holder {
             Holder::Asker => {
-                format!("Your requests and jobs take your share of the host's {what} already ({key}); try again later")
+                format!("Your requests and jobs already use your share of the host's {what} ({key}); try again later")
             }
-            Holder::Everybody => format!("The host's {what} is used up at the moment ({key}); try again later"),
+            Holder::Everybody => format!("The host's {what} is exhausted ({key}); try again later"),
         }
     }
 }

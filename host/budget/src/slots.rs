@@ -1,5 +1,4 @@
-//! Slots: a budget of things that are had for a while and for which it is worth waiting a moment, such as readers of the
-//! store.
+//! Slots: a budget of resources that are held briefly and worth a short wait, such as readers of the store.
 
 use std::time::Duration;
 

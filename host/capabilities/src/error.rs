@@ -1,4 +1,4 @@
-//! What a capability call answers when something behind it fails.
+//! The errors that a capability call returns when something behind it fails.
 
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
 use jobhost_objects::{ObjectError, ObjectErrorKind};

@@ -1,6 +1,6 @@
-//! What a guest may do, one file for each interface of the contract: the sandbox's trait, over a store, searches and byte
-//! streams. Every call is checked against the job's plan and the rights of the user who started it. Nothing here knows how a
-//! component is run, and no allocation is sized by a number that a guest gave.
+//! What a guest may do: implements the sandbox's trait `Capabilities` on a store, searches and byte streams, one file
+//! per interface of the contract. Every call is checked against the job's plan and the permissions of the user who
+//! started it. Nothing here knows how a component is run, and no guest-supplied size is trusted.
 
 mod error;
 mod ledger;

@@ -1,5 +1,5 @@
-//! What a guest may hand over and hold: the bounds, and a record of those that were met. A call beyond a bound is answered
-//! with an error, or less is kept; either way the job's row says which bound it was, with the figures.
+//! Limits on what a guest may pass and hold, and a record of the limits that were reached. A call beyond a limit
+//! fails, or its data is truncated; either way the job's row names the limit and the values.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -80,7 +80,7 @@ impl Objects {
         let target = sink.take().ok_or_else(|| {
             CapabilityError::new(
                 CapabilityErrorKind::Invalid,
-                format!("sink {index} was created before; each sink is created once"),
+                format!("sink {index} was already created; each sink can be created once"),
             )
         })?;
         let writer = ObjectWriter::create(target).await.map_err(of_object)?;
@@ -99,7 +99,7 @@ impl Reader for OpenReader {
         if max == 0 {
             return Err(CapabilityError::new(
                 CapabilityErrorKind::Invalid,
-                "read was asked for 0 bytes; an empty list is reserved for the end of the stream",
+                "read of 0 bytes; an empty list means the end of the stream",
             ));
         }
         self.reader.read(max).await.map_err(of_object)

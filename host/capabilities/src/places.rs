@@ -1,4 +1,4 @@
-//! Handles that a guest may hold open at a time.
+//! Limits on the handles that a guest may hold open at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! How far a job is. The guest reports as often as it likes; the host keeps the latest and stores it now and then.
+//! Progress of a job. The guest reports as often as it likes; the host keeps the latest report and stores it
+//! periodically.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Reading on behalf of one attempt: only the queries of the plan, which were checked before the job existed and are
-//! checked again when they are opened, because rights and tables may have gone since.
+//! Reading on behalf of one attempt: only the queries of the plan. They were checked before the job existed and are
+//! checked again when they are opened, because permissions and tables may have changed.
 
 use std::sync::Arc;
 

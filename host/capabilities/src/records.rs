@@ -1,6 +1,6 @@
-//! Writing records on behalf of one attempt. Batches are checked here, collected into groups, and handed to the store
-//! while the guest makes the next ones; at most one group is in the store's hands, so memory stays bounded and a slow
-//! store slows the guest. Every group carries the attempt's lease.
+//! Writing records on behalf of one attempt. Batches are checked here, collected into commit groups, and passed to the
+//! store while the guest makes the next ones. At most one group is in the store at a time, so memory stays bounded and
+//! a slow store slows the guest down. Every group carries the attempt's lease.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Input records that could not be taken: all are counted, the first ones kept with their text.
+//! Rejected records: all are counted, the first ones are kept with their text.
 
 use std::sync::{Mutex, PoisonError};
 

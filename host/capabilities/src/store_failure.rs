@@ -1,5 +1,5 @@
-//! Whether the store failed under one attempt. A guest that gives up because of it is not at fault, and its job is tried
-//! again.
+//! Records whether the store failed under an attempt. A guest that gives up because of that is not at fault, and its
+//! job is retried.
 
 use std::sync::{Mutex, PoisonError};
 

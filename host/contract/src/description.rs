@@ -1,4 +1,4 @@
-//! What a plugin says of itself.
+//! What a plugin reports about itself.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What a capability call answers when it fails. The same in every version of the contract.
+//! Errors of capability calls, the same in every version of the contract.
 
 /// What kind of thing went wrong, for a guest to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

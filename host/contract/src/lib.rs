@@ -1,7 +1,7 @@
-//! What host and plugin say to each other, in the host's own terms. The adapters of the WIT versions translate to these, so
-//! that nothing above the sandbox knows for which version a plugin was built.
+//! The contract between host and plugins, in the host's own types. The adapters of the WIT versions translate to
+//! these, so that nothing above the sandbox knows the version that a plugin was built for.
 //!
-//! Data only: no engine, no store and no rule about who may do what.
+//! Data only: no engine, no store, no rule about permissions.
 
 #![warn(missing_docs, unreachable_pub)]
 

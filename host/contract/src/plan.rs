@@ -1,4 +1,4 @@
-//! The plan of a job: everything it will touch. What is not in it does not exist for the guest.
+//! The plan of a job: everything that it will touch. What is not in the plan does not exist for the guest.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Input records that could not be taken.
+//! Rejected records.
 
 use serde::Serialize;
 

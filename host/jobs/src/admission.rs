@@ -161,7 +161,7 @@ impl Jobs {
         if let Some(table) = plan.unclear_table() {
             let label = found.plugin.label();
             let message = format!(
-                "The plugin {label} planned the table {table} with no right or with one twice: it must name each right that it needs once"
+                "The plugin {label} planned the table {table} without a right or with a right named twice: name each needed right once"
             );
             return Err(SubmitError::plugin(label, message));
         }
@@ -202,7 +202,7 @@ impl Jobs {
 
     /// `quoted` is a JSON string. A small one becomes a part of the payload, a large one a file.
     async fn keep_inline(&self, id: Uuid, quoted: Bytes) -> Result<Inline, SubmitError> {
-        let unreadable = |why: String| SubmitError::Refused(format!("The data of the request cannot be read: {why}"));
+        let unreadable = |why: String| SubmitError::Refused(format!("The request's data cannot be read: {why}"));
         if quoted.len() <= INLINE_IN_PAYLOAD_BYTES {
             return serde_json::from_slice(&quoted).map(Inline::Text).map_err(|error| unreadable(error.to_string()));
         }

@@ -76,7 +76,7 @@ impl Conclusion {
             Err(failure) if failure.kind == StoreErrorKind::LeaseLost => {
                 warn!(job = %id, "another attempt holds the job's lease");
             }
-            Err(failure) => error!(job = %id, %failure, "the job's end could not be stored"),
+            Err(failure) => error!(job = %id, %failure, "the job's final row could not be stored"),
         }
     }
 
@@ -92,7 +92,7 @@ impl Conclusion {
             match store.end_job(self.end(&row, parts, None, documents.clone())).await {
                 // The row matters more: it is not kept waiting until somebody has made room for these.
                 Err(error) if error.kind == StoreErrorKind::Full && !documents.is_empty() => {
-                    warn!(job = %self.id, %error, "there is no room for a job's log or rejects");
+                    warn!(job = %self.id, %error, "there is no room for a job's log or rejected records");
                     store.end_job(self.end(&row, parts, None, Vec::new())).await
                 }
                 ended => ended,

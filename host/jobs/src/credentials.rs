@@ -32,7 +32,7 @@ pub(super) fn s3_access(
     match &object.credentials {
         S3Credentials::Request(pointer) => {
             let object = secrets::revealed(request, secrets, pointer).ok_or_else(|| {
-                let message = format!("the plan takes S3 keys from {pointer}, where the request has no object");
+                let message = format!("the plan takes S3 keys from {pointer}, which is not an object in the request");
                 ObjectError::new(ObjectErrorKind::Invalid, message)
             })?;
             Ok(S3Access { location, keys: S3Keys::from_json(&object)? })

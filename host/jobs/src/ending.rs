@@ -77,7 +77,7 @@ fn denial_message(failure: &Failure, denial: Option<Denial>) -> Option<Value> {
 
 fn completed(outcome: Outcome, result_bytes: usize) -> Ending {
     let unfit = |why: String| Ending::Failed {
-        message: Value::String(format!("The plugin did its work but returned a result that cannot be stored: {why}")),
+        message: Value::String(format!("The plugin finished, but its result cannot be stored: {why}")),
         error: json!({"kind": "contract"}),
     };
     let result = match outcome.result {
@@ -85,7 +85,7 @@ fn completed(outcome: Outcome, result_bytes: usize) -> Ending {
         Some(text) if text.len() > result_bytes => {
             let key = "sandbox.result_bytes";
             let message = format!(
-                "The plugin did its work but returned a result of {} bytes; the limit is {result_bytes} ({key})",
+                "The plugin finished, but returned a result of {} bytes; the limit is {result_bytes} ({key})",
                 text.len()
             );
             let limit = LimitReached::new(key, result_bytes, text.len() as u64);

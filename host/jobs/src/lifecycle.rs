@@ -147,15 +147,15 @@ fn loaded_sentence(tally: &Tally) -> String {
 }
 
 fn cancelled_sentence(row: &JobRow) -> String {
-    let by = row.cancel.as_ref().map_or("nobody known", |request| request.by.as_str());
+    let by = row.cancel.as_ref().map_or("an unknown user", |request| request.by.as_str());
     let Tally { written, deleted, .. } = row.tally;
     let left = match (row.attempt, written, deleted) {
-        (0, ..) => "It had not begun.".to_owned(),
-        (_, 0, 0) => "It had changed no records.".to_owned(),
-        (_, written, 0) => format!("{written} records that it had written stay."),
-        (_, 0, deleted) => format!("{deleted} records that it had deleted are gone."),
+        (0, ..) => "It had not started.".to_owned(),
+        (_, 0, 0) => "It changed no records.".to_owned(),
+        (_, written, 0) => format!("{written} records already written were kept."),
+        (_, 0, deleted) => format!("{deleted} records were deleted."),
         (_, written, deleted) => {
-            format!("{written} records that it had written stay, {deleted} that it had deleted are gone.")
+            format!("{written} records already written were kept, {deleted} were deleted.")
         }
     };
     format!("Job was cancelled by {by}. {left}")
@@ -234,7 +234,7 @@ mod tests {
     fn a_waiting_job_is_cancelled_at_once_and_a_running_one_by_its_attempt() {
         let waiting = cancel(row(), "alice", Timestamp(3)).unwrap();
         assert_eq!(waiting.status, JobStatus::Cancelled);
-        assert_eq!(waiting.message, Some(json!("Job was cancelled by alice. It had not begun.")));
+        assert_eq!(waiting.message, Some(json!("Job was cancelled by alice. It had not started.")));
         let mut running = cancel(begin(row(), Timestamp(1)).unwrap(), "alice", Timestamp(3)).unwrap();
         assert_eq!(running.status, JobStatus::InProgress);
         let again = cancel(running.clone(), "bob", Timestamp(4)).unwrap();
@@ -243,7 +243,7 @@ mod tests {
         running.tally.written = 7;
         let ended = finish(running, Ending::Cancelled, Timestamp(5)).unwrap();
         assert_eq!(ended.status, JobStatus::Cancelled);
-        assert_eq!(ended.message, Some(json!("Job was cancelled by alice. 7 records that it had written stay.")));
+        assert_eq!(ended.message, Some(json!("Job was cancelled by alice. 7 records already written were kept.")));
         assert!(cancel(ended, "alice", Timestamp(6)).is_err());
     }
 

@@ -37,7 +37,7 @@ pub(super) async fn keep_both(
 async fn unless_full(job: Uuid, put: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
     match put.await {
         Err(error) if error.kind == StoreErrorKind::Full => {
-            warn!(%job, %error, "there is no room for a job's log or rejects");
+            warn!(%job, %error, "a job's log or rejected records could not be stored: no space");
             Ok(())
         }
         put => put,

@@ -16,7 +16,7 @@ pub(super) async fn unfinished(parts: &JobParts, spool: &Spool) -> Result<Vec<Uu
     let unfinished = parts.store.unfinished_jobs().await?;
     let owners = unfinished.iter().copied().collect();
     spool.sweep(&owners).map_err(|error| {
-        StoreError::caused_by(StoreErrorKind::Unavailable, format!("the spool could not be swept: {error}"), error)
+        StoreError::caused_by(StoreErrorKind::Unavailable, format!("the spool could not be cleaned up: {error}"), error)
     })?;
     Ok(unfinished)
 }

@@ -179,7 +179,7 @@ impl Resolver<'_> {
 /// The search that a query of a plan asks for.
 fn search_of(query: &str) -> Result<SearchRequest, SearchError> {
     let fields = json::object(query)
-        .map_err(|error| SearchError::Invalid(format!("a query of the plan is no JSON object: {error}")))?;
+        .map_err(|error| SearchError::Invalid(format!("a query of the plan is not a JSON object: {error}")))?;
     let operation = fields.get("operation").and_then(Value::as_str).unwrap_or_default();
     SearchRequest::parse(operation, &fields)
 }

@@ -87,7 +87,7 @@ impl Retry {
             }
             // Of many failures in a row, only those at a doubling are worth a line.
             if failures.is_power_of_two() {
-                warn!(what, failures, %error, "the store failed; the call is tried again");
+                warn!(what, failures, %error, "the store failed; retrying the call");
             }
             tokio::select! {
                 biased;

@@ -46,7 +46,7 @@ impl Spool {
             // One of an earlier version.
             .and_then(|()| fs::set_permissions(&root, fs::Permissions::from_mode(DIRECTORY_MODE)))
             .map_err(|error| {
-                let message = format!("the spool directory {} cannot be made: {error}", root.display());
+                let message = format!("the spool directory {} cannot be created: {error}", root.display());
                 StoreError::caused_by(StoreErrorKind::Unavailable, message, error)
             })?;
         Ok(Spool { root, budget, jobs: Arc::default() })

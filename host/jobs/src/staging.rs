@@ -110,8 +110,8 @@ impl Staging<'_> {
         let (maker, job) = (self.spool.clone(), self.job);
         let made = tokio::task::spawn_blocking(move || maker.make_directory(job)).await;
         made.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
-            warn!(%job, %error, "the job's spool directory could not be made");
-            let message = format!("the spool directory cannot be made: {error}");
+            warn!(%job, %error, "the job's spool directory could not be created");
+            let message = format!("the spool directory cannot be created: {error}");
             ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
         })
     }
@@ -121,7 +121,7 @@ impl Staging<'_> {
 pub(super) async fn sweep(targets: &[Target]) {
     for target in targets {
         if let Err(error) = target.sweep().await {
-            warn!(%error, "what an interrupted attempt has written could not be removed");
+            warn!(%error, "leftovers of an interrupted attempt could not be removed");
         }
     }
 }
@@ -137,7 +137,7 @@ pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: 
     let staging = Staging { parts, spool, job, role: &user.role, payload: &payload };
     match staging.stage(Purpose::Sweep).await {
         Ok(staged) => sweep(&staged.targets).await,
-        Err(error) => warn!(%job, %error, "what the job has written could not be looked for"),
+        Err(error) => warn!(%job, %error, "unfinished output of the job could not be searched for"),
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ impl Worker {
                 match self.requeue(*row, rejects, &entry).await {
                     Ok(_) => info!(job = %id, attempt, "attempt interrupted, the job is queued for the next start"),
                     Err(failure) => {
-                        warn!(job = %id, attempt, %failure, "attempt interrupted, the row says it still runs")
+                        warn!(job = %id, attempt, %failure, "attempt interrupted; its row still says that it is running")
                     }
                 }
             }
@@ -223,7 +223,7 @@ impl Worker {
         let row = lifecycle::requeue(row)
             .map_err(|ended| StoreError::caused_by(StoreErrorKind::LeaseLost, "the job has ended", ended))?;
         if let Err(failure) = log::keep_both(store, retry, id, &entry.log, rejects.as_deref()).await {
-            warn!(job = %id, %failure, "the log and rejects of an attempt could not be stored");
+            warn!(job = %id, %failure, "the log and rejected records of an attempt could not be stored");
         }
         retry.within_patience("queue again", || store.update_job(row.clone(), attempt)).await
     }
@@ -251,7 +251,7 @@ impl Worker {
     /// Ends a job in which the host itself failed.
     async fn give_up(&self, id: Uuid) {
         let ending = Ending::Failed {
-            message: json!("The host failed while it ran this job; its log says more. Rerun the operation."),
+            message: json!("The host failed while it ran this job; see its log. Rerun the operation."),
             error: json!({"kind": "host"}),
         };
         let entry = self.running.enter(id, self.parts.guest_limits.log_bytes);
@@ -263,7 +263,7 @@ impl Worker {
             retry.within_patience("read payload", swept).await
         };
         if let Err::<(), StoreError>(failure) = sweep.await {
-            warn!(job = %id, %failure, "what the job has written could not be looked for");
+            warn!(job = %id, %failure, "unfinished output of the job could not be searched for");
         }
         conclusion.conclude(&self.parts, &self.spool, retry).await;
     }

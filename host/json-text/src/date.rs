@@ -1,8 +1,8 @@
-//! Moments in texts: the one grammar of ISO 8601 that requests may use, whatever operation they are for.
+//! Dates in requests: the one ISO 8601 grammar for all operations.
 //!
-//! `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; behind a whole date perhaps `T` or a blank and `HH`, `HH:mm` or `HH:mm:ss` with a
-//! fraction behind a point or a comma; behind a time perhaps `Z`, `±HH`, `±HHmm` or `±HH:mm`. What is left out at the end is
-//! the first of its kind. Without a zone it is UTC, so that a request means the same on every server.
+//! `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; a full date may be followed by `T` or a space and `HH`, `HH:mm` or `HH:mm:ss`
+//! with a fraction after a point or a comma; a time may be followed by `Z`, `±HH`, `±HHmm` or `±HH:mm`. Omitted parts
+//! are the first of their kind. Without a zone a date is UTC, so that a request means the same on every server.
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;

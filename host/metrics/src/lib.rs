@@ -1,5 +1,5 @@
-//! Figures about the host for a Prometheus server. Labels are names of operations, states and limits: never those of
-//! users, tables, files or addresses.
+//! Metrics for Prometheus. Labels are names of operations, states and limits, never of users, tables, files or
+//! addresses.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -118,30 +118,33 @@ impl Default for Metrics {
         let workers = Gauge::default();
         registry.register("job_workers", "Attempts that can run at once (jobs.workers)", workers.clone());
         let records = Family::default();
-        registry.register("job_records", "Records of ended jobs, by what became of them", records.clone());
+        registry.register("job_records", "Records of ended jobs, by outcome", records.clone());
         let limits_hit = Family::default();
-        registry.register("limits_hit", "Jobs that met a limit, whether it ended them or not", limits_hit.clone());
+        registry.register("limits_hit", "Jobs that reached a limit, whether it ended them or not", limits_hit.clone());
         let cpu = Counter::default();
-        registry.register_with_unit("job_cpu", "Processor time of guests", Unit::Seconds, cpu.clone());
+        registry.register_with_unit("job_cpu", "Processor time of plugins", Unit::Seconds, cpu.clone());
         let plugins = Family::default();
         registry.register("plugins", "Files in the plugin folder, by state", plugins.clone());
         let store_bytes = Gauge::default();
-        registry.register_with_unit("store_size", "What the store takes on disk", Unit::Bytes, store_bytes.clone());
+        registry.register_with_unit("store_size", "Size of the store on disk", Unit::Bytes, store_bytes.clone());
         let store_max_bytes = Gauge::default();
-        let help = "What the store may take on disk (data.max_bytes)";
+        let help = "Maximum size of the store on disk (data.max_bytes)";
         registry.register_with_unit("store_max", help, Unit::Bytes, store_max_bytes.clone());
         let budget_total = Family::default();
-        registry.register("budget_total", "Budgets: bytes, or so many at once", budget_total.clone());
+        registry.register(
+            "budget_total",
+            "Total of each budget, in bytes or number of concurrent uses",
+            budget_total.clone(),
+        );
         let budget_charged = Family::default();
-        registry.register("budget_charged", "What of the budgets is held", budget_charged.clone());
+        registry.register("budget_charged", "Part of each budget that is in use", budget_charged.clone());
         let budget_refusals = Family::default();
-        registry.register("budget_refusals", "What budgets had no room for", budget_refusals.clone());
+        registry.register("budget_refusals", "Requests that a budget refused", budget_refusals.clone());
         let log_lines_lost = Counter::default();
         let help = "Lines of the log that could not be written to stderr";
         registry.register("log_lines_lost", help, log_lines_lost.clone());
         let changes = Gauge::default();
-        let help =
-            "Requests that change something and have not come to their end, whether or not their clients still wait";
+        let help = "Requests that change data and have not finished, whether or not their clients still wait";
         registry.register("changes_running", help, changes.clone());
         Metrics {
             registry,

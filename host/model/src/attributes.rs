@@ -1,4 +1,4 @@
-//! The attributes of a table, found by name in a time that does not grow with their number.
+//! The attributes of a table, with look-up by name in constant time.
 
 use std::ops::Deref;
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! The rows of jobs as a store keeps them. What the states mean and which change is lawful is decided in `jobhost_jobs`;
-//! the store only guards: a final row never changes, and a stale lease changes nothing.
+//! Job rows as a store keeps them. `jobhost-jobs` defines the states and the valid transitions; the store only
+//! enforces that a final row never changes and that a stale lease changes nothing.
 
 use std::sync::Arc;
 

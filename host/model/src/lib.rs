@@ -1,6 +1,6 @@
-//! What the rooms of the host speak of: names, keys, tables, times, the rows of jobs, and untrusted JSON.
+//! The vocabulary of the host: names, keys, tables, times, job rows, and untrusted JSON.
 //!
-//! No I/O and no rule of one room only: nothing here may know a store, a permission, WebAssembly or HTTP.
+//! No I/O and no rule of a single crate: nothing here may know a store, a permission, WebAssembly or HTTP.
 
 #![warn(missing_docs, unreachable_pub)]
 

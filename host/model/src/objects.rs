@@ -1,4 +1,4 @@
-//! What is said about byte streams: where they are, how they are compressed, what was read and stored.
+//! Descriptions of byte streams: location, compression, what was read and stored.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,4 @@
-//! Text of others as it may be shown to people: nothing in it commands a terminal, begins a line of its own or turns the
-//! direction of what follows.
+//! Makes untrusted text safe to show: no terminal commands, no forged lines, no change of text direction.
 
 use std::borrow::Cow;
 

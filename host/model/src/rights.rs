@@ -1,4 +1,4 @@
-//! What may be done to tables and attributes.
+//! Rights on tables and attributes.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! How rows are written.
+//! The shapes of rows.
 
 /// How the rows of a result are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

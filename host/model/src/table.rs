@@ -1,4 +1,4 @@
-//! The catalogue: databases, tables, attributes. An immutable snapshot that the store publishes anew at each change.
+//! The catalog: databases, tables, attributes. An immutable snapshot that the store publishes again after each change.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Moments, and where they come from.
+//! Timestamps and clocks.
 
 /// A moment in microseconds since the Unix epoch. Harper's clients see milliseconds with a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

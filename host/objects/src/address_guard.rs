@@ -1,5 +1,5 @@
-//! Which addresses jobs may connect to: public ones, and what the operator allows besides. The check is made on the
-//! address that a connection is about to use, after name resolution, so a name that changes its mind in between gains
+//! Which addresses jobs may connect to: public ones, and those that the operator allows. The check is made on the
+//! address that a connection is about to use, after name resolution, so a name that resolves differently later gains
 //! nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

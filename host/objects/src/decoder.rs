@@ -1,5 +1,5 @@
-//! Decompression of a source on the fly, with a bound on what comes out: a small object that decodes to a large one is
-//! stopped there.
+//! Decompression of a source on the fly with a limit on the output, so that a small object cannot expand without
+//! bound.
 
 use std::io;
 use std::pin::Pin;

@@ -1,6 +1,6 @@
-//! Local files: only regular files inside the directories that the operator configured. The directory is held open and
-//! paths are resolved beneath it one component at a time, so that neither `..` nor a symbolic link, nor one that is
-//! swapped in between check and use, leads out of it.
+//! Local files: only regular files inside the configured directories. Each directory is held open and paths are
+//! resolved beneath it one component at a time, so that neither `..` nor a symbolic link leads out of it, even one
+//! swapped in between check and use.
 
 use std::fs::File;
 use std::io;
@@ -139,8 +139,8 @@ impl Directories {
         ObjectError::new(
             ObjectErrorKind::Denied,
             format!(
-                "Permission denied {path}: it is not in a directory that jobs may read. To allow it, the operator adds \
-                 to the configuration: [files] directories = [{parent:?}]"
+                "Permission denied {path}: it is not in a directory that jobs may read. To allow it, add this to the \
+             configuration and restart the host: [files] directories = [{parent:?}]"
             ),
         )
     }

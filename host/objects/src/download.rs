@@ -1,4 +1,4 @@
-//! Fetching a URL into a file: every hop checked, decoded, bounded in redirects, bytes and time.
+//! Downloads a URL into a file: every hop is checked; redirects, bytes and time are limited.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -166,7 +166,7 @@ impl Downloader {
             .map_err(|error| {
                 ObjectError::caused_by(
                     ObjectErrorKind::Unavailable,
-                    format!("the HTTP client cannot be made: {error}"),
+                    format!("the HTTP client cannot be created: {error}"),
                     error,
                 )
             })
@@ -247,8 +247,8 @@ impl Resolve for GuardedResolver {
 fn not_granted(url: &Url) -> ObjectError {
     let (host, port) = (url.host_str().unwrap_or(""), url.port_or_known_default().unwrap_or(0));
     let message = format!(
-        "{FAILED}: {}, the plugin is not granted {host}:{port}. To allow it, the operator adds \"fetch-url {host}:{port}\" to \
-         the plugin's key in [grants] of the configuration",
+        "{FAILED}: {}, the plugin is not granted {host}:{port}. To allow it, add \"fetch-url {host}:{port}\" to \
+         the plugin's key in [grants] of the configuration and restart the host",
         shown(url)
     );
     ObjectError::new(ObjectErrorKind::Denied, message)
@@ -358,8 +358,8 @@ fn refused(url: &Url) -> ObjectError {
     ObjectError::new(
         ObjectErrorKind::Denied,
         format!(
-            "{FAILED}: {}, its address is private or reserved, where jobs may not connect. To allow it, the operator \
-             adds to the configuration: [urls] allow = [\"{host}:{port}\"]",
+            "{FAILED}: {}, its address is private or reserved, where jobs may not connect. To allow it, add this to the \
+             configuration and restart the host: [urls] allow = [\"{host}:{port}\"]",
             shown(url)
         ),
     )

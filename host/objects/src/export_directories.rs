@@ -1,5 +1,5 @@
-//! The directories that exports may write to. As with `directories`, each is held open and paths are resolved beneath it,
-//! so that nothing leads out of it.
+//! The directories that exports may write to. As in `directories`, each is held open and paths are resolved beneath
+//! it, so that nothing leads out of it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,29 +92,26 @@ pub(super) fn check_name(name: &str) -> Result<(), ObjectError> {
     } else if name.len() > MAX_NAME_BYTES {
         "is longer than 255 bytes"
     } else if name.contains('/') {
-        "contains '/'; the directory belongs into path"
+        "contains '/'; put the directory in path"
     } else if name.chars().any(char::is_control) {
         "contains a control character"
     } else if matches!(name, "." | "..") {
-        "stands for a directory"
+        "names a directory"
     } else if name.starts_with(UNFINISHED_PREFIX) {
-        "begins with '.jobhost-', which unfinished files do"
+        "begins with '.jobhost-', which is reserved for unfinished files"
     } else {
         return Ok(());
     };
     let shown: String = name.chars().take(100).collect();
-    Err(ObjectError::new(
-        ObjectErrorKind::Invalid,
-        format!("filename {shown:?} {fault}; give the plain name of a file"),
-    ))
+    Err(ObjectError::new(ObjectErrorKind::Invalid, format!("filename {shown:?} {fault}; use a plain file name")))
 }
 
 fn outside(path: &str) -> ObjectError {
     ObjectError::new(
         ObjectErrorKind::Denied,
         format!(
-            "access to path '{path}' is denied: it is not in a directory that exports may write to. To allow it, the \
-             operator adds to the configuration: [files] export_directories = [{path:?}]"
+            "access to path '{path}' is denied: it is not in a directory that exports may write to. To allow it, add \
+             this to the configuration and restart the host: [files] export_directories = [{path:?}]"
         ),
     )
 }

@@ -1,4 +1,4 @@
-//! Hosts that a URL, and every redirect from it, must stay at. Besides the address guard, not in its place.
+//! The hosts that a URL and its redirects must stay on. This adds to the address guard and does not replace it.
 
 use std::str::FromStr;
 

@@ -1,6 +1,6 @@
-//! A source of a plan, made readable: what is inline or local is used as it is, a URL is fetched to the job's spool
-//! directory at the first opening and kept there, so that a second pass or a second attempt reads the same bytes. An S3
-//! object is not kept: it can be read again, and its entity tag tells whether it is still the same.
+//! A source of a plan, ready to be read. Inline and local sources are used as they are. A URL is downloaded to the
+//! job's spool directory when it is first opened and kept there, so that a second pass or attempt reads the same
+//! bytes. An S3 object is not kept: it can be read again, and its entity tag shows whether it has changed.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

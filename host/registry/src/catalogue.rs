@@ -1,5 +1,5 @@
-//! The plugins in service and the operations they bring. One immutable catalogue is published at a time, so that whoever
-//! looks sees all of a change or nothing of it.
+//! The plugins in service and their operations. One immutable registry snapshot is published at a time, so that
+//! readers see all of a change or none of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -41,7 +41,9 @@ pub struct NotAsked {
 
 /// A plan goes beyond what the operator grants.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("The plugin {plugin} is not granted {missing}. To allow it, the operator adds to the configuration: {line}")]
+#[error(
+    "The plugin {plugin} is not granted {missing}. To allow it, add this to the configuration and restart the host: {line}"
+)]
 pub struct NotGranted {
     plugin: String,
     missing: String,

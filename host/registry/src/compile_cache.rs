@@ -1,6 +1,6 @@
-//! Compiled components on disk, so that a start does not compile what was compiled before. An entry is used only if this
-//! host wrote it: the engine runs what it holds as machine code, so each carries a code that only the host's key makes.
-//! A corrupted, foreign or older entry is a miss and never an error.
+//! A cache of compiled components on disk. An entry is used only if this host wrote it: the engine runs its content as
+//! machine code, so each entry carries an authentication code made with the host's key. A corrupted, foreign or older
+//! entry is a miss and never an error.
 
 use std::fs::{self, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -52,7 +52,7 @@ impl CompileCache {
         let mut entry = fs::read(&path).ok()?;
         let code = entry.split_off(entry.len().checked_sub(CODE_BYTES)?);
         if self.code_of(digest, &entry)?.verify_slice(&code).is_err() {
-            warn!(file = %path.display(), "a compiled component is damaged or not ours; it is compiled anew");
+            warn!(file = %path.display(), "a cached compiled component is damaged or from another host; compiling it again");
             return None;
         }
         Some(entry)
@@ -62,7 +62,7 @@ impl CompileCache {
     pub fn put(&self, digest: &str, compiled: &[u8]) {
         let stored = self.write(digest, compiled).and_then(|()| self.thin_out());
         if let Err(error) = stored {
-            warn!(%error, directory = %self.directory.display(), "a compiled component could not be kept");
+            warn!(%error, directory = %self.directory.display(), "a compiled component could not be cached");
         }
     }
 
@@ -91,7 +91,7 @@ impl CompileCache {
         entries.sort();
         let surplus = entries.len().saturating_sub(MAX_ENTRIES);
         for (_, path) in entries.into_iter().take(surplus) {
-            debug!(file = %path.display(), "an old compiled component goes");
+            debug!(file = %path.display(), "removing an old compiled component");
             fs::remove_file(path)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! Compiling components. The compiler is large, its time and memory are up to whoever wrote the component, and it cannot be
-//! told to stop: so it works in a process of its own, which is this program with another command, one at a time, with less
-//! right to the processor than the host has, and is killed at its bounds.
+//! Compiles components. The author of a component determines how much time and memory the compiler takes, and the
+//! compiler cannot be interrupted. So it runs in a child process, which is this program with another command: one at a
+//! time, at lower priority than the host, and killed at its limits.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -111,7 +111,7 @@ impl Compiler {
         }
         // Its own bounds end it in other ways; this is how a machine without memory ends processes.
         if status.signal() == Some(Signal::KILL.as_raw()) {
-            return CompileFailure::passing("the compiler was killed while it worked on it".to_owned());
+            return CompileFailure::passing("the compiler was killed while compiling it".to_owned());
         }
         CompileFailure::lasting(match reason.trim() {
             "" => format!("the compiler failed on it ({status})"),
@@ -199,7 +199,7 @@ fn close_inherited() -> io::Result<()> {
 /// What the process does: a component on stdin, what the engine can load on stdout.
 pub fn compile_here(stack_bytes: usize, memory_bytes: u64, cpu_seconds: u64) -> Result<(), String> {
     let told = |error: &dyn std::fmt::Display| error.to_string();
-    close_inherited().map_err(|error| format!("the compiler cannot close what it inherited: {error}"))?;
+    close_inherited().map_err(|error| format!("the compiler cannot close inherited file descriptors: {error}"))?;
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| told(&error))?;
     nice(NICENESS).map_err(|error| told(&error))?;
     let bound = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };

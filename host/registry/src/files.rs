@@ -1,5 +1,5 @@
-//! Reading what lies in the plugin folder. Anything may lie there: nothing is waited for, only regular files are read, and
-//! no more of them than was asked for.
+//! Reads the files of the plugin folder. Anything may be there: reading never blocks, accepts regular files only, and
+//! is limited in size.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};

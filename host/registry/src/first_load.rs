@@ -1,5 +1,5 @@
-//! How far the first load of the plugin folder is. Requests are answered meanwhile; those that need to know what the folder
-//! holds wait here for a while.
+//! The state of the first load of the plugin folder. Requests are answered meanwhile; those that depend on the
+//! folder's content wait here for a while.
 
 use std::time::Duration;
 

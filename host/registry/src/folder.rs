@@ -1,5 +1,5 @@
-//! The plugin folder: what lies in it, what changed, and bringing what changed into service. One reload at a time, in which
-//! files are loaded beside each other; what is in service stays until its replacement has been found good.
+//! The plugin folder: detects changes and puts changed plugins into service. One reload runs at a time and loads its
+//! files concurrently; a plugin in service stays until its replacement has been verified.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;

@@ -1,5 +1,5 @@
-//! Putting a plugin into the folder and taking it away, for the operations and the command line. What is put there was
-//! found good first, and appears whole or not at all.
+//! Installs and removes plugins in the folder, for the operations and the command line. A component is verified before
+//! it is installed, and appears completely or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ pub enum InstallError {
         "the file name {0:?} must be lower case letters, digits, '.', '_' or '-', begin with a letter or digit, and end in .wasm"
     )]
     Name(String),
-    #[error("it is not a plugin that can be put in service: {0}")]
+    #[error("the plugin cannot be loaded: {0}")]
     Unfit(#[from] LoadFailure),
     #[error("there is no plugin file {0}")]
     Missing(String),

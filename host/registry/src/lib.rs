@@ -1,5 +1,5 @@
-//! Plugins: found in a folder, verified, compiled, and published as one catalogue of operations. A plugin that fails to
-//! load is listed with the reason, and what was in service before stays.
+//! Plugins: found in a folder, verified, compiled, and published as one registry of operations. A plugin that fails to
+//! load is listed with the reason, and its predecessor stays in service.
 
 pub mod catalogue;
 pub mod compile_cache;

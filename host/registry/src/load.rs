@@ -1,5 +1,5 @@
-//! From the bytes of a file to a plugin: size, digest, trust, compile or take from the cache, describe, verify. Whatever
-//! is wrong is one sentence for whoever put the file there.
+//! Loads a plugin from the bytes of a file: size, digest, trust, compile or read from the cache, describe, verify.
+//! Every failure is one sentence for whoever installed the file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl Loader {
             ..LoadFailure::unfit(&digest, &format!("describe failed: {crash}"))
         })?;
         if again != description {
-            return Err(LoadFailure::unfit(&digest, "describe gave two different answers; it must be pure"));
+            return Err(LoadFailure::unfit(&digest, "describe returned two different results; it must be pure"));
         }
         verify(&description, self.builtin).map_err(|unfit| LoadFailure::unfit(&digest, &unfit.to_string()))?;
         let grants = self.grants.of(&description.name);
@@ -128,7 +128,7 @@ impl Loader {
         }
         let compiled = self.compiler.compile(bytes, &self.stop)?;
         let component = link(&compiled).map_err(|crash| {
-            let reason = format!("it does not fit the world jobhost:plugin/job-type of its version: {crash}");
+            let reason = format!("it does not match the world jobhost:plugin/job-type of its version: {crash}");
             CompileFailure { may_pass: lacks_memory(&crash), reason }
         })?;
         if let Some(cache) = &self.cache {
@@ -164,6 +164,6 @@ pub fn check_file_name(file: &Path, plugin: &Plugin) -> Result<(), LoadFailure> 
     if file.file_stem().is_some_and(|stem| stem == name) {
         return Ok(());
     }
-    let reason = format!("it says that its name is '{name}': the file must be named {name}.wasm");
+    let reason = format!("the plugin's name is '{name}', so its file must be named {name}.wasm");
     Err(LoadFailure::unfit(&plugin.digest, &reason))
 }

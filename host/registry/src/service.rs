@@ -1,5 +1,5 @@
-//! What is put in service of the files that were loaded: one plugin for each operation, and what is in service stays until
-//! its replacement has been found good.
+//! Decides which loaded files are in service: one plugin per operation, and a plugin in service stays until its
+//! replacement has been verified.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(super) fn settle(mut files: Vec<PluginFile>, before: &[PluginFile], grants: 
         let Some(plugin) = file.plugin.clone() else { continue };
         let taken = |name: &str| holders.get(name).filter(|holder| **holder != file.file);
         if let Some((name, holder)) = plugin.operation_names().find_map(|name| Some((name, taken(name)?))) {
-            file.failure = Some(format!("its operation '{name}' is brought by {holder} already"));
+            file.failure = Some(format!("its operation '{name}' is already provided by {holder}"));
             file.plugin = None;
             continue;
         }
@@ -66,6 +66,6 @@ pub(super) fn announce(files: &[PluginFile], before: &[PluginFile]) {
         }
     }
     for gone in before.iter().filter(|old| files.iter().all(|file| file.file != old.file)) {
-        info!(file = gone.file, "plugin removed; its running jobs go on");
+        info!(file = gone.file, "plugin removed; running jobs will finish");
     }
 }

@@ -1,4 +1,4 @@
-//! Whom the operator trusts with a plugin: anybody, the components of a list of digests, or whoever holds a signing key.
+//! Which components the operator trusts: all, those with listed digests, or those signed with a trusted key.
 
 use std::path::{Path, PathBuf};
 
@@ -41,8 +41,8 @@ impl Trust {
     pub fn check(&self, digest: &str, component: &[u8], signature: Option<&[u8]>) -> Result<(), String> {
         if !self.digests.is_empty() && !self.digests.iter().any(|allowed| allowed == digest) {
             return Err(format!(
-                "its sha256 {digest} is not among plugins.allowed_digests. To allow it, the operator adds to the \
-                 configuration: [plugins] allowed_digests = [{digest:?}]"
+                "its sha256 {digest} is not among plugins.allowed_digests. To allow it, add this to the \
+             configuration and restart the host: [plugins] allowed_digests = [{digest:?}]"
             ));
         }
         if self.keys.is_empty() {
@@ -65,7 +65,7 @@ impl Trust {
         if self.keys.iter().any(signed) {
             return Ok(());
         }
-        Err("its signature is of none of plugins.signing_keys".to_owned())
+        Err("no key in plugins.signing_keys made its signature".to_owned())
     }
 }
 

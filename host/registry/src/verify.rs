@@ -1,4 +1,4 @@
-//! Whether a description can be put in service: names, bounds, schemas, pointers.
+//! Verifies the description of a plugin: names, limits, schemas, pointers.
 
 use serde_json::Value;
 
@@ -82,7 +82,7 @@ fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
     // Against the schema of schemas: nothing that it refers to is looked up.
     if let Err(error) = jsonschema::meta::validate(&schema) {
         let place = error.instance_path().to_string();
-        return unfit(format!("a request schema that is no JSON Schema: at {place:?} {}", error.masked()));
+        return unfit(format!("a request schema that is not a JSON Schema: at {place:?} {}", error.masked()));
     }
     for pointer in operation.secrets.iter().chain(&operation.inline_source) {
         if !pointer.starts_with('/') {

@@ -38,7 +38,7 @@ pub struct Crash {
 /// Raised when a limit is met; where the engine is in between, found again in its error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LimitHit {
-    #[error("The plugin asked for {asked} bytes of memory; its limit is {} ({})", bound.value, bound.key)]
+    #[error("The plugin asked for {asked} bytes of memory; the limit is {} ({})", bound.value, bound.key)]
     Memory { asked: usize, bound: Bound<usize> },
     #[error("The plugin asked for tables of {asked} elements; the limit is {limit} (sandbox.table_elements)")]
     TableElements { asked: usize, limit: usize },
@@ -129,8 +129,7 @@ fn by_words(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Crash> {
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
         let most = limits.handles;
         let reached = LimitReached::new("sandbox.handles", most, most as u64 + 1);
-        let message =
-            format!("The plugin asked for more than {most} handles (sandbox.handles); it must drop some first");
+        let message = format!("The plugin asked for more than {most} handles (sandbox.handles); drop some first");
         return Some(Crash::limit(reached, message));
     }
     let cause = error.root_cause().to_string();
@@ -155,7 +154,7 @@ fn untyped(error: &wasmtime::Error, was_running: bool) -> Crash {
     let cause = error.root_cause().to_string();
     let cause = plain_text::one_line(cause.lines().next().unwrap_or_default());
     if was_running {
-        let message = format!("The plugin made a call that cannot be answered: {cause}");
+        let message = format!("The plugin made an invalid call: {cause}");
         return Crash { kind: CrashKind::Trap, message, backtrace: None, limit: None, exhausted: None };
     }
     Crash::contract(format!("The plugin could not be run: {cause}"))
@@ -164,7 +163,7 @@ fn untyped(error: &wasmtime::Error, was_running: bool) -> Crash {
 fn trap_sentence(trap: wasmtime::Trap) -> String {
     match trap {
         wasmtime::Trap::UnreachableCodeReached => {
-            "The plugin stopped itself (a panic or an abort); its stderr and the backtrace say where".to_owned()
+            "The plugin aborted (a panic or an abort); see its stderr and the backtrace".to_owned()
         }
         wasmtime::Trap::MemoryOutOfBounds => "The plugin read or wrote outside its memory".to_owned(),
         other => format!("The plugin trapped: {other}"),

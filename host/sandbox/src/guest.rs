@@ -62,7 +62,7 @@ pub fn acting<'c>(
     usage: &UsageMeter,
 ) -> Result<&'c mut dyn Capabilities, CapabilityError> {
     let Some(may) = capabilities.as_deref_mut() else {
-        let message = "no capability but log works in describe and plan";
+        let message = "only `log` is available in describe and plan";
         return Err(CapabilityError::new(CapabilityErrorKind::Denied, message));
     };
     usage.host_call();

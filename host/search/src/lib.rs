@@ -1,4 +1,4 @@
-//! Searches: the search operations of clients and of the queries of jobs, and what carries them out, by conditions or by SQL.
+//! Searches: the search operations of clients and of jobs' queries, evaluated by conditions or by SQL.
 //!
 //! Nothing here may name a storage engine, and nothing may know HTTP, jobs or WebAssembly.
 

@@ -1,4 +1,4 @@
-//! The program. All it does is in the library's `cli`.
+//! The program. Everything is in the library's `cli`.
 
 fn main() -> std::process::ExitCode {
     jobhost::cli::run()

@@ -131,7 +131,7 @@ impl Environment {
     /// Bytes on disk.
     pub fn size(&self) -> Result<u64, StoreError> {
         std::fs::metadata(&self.data_file).map(|metadata| metadata.len()).map_err(|error| {
-            StoreError::caused_by(StoreErrorKind::Unavailable, "cannot tell the size of the store", error)
+            StoreError::caused_by(StoreErrorKind::Unavailable, "cannot determine the size of the store", error)
         })
     }
 
@@ -296,7 +296,7 @@ pub(super) fn engine(error: heed::Error) -> StoreError {
         heed::Error::Mdb(MdbError::MapFull) => {
             return StoreError::caused_by(
                 StoreErrorKind::Full,
-                "the store has reached its configured size; delete data or set data.max_bytes higher",
+                "the store has reached its configured size; delete data or raise data.max_bytes",
                 error,
             );
         }

@@ -160,7 +160,7 @@ impl Drop for EmbeddedStore {
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
-            tracing::error!("the store's writer ended by a panic");
+            tracing::error!("the store's writer panicked");
         }
     }
 }

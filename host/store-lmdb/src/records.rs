@@ -34,7 +34,7 @@ pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> 
     if base.saturating_add(records as u64) > MAX_NUMBER {
         return Err(StoreError::new(
             StoreErrorKind::Full,
-            "the table has counted as many records as it can; copy it into a new one",
+            "the table has used all record numbers; copy it into a new table",
         ));
     }
     Ok(base)

@@ -123,10 +123,7 @@ pub(super) fn delete_table(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32) -> 
 pub(super) fn next_table_id(dbs: &Databases, txn: &mut RwTxn<'_>) -> Result<u32, StoreError> {
     let id = counter(dbs, txn, NEXT_TABLE)?;
     u32::try_from(id).ok().filter(|id| *id <= super::keyspace::MAX_TABLE_ID).ok_or_else(|| {
-        StoreError::new(
-            StoreErrorKind::Full,
-            "this store has created as many tables as it can count; copy it into a new one",
-        )
+        StoreError::new(StoreErrorKind::Full, "this store has used all table numbers; copy it into a new store")
     })
 }
 

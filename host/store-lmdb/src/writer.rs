@@ -146,7 +146,7 @@ impl Writer {
         let alone = group.len() == 1;
         match outcome {
             Err(error) if !alone => {
-                tracing::warn!(error = %error, requests = group.len(), "a commit group failed; its requests are done one by one");
+                tracing::warn!(error = %error, requests = group.len(), "a commit group failed; retrying its requests one by one");
                 for task in group {
                     let mut single = vec![task];
                     let outcome = self.attempt(&mut single);
@@ -211,7 +211,7 @@ impl Writer {
 }
 
 fn unfinished() -> StoreError {
-    let message = "the change was made, but could not be carried through all records; the store goes on with it later";
+    let message = "the change was made, but not yet to all records; the store continues it later";
     StoreError::new(StoreErrorKind::Unavailable, message)
 }
 

@@ -1,6 +1,6 @@
-//! What makes a jobhost plugin in Rust short.
+//! The SDK for jobhost plugins in Rust.
 //!
-//! A plugin implements [`Plugin`] and says [`export!`]:
+//! A plugin implements [`Plugin`] and calls [`export!`]:
 //!
 //! ```
 //! use jobhost_plugin::{Access, Action, BatchWriter, Capability, Description, Failure, Operation, Outcome, Plan};
@@ -56,9 +56,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! [`BatchWriter`] collects records and hands them over, [`Source`] reads a source in chunks, [`Query`] reads the rows of
-//! a query, [`Sink`] writes a file or an object, [`progress`], [`rejects`] and [`log`] talk to whoever watches the job.
-//! Everything here is a thin face of the contract in `wit/`.
+//! [`BatchWriter`] collects records and hands them over, [`Source`] reads a source in chunks or, with
+//! [`Source::lines`], line by line, [`Query`] reads the rows of a query, [`Sink`] writes a file or an object, [`progress`],
+//! [`rejects`] and [`log`] report to whoever watches the job. Everything here is a thin layer over the contract in `wit/`.
+//! In native builds `testing::Host` takes the host's place, so that `cargo test` can run a plugin.
 //!
 //! A job that copies the rows of a table into a file plans a query and a sink, and needs no right of its own on the table,
 //! because the host checks what a query reads:
@@ -145,6 +146,7 @@ pub mod bindings {
 pub use wit_bindgen::rt as wit_bindgen_rt;
 
 mod errors;
+mod lines;
 mod plan;
 mod plugin;
 mod query;
@@ -152,6 +154,8 @@ mod request;
 pub mod schema;
 mod sink;
 mod source;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
 mod writer;
 
 pub use bindings::exports::jobhost::plugin::job::{
@@ -162,11 +166,15 @@ pub use bindings::exports::jobhost::plugin::job::{
 pub use bindings::jobhost::plugin::objects::{ObjectInfo, Receipt};
 pub use bindings::jobhost::plugin::records::{Attribute, AttributeType, RowShape, TableDescription, Tally};
 pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
+#[cfg(target_family = "wasm")]
 pub use bindings::jobhost::plugin::{log, progress, records, rejects};
 pub use jobhost_batch::{Batch, JsonBuffer};
+pub use lines::{Lines, MAX_LINE_BYTES};
 pub use plugin::Plugin;
 pub use query::Query;
 pub use request::{Request, check_name};
 pub use sink::Sink;
 pub use source::{CHUNK_BYTES, Source};
+#[cfg(not(target_family = "wasm"))]
+pub use testing::doubles::{log, progress, records, rejects};
 pub use writer::BatchWriter;

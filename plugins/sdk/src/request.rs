@@ -1,5 +1,5 @@
 //! A request as the plugin sees it: a JSON object whose fields are asked for one by one. Unknown fields are ignored, as
-//! everywhere in the Operations API, and a field that is null is as good as absent.
+//! everywhere in the Operations API, and null is treated as absent.
 
 use serde_json::{Map, Value};
 

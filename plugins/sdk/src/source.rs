@@ -1,24 +1,30 @@
 //! Reading a source of the plan, chunk by chunk.
 
-use crate::bindings::jobhost::plugin::objects;
-use crate::{Error, ObjectInfo};
+use crate::{Error, Lines, ObjectInfo};
 
-/// Bytes asked for at a time: the most the contract gives.
+#[cfg(target_family = "wasm")]
+use crate::bindings::jobhost::plugin::objects::{Reader, open};
+#[cfg(not(target_family = "wasm"))]
+use crate::testing::{Reader, open};
+
+/// Bytes asked for at a time: the maximum of the contract.
 pub const CHUNK_BYTES: u32 = 256 * 1024;
 
 /// An open source.
 #[derive(Debug)]
 pub struct Source {
-    reader: objects::Reader,
+    reader: Reader,
     info: ObjectInfo,
+    /// Where `chunk` continues.
+    offset: u64,
 }
 
 impl Source {
     /// Open the source with this index in the plan, at a byte offset.
     pub fn open(index: u32, offset: u64) -> Result<Self, Error> {
-        let reader = objects::open(index, offset)?;
+        let reader = open(index, offset)?;
         let info = reader.info();
-        Ok(Source { reader, info })
+        Ok(Source { reader, info, offset })
     }
 
     /// Size, etag and media type of the whole source.
@@ -28,6 +34,14 @@ impl Source {
 
     /// The next bytes; an empty chunk is the end.
     pub fn chunk(&mut self) -> Result<Vec<u8>, Error> {
-        self.reader.read(CHUNK_BYTES)
+        let chunk = self.reader.read(CHUNK_BYTES)?;
+        self.offset += chunk.len() as u64;
+        Ok(chunk)
+    }
+
+    /// The lines of what has not been read yet.
+    pub fn lines(self) -> Lines {
+        let offset = self.offset;
+        Lines::new(self, offset)
     }
 }

@@ -38,7 +38,7 @@ impl BatchWriter {
         Ok(())
     }
 
-    /// Hand the rest over, wait until all of it is durable, and tell what became of it.
+    /// Hand the rest over, wait until all of it is durable, and return what became of it.
     pub fn finish(mut self, checkpoint: Option<&[u8]>) -> Result<Tally, Error> {
         self.hand_over(checkpoint)?;
         records::flush()

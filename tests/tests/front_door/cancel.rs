@@ -23,7 +23,7 @@ fn a_waiting_job_is_cancelled_at_once_and_for_good() {
     let told = cancel(&host, &waiting);
     assert_eq!(told["status"], "CANCELLED", "{told}");
     let row = host.job_now(&waiting);
-    assert_eq!(row["message"], "Job was cancelled by HDB_ADMIN. It had not begun.", "{row:#}");
+    assert_eq!(row["message"], "Job was cancelled by HDB_ADMIN. It had not started.", "{row:#}");
     assert!(row["end_datetime"].is_number() && row["cancel_requested"]["by"] == "HDB_ADMIN", "{row:#}");
     assert_eq!(cancel(&host, &waiting)["status"], "CANCELLED", "asking again changes nothing");
     cancel(&host, &blocker);
@@ -43,7 +43,7 @@ fn a_guest_that_does_not_listen_is_stopped_after_its_grace() {
         assert!(["IN_PROGRESS", "CANCELLED"].contains(&told["status"].as_str().expect("a status")), "{told}");
         let row = host.job(&id);
         assert_eq!(row["status"], "CANCELLED", "{row:#}");
-        assert_eq!(row["message"], "Job was cancelled by HDB_ADMIN. It had changed no records.");
+        assert_eq!(row["message"], "Job was cancelled by HDB_ADMIN. It changed no records.");
         assert!(row["usage"].is_object(), "what it took is told: {row:#}");
     }
 }
@@ -66,7 +66,7 @@ fn what_a_cancelled_load_had_written_is_told() {
     let written = row["tally"]["written"].as_u64().expect("a tally");
     match row["status"].as_str() {
         Some("CANCELLED") => {
-            let expected = format!("Job was cancelled by HDB_ADMIN. {written} records that it had written stay.");
+            let expected = format!("Job was cancelled by HDB_ADMIN. {written} records already written were kept.");
             assert_eq!(row["message"], expected, "{row:#}");
         }
         // It may have been done before the request came.

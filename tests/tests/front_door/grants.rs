@@ -52,7 +52,7 @@ fn line_of(sentence: &str) -> &str {
 fn not_granted(host: &Host, request: &Value) -> String {
     let sentence = host.post(request).refused(403);
     assert!(sentence.contains("acts@0.1.0"), "{sentence}");
-    assert!(sentence.contains("the operator adds to the configuration: [grants] acts = ["), "{sentence}");
+    assert!(sentence.contains("add this to the configuration and restart the host: [grants] acts = ["), "{sentence}");
     sentence
 }
 

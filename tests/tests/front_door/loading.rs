@@ -45,7 +45,7 @@ fn names(files: &Value) -> Vec<&str> {
 /// The host is past its first steps, and not ready yet.
 fn has_started(log: &Path) {
     eventually("the administrator", || {
-        std::fs::read_to_string(log).expect("the log").contains("made the administrator").then_some(())
+        std::fs::read_to_string(log).expect("the log").contains("created the administrator").then_some(())
     });
 }
 

@@ -21,6 +21,7 @@ mod csv_spectrum;
 mod deletes;
 mod deletes_large;
 mod envelope;
+mod example_plugin;
 mod export_crash;
 mod export_files;
 mod export_local;

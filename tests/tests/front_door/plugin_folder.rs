@@ -136,7 +136,7 @@ fn a_damaged_entry_of_the_compile_cache_is_a_miss() {
     }
     assert!(entries >= 4, "{entries} entries");
     host.restart();
-    assert!(host.log().contains("damaged or not ours"), "the damage is not told");
+    assert!(host.log().contains("damaged or from another host"), "the damage is not told");
     host.create_table("t");
     host.run_ok(&json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": "id\n1\n"}));
 }
@@ -160,7 +160,7 @@ fn the_command_line_lists_checks_adds_and_removes() {
     assert!(checked.status.success() && text(checked.stdout).contains("traps@0.1.0"));
     assert!(plugin(&["add", built]).status.success());
     let list = text(plugin(&["list"]).stdout);
-    assert!(list.contains("traps.wasm: traps@0.1.0") && list.contains("brings trap"), "{list}");
+    assert!(list.contains("traps.wasm: traps@0.1.0") && list.contains("provides trap"), "{list}");
     let refused = plugin(&["add", "/etc/hostname"]);
     assert!(!refused.status.success() && text(refused.stderr).contains("not a plugin"));
     assert!(plugin(&["remove", "traps.wasm"]).status.success());

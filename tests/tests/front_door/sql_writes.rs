@@ -117,7 +117,7 @@ fn what_cannot_be_done_changes_nothing() {
     let host = start_with(Options::new().set("server.max_write_records", 10));
     let before = host.rows("dog");
     for (statement, status, says) in [
-        ("INSERT INTO gold.dog VALUES (5)", 400, "names of its columns"),
+        ("INSERT INTO gold.dog VALUES (5)", 400, "needs column names"),
         ("INSERT INTO gold.dog (id, name) VALUES (5, 'a'), (6)", 400, "row 2"),
         (
             "INSERT INTO gold.dog (id) SELECT id, name FROM gold.dog",

@@ -107,7 +107,7 @@ fn a_new_administrator_is_told_in_the_form_of_the_log() {
     let mut host = LooseHost::spawn(&options, Stdio::piped(), log.reopen().expect("the file"));
     let made = eventually("the administrator", || {
         let log = std::fs::read_to_string(log.path()).expect("the log");
-        log.lines().find(|line| line.contains("made the administrator")).map(str::to_owned)
+        log.lines().find(|line| line.contains("created the administrator")).map(str::to_owned)
     });
     let line: serde_json::Value = serde_json::from_str(&made).expect("JSON");
     assert_eq!(line["fields"]["username"], json!("HDB_ADMIN"), "{line:#}");

@@ -46,7 +46,7 @@ impl Attempt<'_> {
         operation: Option<Arc<PluginOperation>>,
     ) -> Result<Prepared, AttemptEnd> {
         let Some(operation) = operation else {
-            let message = format!("No plugin in service brings the operation '{}' any more", row.operation);
+            let message = format!("No plugin in service provides the operation '{}' any more", row.operation);
             return Err(failed(row, message, "plugin_missing"));
         };
         let Some(user) = self.parts.access.user(&row.user).filter(|user| user.active) else {
@@ -171,7 +171,7 @@ impl Missing {
     fn ending(self, row: JobRow) -> AttemptEnd {
         match self {
             Missing::Store(failure) => unbegun(row, failure),
-            Missing::Gone => failed(row, "The job's payload is gone".to_owned(), "payload_missing"),
+            Missing::Gone => failed(row, "The job's payload is missing".to_owned(), "payload_missing"),
             Missing::Unreadable(error) => {
                 failed(row, format!("The job's payload cannot be read: {error}"), "payload_missing")
             }

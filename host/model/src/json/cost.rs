@@ -1,5 +1,5 @@
-//! What a JSON text becomes as a tree of values: up to a hundred times as much memory as it has bytes. Looked at before the
-//! tree is made, so that it can be charged.
+//! Estimates the memory that a JSON text takes as a tree of values, up to a hundred times its size, so that it can be
+//! charged before the tree is built.
 
 use serde_json::Value;
 

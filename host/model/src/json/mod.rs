@@ -1,6 +1,6 @@
-//! Untrusted JSON as a value. `serde_json::Value` reads an object with a certain key (that of its `RawValue`) as JSON *text*
-//! with a limit of depth of its own: a request could pass for another one, and texts in texts could overflow the stack.
-//! Here an object is an object. Nothing that came from outside may be read as a `Value` in another way.
+//! Parses untrusted JSON. `serde_json::Value` reads an object with a certain key (that of its `RawValue`) as JSON
+//! *text* with its own depth limit: one request could pass for another, and nested texts could overflow the stack.
+//! Here an object is an object. Outside input must not be parsed into a `Value` in any other way.
 
 mod cost;
 mod top_level;

@@ -1,5 +1,5 @@
-//! The members of a JSON object, of which each keeps its text: a number keeps its digits, and a large member is parsed once,
-//! by the one who wants it, or never.
+//! The members of a JSON object, each kept as text: numbers keep their digits, and a large member is parsed at most
+//! once, by the code that needs it.
 
 use std::fmt;
 use std::ops::Range;
@@ -181,7 +181,7 @@ impl Visitor<'_> for Name {
     fn visit_str<E: Error>(self, name: &str) -> Result<String, E> {
         if name.len() > MAX_NAME_BYTES {
             let bytes = name.len();
-            return Err(E::custom(format!("a property's name has {bytes} bytes, at most {MAX_NAME_BYTES} are taken")));
+            return Err(E::custom(format!("a property's name has {bytes} bytes; the maximum is {MAX_NAME_BYTES}")));
         }
         Ok(name.to_owned())
     }

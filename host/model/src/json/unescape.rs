@@ -1,4 +1,4 @@
-//! The text of a JSON string, written out piece by piece: what is in a large one need not be in memory a second time.
+//! Unescapes a JSON string piece by piece, so that a large one is not held in memory twice.
 
 use std::io::{self, Write};
 

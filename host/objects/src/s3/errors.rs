@@ -1,5 +1,5 @@
-//! What went wrong at an S3 server, in the words that clients know and with nothing in them that is secret. Of an error's
-//! body only `Code` and `Message` are taken: the rest may repeat keys and what was signed.
+//! Errors of S3 servers, in sentences that clients know and without secrets. Only `Code` and `Message` of an error
+//! body are used: the rest may repeat keys and signed content.
 
 use super::credentials::S3Keys;
 use super::location::{Placement, refused};
@@ -20,11 +20,11 @@ pub enum Failure {
     Connect(String),
     #[error("the server did not answer in time")]
     Timeout,
-    #[error("the connection broke: {0}")]
+    #[error("the connection was lost: {0}")]
     Broken(String),
     #[error("the server answered {status} {code}")]
     Answer { status: u16, code: String, message: String },
-    #[error("the server's answer makes no sense: {0}")]
+    #[error("the server's answer is invalid: {0}")]
     Nonsense(String),
 }
 
@@ -83,7 +83,9 @@ impl Failure {
             Failure::Refused => return refused(placement),
             Failure::Connect(why) => (
                 ObjectErrorKind::Unavailable,
-                format!("S3 server {server} cannot be reached: {why}; check the endpoint and that the server runs"),
+                format!(
+                    "S3 server {server} cannot be reached: {why}; check the endpoint and whether the server is running"
+                ),
             ),
             Failure::Timeout => (
                 ObjectErrorKind::Unavailable,
@@ -91,11 +93,11 @@ impl Failure {
             ),
             Failure::Broken(why) => (
                 ObjectErrorKind::Unavailable,
-                format!("the connection to S3 server {server} broke again and again: {why}; try again later"),
+                format!("the connection to S3 server {server} was lost repeatedly: {why}; try again later"),
             ),
             Failure::Nonsense(why) => (
                 ObjectErrorKind::Unavailable,
-                format!("S3 server {server} gave an answer that makes no sense ({why}); check that it is an S3 server"),
+                format!("S3 server {server} returned an invalid answer ({why}); check that it is an S3 server"),
             ),
             Failure::Answer { status, code, message } => answered(&server, *status, code, message),
         };
@@ -124,7 +126,7 @@ fn answered(server: &str, status: u16, code: &str, message: &str) -> (ObjectErro
         (401 | 403, _) => (ObjectErrorKind::Denied, or("Access Denied")),
         (404, _) => (ObjectErrorKind::NotFound, or("The specified key does not exist.")),
         (300..=399, _) => {
-            (ObjectErrorKind::Invalid, or("The S3 server redirects to another one; name that one as endpoint"))
+            (ObjectErrorKind::Invalid, or("The S3 server redirects to another server; use that one as the endpoint"))
         }
         (400..=499, _) if !matches!(status, 408 | 409 | 429) => {
             (ObjectErrorKind::Invalid, or(&format!("S3 server {server} refused the request with status {status}")))

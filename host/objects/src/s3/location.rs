@@ -67,7 +67,7 @@ pub fn place(location: &S3Location, default: Option<&Url>, guard: &AddressGuard)
         let host = format!("{}.{}", location.bucket, url.host_str().unwrap_or(""));
         if matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_))) || url.set_host(Some(&host)).is_err() {
             return Err(invalid(format!(
-                "S3 path_style is false, but bucket '{}' cannot stand before the host of {url}; set path_style to true",
+                "S3 path_style is false, but bucket '{}' cannot be part of the host name of {url}; set path_style to true",
                 location.bucket
             )));
         }
@@ -104,8 +104,8 @@ pub fn refused(placement: &Placement) -> ObjectError {
     ObjectError::new(
         ObjectErrorKind::Denied,
         format!(
-            "S3 server {}: its address is private or reserved, where jobs may not connect. To allow it, the operator adds \
-             to the configuration: [s3] allow = [\"{host}:{port}\"]",
+            "S3 server {}: its address is private or reserved, where jobs may not connect. To allow it, add this to the \
+             configuration and restart the host: [s3] allow = [\"{host}:{port}\"]",
             placement.server()
         ),
     )
@@ -130,10 +130,10 @@ pub fn endpoint_url(text: &str) -> Result<Url, &'static str> {
         return Err("is neither http nor https; write http://host:port or https://host");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("contains a user or password; leave them out, keys go into their own fields");
+        return Err("contains a user or password; remove them; keys have their own fields");
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err("has a path or query; leave them out, bucket and key go into their own fields");
+        return Err("has a path or query; remove them; bucket and key have their own fields");
     }
     match url.host_str() {
         Some(host) if !host.is_empty() => Ok(url),
@@ -154,7 +154,7 @@ fn check_region(region: &str) -> Result<(), ObjectError> {
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if region.is_empty() || region.len() > 64 || !region.bytes().all(fine) {
         return Err(invalid(format!(
-            "S3 region {} is not a region; it is 1 to 64 letters, digits, '-' or '_', like 'us-east-1'",
+            "S3 region {} is not valid; a region has 1 to 64 letters, digits, '-' or '_', like 'us-east-1'",
             quoted(region)
         )));
     }
@@ -179,7 +179,7 @@ fn check_bucket(bucket: &str, as_host: bool) -> Result<(), ObjectError> {
         return Ok(());
     }
     Err(invalid(format!(
-        "S3 bucket {} is not the name of a bucket; it is 3 to 63 lower-case letters, digits, '-' or '.'",
+        "S3 bucket {} is not a valid name; it must have 3 to 63 lower-case letters, digits, '-' or '.'",
         quoted(bucket)
     )))
 }

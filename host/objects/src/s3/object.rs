@@ -1,4 +1,4 @@
-//! Reading an object: one look that fixes which version is read, then ranges of exactly that version.
+//! Reading an object: one request fixes the version, then ranges of exactly that version are read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl RemoteObject {
                 let mut body = got.into_stream();
                 while let Some(bytes) = body.try_next().await? {
                     if taken.len() + bytes.len() > most {
-                        return Ok(Err(Failure::Nonsense("it sent more than it was asked for".to_owned())));
+                        return Ok(Err(Failure::Nonsense("it sent more than was requested".to_owned())));
                     }
                     taken.extend_from_slice(&bytes);
                 }

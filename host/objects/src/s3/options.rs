@@ -1,4 +1,4 @@
-//! What the operator said about S3, and what can be told about a location before anything is connected to.
+//! The operator's S3 settings, and the checks of a location that need no connection.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Bytes that wait until they make a part: kept as they came where they are large, gathered where they are small, so that a
-//! million tiny writes cost no more memory than one large one.
+//! Bytes that wait to become a part: large pieces are kept as they came, small ones are merged, so that a million tiny
+//! writes take no more memory than one large one.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! The HTTP service beneath the S3 client library: our client with the guard's resolver, no redirects, no proxies, no
-//! decoding. Answers that are not successes become typed failures here, read no further than a bound.
+//! The HTTP service under the S3 client library: our client with the guard's resolver, no redirects, no proxies, no
+//! decoding. Unsuccessful responses become typed errors here; only a bounded part of their body is read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Service {
                 .map_err(|error| {
                     ObjectError::caused_by(
                         ObjectErrorKind::Unavailable,
-                        format!("the HTTP client cannot be made: {error}"),
+                        format!("the HTTP client cannot be created: {error}"),
                         error,
                     )
                 })

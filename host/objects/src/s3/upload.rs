@@ -1,5 +1,5 @@
-//! Writing an object: small ones by a single request, larger ones in parts. What is not completed is aborted, at once or,
-//! should the host be killed, by the note that lies on disk before the first part is sent.
+//! Writing an object: small ones with a single request, larger ones in parts. An incomplete upload is aborted, at once
+//! or, if the host is killed, through the record that is on disk before the first part is sent.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -99,7 +99,7 @@ impl Upload {
         if self.total_bytes > MAX_OBJECT_BYTES {
             return Err(ObjectError::new(
                 ObjectErrorKind::Limit,
-                "the object is larger than 5 TiB, which is the most that S3 takes; export it in portions",
+                "the object is larger than 5 TiB, the maximum of S3; export it in parts",
             ));
         }
         self.pending.push(bytes);
@@ -204,7 +204,7 @@ impl Upload {
                 abandon(Arc::clone(store), started, self.note.clone()).await;
                 Err(ObjectError::caused_by(
                     ObjectErrorKind::Unavailable,
-                    format!("the upload cannot be noted in the job's directory: {error}"),
+                    format!("the upload cannot be recorded in the job's directory: {error}"),
                     error,
                 ))
             }
@@ -295,7 +295,7 @@ pub async fn sweep(s3: &S3, location: &S3Location, keys: &S3Keys, note: &Path) -
         Err(error) => {
             return Err(ObjectError::caused_by(
                 ObjectErrorKind::Unavailable,
-                format!("the note of an unfinished upload cannot be read: {error}"),
+                format!("the record of an unfinished upload cannot be read: {error}"),
                 error,
             ));
         }

@@ -1,4 +1,4 @@
-//! Compression of what is stored, with its checksum and size.
+//! Compression of stored bytes, with checksum and size.
 
 use std::io::{self, Write};
 

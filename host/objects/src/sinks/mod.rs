@@ -1,5 +1,6 @@
-//! Sinks of a plan: a file in one of the operator's directories or an object of an S3 server. Bytes are encoded, counted
-//! and stored as they come, with bounded memory; the result appears when it is finished, and otherwise nothing stays.
+//! Sinks of a plan: a file in one of the operator's directories or an object of an S3 server. Bytes are encoded,
+//! counted and stored as they come, with bounded memory; the result becomes visible when it is finished, and otherwise
+//! nothing is left.
 
 mod encoder;
 mod file;
@@ -58,7 +59,7 @@ fn check_token(token: &str) -> Result<(), ObjectError> {
     if (1..=100).contains(&token.len()) && token.bytes().all(fine) {
         return Ok(());
     }
-    Err(ObjectError::new(ObjectErrorKind::Invalid, "a sink's token is 1 to 100 letters, digits, '-' or '_'"))
+    Err(ObjectError::new(ObjectErrorKind::Invalid, "a sink's token must have 1 to 100 letters, digits, '-' or '_'"))
 }
 
 fn stopped(error: tokio::task::JoinError) -> ObjectError {

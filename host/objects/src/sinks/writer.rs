@@ -1,5 +1,5 @@
-//! A sink that is being written. Encoding and disk work happen on blocking threads, one piece behind the caller, so that
-//! the job makes the next piece meanwhile.
+//! A sink that is being written. Encoding and disk I/O happen on blocking threads, one piece behind the caller, so
+//! that the job can make the next piece meanwhile.
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -42,7 +42,7 @@ impl ObjectWriter {
     pub async fn create(target: Target) -> Result<Self, ObjectError> {
         match target.sweep().await {
             Err(error) if error.kind == ObjectErrorKind::Unavailable => return Err(error),
-            Err(error) => tracing::warn!(%error, "what an earlier attempt left could not be removed"),
+            Err(error) => tracing::warn!(%error, "leftovers of an earlier attempt could not be removed"),
             Ok(()) => {}
         }
         let (stage, upload) = match target {

@@ -1,4 +1,4 @@
-//! One line of a plugin's grants: `CAPABILITY SCOPE`, or a bound of its jobs.
+//! One line of a plugin's grants: `CAPABILITY SCOPE`, or a limit of its jobs.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What the operator grants to plugins. A plan that goes beyond is refused with the line that would allow it: what a plugin
-//! is not granted it cannot plan, and what is not planned it cannot do. A plugin without a grant can touch nothing.
+//! What the operator grants to plugins. A plan beyond the grants is refused with the line that would allow it. A
+//! plugin cannot plan what it is not granted, and cannot do what is not planned; without grants it can touch nothing.
 
 mod line;
 mod scope;

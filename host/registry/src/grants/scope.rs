@@ -1,4 +1,4 @@
-//! What a grant's scope says, and whether it covers what a plan touches.
+//! The scope of a grant, and whether it covers what a plan touches.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

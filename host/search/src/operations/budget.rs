@@ -1,4 +1,4 @@
-//! What a search takes of the budgets, for as long as it runs.
+//! What a search charges to the budgets while it runs.
 
 use jobhost_budget::{Account, Charge, Exhausted, Slot};
 

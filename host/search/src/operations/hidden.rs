@@ -1,5 +1,5 @@
-//! What a statement names and its user may not read, said so that he learns nothing from it: a hidden attribute, one that
-//! does not exist and one of a table that he may not read are looked for in the same way.
+//! Errors about names that a user may not read, worded so that they reveal nothing: a hidden attribute, a missing one
+//! and one of a table without read permission are reported in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The members of a search operation, one by one: what each must be, and the sentence if it is not.
+//! The members of a search operation: the type of each, and the error sentence.
 
 use serde_json::{Map, Value};
 

@@ -1,8 +1,8 @@
-//! Search operations: from the JSON that a client sent to rows, for answers over HTTP and for the queries of jobs alike.
+//! Search operations: from a client's JSON to rows, for HTTP responses and for the queries of jobs.
 //!
-//! A request is parsed (`SearchRequest`), checked against role and catalogue (`PermittedSearch`) and opened (`Rows`), in
-//! this order and no other way, so that nobody reads a table or an attribute that his role does not show him. Knows access
-//! and records; nothing of HTTP, jobs or plugins.
+//! A request is parsed (`SearchRequest`), checked against role and catalog (`PermittedSearch`) and opened (`Rows`), in
+//! this order only, so that nobody reads a table or an attribute that their role does not show. Knows access and
+//! records; nothing of HTTP, jobs or plugins.
 
 mod budget;
 mod hidden;

@@ -1,4 +1,4 @@
-//! Names of databases and tables in requests, and the collection of sentences about what is wrong with a request.
+//! Names of databases and tables in requests, and collecting all errors of a request.
 
 use serde_json::{Map, Value};
 

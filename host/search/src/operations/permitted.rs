@@ -1,4 +1,4 @@
-//! What a role may see of a search, and the search ready to be opened.
+//! A search restricted to what a role may see, ready to be opened.
 
 use std::sync::Arc;
 

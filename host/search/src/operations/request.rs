@@ -1,4 +1,4 @@
-//! A search operation as it was asked for.
+//! A search operation as requested.
 
 use serde_json::{Map, Value};
 
@@ -79,7 +79,7 @@ impl SearchRequest {
             other => {
                 let name: String = other.chars().take(100).collect();
                 return Err(SearchError::Invalid(format!(
-                    "'{name}' is no search operation: use search_by_id, search_by_hash, search_by_value, search_by_conditions or sql"
+                    "'{name}' is not a search operation: use search_by_id, search_by_hash, search_by_value, search_by_conditions or sql"
                 )));
             }
         };

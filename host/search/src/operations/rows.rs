@@ -1,4 +1,4 @@
-//! The rows of a search, whatever kind it is.
+//! The rows of any kind of search.
 
 use std::sync::Arc;
 

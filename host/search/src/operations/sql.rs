@@ -1,4 +1,4 @@
-//! The operation `sql`: its statement, and what a role may see of the tables in it.
+//! The operation `sql`: its statement, and which tables and attributes in it a role may see.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! SQL that writes: what a role may write and read of it, and the reading, ready to be opened.
+//! SQL that writes: what a role may write and read with it, and the search for the affected records, ready to be
+//! opened.
 
 use super::SearchError;
 use super::names::missing_table;

@@ -1,7 +1,7 @@
 //! Searching records: typed conditions, projection, sorting, in bounded memory.
 //!
-//! Works on the JSON texts of records. Nothing here builds a tree of a record, reprints a number, or knows who asks:
-//! permissions are the caller's business.
+//! Works on the JSON texts of records. Nothing here builds a tree of a record, reprints a number, or knows the user:
+//! permissions are the caller's responsibility.
 
 mod fields;
 mod filter;

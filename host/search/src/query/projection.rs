@@ -1,4 +1,4 @@
-//! What a row of a result shows, and its text.
+//! Which attributes a row of a result contains, and its text.
 
 use std::collections::HashMap;
 

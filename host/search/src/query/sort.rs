@@ -1,4 +1,4 @@
-//! Sorting of results in bounded memory: with a limit only the rows that can still be in it are kept.
+//! Sorts results in bounded memory: with a limit, only the rows that can still be in the result are kept.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -136,7 +136,7 @@ impl Sorter {
         self.rows.push(row);
         if self.bytes > self.most_bytes {
             return Err(QueryError::TooLarge(format!(
-                "Sorting this result takes more than {} bytes of memory; set a smaller 'limit', ask for fewer attributes or narrow the conditions",
+                "Sorting this result needs more than {} bytes of memory; set a smaller 'limit', ask for fewer attributes or narrow the conditions",
                 self.most_bytes
             )));
         }

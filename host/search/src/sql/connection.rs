@@ -184,7 +184,7 @@ fn source(statement: &SqlStatement, visible: &VisibleTable) -> Result<Source, Qu
     let columns: Vec<String> = visible.columns.iter().filter(wanted).cloned().collect();
     if columns.len() > MAX_COLUMNS {
         return Err(QueryError::Invalid(format!(
-            "'*' of table '{}' stands for {} columns; SQL can show at most {MAX_COLUMNS}: name those that you need",
+            "'*' of table '{}' expands to {} columns; the maximum is {MAX_COLUMNS}: name the columns that you need",
             visible.table.name,
             columns.len()
         )));
@@ -294,7 +294,7 @@ fn set_spill_directory(connection: &Connection, directory: &Path) -> Result<(), 
         return Ok(());
     }
     let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        let message = format!("The directory for temporary files of SQL, {}, cannot be used", directory.display());
+        let message = format!("The directory for temporary SQL files, {}, cannot be used", directory.display());
         QueryError::Store(StoreError { kind: StoreErrorKind::Unavailable, message, source: Some(error) })
     };
     std::fs::create_dir_all(directory).map_err(|error| unusable(error.into()))?;
@@ -321,13 +321,13 @@ pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
     let store = |kind, message: &str| QueryError::Store(StoreError::new(kind, message));
     match code {
         ErrorCode::OutOfMemory => QueryError::TooLarge(
-            "The SQL query needs more memory than it may use; ask for less, or raise 'sql.memory_bytes'".to_owned(),
+            "The SQL query exceeds its memory limit; narrow the query, or raise 'sql.memory_bytes'".to_owned(),
         ),
         ErrorCode::TooBig => QueryError::TooLarge(format!(
-            "The SQL query makes a value or a row of more than {MAX_VALUE_BYTES} bytes; ask for less"
+            "The SQL query produces a value or row of more than {MAX_VALUE_BYTES} bytes; select less"
         )),
         ErrorCode::DiskFull => {
-            store(StoreErrorKind::Full, "The disk has no room for the temporary files of the SQL query")
+            store(StoreErrorKind::Full, "The disk is too full for the temporary files of the SQL query")
         }
         ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => {
             store(StoreErrorKind::Unavailable, "A temporary file of the SQL query cannot be used")
@@ -343,7 +343,7 @@ fn in_our_words(message: &str) -> String {
     }
     if let Some(column) = message.strip_prefix("ambiguous column name: ") {
         let column = names::decode_last(column);
-        return format!("attribute '{column}' is in more than one table; write the name of the table in front of it");
+        return format!("attribute '{column}' is in more than one table; qualify it with the table's name");
     }
     if message.starts_with("Expression tree is too large") || message.contains("parser stack overflow") {
         return super::parse::too_complex().to_string();

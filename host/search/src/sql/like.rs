@@ -1,7 +1,8 @@
-//! LIKE, with a time that grows with the text alone. SQLite's own tries the pattern at each place of the text, which takes
-//! minutes for a long pattern and a long text, and cannot be stopped meanwhile.
+//! LIKE in a time that grows with the length of the text only. SQLite's own tries the pattern at each position of the
+//! text, which takes minutes for a long pattern and a long text and cannot be interrupted.
 //!
-//! The answers are SQLite's: `%` is any text, `_` one character, a to z are as good as A to Z, a text ends at its first NUL.
+//! The results are SQLite's: `%` matches any text, `_` one character, a to z match A to Z, and a text ends at its
+//! first NUL.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

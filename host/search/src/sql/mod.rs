@@ -1,11 +1,12 @@
-//! Read-only SQL over records: one SELECT, run by SQLite on virtual tables over a snapshot of the store.
+//! Read-only SQL over records: one SELECT, run by SQLite on virtual tables over a store snapshot.
 //!
-//! The text is parsed first (`parse`) and written anew for SQLite from what was understood (`render`), so that SQLite never
-//! sees a statement, a function or a name that was not looked at. It must never write anything but its own temporary files,
-//! never open a file or a database that a statement names, and never take more memory, disk or time than `SqlLimits` says.
+//! The text is parsed (`parse`) and then rendered for SQLite from the syntax tree (`render`), so that SQLite never
+//! sees a statement, function or name that was not checked. It must never write anything but its own temporary files,
+//! never open a file or a database that a statement names, and never use more memory, disk or time than `SqlLimits`
+//! allows.
 //!
-//! Names of databases, tables and attributes are compared byte for byte, as everywhere in records, although SQLite folds
-//! case: `names` says how. Permissions are the caller's business; what a table does not show is unknown here.
+//! Names of databases, tables and attributes are compared byte for byte, as everywhere in records, although SQLite
+//! folds case: see `names`. Permissions are the caller's responsibility; what a table does not show is unknown here.
 
 mod connection;
 mod functions;
@@ -107,7 +108,7 @@ pub struct SqlStatement {
     names: BTreeSet<String>,
     /// How often `*` or `t.*` stands in it.
     stars: usize,
-    /// OVER and WINDOW, and all columns, counted as often as they stand in it.
+    /// OVER and WINDOW, and all columns, counting repetitions in it.
     windows: usize,
     columns: usize,
     /// No column is named with its database, which only a table itself has and a copy does not.

@@ -1,4 +1,4 @@
-//! From the text of a client to a statement that was understood, with bounds before anything recursive begins.
+//! Parses a client's text into a statement, with limits that are checked before any recursion.
 
 use sqlparser::ast::Statement;
 use sqlparser::dialect::SQLiteDialect;
@@ -90,7 +90,7 @@ pub(super) fn parse_any<T: Send>(
 fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
     if text.len() > MAX_SQL_BYTES {
         let bytes = text.len();
-        return Err(SqlError::Invalid(format!("'sql' has {bytes} bytes; at most {MAX_SQL_BYTES} can be run")));
+        return Err(SqlError::Invalid(format!("'sql' has {bytes} bytes; the maximum is {MAX_SQL_BYTES}")));
     }
     // SQLite would take it for the end.
     if text.contains('\0') {
@@ -112,7 +112,7 @@ fn on_a_large_stack<T: Send>(
 ) -> Result<T, SqlError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("sql-parse".to_owned()).stack_size(STACK_BYTES);
-        let busy = || SqlError::Unavailable("The host has no room to read SQL at the moment; try again".to_owned());
+        let busy = || SqlError::Unavailable("The host is too busy to parse SQL; try again".to_owned());
         let parsing = thread.spawn_scoped(scope, || understand(text, tokens, look)).map_err(|_| busy())?;
         parsing.join().map_err(|_| busy())?
     })
@@ -133,7 +133,7 @@ fn understand<T>(
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
         if semicolons > 0 {
-            return Err(SqlError::Invalid("'sql' must be one statement; something follows the ';'".to_owned()));
+            return Err(SqlError::Invalid("'sql' must be a single statement; remove what follows the ';'".to_owned()));
         }
         return Err(bad_sql(&rest.token.to_string()));
     }

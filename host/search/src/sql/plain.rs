@@ -1,5 +1,5 @@
-//! Statements that ask for columns of one table and nothing else. A search answers them without an SQL engine: the same
-//! rows, at a third of the cost, and numbers keep their digits.
+//! Statements that select columns of one table and nothing else. A search answers them without an SQL engine: the same
+//! rows at a third of the cost, and numbers keep their digits.
 
 use std::collections::BTreeSet;
 

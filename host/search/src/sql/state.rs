@@ -1,4 +1,4 @@
-//! What the parts of one running query share, and why it stopped.
+//! State that the parts of a running query share, and why it stopped.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -173,7 +173,7 @@ impl Watch {
         let now = Instant::now();
         if now.duration_since(self.started).saturating_sub(self.waited) > self.limits.time {
             return Some(QueryError::TooLarge(format!(
-                "The SQL query was stopped after {} seconds; ask for less, or raise 'sql.timeout_seconds'",
+                "The SQL query was stopped after {} seconds; narrow the query, or raise 'sql.timeout_seconds'",
                 self.limits.time.as_secs_f64()
             )));
         }

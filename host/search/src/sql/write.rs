@@ -159,7 +159,7 @@ fn of_insert(insert: &Insert) -> Result<SqlWrite, SqlError> {
     let rows = match query.body.as_ref() {
         SetExpr::Values(values) if query.to_string() == values.to_string() => {
             if columns.is_empty() {
-                let sentence = "INSERT needs the names of its columns: INSERT INTO table (a, b) VALUES (1, 2)";
+                let sentence = "INSERT needs column names: INSERT INTO table (a, b) VALUES (1, 2)";
                 return Err(SqlError::Invalid(sentence.to_owned()));
             }
             of_values(values, columns.len())?
@@ -260,7 +260,7 @@ fn distinct(names: &[String]) -> Result<(), SqlError> {
     let mut seen = std::collections::BTreeSet::new();
     match names.iter().find(|name| !seen.insert(*name)) {
         None => Ok(()),
-        Some(name) => Err(SqlError::Invalid(format!("the attribute '{}' is given a value twice", shortened(name)))),
+        Some(name) => Err(SqlError::Invalid(format!("the attribute '{}' is assigned twice", shortened(name)))),
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
         ] {
             assert!(SqlWrite::parse(text).is_err(), "{text}");
         }
-        assert!(refused("INSERT INTO t VALUES (1)").contains("names of its columns"));
+        assert!(refused("INSERT INTO t VALUES (1)").contains("needs column names"));
         assert!(refused("INSERT INTO t (a, b) VALUES (1, 2), (3)").contains("row 2 of VALUES has 1"));
         assert!(refused("INSERT INTO t (a, a) VALUES (1, 2)").contains("twice"));
         assert_eq!(refused("UPDATE t SET `a/b` = 1"), IMPOSSIBLE_NAME);

@@ -1,4 +1,5 @@
-//! Computing that takes a while, on threads that answer no requests: so many at once, and one user no more than his part.
+//! Runs expensive computations on threads that answer no requests, with a limit on how many run at once and on the
+//! share of each user.
 
 use super::ApiState;
 use super::error::ApiError;

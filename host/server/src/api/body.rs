@@ -1,4 +1,4 @@
-//! Reading the body of a request: its declared type, and its bytes in bounds of size and time.
+//! Reads the body of a request: its declared type, and its bytes within limits of size and time.
 
 use std::time::Duration;
 

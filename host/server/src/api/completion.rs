@@ -1,4 +1,4 @@
-//! What changes something goes on to its end, also when its client has left: it is done or not done, and never half.
+//! Runs requests that change data to completion even if their client disconnects: all of the change is made or none.
 
 use super::ApiState;
 use super::error::ApiError;

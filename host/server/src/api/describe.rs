@@ -1,4 +1,4 @@
-//! Descriptions of databases and tables, as much of them as the role can see.
+//! Descriptions of databases and tables, restricted to what the role can see.
 
 use std::sync::Arc;
 

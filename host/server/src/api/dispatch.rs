@@ -1,7 +1,7 @@
-//! The way of a request: JSON, operation named, who is it, operation exists, may they, is it valid, run. In this order,
-//! because clients see which check came first.
+//! How a request is processed: JSON, operation named, authentication, operation exists, permission, fields, run. The
+//! order matters, because clients see which check failed first.
 //!
-//! What changes something runs in a task of its own: it completes or changes nothing, whether its client waits or not.
+//! Requests that change data run in their own task: they complete or change nothing, whether or not the client waits.
 
 use std::net::IpAddr;
 use std::sync::Arc;

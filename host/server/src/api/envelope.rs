@@ -1,5 +1,5 @@
-//! The body of a request: checked JSON, of which only the top level is taken apart. Members keep their text, so that a
-//! number keeps its digits and a large member is parsed once, by the one who wants it.
+//! The body of a request: checked JSON of which only the top level is taken apart. Members keep their text, so that
+//! numbers keep their digits and a large member is parsed at most once, by the code that needs it.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};

@@ -1,5 +1,5 @@
-//! Refusals as clients see them: a status and a body in Harper's shapes. Never carries the text of an internal error for
-//! a client's mistake, nor a secret for anything.
+//! Refusals as clients see them: a status and a body in Harper's shapes. Must never contain the text of an internal
+//! error or a secret.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,4 +1,4 @@
-//! `get_job` and `search_jobs_by_start_date`: the rows of jobs in the shape of the Jobs page, with our additions.
+//! `get_job` and `search_jobs_by_start_date`: job rows in Harper's shape, with our additions.
 
 use chrono::{DateTime, SecondsFormat};
 use std::collections::HashSet;
@@ -51,7 +51,7 @@ pub(super) async fn cancel(call: &Call<'_>) -> Result<Reply, ApiError> {
         CancelOutcome::Cancelled(row) => (format!("Job {id} was cancelled"), row),
         CancelOutcome::Requested(row) => (format!("Job {id} is being cancelled"), row),
         CancelOutcome::Ending(row) => {
-            (format!("Job {id} has ended already; its row will say so when the store works again"), row)
+            (format!("Job {id} has ended already; the row is updated once the store is available again"), row)
         }
     };
     Reply::json(&json!({ "message": message, "job_id": id, "status": row.status.word() }))
@@ -92,7 +92,7 @@ pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiEr
     let range = StartRange { after, before };
     if call.state.jobs.count_started_between(range, MAX_ROWS + 1).await? > MAX_ROWS {
         return Err(ApiError::bad_request(format!(
-            "More than {MAX_ROWS} jobs started in this range. Bring 'from_date' and 'to_date' closer together."
+            "More than {MAX_ROWS} jobs started in this range. Use a shorter range of 'from_date' and 'to_date'."
         )));
     }
     rows::answer(call, Listing { jobs: Arc::clone(&call.state.jobs), range, after: None, listed: HashSet::new() }).await

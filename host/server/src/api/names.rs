@@ -1,4 +1,4 @@
-//! Names in requests: databases, tables, attributes; and what is wrong with a request as a refusal.
+//! Names of databases, tables and attributes in requests, and errors of a request as a refusal.
 
 use serde_json::Value;
 

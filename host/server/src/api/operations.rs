@@ -1,4 +1,4 @@
-//! The operations that the host itself brings: name, who may call, what runs.
+//! The built-in operations: name, required permission, implementation.
 
 use std::net::IpAddr;
 

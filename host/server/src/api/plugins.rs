@@ -86,7 +86,7 @@ pub(super) async fn remove(call: &Call<'_>) -> Result<Reply, ApiError> {
     let removed = tokio::task::spawn_blocking(move || install::remove(&folder, &path)).await;
     removed.map_err(|error| ApiError::internal(&error))??;
     call.state.plugins.reload().await;
-    Ok(Reply::Message(format!("plugin '{file}' removed; its running jobs go on")))
+    Ok(Reply::Message(format!("plugin '{file}' removed; running jobs will finish")))
 }
 
 /// A file that the operator lets jobs read holds the component.
@@ -132,7 +132,7 @@ fn decoded(label: &str, text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn missing(name: &str) -> ApiError {
-    ApiError::not_found(format!("there is no plugin '{name}'; list_plugins names them"))
+    ApiError::not_found(format!("there is no plugin '{name}'; list_plugins lists the plugins"))
 }
 
 fn line(file: &PluginFile) -> Value {

@@ -1,7 +1,7 @@
-//! How much of a connection is read ahead: little until it is known who sends.
+//! Limits how much of a connection is read ahead until its client is authenticated.
 //!
-//! The HTTP implementation doubles its read buffer each time a read fills it, and keeps two of them for a body that nobody
-//! takes. With short reads a crowd of strangers costs a few KiB each, whatever they send.
+//! The HTTP implementation doubles its read buffer each time a read fills it, and keeps two of them for a body that
+//! nobody reads. With short reads, unauthenticated clients cost a few KiB each, whatever they send.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Answers that are no refusals: always 200 and JSON, whatever `Accept` says.
+//! Successful responses: always 200 and JSON, whatever `Accept` says.
 
 use axum::body::Body;
 use axum::http::header;

@@ -1,5 +1,5 @@
-//! The rows of a search or of a listing as the body of an answer: at once if they are few, in pieces if they are many.
-//! Memory does not grow with the number of rows, and a client that reads slowly does not keep the store's snapshot for ever.
+//! The rows of a search or listing as a response body: at once if they are few, streamed if they are many. Memory does
+//! not grow with the number of rows, and a slow client cannot pin a store snapshot for ever.
 
 use std::io;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub(super) async fn answer(call: &Call<'_>, mut rows: impl Parts) -> Result<Repl
                 Some(piece) => Some((piece, Some(waiting))),
                 None if complete.load(Ordering::Acquire) => None,
                 // A body that ends in order would pass for the whole.
-                None => Some((Err(io::Error::other("the rest was given up")), None)),
+                None => Some((Err(io::Error::other("the rest was abandoned")), None)),
             }
         }
     });
@@ -137,7 +137,7 @@ impl Client {
             Err(mpsc::error::TrySendError::Closed(())) => return false,
             Err(mpsc::error::TrySendError::Full(())) => {
                 if let Some(why) = self.too_slow().await {
-                    info!(why, "a client lost the rest of its search");
+                    info!(why, "the rest of a search was not sent to its client");
                     return false;
                 }
                 match timeout(STALLED, self.pieces.reserve()).await {

@@ -1,5 +1,5 @@
-//! `search_by_id`, `search_by_value`, `search_by_conditions` and `sql`: from the envelope to the rows. What is asked and
-//! what the role may see of it is `searches`' business, which judges the queries of jobs in the same way.
+//! `search_by_id`, `search_by_value`, `search_by_conditions` and `sql`: from the envelope to the rows. Parsing and
+//! permissions are in `jobhost-search`, which checks the queries of jobs in the same way.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ fn members(call: &Call<'_>) -> Result<(Members, usize), ApiError> {
     let bytes = members.iter().map(|(_, text)| text.len()).sum();
     if bytes > MAX_SEARCH_BYTES {
         return Err(ApiError::bad_request(format!(
-            "A search takes at most {MAX_SEARCH_BYTES} bytes; ask for less at a time"
+            "A search request may have at most {MAX_SEARCH_BYTES} bytes; split it"
         )));
     }
     Ok((members, bytes))

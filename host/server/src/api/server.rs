@@ -1,5 +1,5 @@
-//! Connections: accepted while there is room, given a time for what a client has to send, and let go in an orderly way at
-//! the end. Knows nothing of what is served.
+//! Accepts connections up to a limit, gives clients a limited time to send, and shuts connections down in order at the
+//! end. Knows nothing of what is served.
 
 use std::net::IpAddr;
 use std::sync::Arc;

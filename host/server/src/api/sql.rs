@@ -1,6 +1,6 @@
-//! The operation `sql`: a SELECT is a search; INSERT, UPDATE and DELETE read first, then write in one group, so that all of a
-//! statement happens or nothing. What others write between the two is not looked at again: an attribute that an UPDATE sets
-//! has the value that was computed.
+//! The operation `sql`. A SELECT is a search; INSERT, UPDATE and DELETE read first, then write in one commit group, so
+//! that a statement takes effect completely or not at all. Concurrent writes between the two steps are not detected:
+//! an attribute that an UPDATE sets gets the computed value.
 
 use std::sync::Arc;
 

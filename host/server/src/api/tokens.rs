@@ -1,4 +1,4 @@
-//! `create_authentication_tokens` and `refresh_operation_token`: the operations that look at credentials themselves.
+//! `create_authentication_tokens` and `refresh_operation_token`: the operations that check credentials themselves.
 
 use std::net::IpAddr;
 

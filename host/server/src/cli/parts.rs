@@ -45,7 +45,7 @@ pub enum ServeError {
     )]
     SecretFile { path: String, source: io::Error },
     #[error(
-        "server.listen = {address}: it cannot be listened on: {source}; choose another address or stop what uses it"
+        "server.listen = {address}: cannot bind: {source}; choose another address, or stop the process that uses it"
     )]
     Listen { address: SocketAddr, source: io::Error },
     #[error("{what}: {source}")]
@@ -152,7 +152,7 @@ fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>, sto
     let directory = config.plugin_cache_dir.clone().unwrap_or_else(|| config.data_dir.join("compile-cache"));
     let cache = CompileCache::open(&directory, &engine);
     if let Err(error) = &cache {
-        warn!(%error, directory = %directory.display(), "the compile cache cannot be used; each start compiles anew");
+        warn!(%error, directory = %directory.display(), "the compile cache cannot be used; plugins are compiled again at every start");
     }
     let loader = Loader {
         engine,
@@ -230,7 +230,7 @@ fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
         let message = format!("the administrator's password cannot be written to {}: {error}", path.display());
         AccessError::new(AccessErrorKind::Unavailable, message)
     })?;
-    info!(username, password_file = %path.display(), "made the administrator; the file has the password");
+    info!(username, password_file = %path.display(), "created the administrator; the file contains the password");
     Ok(FirstAdmin { username, password })
 }
 

@@ -1,5 +1,5 @@
-//! `jobhost plugin`: looking at, checking, adding and removing the files of the plugin folder. A host that runs sees the
-//! change by itself.
+//! `jobhost plugin`: lists, checks, adds and removes the files of the plugin folder. A running host picks up the change
+//! automatically.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use jobhost_sandbox::engine;
 
 #[derive(Subcommand)]
 pub enum PluginCommand {
-    /// List the plugin folder: what can be put in service, and what cannot and why.
+    /// List the files of the plugin folder: which can be loaded, and why the others cannot.
     List(#[command(flatten)] Settings),
-    /// Check a component without putting it anywhere.
+    /// Check a component without installing it.
     Check {
         file: PathBuf,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Check a component, then put it into the plugin folder, named like the plugin. A signature FILE.sig goes with it.
+    /// Check a component, then install it in the plugin folder under the plugin's name, with its signature FILE.sig if present.
     Add {
         file: PathBuf,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Take a file out of the plugin folder.
+    /// Remove a file from the plugin folder.
     Remove {
         /// Its name in the folder.
         name: String,
@@ -52,7 +52,7 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
             for file in runtime.block_on(Arc::new(folder).reload()) {
                 let name = plain_text::one_line(&file.file);
                 print::line(&match (&file.failure, &file.plugin) {
-                    (Some(reason), _) => format!("{name}: not fit: {reason}"),
+                    (Some(reason), _) => format!("{name}: rejected: {reason}"),
                     (None, Some(plugin)) => format!("{name}: {}", line(plugin)),
                     (None, None) => name.into_owned(),
                 })?;
@@ -63,7 +63,13 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
             let config = settings.config()?;
             let (component, signature) = read(&file, &config)?;
             let plugin = runtime.block_on(loader(&config)?.make(component, signature));
-            print::line(&line(&plugin.map_err(|failure| format!("{}: {failure}", file.display()))?))
+            let plugin = plugin.map_err(|failure| format!("{}: {failure}", file.display()))?;
+            let expected = format!("{}.wasm", plugin.description.name);
+            if file.file_name().is_none_or(|name| name != expected.as_str()) {
+                let note = "the plugin folder needs the file name";
+                print::line(&format!("note: {note} {expected}; `jobhost plugin add` uses it"))?;
+            }
+            print::line(&line(&plugin))
         }
         PluginCommand::Add { file, settings } => {
             let config = settings.config()?;
@@ -105,13 +111,10 @@ fn loader(config: &Config) -> Result<Loader, String> {
 
 fn line(plugin: &Plugin) -> String {
     let operations: Vec<&str> = plugin.operation_names().collect();
-    let mut line = format!("{} sha256 {} brings {}", plugin.label(), plugin.digest, operations.join(", "));
+    let mut line = format!("{} sha256 {} provides {}", plugin.label(), plugin.digest, operations.join(", "));
     let asks: Vec<&str> = plugin.description.capabilities.iter().map(|capability| capability.word()).collect();
     let granted = plugin.grants.lines();
-    line.push_str(&format!("; asks for {}", if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") }));
-    line.push_str(&format!(
-        "; is granted {}",
-        if granted.is_empty() { "nothing".to_owned() } else { granted.join(", ") }
-    ));
+    line.push_str(&format!("; requests {}", if asks.is_empty() { "nothing".to_owned() } else { asks.join(", ") }));
+    line.push_str(&format!("; granted {}", if granted.is_empty() { "nothing".to_owned() } else { granted.join(", ") }));
     line
 }

@@ -1,4 +1,4 @@
-//! Printing for whoever called. That they no longer listen is no reason to panic.
+//! Prints to stdout. A closed stdout is an error, never a panic.
 
 use std::io::{self, Write};
 

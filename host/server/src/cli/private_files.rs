@@ -1,4 +1,4 @@
-//! What nobody but the host's own user may read: the data directory, its keys, the first password.
+//! Files that only the host's own user may access: the data directory, its keys, the first password.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -35,7 +35,7 @@ fn mend(path: &Path, file: &File, mode: u32) -> io::Result<()> {
     }
     file.set_permissions(Permissions::from_mode(mode))?;
     let (found, mode) = (format!("{:04o}", found & 0o7777), format!("{mode:04o}"));
-    warn!(path = %path.display(), found, mode, "others of this machine could use it; its mode has been mended");
+    warn!(path = %path.display(), found, mode, "other users of this machine had access; the mode has been corrected");
     Ok(())
 }
 

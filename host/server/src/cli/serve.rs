@@ -76,7 +76,7 @@ struct Handles<'r> {
 
 async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>) -> Result<(), ServeError> {
     // First of all, so that a signal during the start is heard and not fatal.
-    let signals = Signals::listen().map_err(part("signals cannot be awaited"))?;
+    let signals = Signals::listen().map_err(part("cannot listen for signals"))?;
     // Before anything is made on disk: another host may have the address.
     let unheard = |source| ServeError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
@@ -107,11 +107,11 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     // What changes something completes, whether its client is still there or not.
     changes.close();
     if tokio::time::timeout(DRAIN_TIME, changes.wait()).await.is_err() {
-        warn!("some changes were not completed within {DRAIN_TIME:?}");
+        warn!("some write requests were not completed within {DRAIN_TIME:?}");
     }
     jobs.stop().await;
     if let Err(error) = loading.await {
-        error!(%error, "the plugin folder was not watched to the end");
+        error!(%error, "watching the plugin folder ended with an error");
     }
     info!("stopped");
     Ok(())
@@ -186,7 +186,7 @@ async fn until_stopped(mut signals: Signals, plugins: &Arc<PluginFolder>, addres
             asked = signals.next() => match asked {
                 Asked::Stop => return,
                 Asked::Reload => {
-                    info!("SIGHUP: the plugin folder is read again");
+                    info!("received SIGHUP; reloading the plugin folder");
                     let plugins = Arc::clone(plugins);
                     tokio::spawn(async move { plugins.reload().await });
                 }

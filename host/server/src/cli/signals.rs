@@ -1,4 +1,4 @@
-//! What a running host is told by signals.
+//! Signals that a running host handles.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! Writing to stderr so that nothing panics, ends or waits because nobody takes what is written: a reader may be gone, the
-//! disk full, a pipe full because its reader is stopped. What cannot be written is dropped and counted.
+//! Writes to stderr without ever panicking or blocking: the reader may be gone or stopped, the disk or the pipe full.
+//! Lines that cannot be written are dropped and counted.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};

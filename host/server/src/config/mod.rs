@@ -1,4 +1,4 @@
-//! One typed configuration. It is parsed here, once; everything else gets parsed values.
+//! The typed configuration. It is parsed here, once; everything else uses the parsed values.
 
 mod reader;
 pub mod settings;

@@ -1,4 +1,4 @@
-//! Values of the configuration as what they mean. What does not fit is refused with its key, its value and what it must be.
+//! Typed values of the configuration. An invalid value is rejected with its key, the value and what it must be.
 
 use std::time::Duration;
 

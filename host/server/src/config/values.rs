@@ -1,4 +1,4 @@
-//! Gathering values: defaults, then the file, then the environment, then flags; later ones win.
+//! Collects values: defaults, then the file, then the environment, then flags; later ones win.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -12,9 +12,9 @@ pub enum ConfigError {
     File { path: String, source: std::io::Error },
     #[error("the configuration file {path} is not TOML: {source}")]
     Syntax { path: String, source: Box<toml::de::Error> },
-    #[error("{origin} sets {key}, which is no key of the configuration; `jobhost config` lists them")]
+    #[error("{origin} sets {key}, which is not a configuration key; `jobhost config` lists the keys")]
     UnknownKey { key: String, origin: String },
-    #[error("the environment sets {variable}, which is no variable of the configuration{}; `jobhost config` lists them", hint(.nearest))]
+    #[error("the environment sets {variable}, which is not a configuration variable{}; `jobhost config` lists them", hint(.nearest))]
     UnknownVariable { variable: String, nearest: Option<String> },
     #[error("the environment sets {variable} to something that is not UTF-8")]
     NotText { variable: String },

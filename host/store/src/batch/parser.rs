@@ -82,7 +82,7 @@ impl Parser<'_> {
         let (Ok(start), Ok(end), Ok(key_end)) =
             (u32::try_from(start), u32::try_from(end), u32::try_from(self.batch.keys.len()))
         else {
-            let message = "a batch takes more than 4 GiB".to_owned();
+            let message = "a batch is larger than 4 GiB".to_owned();
             return Err(limit(BatchBound::Fixed, u32::MAX as usize, None, self.number as usize, message));
         };
         self.batch.records.push(Record { start, end, key_end, rewritten });

@@ -20,7 +20,7 @@ pub fn check_checkpoint(lease: Option<Lease>, has_checkpoint: bool) -> Result<()
 
 /// Two jobs cannot have one id.
 pub fn exists_already(id: Uuid) -> StoreError {
-    StoreError::new(StoreErrorKind::AlreadyExists, format!("job {id} exists already"))
+    StoreError::new(StoreErrorKind::AlreadyExists, format!("job {id} already exists"))
 }
 
 /// The row of a job that this attempt may change.
@@ -28,7 +28,7 @@ pub fn guarded(row: Option<&JobRow>, lease: Lease) -> Result<(), StoreError> {
     let Lease { job: id, attempt } = lease;
     let row = row.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("job {id} does not exist")))?;
     if row.status.is_final() {
-        let message = format!("job {id} has ended and cannot change any more");
+        let message = format!("job {id} has ended and can no longer change");
         return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
     }
     if row.attempt != attempt {

@@ -52,7 +52,7 @@ fn a_job_that_stepped_aside_can_be_cancelled() {
     is_running(&host, &first);
     let row = cancel(&host, &second);
     assert_eq!(row["status"], "CANCELLED", "{row:#}");
-    assert_eq!(row["message"], "Job was cancelled by HDB_ADMIN. It had not begun.");
+    assert_eq!(row["message"], "Job was cancelled by HDB_ADMIN. It had not started.");
     assert_eq!(running(&host, &[first.clone(), third.clone()]), std::slice::from_ref(&first));
     assert_eq!(cancel(&host, &first)["status"], "CANCELLED");
     is_running(&host, &third);

@@ -1,4 +1,4 @@
-//! Functions that SQLite does not have, or has with a time that grows with the product of its arguments' lengths.
+//! Functions that SQLite lacks, or implements in a time that grows with the product of its arguments' lengths.
 
 mod dates;
 mod geo;
@@ -214,7 +214,7 @@ fn step(path: &str) -> Option<(Step<'_>, &str)> {
 }
 
 fn bad_path(path: &str) -> Error {
-    Error::UserFunctionError(format!("'{path}' is no path like $.name or $.list[0]").into())
+    Error::UserFunctionError(format!("'{path}' is not a path like $.name or $.list[0]").into())
 }
 
 fn too_big() -> Error {

@@ -1,5 +1,5 @@
-//! What one statement may have in number, so that planning it takes milliseconds. Each figure is where SQLite's time for the
-//! worst statement that we found stays below some fifty (`sql/tests/planning.rs`).
+//! Limits on the size of a statement, so that planning takes milliseconds. At each limit, SQLite plans the worst
+//! statement that we found in less than about 50 ms (`sql/tests/planning.rs`).
 
 use crate::sql::SqlError;
 use crate::sql::parse::too_complex;
@@ -25,9 +25,9 @@ pub(super) struct Counts {
     pub windows: usize,
     /// `*` and `t.*`.
     pub stars: usize,
-    /// Columns, counted as often as they stand in it.
+    /// Columns, counting repetitions in it.
     pub names: usize,
-    /// Columns, counted as often as they stand in it once subqueries are put into each other.
+    /// Columns, counting repetitions in it once subqueries are put into each other.
     pub columns: usize,
 }
 
@@ -39,8 +39,7 @@ impl Counts {
 
     pub fn reference(&mut self) -> Result<(), SqlError> {
         self.references += 1;
-        let sentence =
-            || format!("'sql' names more than {MAX_REFERENCES} tables in FROM, counted as often as they stand");
+        let sentence = || format!("'sql' names more than {MAX_REFERENCES} tables in FROM, counting repetitions");
         within(self.references, MAX_REFERENCES, sentence)
     }
 

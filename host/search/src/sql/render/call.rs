@@ -278,7 +278,7 @@ impl Renderer {
             };
             if !few {
                 return Err(SqlError::Invalid(format!(
-                    "TRIM needs the characters to take off as a string of at most {MAX_TRIM_CHARACTERS}"
+                    "TRIM needs the characters to remove as a string of at most {MAX_TRIM_CHARACTERS}"
                 )));
             }
             self.push(", ");

@@ -1,4 +1,4 @@
-//! FROM: which tables are read, and how they are joined.
+//! FROM: the tables and their joins.
 
 use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins};
 

@@ -1,11 +1,11 @@
-//! Writes a syntax tree as SQL for SQLite, and refuses whatever is not on its list.
+//! Renders a syntax tree as SQL for SQLite, and rejects everything that is not on its list.
 //!
-//! Structures of the tree are taken apart to the last field, so that a clause that the parser learns later is looked at
-//! before it can pass. Where records and SQLite see values differently, the difference is written out here:
+//! Nodes are destructured completely, so that a clause that a later parser adds must be considered before it can pass.
+//! Where records and SQLite treat values differently, the difference is rendered explicitly:
 //!
-//! - true, false, objects and arrays are blobs that hold their JSON text. What SQLite computes as 0 or 1 becomes such a
-//!   blob where a value is wanted (`value`), and a value becomes a condition where one is wanted (`condition`).
-//! - Division does not cut off fractions.
+//! - true, false, objects and arrays are blobs that hold their JSON text. What SQLite computes as 0 or 1 becomes such
+//!   a blob where a value is needed (`value`), and a value becomes a condition where one is needed (`condition`).
+//! - Division keeps fractions.
 
 mod bounds;
 mod call;

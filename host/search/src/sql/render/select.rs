@@ -101,7 +101,7 @@ impl Renderer {
         absent(*flavor != SelectFlavor::Standard, "FROM before SELECT")?;
         self.counts.select()?;
         within(projection.len(), MAX_COLUMNS, || {
-            format!("a SELECT shows {} columns; it can show at most {MAX_COLUMNS}", projection.len())
+            format!("a SELECT has {} columns; the maximum is {MAX_COLUMNS}", projection.len())
         })?;
         self.push(match distinct {
             None | Some(Distinct::All) => "SELECT ",

@@ -290,7 +290,7 @@ async fn a_wide_table_declares_what_is_named() {
     let fields: Vec<String> = (0..3000).map(|number| format!("\"c{number}\":{number}")).collect();
     place.table("data.wide", "id", &format!("{{\"id\":1,{}}}", fields.join(","))).await;
     assert_eq!(place.column("SELECT c2999 + c0 + c64 FROM wide").await, json!([3063]));
-    assert!(place.refusal("SELECT * FROM wide").await.contains("name those that you need"));
+    assert!(place.refusal("SELECT * FROM wide").await.contains("name the columns that you need"));
     place.table("data.half", "id", &format!("{{\"id\":1,{}}}", fields.get(..200).unwrap().join(","))).await;
     let row = &place.rows("SELECT * FROM half").await.unwrap()[0];
     assert_eq!((&row["c0"], &row["c64"], &row["c199"]), (&json!(0), &json!(64), &json!(199)));

@@ -87,7 +87,7 @@ async fn values_have_a_bound() {
     ] {
         let error = place.text(&sql, RowShape::Arrays).await;
         let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
-        assert!(sentence.contains("value or a row"), "{sentence}");
+        assert!(sentence.contains("value or row"), "{sentence}");
     }
     assert_eq!(place.column("SELECT length(replace('aaa', 'a', 'bb'))").await, json!([6]));
 }

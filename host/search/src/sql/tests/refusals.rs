@@ -43,9 +43,9 @@ async fn only_a_select_can_be_run() {
 /// Statements, and a piece of the sentence that refuses each.
 #[rustfmt::skip]
 const STATEMENTS: &[(&str, &str)] = &[
-    ("SELECT 1; SELECT 2", "one statement"),
-    ("SELECT 1; DELETE FROM dog", "one statement"),
-    ("SELECT 1 /* ; */ ; -- \n DROP TABLE dog", "one statement"),
+    ("SELECT 1; SELECT 2", "single statement"),
+    ("SELECT 1; DELETE FROM dog", "single statement"),
+    ("SELECT 1 /* ; */ ; -- \n DROP TABLE dog", "single statement"),
     ("SELECT * INTO x FROM dog", "'INTO' cannot be used"),
     ("SELECT 1 UNION INSERT INTO dog (id) VALUES (1)", ""),
     ("WITH x AS (DELETE FROM dog RETURNING *) SELECT * FROM x", "Only SELECT"),

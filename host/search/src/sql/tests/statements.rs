@@ -96,10 +96,7 @@ async fn what_does_not_exist_is_named() {
         ("SELECT NAME FROM dog", "unknown attribute 'NAME'"),
         ("SELECT id FROM dog WHERE \"Rex\" = name", "unknown attribute 'Rex'"),
         ("SELECT x.id FROM dog d", "unknown attribute 'id'"),
-        (
-            "SELECT id FROM dog, owner",
-            "attribute 'id' is in more than one table; write the name of the table in front of it",
-        ),
+        ("SELECT id FROM dog, owner", "attribute 'id' is in more than one table; qualify it with the table's name"),
         ("SELECT foo(1)", "unknown function 'foo'"),
         ("SELECT lower(1, 2)", "wrong number of arguments to function 'lower'"),
     ] {

@@ -1,4 +1,4 @@
-//! Geometry as GeoJSON that is given out.
+//! Geometry as GeoJSON output.
 
 use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
@@ -15,10 +15,7 @@ pub(super) fn convert(call: &Call<'_, '_>) -> Result<Value> {
     let kind = std::str::from_utf8(call.bytes(1)).unwrap_or_default();
     let Some((_, kind, depth, fewest)) = KINDS.iter().find(|(name, ..)| *name == kind) else {
         let names: Vec<_> = KINDS.iter().map(|(name, ..)| *name).collect();
-        return Err(refused(format!(
-            "'{kind}' is no type of geometry for geoConvert: use one of {}",
-            names.join(", ")
-        )));
+        return Err(refused(format!("'{kind}' is not a geometry type of geoConvert: use one of {}", names.join(", "))));
     };
     let invalid = || refused(format!("the coordinates are not those of a {kind}"));
     let coordinates: Json = serde_json::from_slice(coordinates).map_err(|_| invalid())?;

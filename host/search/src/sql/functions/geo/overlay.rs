@@ -1,4 +1,4 @@
-//! What is left of a polygon when another is taken away.
+//! The difference of two polygons.
 
 use geo::{BooleanOps, Coord, LineString, MultiPolygon};
 

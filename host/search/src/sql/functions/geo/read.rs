@@ -1,5 +1,5 @@
-//! GeoJSON as it is sent. It is read leniently, as turf.js does: rings need not be closed, and a null among the coordinates
-//! counts as 0 where something is measured.
+//! Reads GeoJSON leniently, as turf.js does: rings need not be closed, and a null coordinate counts as 0 in
+//! measurements.
 
 use rusqlite::types::ValueRef;
 use serde_json::Value;
@@ -47,7 +47,7 @@ impl GeoJson {
             return Ok(None);
         }
         if json.len() > MAX_BYTES {
-            return Err(format!("a geometry has {} bytes of JSON; it can have at most {MAX_BYTES}", json.len()));
+            return Err(format!("a geometry has {} bytes of JSON; the maximum is {MAX_BYTES}", json.len()));
         }
         let Ok(json) = serde_json::from_slice::<Value>(json) else { return Ok(None) };
         let mut read = GeoJson::default();

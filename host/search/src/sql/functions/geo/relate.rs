@@ -1,4 +1,4 @@
-//! How two geometries lie to each other, in the plane of longitude and latitude.
+//! Relations between two geometries, in the plane of longitude and latitude.
 
 use geo::{Contains, Intersects, LineString, MultiLineString, MultiPoint, MultiPolygon, Point, Polygon, Relate};
 
