@@ -79,6 +79,18 @@ pub(super) fn truth(value: ValueRef<'_>) -> Option<bool> {
     }
 }
 
+/// Digits up to which a double is exactly what is written.
+const EXACT_DIGITS: usize = 15;
+
+/// Digits, maybe with a sign and a fraction. What begins with a zero is a code, not a number.
+pub(super) fn spells_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let are_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let exact = text.parse::<i64>().is_ok() || unsigned.len() <= EXACT_DIGITS;
+    are_digits(whole) && are_digits(fraction) && (whole == "0" || !whole.starts_with('0')) && exact
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +118,18 @@ mod tests {
     fn literals_are_the_json_texts() {
         for boolean in [TRUE, FALSE] {
             assert_eq!(boolean.literal, format!("x'{}'", hex::encode(boolean.json)));
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_that_are_written_like_numbers() {
+        for number in ["0", "7", "-7", "987654321", "9223372036854775807", "0.5", "12.50"] {
+            assert!(spells_number(number), "{number}");
+        }
+        for other in
+            ["", "-", "007", "011", "+7", "1e3", ".5", "5.", "1 ", "0x1", "9223372036854775808", "1.2.3", "--1"]
+        {
+            assert!(!spells_number(other), "{other}");
         }
     }
 }

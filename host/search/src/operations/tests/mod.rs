@@ -212,7 +212,7 @@ async fn what_is_wrong_is_said_in_harpers_words() {
         assert_eq!(found, (kind, sentence.to_owned()), "{operation} {fields}");
     }
     let no_search = SearchRequest::parse(&long, &Map::new()).unwrap_err().to_string();
-    assert!(no_search.contains("is no search operation: use search_by_id") && no_search.len() < 250, "{no_search}");
+    assert!(no_search.contains("is not a search operation: use search_by_id") && no_search.len() < 250, "{no_search}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Functions that SQLite lacks, or implements in a time that grows with the product of its arguments' lengths.
 
+mod comparisons;
 mod dates;
 mod geo;
 mod regexp;
@@ -59,6 +60,10 @@ pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()
     watched("replace", 3, replace)?;
     watched("regexp", 2, regexp::regexp)?;
     watched("json_extract", 2, json_extract)?;
+    // By Unicode; SQLite knows ASCII.
+    watched("upper", 1, |context| changed_case(context, str::to_uppercase))?;
+    watched("lower", 1, |context| changed_case(context, str::to_lowercase))?;
+    comparisons::register(connection, flags)?;
     dates::register(connection, state, flags)?;
     geo::register(connection, state, flags)
 }
@@ -82,6 +87,10 @@ fn number(context: &Context<'_>, index: usize) -> Option<f64> {
         ValueRef::Real(real) => Some(real),
         _ => None,
     }
+}
+
+fn changed_case(context: &Context<'_>, change: impl Fn(&str) -> String) -> Result<Value> {
+    Ok(text(context, 0)?.map_or(Value::Null, |text| Value::Text(change(&text))))
 }
 
 /// The text of an argument, of a number its digits; `None` for NULL.

@@ -108,6 +108,12 @@ const FUNCTIONS: &[(&str, &str, Kind, usize, usize)] = &[
 /// Functions that `FUNCTIONS` does not list by name: those with a form of their own, and those that are operators.
 const OTHERS_IN_SQLITE: &[&str] = &[
     "boolean",
+    "is_at_least",
+    "is_at_most",
+    "is_between",
+    "is_greater",
+    "is_less",
+    "only_number",
     "truth",
     "modulo",
     "like",
@@ -173,8 +179,16 @@ impl Renderer {
 
         self.push(target);
         self.push(if arguments.distinct { "(DISTINCT " } else { "(" });
-        let computes = matches!(target, "sum" | "avg" | "total" | "abs" | "round" | "sign");
+        // Texts and booleans are no part of a sum.
+        let adds_up = matches!(target, "sum" | "avg" | "total");
+        let computes = matches!(target, "abs" | "round" | "sign");
         self.list(arguments.items, |this, argument| match argument {
+            FunctionArgExpr::Expr(expr) if adds_up => {
+                this.push("only_number(");
+                this.number(expr)?;
+                this.push(")");
+                Ok(())
+            }
             FunctionArgExpr::Expr(expr) if computes => this.number(expr),
             FunctionArgExpr::Expr(expr) => this.value(expr),
             FunctionArgExpr::Wildcard if target == "count" => {

@@ -83,9 +83,12 @@ impl Renderer {
                 self.is_in(expr, inner, target, *negated)
             }
             Expr::Between { expr, negated, low, high } => {
-                self.value(expr)?;
-                self.push(if *negated { " NOT BETWEEN " } else { " BETWEEN " });
-                self.infix(low, " AND ", high)
+                self.push(if *negated { "NOT is_between(" } else { "is_between(" });
+                self.infix(expr, ", ", low)?;
+                self.push(", ");
+                self.value(high)?;
+                self.push(")");
+                Ok(())
             }
             Expr::Like { negated, any, expr, pattern, escape_char }
             | Expr::ILike { negated, any, expr, pattern, escape_char } => {

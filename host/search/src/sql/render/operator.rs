@@ -11,10 +11,10 @@ impl Renderer {
             BinaryOperator::Or => return self.chain(whole, op, " OR "),
             BinaryOperator::Eq => return self.equality(left, right, false),
             BinaryOperator::NotEq => return self.equality(left, right, true),
-            BinaryOperator::Lt => return self.infix(left, " < ", right),
-            BinaryOperator::LtEq => return self.infix(left, " <= ", right),
-            BinaryOperator::Gt => return self.infix(left, " > ", right),
-            BinaryOperator::GtEq => return self.infix(left, " >= ", right),
+            BinaryOperator::Lt => return self.ordered("is_less", " < ", left, right),
+            BinaryOperator::LtEq => return self.ordered("is_at_most", " <= ", left, right),
+            BinaryOperator::Gt => return self.ordered("is_greater", " > ", left, right),
+            BinaryOperator::GtEq => return self.ordered("is_at_least", " >= ", left, right),
             BinaryOperator::Is => return self.infix(left, " IS ", right),
             BinaryOperator::IsNot => return self.infix(left, " IS NOT ", right),
             BinaryOperator::Regexp => return self.regexp(left, right),
@@ -43,6 +43,18 @@ impl Renderer {
         self.number(left)?;
         self.push(words);
         self.number(right)
+    }
+
+    /// Smaller or greater: by a function of ours, unless a collation says how texts compare.
+    fn ordered(&mut self, function: &str, words: &str, left: &Expr, right: &Expr) -> Rendered {
+        if [left, right].iter().any(|side| matches!(side, Expr::Collate { .. })) {
+            return self.infix(left, words, right);
+        }
+        self.push(function);
+        self.push("(");
+        self.infix(left, ", ", right)?;
+        self.push(")");
+        Ok(())
     }
 
     /// `a AND b AND c …` leans to the left and may be long, so it is not walked by recursion.

@@ -1,16 +1,16 @@
 //! A string that is compared with a column may mean a number, true or false: `id = '1'` finds the records whose `id` is `1`
 //! or `"1"`, as Harper does. So both are looked for.
 //!
+//! A number without quotes finds the texts that spell it as well, so that keys that were loaded as texts are found.
 //! Only `=`, `<>` and `IN` between a column and a literal: nothing else says which of the two is meant. What is rendered is an
 //! `IN` of literals, so that the primary key is still looked up.
+
+use std::borrow::Cow;
 
 use sqlparser::ast::{Expr, Value};
 
 use super::{Rendered, Renderer};
-use crate::sql::values::{FALSE, TRUE};
-
-/// Digits up to which a double is exactly what is written.
-const EXACT_DIGITS: usize = 15;
+use crate::sql::values::{FALSE, TRUE, spells_number};
 
 impl Renderer {
     /// `=`, or `<>` if it is negated.
@@ -31,7 +31,7 @@ impl Renderer {
         self.value(literal)?;
         if let Some(other) = other_meaning(literal) {
             self.push(", ");
-            self.push(other);
+            self.push(&other);
         }
         Ok(())
     }
@@ -45,39 +45,16 @@ pub(super) fn is_column(expr: &Expr) -> bool {
     }
 }
 
-/// The literal of SQLite for what is in the quotes.
-fn other_meaning(expr: &Expr) -> Option<&str> {
+/// The literal of SQLite for what is in the quotes, or for a number in quotes.
+fn other_meaning(expr: &Expr) -> Option<Cow<'_, str>> {
     let Expr::Value(value) = expr else { return None };
-    let Value::SingleQuotedString(text) = &value.value else { return None };
-    match text.as_str() {
-        "true" => Some(TRUE.literal),
-        "false" => Some(FALSE.literal),
-        _ => is_number(text).then_some(text),
-    }
-}
-
-/// Digits, maybe with a sign and a fraction. What begins with a zero is a code, not a number.
-fn is_number(text: &str) -> bool {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-    let are_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let exact = text.parse::<i64>().is_ok() || unsigned.len() <= EXACT_DIGITS;
-    are_digits(whole) && are_digits(fraction) && (whole == "0" || !whole.starts_with('0')) && exact
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_number;
-
-    #[test]
-    fn numbers_are_those_that_are_written_like_numbers() {
-        for number in ["0", "7", "-7", "987654321", "9223372036854775807", "0.5", "12.50"] {
-            assert!(is_number(number), "{number}");
-        }
-        for other in
-            ["", "-", "007", "011", "+7", "1e3", ".5", "5.", "1 ", "0x1", "9223372036854775808", "1.2.3", "--1"]
-        {
-            assert!(!is_number(other), "{other}");
-        }
+    match &value.value {
+        Value::SingleQuotedString(text) => match text.as_str() {
+            "true" => Some(TRUE.literal.into()),
+            "false" => Some(FALSE.literal.into()),
+            _ => spells_number(text).then_some(text.into()),
+        },
+        Value::Number(digits, _) => spells_number(digits).then(|| format!("'{digits}'").into()),
+        _ => None,
     }
 }

@@ -85,7 +85,7 @@ async fn what_is_asked_wrongly_is_explained() {
         ("geoNear(point, point, NULL) FROM geo", "geoNear needs a distance"),
         ("geoNear(point, point, 'far') FROM geo", "must be a number"),
         ("geoConvert(NULL, 'point')", "geoConvert needs coordinates"),
-        ("geoConvert('[1,2]', 'Point')", "'Point' is no type of geometry for geoConvert: use one of point, lineString"),
+        ("geoConvert('[1,2]', 'Point')", "'Point' is not a geometry type of geoConvert: use one of point, lineString"),
         ("geoConvert('[1]', 'point')", "the coordinates are not those of a Point"),
         ("geoConvert('[[[0,0],[1,0],[1,1],[0,1]]]', 'polygon')", "the coordinates are not those of a Polygon"),
         ("geoContains(l, l) FROM big", "takes at most 4000"),

@@ -98,7 +98,7 @@ async fn what_would_take_long_to_plan_is_refused_with_the_bound() {
         ),
         (
             format!("SELECT {}", list(0..2_001, |_| "1".to_owned())),
-            "shows 2001 columns; it can show at most 2000".to_owned(),
+            "a SELECT has 2001 columns; the maximum is 2000".to_owned(),
         ),
         (["SELECT * FROM t"; 5].join(" UNION "), "'*' stands 5 times in 'sql', for up to 1903 columns each".to_owned()),
         (format!("WITH c0 AS (SELECT * FROM t), {chain} SELECT a1 FROM c4"), "'*' stands 5 times".to_owned()),

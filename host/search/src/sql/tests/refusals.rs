@@ -134,7 +134,7 @@ async fn nothing_but_tables_and_plain_functions_is_read() {
     let nine: Vec<String> = (0..9).map(|number| format!("d{number}.t")).collect();
     let seventeen = format!("SELECT 1 FROM {}", seventeen.join(","));
     let nine = format!("SELECT 1 FROM {}", nine.join(","));
-    let large = [(&long, "at most 65536"), (&seventeen, "at most 16 of 8"), (&nine, "at most 16 of 8")];
+    let large = [(&long, "the maximum is 65536"), (&seventeen, "at most 16 of 8"), (&nine, "at most 16 of 8")];
     for (sql, piece) in
         STATEMENTS.iter().chain(EXPRESSIONS).copied().chain(large.map(|(sql, piece)| (sql.as_str(), piece)))
     {

@@ -92,7 +92,7 @@ fn what_is_no_geometry_is_none() {
         assert!(GeoJson::read(ValueRef::Text(text.as_bytes())).unwrap().is_none(), "{text}");
     }
     let large = format!("[1,2{}]", ",0".repeat(1 << 20));
-    assert!(GeoJson::read(ValueRef::Text(large.as_bytes())).unwrap_err().contains("at most 1048576"));
+    assert!(GeoJson::read(ValueRef::Text(large.as_bytes())).unwrap_err().contains("the maximum is 1048576"));
 }
 
 #[test]
