@@ -1,4 +1,4 @@
-//! JSON in, JSON records out: a top-level array of objects, or an object a line, in a stream.
+//! JSON in, JSON records out: a top-level array of objects, or objects one after the other, in a stream.
 //!
 //! Pure: no WIT, no files, no network. Bytes are fed in, and nothing that comes in can make it panic or use memory
 //! without bound: a record may have 256 KiB and 32 levels. What it accepts is exactly what the host accepts in a batch
@@ -18,11 +18,13 @@
 mod attributes;
 mod error;
 pub mod load;
+mod one;
 mod reader;
 mod record;
 mod scan;
 mod typed;
 
 pub use error::{Place, Problem};
+pub use one::Checker;
 pub use load::{LoadError, Options, load};
 pub use reader::{MAX_RECORD_BYTES, Shape};

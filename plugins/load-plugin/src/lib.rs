@@ -5,10 +5,12 @@
 
 mod host;
 mod outcome;
+mod place;
 mod request;
 mod schema;
 
-pub use host::GuestHost;
+pub use host::{GuestHost, GuestSource, SourceInput};
 pub use outcome::{failure, loaded};
+pub use place::Place;
 pub use request::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, is_action};
 pub use schema::request_schema;

@@ -16,8 +16,8 @@ mod key;
 pub mod memory;
 
 pub use attribute::{AttributeType, SYSTEM_ATTRIBUTES, ValueError};
-pub use checkpoint::CheckpointError;
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use driver::{LoadError, load};
 pub use format::{Format, Step};
-pub use host::{Host, Input, Reject, Table, Tally, shown};
+pub use host::{Host, Input, Open, Reject, Table, Tally, shown};
 pub use key::{KeyError, MAX_KEY_BYTES};

@@ -36,6 +36,7 @@ mod guests;
 mod interference;
 mod job_log;
 mod jobs;
+mod json_loads;
 mod limits;
 mod loading;
 mod malformed;

@@ -229,7 +229,7 @@ pub const SETTINGS: &[Setting] = &[
         "files.directories",
         Kind::List,
         "",
-        "Directories whose files csv_file_load may read. Empty: none, because every user who may load a table could \
+        "Directories whose files csv_file_load and json_file_load may read. Empty: none, because every user who may load a table could \
          otherwise read every file that the host can.",
     ),
     setting(
@@ -455,6 +455,7 @@ pub const GRANTS: &[(&str, &[&str])] = &[
     ("csv-load", &["insert *", "update *", "read-file *", "fetch-url *"]),
     ("delete-records-before", &["delete *"]),
     ("export", &["query *", "write-file *", "write-s3 *"]),
+    ("json-load", &["insert *", "update *", "read-file *", "fetch-url *"]),
     ("s3-import", &["insert *", "update *", "read-s3 *"]),
 ];
 
