@@ -229,8 +229,8 @@ pub const SETTINGS: &[Setting] = &[
         "files.directories",
         Kind::List,
         "",
-        "Directories whose files csv_file_load and json_file_load may read. Empty: none, because every user who may load a table could \
-         otherwise read every file that the host can.",
+        "Directories whose files csv_file_load, json_file_load and parquet_file_load may read. Empty: none, because every \
+         user who may load a table could otherwise read every file that the host can.",
     ),
     setting(
         "files.export_directories",
@@ -456,6 +456,7 @@ pub const GRANTS: &[(&str, &[&str])] = &[
     ("delete-records-before", &["delete *"]),
     ("export", &["query *", "write-file *", "write-s3 *"]),
     ("json-load", &["insert *", "update *", "read-file *", "fetch-url *"]),
+    ("parquet-load", &["insert *", "update *", "read-file *", "fetch-url *", "read-s3 *"]),
     ("s3-import", &["insert *", "update *", "read-s3 *"]),
 ];
 
