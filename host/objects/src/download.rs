@@ -98,13 +98,16 @@ impl Downloader {
     /// Fetch into a new file. The file is complete and synced when this returns.
     pub async fn fetch(&self, download: &Download, to: &Path, room: &DiskHeld) -> Result<Downloaded, ObjectError> {
         match tokio::time::timeout(self.limits.timeout, self.fetch_untimed(download, to, room)).await {
-            Ok(result) => result,
-            Err(_) => Err(ObjectError::new(
-                ObjectErrorKind::Limit,
-                format!(
-                    "{FAILED}: {}, it took longer than {} seconds (urls.timeout_seconds)",
-                    shown(&download.url),
-                    self.limits.timeout.as_secs()
+            Ok(result) => result.map_err(|error| of_its_format(download, error)),
+            Err(_) => Err(of_its_format(
+                download,
+                ObjectError::new(
+                    ObjectErrorKind::Limit,
+                    format!(
+                        "{FAILED}: {}, it took longer than {} seconds (urls.timeout_seconds)",
+                        shown(&download.url),
+                        self.limits.timeout.as_secs()
+                    ),
                 ),
             )),
         }
@@ -242,6 +245,14 @@ impl Resolve for GuardedResolver {
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
     }
+}
+
+/// Harper has loads of CSV only, and its sentence says so; that of a load of another format does not.
+fn of_its_format(download: &Download, mut error: ObjectError) -> ObjectError {
+    if !download.media_types.iter().any(|media_type| media_type == "text/csv") {
+        error.message = error.message.strip_prefix("CSV ").unwrap_or(&error.message).to_owned();
+    }
+    error
 }
 
 fn not_granted(url: &Url) -> ObjectError {

@@ -25,6 +25,6 @@ mod scan;
 mod typed;
 
 pub use error::{Place, Problem};
-pub use one::Checker;
 pub use load::{LoadError, Options, load};
+pub use one::Checker;
 pub use reader::{MAX_RECORD_BYTES, Shape};

@@ -24,13 +24,17 @@ impl Place {
         match self {
             Place::Data => match request.get("data") {
                 Some(Value::String(_)) => vec![],
-                Some(_) => vec!["'data' must be a string: the text to load. Send records themselves with the operation \
+                Some(_) => vec![
+                    "'data' must be a string: the text to load. Send records themselves with the operation \
                                  insert"
-                    .to_owned()],
+                        .to_owned(),
+                ],
                 None => vec!["'data' is required".to_owned()],
             },
             Place::File => match request.get("file_path") {
-                Some(Value::String(path)) if path.is_empty() => vec!["'file_path' is not allowed to be empty".to_owned()],
+                Some(Value::String(path)) if path.is_empty() => {
+                    vec!["'file_path' is not allowed to be empty".to_owned()]
+                }
                 Some(Value::String(_)) => vec![],
                 Some(_) => vec!["'file_path' must be a string".to_owned()],
                 None => vec!["'file_path' is required".to_owned()],
@@ -73,9 +77,13 @@ impl Place {
                 vec![("file_path", text(format!("Path of a file that the server may read, with {format}.")), true)]
             }
             Place::Url { field } => {
-                let mut url = text(format!("Where to fetch the {format} from, by GET."));
-                url["format"] = json!("uri");
-                url["pattern"] = json!("^[Hh][Tt][Tt][Pp][Ss]?://");
+                let url = json!({
+                    "type": "string",
+                    "minLength": 1,
+                    "format": "uri",
+                    "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://",
+                    "description": format!("Where to fetch the {format} from, by GET.")
+                });
                 let headers = json!({
                     "type": "object",
                     "additionalProperties": { "type": "string" },

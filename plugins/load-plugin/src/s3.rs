@@ -76,7 +76,9 @@ mod tests {
         assert_eq!(check(json!(null)).unwrap_err(), "'s3' is required");
         assert_eq!(check(json!([])).unwrap_err(), "'s3' must be an object");
         let told = check(json!({"bucket": 5, "path_style": "x"})).unwrap_err();
-        for part in ["'s3.bucket' must be", "'s3.key' is", "'s3.region' is", "'s3.path_style'", "'s3.aws_secret_access_key'"] {
+        for part in
+            ["'s3.bucket' must be", "'s3.key' is", "'s3.region' is", "'s3.path_style'", "'s3.aws_secret_access_key'"]
+        {
             assert!(told.contains(part), "{told}");
         }
         let both = json!({"bucket": "b", "key": "k", "profile": "p", "aws_access_key_id": {"$secret": "/s3"}});

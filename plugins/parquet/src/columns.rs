@@ -111,10 +111,8 @@ fn column(field: &Arc<Field>, table: &Table) -> Result<Column, Problem> {
         return Err(Problem::Type { column: name, kind });
     }
     let declared = table.kind_of(&name);
-    let decimals_as_numbers = matches!(
-        declared,
-        AttributeType::Float | AttributeType::Int | AttributeType::Long | AttributeType::BigInt
-    );
+    let decimals_as_numbers =
+        matches!(declared, AttributeType::Float | AttributeType::Int | AttributeType::Long | AttributeType::BigInt);
     Ok(Column { name, field: Arc::clone(field), decimals_as_numbers })
 }
 

@@ -16,7 +16,9 @@ pub enum Problem {
     NoSize,
     #[error("The file has no column '{name}'; it has {}", names(.known))]
     NoColumn { name: String, known: Vec<String> },
-    #[error("Column '{column}' has the type {kind}, which cannot be loaded: leave it out with 'columns' or write it as text")]
+    #[error(
+        "Column '{column}' has the type {kind}, which cannot be loaded: leave it out with 'columns' or write it as text"
+    )]
     Type { column: String, kind: String },
     #[error(
         "Column '{column}' is compressed with {codec}, which cannot be read here: write the file with snappy, zstd, gzip, \

@@ -36,7 +36,12 @@ struct Position {
 }
 
 /// Load `source`, which is that of `host`, from its start or from a checkpoint.
-pub fn load<H, O>(host: &mut H, source: O, options: &Options, resume: Option<&[u8]>) -> Result<Tally, LoadError<H::Error>>
+pub fn load<H, O>(
+    host: &mut H,
+    source: O,
+    options: &Options,
+    resume: Option<&[u8]>,
+) -> Result<Tally, LoadError<H::Error>>
 where
     H: Host,
     H::Error: Send + 'static,
@@ -93,7 +98,11 @@ where
     O::Error: Send + 'static,
 {
     /// Pass 1: look at every record.
-    fn check<H: Host<Error = O::Error>>(&mut self, host: &mut H, mut checker: Checker) -> Result<(), LoadError<O::Error>> {
+    fn check<H: Host<Error = O::Error>>(
+        &mut self,
+        host: &mut H,
+        mut checker: Checker,
+    ) -> Result<(), LoadError<O::Error>> {
         let mut json = JsonBuffer::default();
         host.progress(0, Some(self.file.size()));
         let rows = self.each(host, 0, false, |_, number, record| {

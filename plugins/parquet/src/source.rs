@@ -141,7 +141,8 @@ impl<O: Open> State<O> {
 
     /// Forget windows until the rest is small enough.
     fn forget(&mut self) {
-        while self.windows.len() > 1 && self.windows.iter().map(|window| window.bytes.len()).sum::<usize>() > MAX_WINDOW_BYTES
+        while self.windows.len() > 1
+            && self.windows.iter().map(|window| window.bytes.len()).sum::<usize>() > MAX_WINDOW_BYTES
         {
             let oldest = self.windows.iter().enumerate().min_by_key(|(_, window)| window.used).map(|(index, _)| index);
             if let Some(index) = oldest {

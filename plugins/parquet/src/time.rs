@@ -59,7 +59,9 @@ fn write_date(date: NaiveDate, text: &mut String) {
 fn write_clock(seconds: u32, nanoseconds: u32, text: &mut String) {
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     let _ = match nanoseconds {
-        parts if parts % 1_000_000 == 0 => write!(text, "{hours:02}:{minutes:02}:{seconds:02}.{:03}", parts / 1_000_000),
+        parts if parts % 1_000_000 == 0 => {
+            write!(text, "{hours:02}:{minutes:02}:{seconds:02}.{:03}", parts / 1_000_000)
+        }
         parts if parts % 1_000 == 0 => write!(text, "{hours:02}:{minutes:02}:{seconds:02}.{:06}", parts / 1_000),
         parts => write!(text, "{hours:02}:{minutes:02}:{seconds:02}.{parts:09}"),
     };

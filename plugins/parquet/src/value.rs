@@ -147,12 +147,14 @@ fn form<'a>(array: &'a ArrayRef, field: &Field, decimals_as_numbers: bool) -> Re
         DataType::FixedSizeBinary(16) if Meaning::of(field) == Meaning::Uuid => Form::Uuid,
         DataType::FixedSizeBinary(_) => Form::FixedBytes,
         DataType::Date32 => Form::Date,
-        DataType::Decimal128(..) => {
-            Form::Decimal(|array, row| array.as_primitive::<Decimal128Type>().value_as_string(row), !decimals_as_numbers)
-        }
-        DataType::Decimal256(..) => {
-            Form::Decimal(|array, row| array.as_primitive::<Decimal256Type>().value_as_string(row), !decimals_as_numbers)
-        }
+        DataType::Decimal128(..) => Form::Decimal(
+            |array, row| array.as_primitive::<Decimal128Type>().value_as_string(row),
+            !decimals_as_numbers,
+        ),
+        DataType::Decimal256(..) => Form::Decimal(
+            |array, row| array.as_primitive::<Decimal256Type>().value_as_string(row),
+            !decimals_as_numbers,
+        ),
         DataType::Time32(TimeUnit::Second) => Form::Time(narrow::<Time32SecondType>, PerSecond(1)),
         DataType::Time32(_) => Form::Time(narrow::<Time32MillisecondType>, PerSecond(1_000)),
         DataType::Time64(TimeUnit::Microsecond) => Form::Time(wide::<Time64MicrosecondType>, PerSecond(1_000_000)),
@@ -163,7 +165,9 @@ fn form<'a>(array: &'a ArrayRef, field: &Field, decimals_as_numbers: bool) -> Re
                 TimeUnit::Second => Form::Instant(wide::<TimestampSecondType>, PerSecond(1), is_utc),
                 TimeUnit::Millisecond => Form::Instant(wide::<TimestampMillisecondType>, PerSecond(1_000), is_utc),
                 TimeUnit::Microsecond => Form::Instant(wide::<TimestampMicrosecondType>, PerSecond(1_000_000), is_utc),
-                TimeUnit::Nanosecond => Form::Instant(wide::<TimestampNanosecondType>, PerSecond(1_000_000_000), is_utc),
+                TimeUnit::Nanosecond => {
+                    Form::Instant(wide::<TimestampNanosecondType>, PerSecond(1_000_000_000), is_utc)
+                }
             }
         }
         DataType::List(item) => Form::List(nested(array.as_list::<i32>().values(), item)?),
@@ -234,7 +238,11 @@ fn write_uuid(bytes: &[u8], json: &mut JsonBuffer) {
     json.byte(b'"');
 }
 
-fn timely(text: &mut String, json: &mut JsonBuffer, write: impl FnOnce(&mut String) -> Option<()>) -> Result<(), String> {
+fn timely(
+    text: &mut String,
+    json: &mut JsonBuffer,
+    write: impl FnOnce(&mut String) -> Option<()>,
+) -> Result<(), String> {
     text.clear();
     write(text).ok_or_else(|| "the date or time is out of range".to_owned())?;
     json.string(text);
@@ -261,6 +269,10 @@ fn write_key(keys: &mut Cells<'_>, entry: usize, json: &mut JsonBuffer) -> Resul
     let mut key = JsonBuffer::default();
     keys.write(entry, &mut key)?;
     let text = String::from_utf8_lossy(key.as_bytes()).into_owned();
-    if text.starts_with('"') { json.raw(text.as_bytes()) } else { json.string(&text) }
+    if text.starts_with('"') {
+        json.raw(text.as_bytes())
+    } else {
+        json.string(&text)
+    }
     Ok(())
 }

@@ -41,6 +41,7 @@ mod limits;
 mod loading;
 mod malformed;
 mod metrics;
+mod parquet;
 mod permissions;
 mod plugin_folder;
 mod properties;

@@ -17,10 +17,8 @@ fn file(count: u64) -> Vec<u8> {
 
 #[test]
 fn what_was_written_is_loaded_in_chunks_of_any_size() {
-    let expected: Vec<Value> = rows(3_000)
-        .iter()
-        .map(|row| json!({"id": row[0], "text": row[1], "half": row[2], "doc": row[3]}))
-        .collect();
+    let expected: Vec<Value> =
+        rows(3_000).iter().map(|row| json!({"id": row[0], "text": row[1], "half": row[2], "doc": row[3]})).collect();
     for compression in [Compression::Snappy, Compression::Gzip, Compression::Zstd] {
         let file = written(&["id", "text", "half", "doc"], &rows(3_000), compression);
         for chunk in [100, 4096, 1 << 20] {
@@ -83,7 +81,8 @@ fn a_record_that_breaks_a_rule_is_named_and_nothing_is_written() {
 #[test]
 fn what_is_no_whole_file_is_refused_and_leaves_nothing() {
     let file = file(2_000);
-    let mut broken: Vec<Vec<u8>> = vec![vec![], b"PAR1".to_vec(), b"id,a\n1,2\n".to_vec(), b"PAR1\xff\xff\xff\xffPAR1".to_vec()];
+    let mut broken: Vec<Vec<u8>> =
+        vec![vec![], b"PAR1".to_vec(), b"id,a\n1,2\n".to_vec(), b"PAR1\xff\xff\xff\xffPAR1".to_vec()];
     broken.extend([1, 10, 1000].map(|cut| file[..file.len() - cut].to_vec()));
     let mut zeroed = file.clone();
     zeroed[100..2_000].fill(0);

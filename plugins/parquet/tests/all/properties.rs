@@ -25,7 +25,11 @@ fn column(rows: usize) -> impl Strategy<Value = Vec<Value>> {
     prop_oneof![
         vec(cell(), rows),
         vec(prop::option::of(any::<i32>()).prop_map(|value| json!(value)), rows),
-        vec(prop::option::of(any::<f32>().prop_filter("finite", |number| number.is_finite())).prop_map(|value| json!(value)), rows),
+        vec(
+            prop::option::of(any::<f32>().prop_filter("finite", |number| number.is_finite()))
+                .prop_map(|value| json!(value)),
+            rows
+        ),
         vec(prop::option::of(any::<String>()).prop_map(|value| json!(value)), rows),
         vec(any::<bool>().prop_map(Value::from), rows),
     ]

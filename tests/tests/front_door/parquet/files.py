@@ -117,7 +117,7 @@ def read(path):
 def large(path, count):
     duckdb.sql(
         f"""COPY (SELECT range AS id, 'a text of some length that differs: ' || range * 7919 AS text, range % 100 AS small,
-            range * 0.25 AS number FROM range({count})) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 200000)"""
+            range * 0.25::DOUBLE AS number FROM range({count})) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 200000)"""
     )
 
 
