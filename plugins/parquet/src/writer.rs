@@ -2,23 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::extension::Json;
-use arrow_schema::{DataType, Field, Schema};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression as Codec, GzipLevel, ZstdLevel};
+use parquet::basic::{Compression as Codec, GzipLevel, LogicalType, Repetition, Type as Physical, ZstdLevel};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::types::{Type, TypePtr};
 
 use crate::exact;
 use crate::infer::{ColumnType, integer};
 use crate::rows::{self, MalformedRows};
 
-/// A row group is written when it has so many bytes or rows.
-const GROUP_BYTES: usize = 16 * 1024 * 1024;
-const GROUP_ROWS: usize = 1_000_000;
+/// A row group is written when its rows have so many bytes as JSON, or when there are so many of them.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+const GROUP_ROWS: usize = 200_000;
 const CREATED_BY: &str = concat!("jobhost ", env!("CARGO_PKG_VERSION"));
 
 /// How pages are compressed.
@@ -41,67 +38,71 @@ pub enum WriteError {
     Parquet(#[from] ParquetError),
 }
 
-/// Turns rows into bytes of a file.
+/// Turns rows into bytes of a file. Without Arrow, whose writer would make the component several times larger.
 pub struct RowWriter {
-    writer: ArrowWriter<Vec<u8>>,
-    schema: Arc<Schema>,
-    cells: Vec<Cells>,
+    writer: SerializedFileWriter<Vec<u8>>,
+    names: Vec<String>,
+    /// The rows of the next row group.
+    columns: Vec<Column>,
+    rows: usize,
+    bytes: usize,
     count: u64,
 }
 
-/// The cells of one column of the rows at hand.
+/// One column of the next row group.
+struct Column {
+    cells: Cells,
+    /// Of each row: 1 where there is a value, 0 where it is null.
+    levels: Vec<i16>,
+}
+
 enum Cells {
-    Boolean(BooleanBuilder),
-    Integer(Int64Builder),
-    Double(Float64Builder),
-    Text(StringBuilder),
-    Json(StringBuilder),
+    Boolean(Vec<bool>),
+    Integer(Vec<i64>),
+    Double(Vec<f64>),
+    Text(Vec<ByteArray>),
+    Json(Vec<ByteArray>),
 }
 
 impl RowWriter {
     /// A writer for rows with these columns, of the types that were found by looking at all of the rows.
     pub fn new(names: &[String], types: &[ColumnType], compression: Compression) -> Result<Self, WriteError> {
-        let fields: Vec<Field> = names.iter().zip(types).map(|(name, kind)| field(name, *kind)).collect();
-        let schema = Arc::new(Schema::new(fields));
+        let fields = names.iter().zip(types).map(|(name, kind)| field(name, *kind)).collect::<Result<_, _>>()?;
+        let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
         let codec = match compression {
             Compression::Snappy => Codec::SNAPPY,
             Compression::Gzip => Codec::GZIP(GzipLevel::default()),
             Compression::Zstd => Codec::ZSTD(ZstdLevel::default()),
         };
-        let properties = WriterProperties::builder()
-            .set_compression(codec)
-            .set_created_by(CREATED_BY.to_owned())
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .build();
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)?;
-        Ok(RowWriter { writer, schema, cells: types.iter().map(|kind| Cells::new(*kind)).collect(), count: 0 })
+        let properties =
+            WriterProperties::builder().set_compression(codec).set_created_by(CREATED_BY.to_owned()).build();
+        let writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
+        let columns = types.iter().map(|kind| Column::new(*kind)).collect();
+        Ok(RowWriter { writer, names: names.to_vec(), columns, rows: 0, bytes: 0, count: 0 })
     }
 
     /// Take the next rows, each followed by LF; returns the next bytes of the file, often none.
     pub fn rows(&mut self, rows: &[u8]) -> Result<Vec<u8>, WriteError> {
-        let columns = self.cells.len();
-        let (cells, schema) = (&mut self.cells, &self.schema);
-        let count = rows::cells(rows, columns, |index, value| {
+        let (columns, names) = (&mut self.columns, &self.names);
+        let count = rows::cells(rows, names.len(), |index, value| {
             // What is beyond the last column makes the row malformed.
-            if cells.get_mut(index).is_none_or(|cells| cells.push(value)) {
+            if columns.get_mut(index).is_none_or(|column| column.push(value)) {
                 return Ok(());
             }
-            let column = schema.fields().get(index).map_or_else(String::new, |field| field.name().clone());
-            Err(WriteError::Changed { column })
+            Err(WriteError::Changed { column: names.get(index).cloned().unwrap_or_default() })
         })?;
         self.count += count;
-        let arrays = self.cells.iter_mut().map(Cells::finish).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(ParquetError::from)?;
-        self.writer.write(&batch)?;
-        if self.writer.memory_size() >= GROUP_BYTES {
-            self.writer.flush()?;
+        self.rows = self.rows.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
+        self.bytes += rows.len();
+        if self.bytes >= GROUP_BYTES || self.rows >= GROUP_ROWS {
+            self.write_group()?;
         }
         Ok(std::mem::take(self.writer.inner_mut()))
     }
 
     /// The last bytes of the file.
     pub fn finish(&mut self) -> Result<Vec<u8>, WriteError> {
+        self.write_group()?;
         self.writer.finish()?;
         Ok(std::mem::take(self.writer.inner_mut()))
     }
@@ -110,71 +111,93 @@ impl RowWriter {
     pub fn count(&self) -> u64 {
         self.count
     }
-}
 
-fn field(name: &str, kind: ColumnType) -> Field {
-    match kind {
-        ColumnType::Boolean => Field::new(name, DataType::Boolean, true),
-        ColumnType::Integer => Field::new(name, DataType::Int64, true),
-        ColumnType::Double => Field::new(name, DataType::Float64, true),
-        ColumnType::Text => Field::new(name, DataType::Utf8, true),
-        ColumnType::Json => Field::new(name, DataType::Utf8, true).with_extension_type(Json::default()),
+    fn write_group(&mut self) -> Result<(), WriteError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        let mut group = self.writer.next_row_group()?;
+        for column in &mut self.columns {
+            let Some(writer) = group.next_column()? else { break };
+            column.write(writer)?;
+        }
+        group.close()?;
+        (self.rows, self.bytes) = (0, 0);
+        Ok(())
     }
 }
 
-impl Cells {
+fn field(name: &str, kind: ColumnType) -> Result<TypePtr, ParquetError> {
+    let (physical, logical) = match kind {
+        ColumnType::Boolean => (Physical::BOOLEAN, None),
+        ColumnType::Integer => (Physical::INT64, None),
+        ColumnType::Double => (Physical::DOUBLE, None),
+        ColumnType::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        ColumnType::Json => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
+    };
+    let column = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
+    Ok(Arc::new(column.with_logical_type(logical).build()?))
+}
+
+impl Column {
     fn new(kind: ColumnType) -> Self {
-        match kind {
-            ColumnType::Boolean => Cells::Boolean(BooleanBuilder::new()),
-            ColumnType::Integer => Cells::Integer(Int64Builder::new()),
-            ColumnType::Double => Cells::Double(Float64Builder::new()),
-            ColumnType::Text => Cells::Text(StringBuilder::new()),
-            ColumnType::Json => Cells::Json(StringBuilder::new()),
-        }
+        let cells = match kind {
+            ColumnType::Boolean => Cells::Boolean(Vec::new()),
+            ColumnType::Integer => Cells::Integer(Vec::new()),
+            ColumnType::Double => Cells::Double(Vec::new()),
+            ColumnType::Text => Cells::Text(Vec::new()),
+            ColumnType::Json => Cells::Json(Vec::new()),
+        };
+        Column { cells, levels: Vec::new() }
     }
 
     /// Append a JSON value; false if it is of another type.
     fn push(&mut self, value: &str) -> bool {
-        if value == "null" {
-            match self {
-                Cells::Boolean(cells) => cells.append_null(),
-                Cells::Integer(cells) => cells.append_null(),
-                Cells::Double(cells) => cells.append_null(),
-                Cells::Text(cells) | Cells::Json(cells) => cells.append_null(),
-            }
+        let is_there = value != "null";
+        self.levels.push(i16::from(is_there));
+        if !is_there {
             return true;
         }
-        match self {
-            Cells::Boolean(cells) => value.parse().map(|value| cells.append_value(value)).is_ok(),
-            Cells::Integer(cells) => integer(value).map(|value| cells.append_value(value)).is_some(),
-            Cells::Double(cells) => exact::double(value).map(|value| cells.append_value(value)).is_some(),
-            Cells::Text(cells) => push_text(cells, value),
+        match &mut self.cells {
+            Cells::Boolean(cells) => value.parse().map(|value| cells.push(value)).is_ok(),
+            Cells::Integer(cells) => integer(value).map(|value| cells.push(value)).is_some(),
+            Cells::Double(cells) => exact::double(value).map(|value| cells.push(value)).is_some(),
+            Cells::Text(cells) => text(value).map(|text| cells.push(text)).is_some(),
             Cells::Json(cells) => {
-                cells.append_value(value);
+                cells.push(value.into());
                 true
             }
         }
     }
 
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Cells::Boolean(cells) => Arc::new(cells.finish()),
-            Cells::Integer(cells) => Arc::new(cells.finish()),
-            Cells::Double(cells) => Arc::new(cells.finish()),
-            Cells::Text(cells) | Cells::Json(cells) => Arc::new(cells.finish()),
+    /// Write all cells, which are gone then.
+    fn write(&mut self, writer: SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
+        match &mut self.cells {
+            Cells::Boolean(cells) => write_cells::<BoolType>(writer, cells, &self.levels)?,
+            Cells::Integer(cells) => write_cells::<Int64Type>(writer, cells, &self.levels)?,
+            Cells::Double(cells) => write_cells::<DoubleType>(writer, cells, &self.levels)?,
+            Cells::Text(cells) | Cells::Json(cells) => write_cells::<ByteArrayType>(writer, cells, &self.levels)?,
         }
+        self.levels.clear();
+        Ok(())
     }
 }
 
-fn push_text(cells: &mut StringBuilder, value: &str) -> bool {
-    let inside = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    match inside {
-        Some(inside) if !inside.contains('\\') => cells.append_value(inside),
-        Some(_) => match serde_json::from_str::<String>(value) {
-            Ok(text) => cells.append_value(text),
-            Err(_) => return false,
-        },
-        None => return false,
+fn write_cells<T: DataType>(
+    mut writer: SerializedColumnWriter<'_>,
+    cells: &mut Vec<T::T>,
+    levels: &[i16],
+) -> Result<(), ParquetError> {
+    writer.typed::<T>().write_batch(cells, Some(levels), None)?;
+    cells.clear();
+    writer.close()
+}
+
+/// The text that a JSON string is.
+fn text(value: &str) -> Option<ByteArray> {
+    let inside = value.strip_prefix('"')?.strip_suffix('"')?;
+    if !inside.contains('\\') {
+        return Some(inside.into());
     }
-    true
+    serde_json::from_str::<String>(value).ok().map(|text| text.into_bytes().into())
 }
