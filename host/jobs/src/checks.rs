@@ -75,8 +75,8 @@ impl Checks<'_> {
                 Err(SubmitError::Refused(message.to_owned()))
             }
             Source::File(path) => granted.file(path).await.map_err(refused),
-            Source::Url(UrlSource { url, headers, .. }) => {
-                let url = self.parts.downloader.check_url(url).map_err(object_refused)?;
+            Source::Url(UrlSource { url, headers, media_types }) => {
+                let url = self.parts.downloader.check_url(url, media_types).map_err(object_refused)?;
                 granted.url(&url).map_err(not_asked)?;
                 if let Some(pointer) = headers
                     && let Some(object) = secrets::revealed(self.request, self.secrets, pointer)

@@ -173,7 +173,8 @@ impl Staging<'_> {
             Source::Url(source) => {
                 let object = source.headers.as_deref();
                 let object = object.and_then(|pointer| secrets::revealed(&self.request, &self.secrets, pointer));
-                let url = self.parts.downloader.check_url(urls::revealed(&self.secrets, &source.url))?;
+                let url =
+                    self.parts.downloader.check_url(urls::revealed(&self.secrets, &source.url), &source.media_types)?;
                 if let Some(granted) = &mut self.granted {
                     granted.url(&url)?;
                 }
