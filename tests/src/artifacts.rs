@@ -43,15 +43,15 @@ pub fn example(name: &str) -> PathBuf {
     require(directory.join(format!("{name}.wasm")), "cargo xtask plugins")
 }
 
-/// The Python that has boto3, moto and harperdb.
+/// The Python that has boto3, moto, harperdb, pyarrow and duckdb.
 pub fn python() -> PathBuf {
     match std::env::var_os("JOBHOST_TEST_PYTHON") {
         // Not canonical: a virtual environment is found by the path that its Python was started by.
         Some(path) if Path::new(&path).exists() => path.into(),
         Some(path) => panic!("JOBHOST_TEST_PYTHON names {}, which does not exist", Path::new(&path).display()),
         None => panic!(
-            "the tests need a Python with boto3, moto, flask, flask-cors and harperdb: `cargo xtask test` makes one; or \
-             set JOBHOST_TEST_PYTHON to its path"
+            "the tests need a Python with boto3, moto, flask, flask-cors, harperdb, pyarrow and duckdb: `cargo xtask test` \
+             makes one; or set JOBHOST_TEST_PYTHON to its path"
         ),
     }
 }

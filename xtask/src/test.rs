@@ -7,9 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// moto's S3 and IAM as a server, and boto3. `moto[server]` would bring every other service of AWS: twice the size.
-const PYTHON_NAME: &str = "s3-servers-5.2.5-clients";
-const PYTHON: [&str; 5] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5", "boto3==1.44.5", "harperdb==0.4.2"];
+/// moto's S3 and IAM as a server, and boto3. `moto[server]` would bring every other service of AWS: twice the size. pyarrow
+/// and DuckDB read and write Parquet.
+const PYTHON_NAME: &str = "s3-servers-5.2.5-parquet-clients";
+const PYTHON: [&str; 7] = [
+    "moto[s3]==5.2.5",
+    "flask==3.1.3",
+    "flask-cors==6.0.5",
+    "boto3==1.44.5",
+    "harperdb==0.4.2",
+    "pyarrow==26.0.1",
+    "duckdb==2.0.1",
+];
 const NODE_NAME: &str = "clients-2.0.1";
 const NODE: [&str; 1] = ["harperive@2.0.1"];
 

@@ -151,7 +151,7 @@ impl Resolver<'_> {
     }
 
     fn url(&self, source: &UrlSource, granted: Option<&mut Granted<'_>>) -> Result<Download, Refused> {
-        let url = self.parts.downloader.check_url(urls::revealed(self.secrets, &source.url))?;
+        let url = self.parts.downloader.check_url(urls::revealed(self.secrets, &source.url), &source.media_types)?;
         let hosts = match granted {
             Some(granted) => granted.url(&url)?,
             None => HostScopes::Any,

@@ -64,11 +64,12 @@ impl Downloader {
     }
 
     /// What can be said about a URL before it is fetched: scheme, host, and an address that is written out.
-    pub fn check_url(&self, text: &str) -> Result<Url, ObjectError> {
+    /// `media_types` are those that the load can use.
+    pub fn check_url(&self, text: &str, media_types: &[String]) -> Result<Url, ObjectError> {
         let url = Url::parse(text).map_err(|error| {
             ObjectError::caused_by(ObjectErrorKind::Invalid, format!("the URL cannot be read: {error}"), error)
         })?;
-        self.check_hop(&url)?;
+        self.check_hop(&url).map_err(|error| of_its_format(media_types, error))?;
         Ok(url)
     }
 
@@ -98,13 +99,16 @@ impl Downloader {
     /// Fetch into a new file. The file is complete and synced when this returns.
     pub async fn fetch(&self, download: &Download, to: &Path, room: &DiskHeld) -> Result<Downloaded, ObjectError> {
         match tokio::time::timeout(self.limits.timeout, self.fetch_untimed(download, to, room)).await {
-            Ok(result) => result,
-            Err(_) => Err(ObjectError::new(
-                ObjectErrorKind::Limit,
-                format!(
-                    "{FAILED}: {}, it took longer than {} seconds (urls.timeout_seconds)",
-                    shown(&download.url),
-                    self.limits.timeout.as_secs()
+            Ok(result) => result.map_err(|error| of_its_format(&download.media_types, error)),
+            Err(_) => Err(of_its_format(
+                &download.media_types,
+                ObjectError::new(
+                    ObjectErrorKind::Limit,
+                    format!(
+                        "{FAILED}: {}, it took longer than {} seconds (urls.timeout_seconds)",
+                        shown(&download.url),
+                        self.limits.timeout.as_secs()
+                    ),
                 ),
             )),
         }
@@ -242,6 +246,14 @@ impl Resolve for GuardedResolver {
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
     }
+}
+
+/// Harper has loads of CSV only, and its sentence says so; that of a load of another format does not.
+fn of_its_format(media_types: &[String], mut error: ObjectError) -> ObjectError {
+    if !media_types.iter().any(|media_type| media_type == "text/csv") {
+        error.message = error.message.strip_prefix("CSV ").unwrap_or(&error.message).to_owned();
+    }
+    error
 }
 
 fn not_granted(url: &Url) -> ObjectError {

@@ -103,6 +103,11 @@ mod tests {
         assert!(trust.check("", b"component", Some(b"short")).unwrap_err().contains("64"));
         let stranger = Ed25519KeyPair::from_seed_unchecked(&[8; 32]).unwrap();
         let signature = stranger.sign(b"component");
-        assert!(trust.check("", b"component", Some(signature.as_ref())).unwrap_err().contains("no key in plugins.signing_keys"));
+        assert!(
+            trust
+                .check("", b"component", Some(signature.as_ref()))
+                .unwrap_err()
+                .contains("no key in plugins.signing_keys")
+        );
     }
 }

@@ -50,10 +50,12 @@ fn operation(name: &str, summary: &str, fields: &[Field<'_>]) -> Operation {
 }
 
 fn request(operation: &str, fields: &[Field<'_>]) -> Value {
-    let format = json!({ "enum": ["json", "csv", "jsonl"], "description": "Also the extension of the name." });
+    let format =
+        json!({ "enum": ["json", "csv", "jsonl", "parquet"], "description": "Also the extension of the name." });
     let compression = json!({
         "enum": ["gzip", "zstd", null],
-        "description": "Compress what is written; .gz or .zst is appended to the name."
+        "description": "Compress what is written; .gz or .zst is appended to the name. In Parquet, pages are compressed, by \
+                        snappy without this, and nothing is appended."
     });
     let search = json!({
         "type": "object",

@@ -4,6 +4,8 @@
 
 mod describe;
 pub mod format;
+mod output;
+mod parquet;
 mod request;
 
 use jobhost_plugin::progress::{self, Unit};
@@ -12,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::format::Format;
 use crate::format::writer::RowWriter;
+use crate::output::Output;
 use crate::request::{ExportRequest, Target};
 
 struct Export;
@@ -29,7 +32,10 @@ impl Plugin for Export {
     // Nothing of an export is visible before it is complete: a second attempt starts from nothing and needs no checkpoint.
     fn run(operation: &str, request: &Request, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         let request = ExportRequest::check(operation, request)?;
-        let (receipt, records) = copy(request.format)?;
+        let (receipt, records) = match request.output {
+            Output::Text(format, _) => copy(format)?,
+            Output::Parquet(compression) => parquet::copy(compression)?,
+        };
         Ok(Outcome::result(&result(&request, &receipt, records)))
     }
 }
@@ -59,7 +65,7 @@ fn copy(format: Format) -> Result<(Receipt, u64), Failure> {
 fn result(request: &ExportRequest, receipt: &Receipt, records: u64) -> Value {
     let mut result = match &request.target {
         Target::File { .. } => json!({
-            "message": format!("Successfully exported {} locally.", request.format.word()),
+            "message": format!("Successfully exported {} locally.", request.output.word()),
             "path": receipt.location,
             "checksum_crc32": receipt.checksum_crc32,
         }),

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jobhost_plugin::{Encoding, FileSink, PlannedSink, Refusal, Request, S3Credentials, S3Object, S3Sink};
 use serde_json::{Map, Value};
 
-use crate::format::Format;
+use crate::output::Output;
 
 /// What S3 is told the object is, as Harper does.
 const MEDIA_TYPE: &str = "application/octet-stream";
@@ -17,8 +17,7 @@ const SEARCHES: [&str; 5] = ["search_by_value", "search_by_hash", "search_by_id"
 /// A request that was found good.
 #[derive(Debug)]
 pub(crate) struct ExportRequest {
-    pub(crate) format: Format,
-    pub(crate) encoding: Encoding,
+    pub(crate) output: Output,
     /// The search as JSON text.
     pub(crate) search: String,
     pub(crate) target: Target,
@@ -36,25 +35,23 @@ impl ExportRequest {
         // The order of the checks is Harper's.
         match operation {
             "export_local" => {
-                let (format, search) = check_common(request)?;
-                let encoding = check_compression(request)?;
+                let (output, search) = check_common(request)?;
                 let directory = check_path(request)?;
-                let name = format!("{}{}", check_filename(request)?, suffix(format, encoding));
-                Ok(ExportRequest { format, encoding, search, target: Target::File { directory, name } })
+                let name = format!("{}{}", check_filename(request)?, output.suffix());
+                Ok(ExportRequest { output, search, target: Target::File { directory, name } })
             }
             "export_to_s3" => {
                 let mut object = check_s3(request)?;
-                let (format, search) = check_common(request)?;
-                let encoding = check_compression(request)?;
-                object.key.push_str(&suffix(format, encoding));
-                Ok(ExportRequest { format, encoding, search, target: Target::S3(object) })
+                let (output, search) = check_common(request)?;
+                object.key.push_str(&output.suffix());
+                Ok(ExportRequest { output, search, target: Target::S3(object) })
             }
             _ => refuse(format!("Operation '{operation}' not found")),
         }
     }
 
     pub(crate) fn sink(self) -> PlannedSink {
-        let encoding = self.encoding;
+        let encoding = self.output.encoding();
         match self.target {
             Target::File { directory, name } => PlannedSink::File(FileSink { directory, name, encoding }),
             Target::S3(object) => PlannedSink::S3(S3Sink { object, media_type: MEDIA_TYPE.to_owned(), encoding }),
@@ -67,10 +64,10 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
 }
 
 /// The rules of both operations.
-fn check_common(request: &Request) -> Result<(Format, String), Refusal> {
+fn check_common(request: &Request) -> Result<(Output, String), Refusal> {
     let Some(format) = request.get("format") else { return refuse("format missing") };
-    let Some(format) = format.as_str().and_then(Format::named) else {
-        // `jsonl` is ours, and clients compare the sentence.
+    let Some(output) = format.as_str().and_then(|name| Output::named(name, Encoding::Identity)) else {
+        // `jsonl` and `parquet` are ours, and clients compare the sentence.
         return refuse("format invalid. must be one of the following values: json, csv");
     };
     let search = match request.get("search_operation") {
@@ -85,7 +82,9 @@ fn check_common(request: &Request) -> Result<(Format, String), Refusal> {
     match search.get("operation") {
         None | Some(Value::Null) => refuse("search_operation.operation missing"),
         Some(Value::String(name)) if SEARCHES.contains(&name.as_str()) => {
-            Ok((format, Value::Object(search.clone()).to_string()))
+            let encoding = check_compression(request)?;
+            let output = format.as_str().and_then(|name| Output::named(name, encoding)).unwrap_or(output);
+            Ok((output, Value::Object(search.clone()).to_string()))
         }
         Some(_) => refuse(
             "searchOperation.operation must be one of the following values: search_by_value, search_by_hash, sql, \
@@ -103,16 +102,6 @@ fn check_compression(request: &Request) -> Result<Encoding, Refusal> {
             refuse(format!("'compression' must be one of [gzip, zstd] or be left out; it is {}", shown(other)))
         }
     }
-}
-
-/// What is appended to the name.
-fn suffix(format: Format, encoding: Encoding) -> String {
-    let compression = match encoding {
-        Encoding::Identity => "",
-        Encoding::Gzip => ".gz",
-        Encoding::Zstd => ".zst",
-    };
-    format!(".{}{compression}", format.extension())
 }
 
 fn check_path(request: &Request) -> Result<String, Refusal> {

@@ -70,7 +70,7 @@ impl Problem {
     }
 
     /// The attribute that the trouble is in.
-    pub(crate) fn attribute(&self) -> Option<&str> {
+    pub fn attribute(&self) -> Option<&str> {
         match self {
             Problem::Value(error) => Some(error.attribute()),
             Problem::Key { attribute, .. } => Some(attribute),

@@ -1,4 +1,4 @@
-//! JSON in, JSON records out: a top-level array of objects, or an object a line, in a stream.
+//! JSON in, JSON records out: a top-level array of objects, or objects one after the other, in a stream.
 //!
 //! Pure: no WIT, no files, no network. Bytes are fed in, and nothing that comes in can make it panic or use memory
 //! without bound: a record may have 256 KiB and 32 levels. What it accepts is exactly what the host accepts in a batch
@@ -18,6 +18,7 @@
 mod attributes;
 mod error;
 pub mod load;
+mod one;
 mod reader;
 mod record;
 mod scan;
@@ -25,4 +26,5 @@ mod typed;
 
 pub use error::{Place, Problem};
 pub use load::{LoadError, Options, load};
+pub use one::Checker;
 pub use reader::{MAX_RECORD_BYTES, Shape};

@@ -24,6 +24,10 @@ pub enum Shape {
     Array,
     /// An object a line; lines of nothing but blanks are passed over.
     Lines,
+    /// Objects one after the other, with white space between them or none: one object, or an object a line.
+    Objects,
+    /// `Array` or `Objects`, whichever the first byte that is not white space says.
+    Detect,
 }
 
 /// What comes next.
@@ -143,10 +147,18 @@ impl Reader {
         if self.lines.base() == 0 && self.unread().starts_with(BYTE_ORDER_MARK) {
             self.start += BYTE_ORDER_MARK.len();
         }
-        if self.shape == Shape::Lines {
+        if matches!(self.shape, Shape::Lines | Shape::Objects) {
             return Ok(Step::Record);
         }
         self.skip_blanks();
+        if self.shape == Shape::Detect {
+            self.shape = match self.unread().first() {
+                Some(b'[') => Shape::Array,
+                None if !self.ended => return Ok(Step::NeedInput),
+                _ => Shape::Objects,
+            };
+            return self.begin();
+        }
         match self.unread().first() {
             Some(b'[') => {
                 self.start += 1;
@@ -173,6 +185,7 @@ impl Reader {
             let step = match self.shape {
                 Shape::Lines => self.next_line()?,
                 Shape::Array => self.next_element()?,
+                Shape::Objects | Shape::Detect => self.next_object()?,
             };
             match step {
                 Some(Step::Record) if !self.not_objects.is_empty() => {}
@@ -280,6 +293,26 @@ impl Reader {
                 self.start = start;
                 Err(self.problem(stop))
             }
+        }
+    }
+
+    /// The next of objects one after the other; `None`: there was something that is no record.
+    #[inline]
+    fn next_object(&mut self) -> Result<Option<Step>, Problem> {
+        self.skip_blanks();
+        if self.start >= self.filled {
+            return Ok(Some(if self.ended { Step::End } else { Step::NeedInput }));
+        }
+        let start = self.start;
+        let mut scanner = Scanner::new(&self.buffer, start, self.filled);
+        match element(&mut self.records, &mut scanner) {
+            // A number may go on in what comes next.
+            Ok(false) if scanner.at >= self.filled && !self.ended => self.need_more().map(Some),
+            Ok(is_object) => {
+                let end = scanner.at;
+                self.take(start, end, end, is_object)
+            }
+            Err(stop) => self.stopped(stop).map(Some),
         }
     }
 

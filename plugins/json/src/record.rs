@@ -49,6 +49,8 @@ pub(crate) struct Records {
     count: usize,
     /// The last record is written as it stands.
     verbatim: bool,
+    /// The attribute whose value could not be read.
+    unfinished: Option<u32>,
 }
 
 /// A member, as places in the text that the record was read from.
@@ -84,7 +86,14 @@ struct Key {
 
 impl Records {
     pub(crate) fn new(table: Table, key_required: Option<&'static str>) -> Self {
-        Records { attributes: Attributes::new(table), key_required, members: Vec::new(), count: 0, verbatim: false }
+        let attributes = Attributes::new(table);
+        Records { attributes, key_required, members: Vec::new(), count: 0, verbatim: false, unfinished: None }
+    }
+
+    /// The attribute in whose value the text stopped being JSON, if that is the problem.
+    pub(crate) fn unfinished(&self, problem: &Problem) -> Option<&str> {
+        let number = self.unfinished.filter(|_| problem.kind() == "syntax")?;
+        Some(self.attributes.name(number))
     }
 
     /// Names that were not told before.
@@ -100,6 +109,7 @@ impl Records {
         let mut key = None;
         let mut plain = true;
         self.count = 0;
+        self.unfinished = None;
         scanner.blanks = false;
         scanner.at += 1;
         scanner.skip_blanks();
@@ -120,7 +130,10 @@ impl Records {
                 after = After::attribute(number);
                 let value = scanner.at;
                 let outer_blanks = std::mem::replace(&mut scanner.blanks, false);
-                let kind = scanner.value(MAX_DEPTH as u32 - 1)?;
+                let kind = match scanner.value(MAX_DEPTH as u32 - 1) {
+                    Ok(kind) => kind,
+                    Err(malformed) => return Err(self.stopped_in(number, malformed)),
+                };
                 let mut member = Member { name, name_end, value, value_end: scanner.at, form: Form::AsItStands };
                 if scanner.blanks {
                     member.form = Form::Spaced;
@@ -129,7 +142,7 @@ impl Records {
                 scanner.skip_blanks();
                 let next = scanner.byte();
                 if next != b',' && next != b'}' {
-                    return Err(scanner.malformed("`,` or `}`").into());
+                    return Err(self.stopped_in(number, scanner.malformed("`,` or `}`")));
                 }
                 scanner.at += 1;
                 if role == Role::Plain {
@@ -150,6 +163,12 @@ impl Records {
         }
         self.verbatim = plain && !scanner.blanks;
         self.check_key(scanner.text, key)
+    }
+
+    #[cold]
+    fn stopped_in(&mut self, attribute: u32, malformed: Malformed) -> Stop {
+        self.unfinished = Some(attribute);
+        malformed.into()
     }
 
     /// A name that did not follow here last.

@@ -1,6 +1,6 @@
 //! The load's way to the host: `jobhost_load::Host` over the contract.
 
-use jobhost_load::{Host, Input, Reject, Table};
+use jobhost_load::{Host, Input, Open, Reject, Table};
 use jobhost_plugin::progress::Unit;
 use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, progress, records, rejects};
 
@@ -12,11 +12,17 @@ const SOURCE: u32 = 0;
 pub struct GuestHost {
     table: TableName,
     action: Action,
+    last_reject: Option<Reject>,
 }
 
 impl GuestHost {
     pub fn new(table: TableName, action: Action) -> Self {
-        GuestHost { table, action }
+        GuestHost { table, action, last_reject: None }
+    }
+
+    /// What was reported as rejected last.
+    pub fn last_reject(&self) -> Option<&Reject> {
+        self.last_reject.as_ref()
     }
 }
 
@@ -56,6 +62,7 @@ impl Host for GuestHost {
     }
 
     fn reject(&mut self, reject: Reject) {
+        self.last_reject = Some(reject.clone());
         rejects::report(&rejects::Reject {
             line: reject.line,
             byte_offset: reject.byte_offset,
@@ -64,6 +71,19 @@ impl Host for GuestHost {
             raw: reject.raw,
             reason: reject.reason,
         });
+    }
+}
+
+/// The only source of the plan, for a format that reads it at several places at once.
+#[derive(Debug, Clone, Copy)]
+pub struct GuestSource;
+
+impl Open for GuestSource {
+    type Error = Error;
+    type Input = SourceInput;
+
+    fn open(&self, offset: u64) -> Result<SourceInput, Error> {
+        Ok(SourceInput(Source::open(SOURCE, offset)?))
     }
 }
 

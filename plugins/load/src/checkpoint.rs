@@ -10,26 +10,27 @@ const VERSION: u32 = 1;
 #[error("The checkpoint of the interrupted attempt cannot be read: {0}. Run the job again.")]
 pub struct CheckpointError(String);
 
+/// A place in a source, as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Checkpoint<P> {
+pub struct Checkpoint<P> {
     version: u32,
     /// Of the source; a checkpoint means nothing for other content.
-    pub(crate) etag: String,
+    pub etag: String,
     #[serde(flatten)]
-    pub(crate) position: P,
+    pub position: P,
 }
 
 impl<P: Serialize + DeserializeOwned> Checkpoint<P> {
-    pub(crate) fn new(etag: &str, position: P) -> Self {
+    pub fn new(etag: &str, position: P) -> Self {
         Checkpoint { version: VERSION, etag: etag.to_owned(), position }
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         // A struct of numbers and strings always has a JSON form.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CheckpointError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let checkpoint: Checkpoint<P> =
             serde_json::from_slice(bytes).map_err(|error| CheckpointError(error.to_string()))?;
         if checkpoint.version != VERSION {

@@ -36,6 +36,16 @@ pub trait Input {
     fn read(&mut self) -> Result<Vec<u8>, Self::Error>;
 }
 
+/// Opens the source of a [`Host`], again and again and from wherever it is kept: for a format that does not read from the
+/// start to the end.
+pub trait Open {
+    type Error;
+    type Input: Input<Error = Self::Error>;
+
+    /// Open the source at a byte.
+    fn open(&self, offset: u64) -> Result<Self::Input, Self::Error>;
+}
+
 /// The table that is loaded.
 #[derive(Debug, Clone, Default)]
 pub struct Table {

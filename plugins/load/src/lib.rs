@@ -16,8 +16,8 @@ mod key;
 pub mod memory;
 
 pub use attribute::{AttributeType, SYSTEM_ATTRIBUTES, ValueError};
-pub use checkpoint::CheckpointError;
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use driver::{LoadError, Loaded, load};
 pub use format::{Format, Step};
-pub use host::{Host, Input, Reject, Table, shown};
+pub use host::{Host, Input, Open, Reject, Table, shown};
 pub use key::{KeyError, MAX_KEY_BYTES};

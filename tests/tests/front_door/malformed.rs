@@ -99,7 +99,11 @@ fn a_write_with_an_impossible_name_or_without_its_key_stores_nothing() {
     let refused = |operation: &str, records: serde_json::Value, sentence: &str| {
         let request = json!({"operation": operation, "database": "gold", "table": "t", "records": records});
         let reply = host.post(&request);
-        assert_eq!((reply.status, &reply.body), (400, &json!({"error": sentence})), "{request}");
+        assert_eq!(
+            (reply.status, &reply.body),
+            (400, &json!({"error": sentence, "code": "invalid_request"})),
+            "{request}"
+        );
         assert_eq!(host.rows("t"), std::slice::from_ref(&before), "{request} left something");
     };
     let characters = "Attribute names cannot include backticks or forward slashes";
@@ -120,7 +124,7 @@ fn a_write_with_an_impossible_name_or_without_its_key_stores_nothing() {
     }
     let attribute = json!({"operation": "create_attribute", "database": "gold", "table": "t", "attribute": "a/b"});
     let reply = host.post(&attribute);
-    assert_eq!((reply.status, reply.body), (400, json!({"error": characters})));
+    assert_eq!((reply.status, reply.body), (400, json!({"error": characters, "code": "invalid_request"})));
 }
 
 #[test]
@@ -134,7 +138,11 @@ fn a_write_takes_a_name_of_digits_as_a_number() {
     for table in [json!(-4), json!(0.5), json!(true)] {
         let request = json!({"operation": "insert", "schema": 123, "table": table, "records": [{"id": 2}]});
         let reply = host.post(&request);
-        assert_eq!((reply.status, reply.body), (400, json!({"error": "'table' must be a string"})), "{request}");
+        assert_eq!(
+            (reply.status, reply.body),
+            (400, json!({"error": "'table' must be a string", "code": "invalid_request"})),
+            "{request}"
+        );
     }
     let rows =
         json!({"operation": "search_by_id", "database": "123", "table": "4", "ids": [1, 2], "get_attributes": ["a"]});

@@ -170,7 +170,7 @@ fn attributes_have_rights_of_their_own() {
     assert_eq!(refused.status, 403, "{}", refused.text);
     let times = "Internal timestamp attributes - '__createdtime_' and '__updatedtime__' - \
                  cannot be inserted to or updated by HDB users.";
-    assert_eq!(refused.body, json!({"error": times}));
+    assert_eq!(refused.body, json!({"error": times, "code": "permission_denied"}));
     assert_eq!(ask("search_by_id", json!({"ids": [1], "get_attributes": ["id", "a"]})).status, 200);
     assert_eq!(ask("search_by_id", json!({"ids": [1], "get_attributes": ["b"]})).status, 403);
     let all = ask("search_by_id", json!({"ids": [1], "get_attributes": ["*"]}));

@@ -81,7 +81,7 @@ fn a_plugin_can_be_uploaded_described_and_removed() {
     for (request, part) in [
         (add("../x.wasm", &component), "file name"),
         (add("x.wasm", "%%"), "base64"),
-        (add("x.wasm", "AAAA"), "not a plugin"),
+        (add("x.wasm", "AAAA"), "not WebAssembly"),
         (json!({"operation": "add_plugin", "file": "x.wasm"}), "exactly one"),
         (json!({"operation": "add_plugin", "file": "x.wasm", "component": component, "sha256": "00"}), "sha256"),
     ] {
@@ -162,7 +162,7 @@ fn the_command_line_lists_checks_adds_and_removes() {
     let list = text(plugin(&["list"]).stdout);
     assert!(list.contains("traps.wasm: traps@0.1.0") && list.contains("provides trap"), "{list}");
     let refused = plugin(&["add", "/etc/hostname"]);
-    assert!(!refused.status.success() && text(refused.stderr).contains("not a plugin"));
+    assert!(!refused.status.success() && text(refused.stderr).contains("not WebAssembly"));
     assert!(plugin(&["remove", "traps.wasm"]).status.success());
     assert!(!plugin(&["remove", "traps.wasm"]).status.success());
     assert_eq!(std::fs::read_dir(home.path()).expect("the folder").count(), 0);

@@ -26,7 +26,11 @@ fn tokens_are_for_what_they_were_made_for() {
     let mut host = Host::start(Options::new());
     let (operation, refresh) = tokens(&host);
     assert_eq!(ask(&host, &operation).0, 200);
-    assert_eq!(ask(&host, &refresh), (401, json!({"error": "invalid token"})), "a refresh token as operation token");
+    assert_eq!(
+        ask(&host, &refresh),
+        (401, json!({"error": "invalid token", "code": "authentication_failed"})),
+        "a refresh token as operation token"
+    );
     let again = json!({"operation": "refresh_operation_token"});
     let body = host.post_as(&Login::Bearer(refresh.clone()), &again).ok();
     assert_eq!(ask(&host, body["operation_token"].as_str().expect("a token")).0, 200);
@@ -73,7 +77,7 @@ fn forged_tokens_are_refused() {
     }
     // A token of another host is worth nothing here.
     let other = Host::start(Options::new());
-    assert_eq!(ask(&other, &token), (401, json!({"error": "invalid token"})));
+    assert_eq!(ask(&other, &token), (401, json!({"error": "invalid token", "code": "authentication_failed"})));
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn a_token_expires() {
         (401, body) => Some(body),
         _ => None,
     });
-    assert_eq!(body, json!({"error": "token expired"}));
+    assert_eq!(body, json!({"error": "token expired", "code": "authentication_failed"}));
 }
 
 #[test]

@@ -235,8 +235,8 @@ pub const SETTINGS: &[Setting] = &[
         "files.directories",
         Kind::List,
         "",
-        "Directories whose files csv_file_load may read. Empty: none, because otherwise every user who may load a table \
-         could read every file that the host can read.",
+        "Directories whose files csv_file_load, json_file_load and parquet_file_load may read. Empty: none, because otherwise \
+         every user who may load a table could read every file that the host can read.",
     ),
     setting(
         "files.export_directories",
@@ -465,6 +465,8 @@ pub const GRANTS: &[(&str, &[&str])] = &[
     ("csv-load", &["insert *", "update *", "read-file *", "fetch-url *"]),
     ("delete-records-before", &["delete *"]),
     ("export", &["query *", "write-file *", "write-s3 *"]),
+    ("json-load", &["insert *", "update *", "read-file *", "fetch-url *"]),
+    ("parquet-load", &["insert *", "update *", "read-file *", "fetch-url *", "read-s3 *"]),
     ("s3-import", &["insert *", "update *", "read-s3 *"]),
 ];
 

@@ -22,7 +22,7 @@ impl Reader {
         Reject {
             line: place.line,
             byte_offset: place.offset,
-            column: problem.attribute().map(str::to_owned),
+            column: problem.attribute().or_else(|| self.records.unfinished(problem)).map(str::to_owned),
             kind: problem.kind(),
             raw: shown(self.buffer.get(from..self.filled).unwrap_or_default()),
             reason: problem.reason(),

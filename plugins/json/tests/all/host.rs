@@ -6,6 +6,7 @@ use jobhost_load::memory::{MemoryHost, Stop};
 use serde_json::Value;
 
 pub const ARRAY: Options = Options { shape: Shape::Array, key_required: None };
+pub const DETECT: Options = Options { shape: Shape::Detect, key_required: None };
 pub const LINES: Options = Options { shape: Shape::Lines, key_required: None };
 
 pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Loaded, LoadError<Stop>> {

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::host::{ARRAY, LINES, load_into, loaded, loaded_lines};
+use crate::host::{ARRAY, DETECT, LINES, load_into, loaded, loaded_lines};
 
 fn leaf() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -57,7 +57,7 @@ proptest! {
 
     #[test]
     fn any_records_arrive_in_any_chunks(records in records(12), chunk in 1usize..100, spaced in any::<bool>()) {
-        for options in [ARRAY, LINES] {
+        for options in [ARRAY, DETECT, LINES] {
             let mut host = MemoryHost::new(written(&records, options, spaced));
             host.chunk = chunk;
             load_into(&mut host, options).unwrap();

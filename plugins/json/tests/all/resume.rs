@@ -4,7 +4,7 @@ use jobhost_json::{LoadError, Options};
 use jobhost_load::Loaded;
 use jobhost_load::memory::MemoryHost;
 
-use crate::host::{ARRAY, LINES, load_into};
+use crate::host::{ARRAY, DETECT, LINES, load_into};
 
 fn source(options: Options, rows: usize) -> String {
     let record = |id: usize| format!("{{\"id\": {id}, \"text\":\"line {id}\"}}");
@@ -17,7 +17,7 @@ fn source(options: Options, rows: usize) -> String {
 
 #[test]
 fn a_load_that_is_cut_goes_on_where_it_was() {
-    for options in [ARRAY, LINES] {
+    for options in [ARRAY, DETECT, LINES] {
         let text = source(options, 30_000);
         let mut whole = MemoryHost::new(text.clone());
         load_into(&mut whole, options).unwrap();
@@ -39,7 +39,7 @@ fn a_load_that_is_cut_goes_on_where_it_was() {
 
 #[test]
 fn a_finished_load_can_be_resumed_too() {
-    for options in [ARRAY, LINES] {
+    for options in [ARRAY, DETECT, LINES] {
         let mut host = MemoryHost::new(source(options, 100));
         load_into(&mut host, options).unwrap();
         assert_eq!((load_into(&mut host, options).unwrap(), host.lines.len()), (Loaded::Records, 100));

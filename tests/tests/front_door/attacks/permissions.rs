@@ -17,13 +17,15 @@ const NOBODY: Users = &[];
 /// Of the ways to come without a valid login, so many are tried on every operation.
 const ALL_TRIED: usize = 3;
 
+/// A request on `gold.t`.
+fn in_t(fields: Value) -> Value {
+    let mut request = json!({"database": "gold", "table": "t"});
+    request.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+    request
+}
+
 /// A request for each operation, and who may make it. Those that are allowed change nothing.
 fn table(victim: &Victim) -> Vec<(&'static str, Value, Users)> {
-    let in_t = |fields: Value| {
-        let mut request = json!({"database": "gold", "table": "t"});
-        request.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
-        request
-    };
     let read = |mut fields: Value| {
         fields["get_attributes"] = json!(["a"]);
         in_t(fields)
@@ -87,8 +89,14 @@ fn table(victim: &Victim) -> Vec<(&'static str, Value, Users)> {
         ("remove_plugin", json!({"name": "csv-load"}), NOBODY),
         ("reload_plugins", json!({}), NOBODY),
         ("csv_data_load", in_t(load), LOADERS),
-        ("csv_file_load", in_t(file), LOADERS),
+        ("csv_file_load", in_t(file.clone()), LOADERS),
         ("csv_url_load", in_t(url), LOADERS),
+        ("json_data_load", in_t(json!({"action": "insert", "data": "{\"id\":1,\"a\":\"x\"}"})), LOADERS),
+        ("json_file_load", in_t(file.clone()), LOADERS),
+        ("json_url_load", in_t(json!({"action": "insert", "json_url": "http://127.0.0.1:1/x.json"})), LOADERS),
+        ("parquet_file_load", in_t(file.clone()), LOADERS),
+        ("parquet_url_load", in_t(json!({"action": "insert", "parquet_url": "http://127.0.0.1:1/x"})), LOADERS),
+        ("parquet_s3_load", in_t(json!({"action": "insert", "s3": s3})), LOADERS),
         ("import_from_s3", in_t(json!({"action": "insert", "s3": s3})), LOADERS),
         ("export_local", export.clone(), NOBODY),
         ("export_to_s3", export, NOBODY),
@@ -201,7 +209,7 @@ fn every_role_can_do_what_it_says_and_nothing_else() {
             let what = format!("{user}: {operation}");
             if allowed.contains(user) {
                 // What the request names need not exist, but it is not the role that is in the way.
-                let denied_address = operation == "csv_url_load" && reply.text.contains("[urls] allow");
+                let denied_address = operation.ends_with("_url_load") && reply.text.contains("[urls] allow");
                 assert!(![401, 403].contains(&reply.status) || denied_address, "{what}: {}", reply.text);
                 victim.clean(&what, &reply.text);
                 if let Some(id) = reply.body["job_id"].as_str() {

@@ -97,9 +97,11 @@ impl Session {
         let file = job.as_ref().and_then(|rows| self.exported(&rows[0]["result"]));
         let known = |value: &Value| normalise(&self.places.blank(value));
         let mut body = known(&reply.body);
-        if reply.status >= 400 {
+        if reply.status >= 400
+            && let Some(members) = body.as_object_mut()
+        {
             // Ours alone, and in every refusal.
-            let code = body.as_object_mut().and_then(|members| members.remove("code"));
+            let code = members.remove("code");
             assert!(
                 code.is_some_and(|code| code.is_string()),
                 "{}: a refusal without a code: {}",

@@ -1,0 +1,46 @@
+//! An export as Parquet. Records have no schema, so the query is read twice: once to find a type for each column, once to
+//! write. Both cursors are opened before the first row is read; what is written between the two openings can make the types
+//! wrong, and then the export ends and may be tried again.
+
+use jobhost_parquet::{Compression, Inference, RowWriter, WriteError};
+use jobhost_plugin::progress::{self, Unit};
+use jobhost_plugin::{Failure, FailureKind, Query, Receipt, RowShape, Sink};
+
+/// Write all rows of the query into the sink; gives how many there are.
+pub(crate) fn copy(compression: Compression) -> Result<(Receipt, u64), Failure> {
+    let mut first = Query::open(0, RowShape::Arrays)?;
+    let mut query = Query::open(0, RowShape::Arrays)?;
+    let mut inference = Inference::new(first.columns().len());
+    while let Some(rows) = next(&mut first)? {
+        inference.rows(&rows).map_err(Failure::internal)?;
+    }
+    drop(first);
+    let mut sink = Sink::create(0)?;
+    let mut writer = RowWriter::new(query.columns(), &inference.types(), compression).map_err(failure)?;
+    while let Some(rows) = next(&mut query)? {
+        sink.write(&writer.rows(&rows).map_err(failure)?)?;
+        progress::report(writer.count(), None, Unit::Records);
+    }
+    sink.write(&writer.finish().map_err(failure)?)?;
+    Ok((sink.finish()?, writer.count()))
+}
+
+/// The next rows, as long as the job goes on.
+fn next(query: &mut Query) -> Result<Option<Vec<u8>>, Failure> {
+    if progress::cancelled() {
+        return Err(Failure::interrupted());
+    }
+    let rows = query.rows()?;
+    Ok((!rows.is_empty()).then_some(rows))
+}
+
+fn failure(error: WriteError) -> Failure {
+    match error {
+        WriteError::Changed { .. } => Failure {
+            kind: FailureKind::Unavailable,
+            message: format!("The records changed while the export began: {error}. Run the job again."),
+            retryable: true,
+        },
+        error => Failure::internal(error),
+    }
+}

@@ -1,0 +1,68 @@
+//! The plugin `json-load`: jobs that read JSON from the request, a file or a URL and write its objects to a table.
+//!
+//! Records come from the crate `jobhost-json`; what loads have in common is in `jobhost-load-plugin`; here are only the
+//! requests, and what is said about input that is wrong.
+
+mod describe;
+mod request;
+
+use jobhost_json::{LoadError, Options, Shape, load};
+use jobhost_load_plugin::{GuestHost, KEY_REQUIRED, failure};
+use jobhost_plugin::{Description, Error, Failure, Outcome, Plan, Plugin, Refusal, Request, TableUse};
+
+use crate::request::LoadRequest;
+
+/// Media types that may hold JSON.
+const MEDIA_TYPES: [&str; 9] = [
+    "application/json",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonlines",
+    "application/jsonlines",
+    "text/json",
+    "text/plain",
+    "application/octet-stream",
+];
+
+struct JsonLoad;
+
+impl Plugin for JsonLoad {
+    fn describe() -> Description {
+        describe::description()
+    }
+
+    fn plan(operation: &str, request: &Request) -> Result<Plan, Refusal> {
+        let load = LoadRequest::check(operation, request)?;
+        Ok(Plan {
+            tables: vec![TableUse::new(load.table, load.action.planned())],
+            sources: vec![load.place.source(request, &MEDIA_TYPES)],
+            ..Plan::default()
+        })
+    }
+
+    fn run(operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
+        let request = LoadRequest::check(operation, request)?;
+        let options = Options { shape: Shape::Detect, key_required: request.action.key_required(KEY_REQUIRED) };
+        let is_first_attempt = resume.is_none();
+        let mut host = GuestHost::new(request.table, request.action.run());
+        match load(&mut host, options, resume.as_deref()) {
+            Ok(_) => Ok(Outcome::loaded()),
+            Err(error) => Err(ended(&host, error, is_first_attempt)),
+        }
+    }
+}
+
+/// A load that failed. What is wrong with the input is said with its place.
+fn ended(host: &GuestHost, error: LoadError<Error>, is_first_attempt: bool) -> Failure {
+    match (&error, host.last_reject()) {
+        (LoadError::Input(_), Some(reject)) => {
+            let member = reject.column.as_deref().map(|name| format!(", member '{name}'")).unwrap_or_default();
+            let place = format!("record at line {}, byte {}{member}", reject.line, reject.byte_offset);
+            Failure::invalid_input(format!("{} ({place})", reject.reason))
+        }
+        _ => failure(error, is_first_attempt),
+    }
+}
+
+jobhost_plugin::export!(JsonLoad);

@@ -1,0 +1,80 @@
+//! One record that another format made: is it what the host takes?
+
+use jobhost_load::Table;
+
+use crate::error::{Place, Problem};
+use crate::reader::MAX_RECORD_BYTES;
+use crate::record::{MAX_DEPTH, Records, Stop};
+use crate::scan::{BLOCK, Malformed, Scanner, Why};
+
+/// Holds records that were made, not read, to the rules of records: names, key, types, size and depth.
+#[derive(Debug)]
+pub struct Checker {
+    records: Records,
+    text: Vec<u8>,
+}
+
+impl Checker {
+    /// `key_required`: the sentence about a record without a primary key, where there has to be one.
+    pub fn new(table: Table, key_required: Option<&'static str>) -> Self {
+        Checker { records: Records::new(table, key_required), text: Vec::new() }
+    }
+
+    /// Check one record, a JSON object. Places in a problem are those of its text.
+    pub fn check(&mut self, record: &[u8]) -> Result<(), Problem> {
+        let place = |at: usize| Place { line: 1, column: at as u64 + 1, offset: at as u64 };
+        if record.len() > MAX_RECORD_BYTES {
+            return Err(Problem::RecordTooLong { place: place(0), limit: MAX_RECORD_BYTES });
+        }
+        let syntax = |at, what: &str| Problem::Syntax { place: place(at), what: format!("expected {what}") };
+        if record.first() != Some(&b'{') {
+            return Err(syntax(0, "an object"));
+        }
+        self.text.clear();
+        self.text.extend_from_slice(record);
+        self.text.resize(record.len() + BLOCK, 0);
+        let mut scanner = Scanner::new(&self.text, 0, record.len());
+        match self.records.read(&mut scanner) {
+            Ok(()) if scanner.at == record.len() => Ok(()),
+            Ok(()) => Err(syntax(scanner.at, "the end of the record")),
+            Err(Stop::Problem(problem)) => Err(*problem),
+            Err(Stop::Malformed(Malformed { at, why: Why::TooDeep })) => {
+                Err(Problem::TooDeep { place: place(at), limit: MAX_DEPTH })
+            }
+            Err(Stop::Malformed(Malformed { at, why: Why::Expected(what) })) => Err(syntax(at, what)),
+            Err(Stop::Malformed(Malformed { at, why: Why::Ends })) => Err(syntax(at, "the rest of a value")),
+        }
+    }
+
+    /// Names that were not told before.
+    pub fn new_attributes(&mut self) -> Vec<String> {
+        self.records.new_attributes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jobhost_load::AttributeType;
+
+    use super::*;
+
+    #[test]
+    fn a_made_record_is_held_to_the_rules() {
+        let types = vec![("n".to_owned(), AttributeType::Int)];
+        let mut checker = Checker::new(Table { primary_key: "id".to_owned(), types }, Some("a key is required"));
+        assert_eq!(checker.check(b"{\"id\":1,\"n\":5,\"x\":[1.50,null]}"), Ok(()));
+        assert_eq!(checker.new_attributes(), ["id", "n", "x"]);
+        for (record, kind) in [
+            ("{\"id\":1,\"n\":\"5\"}", "type"),
+            ("{\"n\":5}", "key"),
+            ("{\"id\":1}}", "syntax"),
+            ("{\"id\":1", "syntax"),
+            ("[]", "syntax"),
+            ("{\"id\":1,\"\":2}", "attribute"),
+        ] {
+            assert_eq!(checker.check(record.as_bytes()).unwrap_err().kind(), kind, "{record}");
+        }
+        let long = format!("{{\"id\":1,\"x\":\"{}\"}}", "x".repeat(MAX_RECORD_BYTES));
+        assert_eq!(checker.check(long.as_bytes()).unwrap_err().kind(), "size");
+    }
+}

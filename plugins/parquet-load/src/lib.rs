@@ -1,0 +1,40 @@
+//! The plugin `parquet-load`: jobs that read Parquet from a file, a URL or an S3 server and write its rows to a table.
+//!
+//! Records come from the crate `jobhost-parquet`; what loads have in common is in `jobhost-load-plugin`; here are only the
+//! requests. Reading Parquet is ten times the code of the other loads: so `import_from_s3` leaves it to a plugin of its own.
+
+mod describe;
+mod request;
+
+use jobhost_load_plugin::{GuestHost, GuestSource, KEY_REQUIRED, failure};
+use jobhost_parquet::{Options, load};
+use jobhost_plugin::{Description, Failure, Outcome, Plan, Plugin, Refusal, Request, TableUse};
+
+use crate::request::LoadRequest;
+
+struct ParquetLoad;
+
+impl Plugin for ParquetLoad {
+    fn describe() -> Description {
+        describe::description()
+    }
+
+    fn plan(operation: &str, request: &Request) -> Result<Plan, Refusal> {
+        let load = LoadRequest::check(operation, request)?;
+        Ok(Plan {
+            tables: vec![TableUse::new(load.table, load.action.planned())],
+            sources: vec![load.source],
+            ..Plan::default()
+        })
+    }
+
+    fn run(operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
+        let request = LoadRequest::check(operation, request)?;
+        let options = Options { columns: request.columns, key_required: request.action.key_required(KEY_REQUIRED) };
+        let mut host = GuestHost::new(request.table, request.action.run());
+        load(&mut host, GuestSource, &options, resume.as_deref()).map_err(|error| failure(error, resume.is_none()))?;
+        Ok(Outcome::loaded())
+    }
+}
+
+jobhost_plugin::export!(ParquetLoad);

@@ -1,0 +1,263 @@
+//! A whole load of a Parquet file: every record is checked before the first is written.
+
+use jobhost_batch::{Batch, JsonBuffer};
+use jobhost_json::Checker;
+use jobhost_load::{Checkpoint, Host, Open, Reject, shown};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::columns::Columns;
+use crate::error::Problem;
+use crate::source::SourceFile;
+use crate::value::{Cells, quoted_name};
+
+/// Decoded bytes that rows are read by, and the most rows.
+const ROWS_BYTES: u64 = 2 * 1024 * 1024;
+const MAX_ROWS: u64 = 1024;
+
+/// Why a load of Parquet ended early.
+pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
+
+/// How a file is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The columns that are loaded; all without this.
+    pub columns: Option<Vec<String>>,
+    /// A record without a primary key is an error with this sentence. `None`: the host gives it a key.
+    pub key_required: Option<&'static str>,
+}
+
+/// The row that comes next, counted from 0.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Position {
+    row: u64,
+}
+
+/// Load `source`, which is that of `host`, from its start or from a checkpoint.
+pub fn load<H, O>(host: &mut H, source: O, options: &Options, resume: Option<&[u8]>) -> Result<(), LoadError<H::Error>>
+where
+    H: Host,
+    H::Error: Send + 'static,
+    O: Open<Error = H::Error> + Send + 'static,
+    O::Input: Send,
+{
+    let table = host.describe().map_err(LoadError::Host)?;
+    let Some(file) = SourceFile::open(source).map_err(LoadError::Host)? else {
+        return Err(rejected(host, Problem::NoSize, &[]));
+    };
+    let reading = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let metadata = match ArrowReaderMetadata::load(&file, reading) {
+        Ok(metadata) => metadata,
+        Err(error) => return Err(broken(host, &file, error)),
+    };
+    let columns = Columns::choose(&metadata, options.columns.as_deref(), &table)
+        .and_then(|columns| columns.check_compression(&metadata).map(|()| columns));
+    let columns = match columns {
+        Ok(columns) => columns,
+        Err(problem) => return Err(rejected(host, problem, &[])),
+    };
+    let mut load = Load { file, metadata, columns };
+    let names = load.columns.names();
+    if !names.is_empty() {
+        host.declare(&names).map_err(LoadError::Host)?;
+    }
+    let from = match resume {
+        Some(checkpoint) => {
+            let checkpoint: Checkpoint<Position> = Checkpoint::decode(checkpoint)?;
+            if checkpoint.etag != load.file.etag() {
+                return Err(LoadError::Changed);
+            }
+            checkpoint.position.row
+        }
+        None => {
+            load.check(host, Checker::new(table, options.key_required))?;
+            0
+        }
+    };
+    load.write(host, from)
+}
+
+struct Load<O: Open> {
+    file: SourceFile<O>,
+    metadata: ArrowReaderMetadata,
+    columns: Columns,
+}
+
+impl<O> Load<O>
+where
+    O: Open + Send + 'static,
+    O::Input: Send,
+    O::Error: Send + 'static,
+{
+    /// Pass 1: look at every record.
+    fn check<H: Host<Error = O::Error>>(
+        &mut self,
+        host: &mut H,
+        mut checker: Checker,
+    ) -> Result<(), LoadError<O::Error>> {
+        let mut json = JsonBuffer::default();
+        host.progress(0, Some(self.file.size()));
+        let rows = self.each(host, 0, false, |_, number, record| {
+            json.clear();
+            record.write(number, &mut json).map_err(|problem| Stop::Problem(problem, Vec::new()))?;
+            checker.check(json.as_bytes()).map_err(|problem| {
+                Stop::Problem(Problem::Record { row: number + 1, problem }, json.as_bytes().to_vec())
+            })
+        })?;
+        let said = self.metadata.metadata().file_metadata().num_rows().unsigned_abs();
+        if rows != said {
+            return Err(rejected(host, Problem::RowCount { found: rows, said }, &[]));
+        }
+        Ok(())
+    }
+
+    /// Pass 2: write every record from a row on.
+    fn write<H: Host<Error = O::Error>>(&mut self, host: &mut H, from: u64) -> Result<(), LoadError<O::Error>> {
+        let mut batch = Batch::new();
+        let mut state = Checkpoint::new(self.file.etag(), Position { row: from });
+        self.each(host, from, true, |host, number, record| {
+            batch.record(|json| record.write(number, json)).map_err(|problem| Stop::Problem(problem, Vec::new()))?;
+            state.position.row = number + 1;
+            if batch.is_full() {
+                host.write(batch.as_bytes(), &state.encode()).map_err(Stop::Host)?;
+                batch.clear();
+            }
+            Ok(())
+        })?;
+        if !batch.is_empty() {
+            host.write(batch.as_bytes(), &state.encode()).map_err(LoadError::Host)?;
+        }
+        host.progress(self.file.size(), Some(self.file.size()));
+        Ok(())
+    }
+
+    /// Give every record from a row on to `take`; returns the number of the row after the last.
+    fn each<H: Host<Error = O::Error>>(
+        &self,
+        host: &mut H,
+        from: u64,
+        reports: bool,
+        mut take: impl FnMut(&mut H, u64, &mut Record<'_>) -> Result<(), Stop<O::Error>>,
+    ) -> Result<u64, LoadError<O::Error>> {
+        let names: Vec<Vec<u8>> = self.columns.all.iter().map(|column| quoted_name(&column.name)).collect();
+        let total = self.metadata.metadata().file_metadata().num_rows().unsigned_abs().max(1);
+        let mut next = 0;
+        for group in 0..self.metadata.metadata().num_row_groups() {
+            let rows = self.metadata.metadata().row_group(group).num_rows().unsigned_abs();
+            if next + rows <= from {
+                next += rows;
+                continue;
+            }
+            let skipped = from.saturating_sub(next);
+            next += skipped;
+            let reader = self.rows_of(group, rows, skipped).map_err(|error| broken(host, &self.file, error))?;
+            for batch in reader {
+                if host.cancelled() {
+                    return Err(LoadError::Cancelled);
+                }
+                let batch = match batch {
+                    Ok(batch) => batch,
+                    Err(error) => return Err(broken(host, &self.file, error.into())),
+                };
+                if reports {
+                    let share = u128::from(self.file.size()) * u128::from(next.min(total)) / u128::from(total);
+                    host.progress(u64::try_from(share).unwrap_or(0), Some(self.file.size()));
+                }
+                let cells = self.columns.all.iter().zip(batch.columns()).map(|(column, array)| {
+                    Cells::new(array, &column.field, column.decimals_as_numbers)
+                        .map_err(|kind| Problem::Type { column: column.name.clone(), kind })
+                });
+                let cells = cells.collect::<Result<Vec<_>, _>>().map_err(|problem| rejected(host, problem, &[]))?;
+                let mut record = Record { columns: &self.columns, names: &names, cells, row: 0 };
+                for row in 0..batch.num_rows() {
+                    record.row = row;
+                    if let Err(stop) = take(host, next, &mut record) {
+                        return Err(match stop {
+                            Stop::Host(error) => LoadError::Host(error),
+                            Stop::Problem(problem, raw) => rejected(host, problem, &raw),
+                        });
+                    }
+                    next += 1;
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    fn rows_of(
+        &self,
+        group: usize,
+        rows: u64,
+        skipped: u64,
+    ) -> Result<ParquetRecordBatchReader, parquet::errors::ParquetError> {
+        let bytes = self.columns.bytes_of(self.metadata.metadata().row_group(group));
+        let each = (bytes / rows.max(1)).max(1);
+        ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+            .with_row_groups(vec![group])
+            .with_projection(self.columns.mask.clone())
+            .with_batch_size(usize::try_from((ROWS_BYTES / each).clamp(1, MAX_ROWS)).unwrap_or(1))
+            .with_offset(usize::try_from(skipped).unwrap_or(usize::MAX))
+            .build()
+    }
+}
+
+/// One record of a batch of rows.
+struct Record<'a> {
+    columns: &'a Columns,
+    names: &'a [Vec<u8>],
+    cells: Vec<Cells<'a>>,
+    row: usize,
+}
+
+impl Record<'_> {
+    /// Append it as a JSON object. `number` is that of the row in the file, from 0.
+    fn write(&mut self, number: u64, json: &mut JsonBuffer) -> Result<(), Problem> {
+        json.byte(b'{');
+        for (index, (name, cells)) in self.names.iter().zip(&mut self.cells).enumerate() {
+            if index > 0 {
+                json.byte(b',');
+            }
+            json.raw(name);
+            cells.write(self.row, json).map_err(|what| {
+                let column = self.columns.all.get(index).map_or_else(String::new, |column| column.name.clone());
+                Problem::Value { row: number + 1, column, what }
+            })?;
+        }
+        json.byte(b'}');
+        Ok(())
+    }
+}
+
+/// Why no further record is wanted.
+enum Stop<E> {
+    Host(E),
+    /// With the record, as far as it was written.
+    Problem(Problem, Vec<u8>),
+}
+
+/// What Parquet could not read: because the host refused, or because the file is what it is.
+fn broken<H: Host, O: Open<Error = H::Error>>(
+    host: &mut H,
+    file: &SourceFile<O>,
+    error: parquet::errors::ParquetError,
+) -> LoadError<H::Error> {
+    match file.refused() {
+        Some(refused) => LoadError::Host(refused),
+        None => rejected(host, Problem::File(error), &[]),
+    }
+}
+
+/// Report what is wrong with the input, and end the load with it.
+fn rejected<H: Host>(host: &mut H, problem: Problem, raw: &[u8]) -> LoadError<H::Error> {
+    host.reject(Reject {
+        line: problem.row().unwrap_or(1),
+        byte_offset: 0,
+        column: problem.column().map(str::to_owned),
+        kind: problem.kind(),
+        raw: shown(raw),
+        reason: problem.to_string(),
+    });
+    LoadError::Input(problem)
+}
