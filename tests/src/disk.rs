@@ -1,22 +1,20 @@
 //! A small disk for one host, which a test can fill and empty: a file system in memory that only the host's own mount
 //! namespace has. Needs no rights where users may make namespaces.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::artifacts;
-use crate::procfs::Process;
+use jobhost_testkit::proc::Process;
 
 /// Mounts the disk, then becomes the program.
 const MOUNT_AND_RUN: &str = r#"mkdir -p "$1" && mount -t tmpfs -o "size=$2" small-disk "$1" && shift 2 && exec "$@""#;
 
-/// A command that runs the program with a disk of this size at a directory.
-pub(crate) fn command(directory: &Path, bytes: u64) -> Command {
-    let mut command = artifacts::clean(Command::new("unshare"));
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", MOUNT_AND_RUN, "sh"]);
-    command.arg(directory).arg(bytes.to_string()).arg(artifacts::program());
-    command
+/// A command line that runs what ends it with a disk of this size at a directory.
+pub(crate) fn mounted(directory: &Path, bytes: u64) -> Vec<OsString> {
+    let words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNT_AND_RUN, "sh"];
+    let words = words.iter().map(OsString::from);
+    words.chain([directory.as_os_str().to_owned(), bytes.to_string().into()]).collect()
 }
 
 /// The disk, seen through the process that has it.

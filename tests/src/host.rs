@@ -1,20 +1,18 @@
-//! A host as a process: started in a directory of its own, killed when the test is over.
+//! A host of a test: in a temporary directory, with what tests configure, killed when the test is over.
 
-use std::io::{BufRead, BufReader};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::{Command, ExitStatus};
 
-use rustix::process::{Pid, Signal, kill_process};
+use jobhost_testkit::proc::Process;
+use jobhost_testkit::{Configuration, host};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::artifacts;
 use crate::client::{Client, Login};
 use crate::disk::{self, SmallDisk};
-use crate::options::{ADMIN, Options};
-use crate::procfs::Process;
-use crate::wait::{DEADLINE, eventually};
+use crate::options::Options;
 
 /// How much of the host's log a failing test shows.
 const TAIL_BYTES: usize = 8 * 1024;
@@ -23,7 +21,7 @@ const TAIL_BYTES: usize = 8 * 1024;
 pub struct Host {
     options: Options,
     home: TempDir,
-    child: Option<Child>,
+    process: Option<jobhost_testkit::Host>,
     client: Client,
 }
 
@@ -45,7 +43,7 @@ impl Host {
         }
         publish(&home.path().join("plugins"), &options.guests);
         let client = Client::new(String::new(), Login::Nobody);
-        let mut host = Host { options, home, child: None, client };
+        let mut host = Host { options, home, process: None, client };
         host.launch();
         host
     }
@@ -53,7 +51,7 @@ impl Host {
     /// Start again on the same data directory, with the same configuration.
     #[track_caller]
     pub fn restart(&mut self) {
-        assert!(self.child.is_none(), "the host is still running");
+        assert!(self.process.is_none(), "the host is still running");
         self.launch();
     }
 
@@ -66,10 +64,7 @@ impl Host {
 
     /// SIGKILL: what a crash looks like from outside.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("SIGKILL");
-            child.wait().expect("the exit status");
-        }
+        drop(self.process.take());
     }
 
     /// SIGTERM, and wait until the host has gone.
@@ -81,13 +76,12 @@ impl Host {
     /// Ask the host by a signal to stop, and wait until it has gone.
     #[track_caller]
     pub fn stop_by(&mut self, signal: Signal) -> ExitStatus {
-        let mut child = self.child.take().expect("a running host");
-        kill_process(Pid::from_child(&child), signal).expect("a signal");
-        eventually("the host to stop", || child.try_wait().expect("the exit status"))
+        let mut process = self.process.take().expect("a running host");
+        process.stop_by(signal).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
     pub fn is_running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| child.try_wait().expect("the exit status").is_none())
+        self.process.as_mut().is_some_and(|process| !process.has_ended())
     }
 
     pub fn data(&self) -> PathBuf {
@@ -131,56 +125,22 @@ impl Host {
 
     /// Everything the host has logged so far, over all its starts.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.log_path()).unwrap_or_default()).into_owned()
+        jobhost_testkit::Host::log(self.home.path())
     }
 
     /// The running process, for whoever measures it.
     pub fn process(&self) -> Process {
-        Process(self.child.as_ref().expect("a running host").id())
+        Process(self.process.as_ref().expect("a running host").id())
     }
 
     /// Peak resident memory of the running process, in bytes.
     pub fn peak_memory(&self) -> u64 {
-        let child = self.child.as_ref().expect("a running host");
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("/proc");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
-        let kibibytes: u64 = line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number");
-        kibibytes * 1024
+        self.process().memory().expect("a running host").peak
     }
 
     /// The command that starts this host, for a start that is expected to fail.
     pub fn command(options: &Options, home: &Path) -> Command {
-        let mut command = match options.disk_bytes {
-            Some(bytes) => disk::command(&home.join("data"), bytes),
-            None => artifacts::command(),
-        };
-        command.arg("serve").current_dir(home).stdin(Stdio::null());
-        let mut files = vec![home.join("files")];
-        files.extend(options.files.iter().cloned());
-        let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-        let mut set = |key: &str, value: &str| {
-            command.arg("--set").arg(format!("{key}={value}"));
-        };
-        set("server.listen", "127.0.0.1:0");
-        set("data.dir", &home.join("data").display().to_string());
-        set("plugins.dir", &home.join("plugins").display().to_string());
-        // Compiling the same plugins for each of a hundred hosts would take most of the time of the tests.
-        set("plugins.cache_dir", &artifacts::in_package("../target/test-compile-cache").display().to_string());
-        set("files.directories", &files.join(","));
-        set("files.export_directories", &home.join("exports").display().to_string());
-        set("log.level", "info,jobhost=debug");
-        for (key, value) in &options.settings {
-            set(key, value);
-        }
-        if let Some(password) = &options.password {
-            command.env("JOBHOST_ADMIN_PASSWORD", password);
-        }
-        command.envs(options.environment.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.home.path().join("stderr.log")
+        configuration(options, home).command(home)
     }
 
     fn tail(&self) -> String {
@@ -194,33 +154,46 @@ impl Host {
 
     #[track_caller]
     fn launch(&mut self) {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("stderr.log");
-        let mut command = Host::command(&self.options, self.home.path());
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("jobhost starts");
-        let lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
-        self.child = Some(child);
-        let (send, receive) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let _ = send.send(line);
-            }
-        });
-        let url = match receive.recv_timeout(DEADLINE) {
-            Ok(line) => match line.strip_prefix("ready ") {
-                Some(url) => url.trim().to_owned(),
-                None => panic!("the first line of stdout is not `ready URL` but: {line}\n{}", self.tail()),
-            },
-            Err(error) => panic!("the host did not become ready ({error}); its log ends with\n{}", self.tail()),
-        };
-        let admin = match &self.options.password {
-            Some(password) => Login::basic(ADMIN, password),
-            None => {
-                let password = std::fs::read_to_string(self.data().join("admin-password"));
-                Login::basic(ADMIN, password.expect("the file admin-password").trim_end())
-            }
-        };
-        self.client = Client::new(url, admin);
+        let configuration = configuration(&self.options, self.home.path());
+        let started = jobhost_testkit::Host::start(&configuration, self.home.path());
+        let process = started.unwrap_or_else(|failure| panic!("{failure}"));
+        self.client = client(process.url(), &self.options, self.home.path());
+        self.process = Some(process);
     }
+}
+
+/// A client, as the administrator, of the host that listens there.
+#[track_caller]
+pub(crate) fn client(url: &str, options: &Options, home: &Path) -> Client {
+    let made = || host::password_made(home).unwrap_or_else(|failure| panic!("{failure}"));
+    let password = options.password.clone().unwrap_or_else(made);
+    Client::new(url.to_owned(), Login::basic(host::ADMIN, &password))
+}
+
+/// What a test's host is started with.
+fn configuration(options: &Options, home: &Path) -> Configuration {
+    let mut files = vec![home.join("files")];
+    files.extend(options.files.iter().cloned());
+    let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let mut configuration = Configuration::new(artifacts::program(), home.join("plugins"))
+        // Compiling the same plugins for each of a hundred hosts would take most of the time of the tests.
+        .set("plugins.cache_dir", artifacts::in_package("../target/test-compile-cache").display())
+        .set("files.directories", files.join(","))
+        .set("files.export_directories", home.join("exports").display())
+        .set("log.level", "info,jobhost=debug");
+    for (key, value) in &options.settings {
+        configuration = configuration.set(key, value);
+    }
+    if let Some(password) = &options.password {
+        configuration = configuration.password(password);
+    }
+    if let Some(bytes) = options.disk_bytes {
+        configuration = configuration.through(disk::mounted(&home.join("data"), bytes));
+    }
+    options
+        .environment
+        .iter()
+        .fold(configuration, |configuration, (name, value)| configuration.environment(name, value))
 }
 
 impl Drop for Host {

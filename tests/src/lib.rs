@@ -1,7 +1,5 @@
-//! Test support: starts `jobhost serve`, talks to it over HTTP as a client would, and waits for what it does.
-//!
-//! It knows the host only from outside: the command line, the `ready` line, the operations API and the files that it
-//! leaves behind. It must never link the host's code, so that a test here proves what a client will see.
+//! What the tests add to `jobhost_testkit`: hosts in temporary directories, hostile guests, tables, recordings. All of it
+//! fails the test when something is not as it should be. Must never link the host's code.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,28 +20,26 @@ pub mod host;
 pub mod jobs;
 pub mod limits;
 pub mod loose_host;
+pub mod memory_watch;
 pub mod options;
 pub mod plugins;
-pub mod procfs;
 pub mod recordings;
-pub mod s3;
 pub mod scan;
 pub mod tables;
 pub mod verdicts;
-pub mod wait;
-pub mod web;
 
 pub use client::{Client, Login, Reply};
 pub use disk::SmallDisk;
 pub use host::Host;
+pub use jobhost_testkit::proc::Process;
+pub use jobhost_testkit::s3::{self, S3Server};
+pub use jobhost_testkit::wait::{self, eventually};
+pub use jobhost_testkit::web::{self, Web};
 pub use loose_host::LooseHost;
 pub use options::Options;
-pub use s3::S3Server;
-pub use wait::eventually;
 
 /// In base64, as operations take bytes.
 pub fn encoded(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
-pub use web::Web;

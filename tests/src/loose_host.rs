@@ -7,9 +7,9 @@ use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 
-use crate::client::{Client, Login};
-use crate::host::{Host, publish};
-use crate::options::{ADMIN, Options};
+use crate::client::Client;
+use crate::host::{self, Host, publish};
+use crate::options::Options;
 use crate::wait::eventually;
 
 /// A process that was started as `jobhost serve`, killed when the test is over.
@@ -18,7 +18,7 @@ pub struct LooseHost {
     home: TempDir,
     /// Kept open, as whoever starts a host does.
     stdout: Option<BufReader<ChildStdout>>,
-    password: Option<String>,
+    options: Options,
 }
 
 impl LooseHost {
@@ -46,7 +46,7 @@ impl LooseHost {
         let mut command = Host::command(options, home.path());
         let mut child = command.stdout(stdout).stderr(stderr).spawn().expect("jobhost starts");
         let stdout = child.stdout.take().map(BufReader::new);
-        LooseHost { child, home, stdout, password: options.password.clone() }
+        LooseHost { child, home, stdout, options: options.clone() }
     }
 
     /// Wait for the ready line on the piped stdout.
@@ -61,11 +61,7 @@ impl LooseHost {
     /// A client of this host, which listens there.
     #[track_caller]
     pub fn client(&self, url: &str) -> Client {
-        let password = self.password.clone().unwrap_or_else(|| {
-            let path = self.home.path().join("data/admin-password");
-            std::fs::read_to_string(path).expect("the file admin-password").trim_end().to_owned()
-        });
-        Client::new(url.to_owned(), Login::basic(ADMIN, &password))
+        host::client(url, &self.options, self.home.path())
     }
 
     pub fn plugins(&self) -> PathBuf {

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The administrator of every host that a test does not configure otherwise.
-pub const ADMIN: &str = "HDB_ADMIN";
+pub use jobhost_testkit::host::ADMIN;
+
 pub const PASSWORD: &str = "password";
 
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! Builds the plugin components, the hostile guests and the examples of the documents, and lays them where host and tests look for them.
 //! Touches a laid component only when its bytes changed, so that a running host reloads nothing for nothing.
 
-use crate::failure::{Doing, Failure, Result};
 use crate::toolchain::{TARGET, Toolchain};
-use crate::{process, repository};
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::{process, repository};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,8 +1,8 @@
 //! Checks that a released version of the contract has not changed: plugins were built for exactly those files.
 //! A folder of `wit/` is frozen from the moment that `wit/released.sha256` lists it; this module never writes that list.
 
-use crate::failure::{Doing, Failure, Result};
-use crate::repository;
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::repository;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;

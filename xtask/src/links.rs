@@ -1,8 +1,8 @@
 //! Checks that what the documents point to exists: every relative link, and every heading it names.
 //! Reads only the repository; links to other places are not followed.
 
-use crate::failure::{Doing, Failure, Result};
-use crate::repository;
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::repository;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,8 @@
 //! Formatting, lints and dependency rules of all three workspaces. Changes nothing.
 
-use crate::failure::Result;
-use crate::{components, process, repository, tools};
+use crate::{components, tools};
+use jobhost_testkit::failure::Result;
+use jobhost_testkit::{process, repository};
 use std::process::Command;
 use std::time::Duration;
 

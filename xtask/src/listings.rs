@@ -1,8 +1,9 @@
 //! Checks that documents show files as they are: a code block after `<!-- file: PATH -->` is that file, line by line.
 //! Reads only the repository, and never corrects a document.
 
-use crate::failure::{Doing, Failure, Result};
-use crate::{links, repository};
+use crate::links;
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::repository;
 use std::fs;
 use std::path::Path;
 

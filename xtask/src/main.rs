@@ -1,26 +1,19 @@
 //! `cargo xtask`: the one task runner of the repository. Each task sets up what it needs, from a fresh clone on.
 
-mod arguments;
 mod bench;
-mod client;
 mod components;
 mod contract;
 mod demo;
-mod failure;
 mod fuzz;
-mod host;
 mod links;
 mod lint;
 mod listings;
 mod peer;
-mod process;
-mod repository;
-mod soak;
 mod test;
 mod toolchain;
 mod tools;
 
-use failure::{Failure, Result};
+use jobhost_testkit::failure::{Failure, Result};
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -55,8 +48,7 @@ fn task(arguments: &[String]) -> Result<()> {
         ["demo", "--once"] => demo::run(true),
         ["test"] => test::run(),
         ["plugins"] => components::build(&toolchain::ensure()?),
-        ["bench", options @ ..] => bench(options, arguments.get(1..).unwrap_or_default()),
-        ["soak", ..] => soak::run(arguments.get(1..).unwrap_or_default()),
+        [task @ ("bench" | "soak"), ..] => bench::run(task, arguments.get(1..).unwrap_or_default()),
         ["peer", ..] => peer::run(arguments.get(1..).unwrap_or_default()),
         ["fuzz", ..] => fuzz::run(arguments.get(1..).unwrap_or_default()),
         ["check"] => check(),
@@ -67,16 +59,6 @@ fn task(arguments: &[String]) -> Result<()> {
         [] => Err(Failure::new("no task is named").detail(HELP)),
         _ => Err(Failure::new(format!("there is no task `{}`", words.join(" "))).detail(HELP)),
     }
-}
-
-/// Measures what this tree builds; help and measuring the others alone need no build.
-fn bench(options: &[&str], arguments: &[String]) -> Result<()> {
-    let needs_no_build = |option: &&str| ["--help", "-h", "--peers-only", "--host"].contains(option);
-    if !options.iter().any(needs_no_build) {
-        components::build(&toolchain::ensure()?)?;
-        demo::build_host()?;
-    }
-    bench::run(arguments)
 }
 
 fn check() -> Result<()> {

@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything that CI runs, cheapest first. Each step says what it does and how long it took.
 //! The engine is compiled once: all that runs it is built in the release profile.
 
-use crate::failure::Result;
-use crate::{components, contract, demo, links, lint, listings, process, repository, soak, toolchain, tools};
+use crate::{bench, components, contract, demo, links, lint, listings, toolchain, tools};
+use jobhost_testkit::failure::Result;
+use jobhost_testkit::{process, repository};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ pub fn run() -> Result<()> {
         Ok(())
     })?;
     steps.step("tests of the host, through the front door", || host_tests(&python, &node))?;
-    steps.step("a short soak", soak::short)?;
+    steps.step("a short soak", bench::short_soak)?;
     steps.summary();
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Programs that a task needs and that a fresh machine lacks, fetched by package name through their ordinary
 //! clients into the cache folder, each in a folder named after its version. Never installs system-wide.
 
-use crate::failure::{Doing, Failure, Result};
-use crate::{process, repository};
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::{process, repository};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,8 @@
 
 mod attribute;
 mod checkpoint;
+#[cfg(feature = "memory")]
+pub mod counting;
 mod driver;
 mod format;
 mod host;

@@ -1,6 +1,6 @@
 //! What is acknowledged is durable: after closing, and after SIGKILL in the middle of commits.
 //!
-//! The process that is killed is this test binary, started again for `child` alone. It cannot show that the disk keeps
+//! The process that is killed is this test binary, started again as `child`. It cannot show that the disk keeps
 //! what it was told to sync; that needs a machine that loses power.
 
 use std::io::{BufRead, BufReader};
@@ -113,10 +113,14 @@ async fn delete(place: &impl Place) {
     }
 }
 
-/// Does nothing but in the processes that are started here to be killed.
-#[test]
-fn child() {
-    let Ok(description) = std::env::var(PLACE) else { return };
+/// Whether this process was started here to be killed.
+pub fn is_child() -> bool {
+    std::env::var_os(PLACE).is_some()
+}
+
+/// What such a process does.
+pub fn child() {
+    let description = std::env::var(PLACE).unwrap();
     let place = EmbeddedPlace::described(&description);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     match std::env::var(WORK).unwrap().as_str() {
@@ -130,7 +134,6 @@ fn child() {
 fn killed_after(commits: usize, work: &str, place: &impl Place) -> u64 {
     let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::child", "--nocapture"])
         .env(PLACE, place.describe())
         .env(WORK, work)
         .stdout(Stdio::piped())

@@ -9,8 +9,7 @@ use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 use crate::deletes::step;
 use crate::place::*;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_opener_is_refused_and_told_who_holds_it() {
+pub async fn a_second_opener_is_refused_and_told_who_holds_it() {
     let place = EmbeddedPlace::new();
     let store = place.open().await.unwrap();
     let refused = place.open().await.err().unwrap();
@@ -22,8 +21,7 @@ async fn a_second_opener_is_refused_and_told_who_holds_it() {
     place.open().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_scan_keeps_the_store_from_being_opened_anew_until_it_ends() {
+pub async fn a_scan_keeps_the_store_from_being_opened_anew_until_it_ends() {
     let place = EmbeddedPlace::new();
     let store = with_dogs(&place).await;
     write(&*store, Action::Insert, "{\"id\":1}").await;
@@ -36,16 +34,14 @@ async fn a_scan_keeps_the_store_from_being_opened_anew_until_it_ends() {
     place.open().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_data_directory_is_private() {
+pub async fn the_data_directory_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let place = EmbeddedPlace::new();
     let _store = place.open().await.unwrap();
     assert_eq!(std::fs::metadata(&place.dir).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_store_says_so_and_goes_on_when_there_is_room() {
+pub async fn a_full_store_says_so_and_goes_on_when_there_is_room() {
     let mut place = EmbeddedPlace::new();
     place.options = EmbeddedOptions { max_bytes: 4 << 20, ..EmbeddedOptions::default() };
     let store = with_dogs(&place).await;
@@ -79,8 +75,7 @@ async fn a_full_store_says_so_and_goes_on_when_there_is_room() {
     assert_eq!(write(&*store, Action::Insert, &text(50)).await.tally.written, 1000);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn space_is_used_again() {
+pub async fn space_is_used_again() {
     let place = EmbeddedPlace::new();
     let store = with_dogs(&place).await;
     let mut sizes = Vec::new();
@@ -126,8 +121,7 @@ async fn loaded_and_deleted(key: impl Fn(u64) -> serde_json::Value) -> [u64; 4] 
     sizes.try_into().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_space_of_old_records_is_used_again() {
+pub async fn the_space_of_old_records_is_used_again() {
     let spread = |n: u64| serde_json::json!(uuid::Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n));
     for sizes in [loaded_and_deleted(|n| n.into()).await, loaded_and_deleted(spread).await] {
         // What the last commits freed, the next cannot use yet.
@@ -135,8 +129,7 @@ async fn the_space_of_old_records_is_used_again() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn readers_and_deleters_do_not_wait_for_each_other() {
+pub async fn readers_and_deleters_do_not_wait_for_each_other() {
     let place = EmbeddedPlace::new();
     let store = with_dogs(&place).await;
     for part in (0..20_000).step_by(5_000) {
@@ -159,8 +152,7 @@ async fn readers_and_deleters_do_not_wait_for_each_other() {
     assert!(texts(&*store).await.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_tables_space_is_used_again_also_after_closing() {
+pub async fn a_dropped_tables_space_is_used_again_also_after_closing() {
     let place = EmbeddedPlace::new();
     let mut sizes = Vec::new();
     for round in 0..8 {
@@ -190,8 +182,7 @@ async fn a_dropped_tables_space_is_used_again_also_after_closing() {
     assert!(sizes[7] <= sizes[0] * 3, "{sizes:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_store_is_not_opened() {
+pub async fn what_is_no_store_is_not_opened() {
     let place = EmbeddedPlace::new();
     std::fs::create_dir_all(&place.dir).unwrap();
     std::fs::write(place.dir.join("data.mdb"), vec![7; 8192]).unwrap();

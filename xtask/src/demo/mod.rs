@@ -2,9 +2,9 @@
 
 mod scene;
 
-use crate::failure::{Doing, Failure, Result};
-use crate::host::Host;
-use crate::{components, process, repository, toolchain};
+use crate::{components, toolchain};
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::{Configuration, Host, process, repository};
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
@@ -34,19 +34,19 @@ pub fn show(once: bool) -> Result<()> {
     let interrupted = interruptions()?;
     let folder = tempfile::Builder::new().prefix("jobhost-demo-").tempdir();
     let folder = folder.doing(|| "cannot make a folder for the demo's data".to_owned())?;
-    let settings = [
-        format!("server.listen=127.0.0.1:{}", free_port()),
-        format!("files.directories={}", repository::data_set().display()),
-    ];
-    let played = play(folder.path(), &settings, once, &interrupted);
+    let configuration = Configuration::new(repository::host_binary(), repository::built_plugins())
+        .in_own_group()
+        .set("server.listen", format!("127.0.0.1:{}", free_port()))
+        .set("files.directories", repository::data_set().display());
+    let played = play(folder.path(), &configuration, once, &interrupted);
     if played.is_err() {
         println!("the demo's data and log are kept in {}", folder.keep().display());
     }
     played
 }
 
-fn play(folder: &std::path::Path, settings: &[String], once: bool, interrupted: &AtomicBool) -> Result<()> {
-    let mut host = Host::start(folder, settings)?;
+fn play(folder: &std::path::Path, configuration: &Configuration, once: bool, interrupted: &AtomicBool) -> Result<()> {
+    let mut host = Host::start(configuration, folder)?;
     println!("the host listens on {}, its data is in {}", host.url(), folder.display());
     let credentials = scene::play(&host)?;
     if once {

@@ -1,9 +1,7 @@
 //! What the demo shows: a user with rights on one table loads a real CSV file through HTTP and looks at the result.
 
-use crate::client::Client;
-use crate::failure::{Doing, Failure, Result};
-use crate::host::Host;
-use crate::repository;
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::{Client, Host, Login, repository};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
@@ -20,27 +18,27 @@ pub fn play(host: &Host) -> Result<String> {
 }
 
 fn scene(host: &Host) -> Result<String> {
-    let administrator = Client::new(host.url(), "HDB_ADMIN", &host.administrator_password()?);
+    let administrator = host.client()?;
     step("the administrator makes table demo.airports");
-    administrator.send(&json!({"operation": "create_database", "database": "demo"}))?;
+    administrator.call(&json!({"operation": "create_database", "database": "demo"}))?;
     let table = json!({"operation": "create_table", "database": "demo", "table": "airports", "primary_key": "iata"});
-    administrator.send(&table)?;
+    administrator.call(&table)?;
 
     step(&format!("the administrator makes user {USER}, who may read and write that table and nothing else"));
     let rights = json!({"read": true, "insert": true, "update": true, "delete": false, "attribute_permissions": []});
     let permission = json!({"super_user": false, "demo": {"tables": {"airports": rights}}});
-    administrator.send(&json!({"operation": "add_role", "role": USER, "permission": permission}))?;
+    administrator.call(&json!({"operation": "add_role", "role": USER, "permission": permission}))?;
     let password = random_password()?;
-    administrator.send(
+    administrator.call(
         &json!({"operation": "add_user", "username": USER, "password": password, "role": USER, "active": true}),
     )?;
 
-    let user = Client::new(host.url(), USER, &password);
+    let user = Client::new(host.url(), Login::basic(USER, &password));
     let path = repository::data_set().join(FILE);
     let records = records(&path)?;
     step(&format!("{USER} loads {} ({records} records)", path.display()));
     let request = json!({"operation": "csv_file_load", "database": "demo", "table": "airports", "file_path": path});
-    let started = user.send(&request)?;
+    let started = user.call(&request)?;
     println!("  {started}");
     let id = started.get("job_id").and_then(Value::as_str).unwrap_or_default();
     let row = finished(&user, id)?;
@@ -52,7 +50,7 @@ fn scene(host: &Host) -> Result<String> {
     }
 
     step("a few of the records");
-    let found = user.send(&json!({
+    let found = user.call(&json!({
         "operation": "search_by_conditions", "database": "demo", "table": "airports", "limit": 3,
         "get_attributes": ["iata", "name", "city", "state", "latitude", "longitude"],
         "conditions": [{"search_attribute": "state", "search_type": "equals", "search_value": "HI"}],
@@ -72,8 +70,7 @@ fn finished(user: &Client, id: &str) -> Result<Value> {
     let (started, live) = (Instant::now(), std::io::stdout().is_terminal());
     let mut shown = String::new();
     while started.elapsed() < LIMIT {
-        let rows = user.send(&json!({"operation": "get_job", "id": id}))?;
-        let row = rows.get(0).cloned().ok_or_else(|| Failure::new(format!("get_job knows no job {id:?}")))?;
+        let row = user.job(id)?;
         let status = row.get("status").and_then(Value::as_str).unwrap_or_default().to_owned();
         let progress = row.get("progress").filter(|progress| !progress.is_null());
         let line = progress.map_or_else(|| status.clone(), |progress| format!("{status} {progress}"));

@@ -10,8 +10,8 @@ mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::failure::{Failure, Result};
-use crate::repository;
+use jobhost_testkit::failure::{Failure, Result};
+use jobhost_testkit::repository;
 use options::{HELP, Options};
 use outcome::Outcome;
 use targets::Target;

@@ -1,9 +1,11 @@
 //! The command line of `cargo xtask fuzz`. Must never start anything.
 
+use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::arguments::Arguments;
-use crate::failure::{Failure, Result};
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 pub const HELP: &str = "\
 cargo xtask fuzz [TARGET] [options]
@@ -26,22 +28,22 @@ impl Options {
     /// `None` when only the help is asked for.
     pub fn parse(arguments: &[String]) -> Result<Option<Self>> {
         let mut options = Self { filter: String::new(), list: false, time: Duration::from_secs(60), seed: None };
-        let mut arguments = Arguments::new("fuzz", arguments);
-        while let Some(name) = arguments.next_name() {
-            match name {
-                "--help" | "-h" => return Ok(None),
-                "--list" => options.list = true,
-                "--seconds" => options.time = Duration::from_secs(arguments.positive::<u32>()?.into()),
-                "--seed" => {
-                    let seed = arguments.value()?;
-                    let number: std::result::Result<u128, _> = seed.parse();
-                    number.map_err(|_| Failure::new(format!("--seed takes the number of a failure, not {seed:?}")))?;
-                    options.seed = Some(seed.to_owned());
+        let wrong = |error: lexopt::Error| Failure::new(format!("{error}\n{HELP}"));
+        let mut parser = lexopt::Parser::from_args(arguments);
+        while let Some(argument) = parser.next().map_err(wrong)? {
+            match argument {
+                Long("help") | Short('h') => return Ok(None),
+                Long("list") => options.list = true,
+                Long("seconds") => {
+                    let seconds: NonZeroU32 = value(&mut parser, "--seconds takes a whole number above 0")?;
+                    options.time = Duration::from_secs(seconds.get().into());
                 }
-                _ if arguments.text().starts_with('-') || !options.filter.is_empty() => {
-                    return Err(Failure::new(format!("unknown argument {}\n{HELP}", arguments.text())));
+                Long("seed") => {
+                    let seed: u128 = value(&mut parser, "--seed takes the number that a failure reports")?;
+                    options.seed = Some(seed.to_string());
                 }
-                _ => arguments.text().clone_into(&mut options.filter),
+                Value(filter) if options.filter.is_empty() => options.filter = filter.string().map_err(wrong)?,
+                unknown => return Err(wrong(unknown.unexpected())),
             }
         }
         Ok(Some(options))
@@ -50,6 +52,12 @@ impl Options {
     pub fn wants(&self, label: &str) -> bool {
         label.contains(&self.filter)
     }
+}
+
+/// The value of the current option.
+fn value<T: FromStr>(parser: &mut lexopt::Parser, sentence: &str) -> Result<T> {
+    let text = parser.value().and_then(ValueExt::string).doing(|| sentence.to_owned())?;
+    text.parse().map_err(|_| Failure::new(format!("{sentence}, not {text:?}")))
 }
 
 #[cfg(test)]
@@ -77,7 +85,7 @@ mod tests {
             ("--seed x", "--seed"),
             ("--fast", "--fast"),
             ("a b", "b"),
-            ("--seed", "value"),
+            ("--seed", "--seed"),
         ] {
             let told = parse(line).unwrap_err().to_string();
             assert!(told.contains(word), "{line}: {told}");

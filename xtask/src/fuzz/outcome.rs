@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::bench::thousands;
+use jobhost_testkit::figures::thousands;
 
 /// How a target ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

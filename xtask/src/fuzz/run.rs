@@ -12,8 +12,9 @@ use serde_json::Value;
 use super::options::Options;
 use super::outcome::{self, Failed, Outcome};
 use super::targets::{Package, Target};
-use crate::failure::{Doing, Failure, Result};
-use crate::{components, process, repository};
+use crate::components;
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::{process, repository};
 
 /// For the last input and for making a failing one smaller.
 const GRACE: Duration = Duration::from_secs(120);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Doing, Result};
+use jobhost_testkit::failure::{Doing, Result};
 
 /// Folders of packages, relative to the repository. Those of plugins are in a workspace of their own.
 const HOST: &str = "host";
@@ -92,7 +92,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository;
+    use jobhost_testkit::repository;
 
     #[test]
     fn the_targets_of_host_and_plugins_are_found() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::differences_file;
 use super::tap::{Outcome, Test};
-use crate::failure::{Doing, Failure, Result};
+use jobhost_testkit::failure::{Doing, Failure, Result};
 
 /// One kind of difference.
 struct Kind {

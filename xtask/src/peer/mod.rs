@@ -14,9 +14,9 @@ use std::process::Command;
 use differences::Differences;
 use tap::{Outcome, Test};
 
-use crate::failure::{Doing, Failure, Result};
-use crate::host::Host;
-use crate::{components, demo, process, repository, toolchain, tools};
+use crate::{components, demo, toolchain, tools};
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::{Configuration, Host, process, repository};
 
 const HELP: &str = "\
 cargo xtask peer DIR
@@ -97,15 +97,12 @@ fn tests_of(work: &Path, tests: &Path) -> Result<String> {
     for folder in [&home, &exports] {
         fs::create_dir(folder).doing(|| format!("cannot make {}", folder.display()))?;
     }
-    let host = Host::start(
-        &home,
-        &[
-            "server.listen=127.0.0.1:9925".to_owned(),
-            format!("admin.password={PASSWORD}"),
-            format!("files.directories={}", tests.join("data").display()),
-            format!("files.export_directories={}", exports.display()),
-        ],
-    )?;
+    let configuration = Configuration::new(repository::host_binary(), repository::built_plugins())
+        .password(PASSWORD)
+        .set("server.listen", "127.0.0.1:9925")
+        .set("files.directories", tests.join("data").display())
+        .set("files.export_directories", exports.display());
+    let host = Host::start(&configuration, &home)?;
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=tap", "tests/all.mjs"]).current_dir(tests);
     println!("running {}", process::shown(&node));

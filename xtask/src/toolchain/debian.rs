@@ -3,8 +3,8 @@
 //! nothing that apt knows. It appears under its final name only when it is complete.
 
 use super::TARGET;
-use crate::failure::{Doing, Failure, Result};
-use crate::{process, repository};
+use jobhost_testkit::failure::{Doing, Failure, Result};
+use jobhost_testkit::{process, repository};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

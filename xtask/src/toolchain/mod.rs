@@ -4,8 +4,8 @@
 mod debian;
 mod rustup;
 
-use crate::failure::{Failure, Result};
-use crate::process;
+use jobhost_testkit::failure::{Failure, Result};
+use jobhost_testkit::process;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

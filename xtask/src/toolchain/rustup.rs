@@ -2,8 +2,8 @@
 //! the download neither comes nor fails.
 
 use super::TARGET;
-use crate::failure::{Failure, Result};
-use crate::process;
+use jobhost_testkit::failure::{Failure, Result};
+use jobhost_testkit::process;
 use std::process::Command;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Bodies that are large, slow, or from nobody knows whom: what has come is charged to who sends it, and what was only
 //! announced to nobody.
 
-use jobhost_tests::procfs::MemoryWatch;
+use jobhost_tests::memory_watch::MemoryWatch;
 use jobhost_tests::{Login, Options, eventually};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Jobs leave rows, and whoever may load can make their rows large: a list of them costs what it shows.
 
-use jobhost_tests::procfs::MemoryWatch;
+use jobhost_tests::memory_watch::MemoryWatch;
 use jobhost_tests::{Options, eventually};
 use serde_json::{Value, json};
 

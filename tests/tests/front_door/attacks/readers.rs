@@ -1,7 +1,7 @@
 //! Clients that ask for much and take nothing of it. Each of their answers pins a snapshot of the store, and a place for
 //! that is needed by everybody: by jobs too.
 
-use jobhost_tests::procfs::{MemoryWatch, allow_descriptors};
+use jobhost_tests::memory_watch::{MemoryWatch, allow_descriptors};
 use jobhost_tests::{Login, Options, eventually};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Queries that cost much: they end when their client leaves, and share a bounded place on the disk.
 
+use jobhost_tests::Process;
 use jobhost_tests::csv_text::numbered;
-use jobhost_tests::procfs::Process;
 use jobhost_tests::{Login, Options, eventually};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Requests that are small as text and large as values: what they become is charged before it is made, and what nobody
 //! may send is not made at all.
 
-use jobhost_tests::procfs::MemoryWatch;
+use jobhost_tests::memory_watch::MemoryWatch;
 use jobhost_tests::{Login, Options};
 use serde_json::json;
 

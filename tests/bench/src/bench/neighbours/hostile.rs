@@ -1,0 +1,146 @@
+//! The jobs that others have to live with: so many of one kind at once, each sent again as soon as it has ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::bench::dataset::Dataset;
+use crate::bench::tiny::WITHIN;
+use jobhost_testkit::failure::{Failure, Result};
+use jobhost_testkit::{Client, Host};
+
+/// Of `tests/guests`; they touch nothing, so they need no grants.
+pub const GUESTS: [&str; 6] = ["floods", "hoards", "plans", "sleeps", "spins", "traps"];
+
+/// Between two looks at a hostile job: often enough to send the next one at once, rare enough not to be the load itself.
+const LOOK: Duration = Duration::from_millis(10);
+/// For the first jobs to get to what they are bad at.
+const WARM_UP: Duration = Duration::from_millis(500);
+
+/// What is done how often at once.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    what: &'static str,
+    count: u32,
+    requests: Vec<String>,
+}
+
+impl Kind {
+    pub fn all(count: u32, data: &Dataset) -> Vec<Self> {
+        let hostile = |what, request: &Value| Kind { what, count, requests: vec![request.to_string()] };
+        let mut kinds = vec![
+            hostile("endless loops (spins)", &json!({"operation": "spin"})),
+            hostile("jobs that take all memory (hoards)", &json!({"operation": "hoard"})),
+            hostile("jobs that sleep (sleeps)", &json!({"operation": "sleep"})),
+            hostile("panics (traps)", &json!({"operation": "trap"})),
+            hostile("jobs that log 100 MB (floods)", &json!({"operation": "flood", "mode": "log"})),
+            hostile("requests whose plan never ends (plans)", &json!({"operation": "plan_forever"})),
+        ];
+        let load = json!({
+            "operation": "csv_file_load", "database": "bench", "table": "people", "action": "upsert",
+            "file_path": data.path,
+        });
+        let all = kinds.iter().flat_map(|kind| kind.requests.clone()).collect();
+        kinds.push(Kind { what: "one of each of them", count: GUESTS.len() as u32, requests: all });
+        kinds.push(Kind { what: "fair load of a large file", count: 1, requests: vec![load.to_string()] });
+        kinds
+    }
+
+    pub fn title(&self) -> String {
+        match self.requests.len() {
+            1 => format!("{} {}", self.count, self.what),
+            _ => self.what.to_owned(),
+        }
+    }
+}
+
+/// They run until it is stopped.
+pub struct Mob {
+    stop: Arc<AtomicBool>,
+    ended: Arc<AtomicU64>,
+    members: Vec<JoinHandle<Result<Option<String>>>>,
+}
+
+impl Mob {
+    /// All of them are under way when it returns.
+    pub fn start(host: &Host, kind: &Kind) -> Result<Self> {
+        let (stop, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let mut members = Vec::new();
+        for request in kind.requests.iter().cycle().take(kind.count as usize) {
+            let (client, request) = (host.client()?, request.clone());
+            let (stop, ended) = (Arc::clone(&stop), Arc::clone(&ended));
+            members.push(thread::spawn(move || pester(client, &request, &stop, &ended)));
+        }
+        thread::sleep(WARM_UP);
+        Ok(Self { stop, ended, members })
+    }
+
+    /// Ends them all and says how many had ended by themselves.
+    pub fn stop(mut self, client: &Client) -> Result<u64> {
+        let ended = self.ended.load(Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
+        for member in self.members.drain(..) {
+            let left = member.join().unwrap_or_else(|_| Err(Failure::new("a hostile client crashed")))?;
+            if let Some(id) = left {
+                client.call(&json!({"operation": "cancel_job", "id": id}))?;
+                let started = Instant::now();
+                while !has_ended(client, &id)? {
+                    if started.elapsed() > WITHIN {
+                        return Err(Failure::new(format!("the cancelled job {id} has not ended within {WITHIN:?}")));
+                    }
+                    thread::sleep(LOOK);
+                }
+            }
+        }
+        Ok(ended)
+    }
+}
+
+impl Drop for Mob {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sends the request again and again; gives the job that was under way when it was told to stop.
+fn pester(client: Client, request: &str, stop: &AtomicBool, ended: &AtomicU64) -> Result<Option<String>> {
+    while !stop.load(Ordering::Relaxed) {
+        // Where the plan never ends there is no job.
+        if let Some(id) = client.attempt(request)? {
+            while !has_ended(&client, &id)? {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(Some(id));
+                }
+                thread::sleep(LOOK);
+            }
+        }
+        ended.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(None)
+}
+
+fn has_ended(client: &Client, id: &str) -> Result<bool> {
+    let row = client.job(id)?;
+    Ok(!matches!(row.get("status").and_then(Value::as_str), Some("IN_PROGRESS")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::dataset::Keys;
+
+    #[test]
+    fn every_guest_has_a_kind_and_a_part_in_the_crowd() {
+        let data = Dataset { path: "/x.csv".into(), rows: 1, bytes: 1, keys: Keys::Sequential };
+        let kinds = Kind::all(4, &data);
+        for guest in GUESTS {
+            assert!(kinds.iter().any(|kind| kind.what.contains(&format!("({guest})"))), "{guest}");
+        }
+        let crowd = kinds.iter().find(|kind| kind.requests.len() > 1).unwrap();
+        assert_eq!((crowd.count as usize, crowd.requests.len()), (GUESTS.len(), GUESTS.len()));
+        assert_eq!(kinds[0].title(), "4 endless loops (spins)");
+    }
+}

@@ -1,0 +1,153 @@
+//! A small blocking client of the operations API, as an ordinary user writes one. Knows nothing of the host but its URL.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+use ureq::http::{Method, Request};
+
+use crate::failure::{Doing, Failure, Result};
+
+/// No answer of the API takes this long: what lasts is a job.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Larger than any answer that is asked for; it only keeps a broken host from filling the memory.
+const MAX_REPLY_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Login {
+    Nobody,
+    Basic {
+        user: String,
+        password: String,
+    },
+    Bearer(String),
+    /// The value of the `Authorization` header as it stands.
+    Header(String),
+}
+
+impl Login {
+    pub fn basic(user: &str, password: &str) -> Self {
+        Login::Basic { user: user.to_owned(), password: password.to_owned() }
+    }
+
+    /// The value of the `Authorization` header.
+    pub fn header(&self) -> Option<String> {
+        match self {
+            Login::Nobody => None,
+            Login::Basic { user, password } => Some(format!("Basic {}", BASE64.encode(format!("{user}:{password}")))),
+            Login::Bearer(token) => Some(format!("Bearer {token}")),
+            Login::Header(value) => Some(value.clone()),
+        }
+    }
+}
+
+/// What the host answered.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    /// The body as JSON; a string if it is not JSON.
+    pub body: Value,
+    pub text: String,
+    headers: ureq::http::HeaderMap,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Talks to one host, as one user unless told otherwise. Keeps its connection.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    url: String,
+    login: Login,
+}
+
+impl Client {
+    /// `url` is the host's, as its ready line says it.
+    pub fn new(url: &str, login: Login) -> Self {
+        Client { agent: agent(TIMEOUT), url: url.trim_end_matches('/').to_owned(), login }
+    }
+
+    /// A client of the same host that fails where an answer takes longer than that.
+    pub fn waiting(&self, most: Duration) -> Self {
+        Client { agent: agent(most), ..self.clone() }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// Any request at all.
+    pub fn request(
+        &self,
+        login: &Login,
+        method: &str,
+        path: &str,
+        media_type: Option<&str>,
+        body: &[u8],
+    ) -> std::result::Result<Reply, ureq::Error> {
+        let method = Method::from_bytes(method.as_bytes()).map_err(|error| ureq::Error::Http(error.into()))?;
+        let mut request = Request::builder().method(&method).uri(format!("{}{path}", self.url));
+        if let Some(value) = login.header() {
+            request = request.header("authorization", value);
+        }
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        let response = if [Method::GET, Method::DELETE].contains(&method) {
+            self.agent.run(request.body(())?)?
+        } else {
+            self.agent.run(request.body(body)?)?
+        };
+        let (parts, mut body) = response.into_parts();
+        let bytes = body.with_config().limit(MAX_REPLY_BYTES).read_to_vec()?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
+        Ok(Reply { status: parts.status.as_u16(), body, text, headers: parts.headers })
+    }
+
+    /// Sends one operation; any status is a reply.
+    pub fn exchange(&self, request: &Value) -> Result<Reply> {
+        self.exchange_text(&request.to_string())
+    }
+
+    /// As `exchange`, for a request that is text already.
+    pub fn exchange_text(&self, request: &str) -> Result<Reply> {
+        let reply = self.request(&self.login, "POST", "/", Some("application/json"), request.as_bytes());
+        reply.doing(|| format!("cannot send a request to {}", self.url))
+    }
+
+    /// Sends one operation and returns its reply; any status but 200 is a failure that repeats it.
+    pub fn call(&self, request: &Value) -> Result<Value> {
+        let name = request.get("operation").and_then(Value::as_str).unwrap_or("a request without operation");
+        self.call_text(name, &request.to_string())
+    }
+
+    pub(crate) fn call_text(&self, name: &str, request: &str) -> Result<Value> {
+        match self.exchange_text(request)? {
+            Reply { status: 200, body, .. } => Ok(body),
+            Reply { status, text, .. } => Err(Failure::new(format!("{name} was answered {status}: {text}"))),
+        }
+    }
+
+    /// Status and text of a page.
+    pub fn page(&self, path: &str) -> Result<(u16, String)> {
+        let reply = self.request(&self.login, "GET", path, None, b"");
+        reply.map(|reply| (reply.status, reply.text)).doing(|| format!("cannot get {}{path}", self.url))
+    }
+}
+
+fn agent(timeout: Duration) -> ureq::Agent {
+    // Loopback only: a proxy of the environment must not see it. An error's body is wanted as it is.
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0);
+    config.timeout_global(Some(timeout)).build().into()
+}

@@ -1,0 +1,26 @@
+//! What a test expects of a reply. It fails the test by panicking; the benchmarks and the demo use `Client::call`.
+
+#![allow(clippy::panic, reason = "for tests, which may fail loudly")]
+
+use serde_json::Value;
+
+use crate::client::Reply;
+
+impl Reply {
+    /// The body of a success.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.body
+    }
+
+    /// The sentence of a refusal with this status.
+    #[track_caller]
+    pub fn refused(self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", self.text);
+        match self.body.get("error").and_then(Value::as_str) {
+            Some(sentence) => sentence.to_owned(),
+            None => panic!("a refusal without an `error` text: {}", self.text),
+        }
+    }
+}

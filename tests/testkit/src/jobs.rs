@@ -1,0 +1,58 @@
+//! Starting jobs and waiting for their end.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::failure::{Failure, Result};
+
+impl Client {
+    /// Asks for a job that may be refused; its id if there is one.
+    pub fn attempt(&self, request: &str) -> Result<Option<String>> {
+        let reply = self.exchange_text(request)?;
+        Ok(reply.body.get("job_id").and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// Starts a job; the request is text so that nothing is serialised inside a measurement.
+    pub fn submit(&self, request: &str) -> Result<String> {
+        let answer = self.call_text("the start of a job", request)?;
+        match answer.get("job_id").and_then(Value::as_str) {
+            Some(id) => Ok(id.to_owned()),
+            None => Err(Failure::new(format!("the start of a job was answered without a job_id: {answer}"))),
+        }
+    }
+
+    /// The row of a job as it stands.
+    pub fn job(&self, id: &str) -> Result<Value> {
+        let answer = self.call(&json!({"operation": "get_job", "id": id}))?;
+        answer.get(0).cloned().ok_or_else(|| Failure::new(format!("get_job does not know job {id:?}")))
+    }
+
+    /// The row of the job if it is COMPLETE, `None` if it still waits or runs, a failure if it failed.
+    pub fn finished(&self, id: &str) -> Result<Option<Value>> {
+        let row = self.job(id)?;
+        match row.get("status").and_then(Value::as_str) {
+            Some("COMPLETE") => Ok(Some(row)),
+            Some("IN_PROGRESS") => Ok(None),
+            _ => Err(Failure::new(format!("job {id} failed: {row}"))),
+        }
+    }
+
+    /// Asks again and again, with a pause between, until the job is COMPLETE; its row.
+    pub fn wait(&self, id: &str, pause: Duration, within: Duration) -> Result<Value> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(row) = self.finished(id)? {
+                return Ok(row);
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::new(format!("job {id} is not COMPLETE after {within:?}")));
+            }
+            if !pause.is_zero() {
+                thread::sleep(pause);
+            }
+        }
+    }
+}

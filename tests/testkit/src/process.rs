@@ -1,0 +1,138 @@
+//! Runs other programs: shown, captured or bounded in time. Every failure names the command line.
+//! Never leaves a child behind that it stopped waiting for.
+
+use crate::failure::{Doing, Failure, Result};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Lines of a program's output that a failure repeats.
+const TAIL_LINES: usize = 40;
+
+/// How often a bounded program is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The command as a person would type it.
+pub fn shown(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy().into_owned()];
+    for argument in command.get_args() {
+        let text = argument.to_string_lossy();
+        let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
+        words.push(if plain { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) });
+    }
+    words.join(" ")
+}
+
+/// The last lines of a text.
+pub fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(TAIL_LINES);
+    lines.get(from..).unwrap_or_default().join("\n")
+}
+
+/// Runs a program whose output goes straight to the terminal.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.stdin(Stdio::null()).status().doing(|| format!("cannot start `{}`", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(ended(command, status)) }
+}
+
+/// Runs a program and returns what it wrote to standard output.
+pub fn capture(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().doing(|| format!("cannot start `{}`", shown(command)))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.push_str(&String::from_utf8_lossy(&output.stderr));
+    Err(ended(command, output.status).detail(tail(&said)))
+}
+
+/// Runs a program quietly for at most `limit` and returns all that it printed; then it is ended with its children.
+pub fn bounded(command: &mut Command, limit: Duration) -> Result<String> {
+    let mut log = tempfile::tempfile().doing(|| "cannot make a temporary file".to_owned())?;
+    let writer = |log: &File| log.try_clone().doing(|| "cannot share a temporary file".to_owned());
+    let child = command.stdin(Stdio::null()).stdout(writer(&log)?).stderr(writer(&log)?).process_group(0).spawn();
+    let mut child = child.doing(|| format!("cannot start `{}`", shown(command)))?;
+    let ended_in_time = wait(&mut child, limit);
+    if !matches!(ended_in_time, Ok(Some(_))) {
+        kill_group(&child);
+        child.wait().doing(|| format!("cannot wait for `{}`", shown(command)))?;
+    }
+    let mut said = Vec::new();
+    log.rewind().and_then(|()| log.read_to_end(&mut said)).doing(|| "cannot read a temporary file".to_owned())?;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    match ended_in_time? {
+        Some(status) if status.success() => Ok(said),
+        Some(status) => Err(ended(command, status).detail(tail(&said))),
+        None => {
+            Err(Failure::new(format!("`{}` was not done after {} s", shown(command), limit.as_secs()))
+                .detail(tail(&said)))
+        }
+    }
+}
+
+/// Waits for a child, at most `limit`; `None` when it still runs then.
+pub fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait().doing(|| "cannot wait for a program".to_owned())? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Sends a child a signal.
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
+    if let Some(pid) = pid(child) {
+        // It may have ended meanwhile; who called waits for it anyway.
+        let _gone = rustix::process::kill_process(pid, signal);
+    }
+}
+
+fn kill_group(child: &Child) {
+    if let Some(pid) = pid(child) {
+        let _gone = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+}
+
+fn pid(child: &Child) -> Option<rustix::process::Pid> {
+    i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw)
+}
+
+fn ended(command: &Command, status: ExitStatus) -> Failure {
+    Failure::new(format!("`{}` failed ({status})", shown(command)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_ended_with_its_children() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo started; sleep 600 & wait"]);
+        let failure = bounded(&mut command, Duration::from_millis(300)).unwrap_err().to_string();
+        assert!(failure.contains("was not done after"), "{failure}");
+    }
+
+    #[test]
+    fn a_failure_repeats_what_the_program_said() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo the reason >&2; exit 3"]);
+        let failure = capture(&mut command).unwrap_err().to_string();
+        assert!(failure.contains("exit status: 3") && failure.contains("the reason"), "{failure}");
+    }
+
+    #[test]
+    fn words_with_blanks_are_quoted() {
+        let mut command = Command::new("cargo");
+        command.args(["test", "a b", ""]);
+        assert_eq!(shown(&command), "cargo test 'a b' ''");
+    }
+}
