@@ -1,7 +1,7 @@
 //! Finds the cells of one record in a buffer: the grammar itself. Works on plain slices and numbers, because this loop is
 //! what the speed of a load depends on.
 
-use crate::dialect::{Dialect, Newline, QUOTE};
+use crate::dialect::{Dialect, Newline, Quoting};
 use crate::record::{Form, Span};
 use crate::scan::{Cursor, Needles};
 
@@ -41,6 +41,13 @@ impl Input<'_> {
         if end > cell && self.byte(end - 1) == b'\r' { end - 1 } else { end }
     }
 
+    /// True if nothing but blanks stands there.
+    #[cold]
+    #[inline(never)]
+    fn is_blank(&self, from: usize, to: usize) -> bool {
+        self.buffer.get(from..to).is_some_and(|bytes| bytes.iter().all(|byte| matches!(byte, b' ' | b'\t')))
+    }
+
     /// Find the cells of the record that begins at `start`, where `cursor` is.
     #[inline(always)]
     pub(crate) fn cells(
@@ -68,7 +75,8 @@ impl Input<'_> {
                 let end = if newline == b'\n' { self.before_cr(cell, position) } else { position };
                 set(spans, count, Span::new(cell, end, Form::Bare));
                 break Scan::Complete { end: position + 1, cells: count + 1, lines: lines + 1 };
-            } else if position == cell {
+            } else if position == cell || (dialect.skip_blanks && self.is_blank(cell, position)) {
+                cell = position;
                 match self.quoted(cell, dialect, needles, &mut walk) {
                     Quoted::Cell { end, form, next, lines: inside } => {
                         set(spans, count, Span::new(cell + 1, end, form));
@@ -107,24 +115,42 @@ impl Input<'_> {
         Scan::Complete { end: self.filled, cells: count + 1, lines }
     }
 
+    /// True if the byte at `end` is escaped: an odd number of escapes stands before it.
+    #[cold]
+    #[inline(never)]
+    fn escapes(&self, from: usize, end: usize, escape: u8) -> bool {
+        let before = self.buffer.get(from..end).unwrap_or_default();
+        before.iter().rev().take_while(|byte| **byte == escape).count() % 2 == 1
+    }
+
     /// A cell that opens with a quote at `open`.
     #[inline(never)]
     fn quoted(&self, open: usize, dialect: Dialect, needles: &Needles, walk: &mut Cursor) -> Quoted {
         let newline = dialect.newline.last_byte();
+        let Quoting { quote, escape } = dialect.quoting;
+        // Never `None` here; a delimiter is no quote.
+        let quote = quote.unwrap_or(dialect.delimiter);
         let mut form = Form::Quoted;
         let mut lines = 0;
         loop {
             let Some(end) = walk.next(self.buffer, needles, self.filled) else { return Quoted::Open };
             let byte = self.byte(end);
             debug_assert!(end > open);
-            if byte != QUOTE {
+            if byte != quote {
                 lines += u64::from(byte == newline);
                 continue;
             }
-            if self.byte(end + 1) == QUOTE {
+            if escape != quote && self.escapes(open + 1, end, escape) {
+                form = Form::Escaped;
+                continue;
+            }
+            if self.byte(end + 1) == quote {
                 form = Form::Escaped;
                 walk.next(self.buffer, needles, self.filled);
                 continue;
+            }
+            if escape != quote && memchr::memchr(escape, self.buffer.get(open + 1..end).unwrap_or_default()).is_some() {
+                form = Form::Escaped;
             }
             // The cell is closed. What may follow: blanks, then a delimiter, a line end or the end of the input.
             let mut after = end + 1;

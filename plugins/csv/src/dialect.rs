@@ -1,5 +1,6 @@
 //! How a CSV text separates its cells and lines, and how that is guessed from its start. The guess follows PapaParse,
-//! which Harper uses: the delimiter that cuts the first ten records into the most, and most even, cells.
+//! which Harper uses: the delimiter that cuts the first ten records into the most, and most even, cells; but one that gives
+//! every record the header's number of cells wins over one that does not.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,104 +32,186 @@ impl Newline {
     }
 }
 
-/// The two things that differ between CSV texts. The quote is always `"`.
+/// How cells are quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quoting {
+    /// What opens and closes a quoted cell; `None`: no cell is quoted.
+    pub quote: Option<u8>,
+    /// What stands before a quote that is part of a quoted cell. A quote written twice is one in any case.
+    pub escape: u8,
+}
+
+impl Default for Quoting {
+    fn default() -> Self {
+        Quoting { quote: Some(QUOTE), escape: QUOTE }
+    }
+}
+
+/// What differs between CSV texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
     pub delimiter: u8,
     pub newline: Newline,
+    #[serde(default)]
+    pub quoting: Quoting,
+    /// Blanks may stand before an opening quote.
+    #[serde(default)]
+    pub skip_blanks: bool,
 }
 
 impl Dialect {
-    /// Guess from the first bytes of a text, without its byte order mark. `whole` says that there is no more of it.
-    pub fn guess(sample: &[u8], whole: bool) -> Self {
-        let newline = guess_newline(sample, whole);
-        Dialect { delimiter: guess_delimiter(sample, newline, whole), newline }
+    /// Guess from the first bytes of a text, without its byte order mark. `whole` says that there is no more of it. What
+    /// is known is not guessed.
+    pub fn guess(sample: &[u8], whole: bool, delimiter: Option<u8>, quoting: Quoting) -> Self {
+        let sample = Sample { bytes: sample, whole, quoting };
+        let (delimiter, newline) = match delimiter {
+            Some(delimiter) => (delimiter, sample.newline(delimiter)),
+            None => sample.delimiter(),
+        };
+        Dialect { delimiter, newline, quoting, skip_blanks: false }
     }
 }
 
-fn guess_newline(sample: &[u8], whole: bool) -> Newline {
-    let (mut cr, mut crlf) = (0usize, 0usize);
-    let mut quoted = false;
-    let mut bytes = sample.iter().copied().peekable();
-    let mut lf_first = None;
-    while let Some(byte) = bytes.next() {
-        match byte {
-            QUOTE => quoted = !quoted,
-            b'\r' if !quoted => {
-                lf_first.get_or_insert(false);
-                // A CR at the very end of the sample may be half of a pair: it does not vote.
-                cr += usize::from(whole || bytes.peek().is_some());
-                crlf += usize::from(bytes.peek() == Some(&b'\n'));
+/// What is looked at for a guess.
+#[derive(Debug, Clone, Copy)]
+struct Sample<'a> {
+    bytes: &'a [u8],
+    whole: bool,
+    quoting: Quoting,
+}
+
+impl Sample<'_> {
+    /// The newline, if this is the delimiter: a quote opens a cell only where a cell begins, as for the reader.
+    fn newline(&self, delimiter: u8) -> Newline {
+        let (mut cr, mut crlf) = (0usize, 0usize);
+        let mut lf_first = None;
+        let mut quotes = Quotes::default();
+        for (index, &byte) in self.bytes.iter().enumerate() {
+            if quotes.are_around(byte, self.quoting) {
+                continue;
             }
-            b'\n' if !quoted => {
-                lf_first.get_or_insert(true);
+            let next = self.bytes.get(index + 1);
+            match byte {
+                b'\r' => {
+                    lf_first.get_or_insert(false);
+                    // A CR at the very end of the sample may be half of a pair: it does not vote.
+                    cr += usize::from(self.whole || next.is_some());
+                    crlf += usize::from(next == Some(&b'\n'));
+                }
+                b'\n' => {
+                    lf_first.get_or_insert(true);
+                }
+                _ => {}
             }
-            _ => {}
+            quotes.cell_begins = byte == delimiter || matches!(byte, b'\r' | b'\n');
+        }
+        match lf_first {
+            None | Some(true) => Newline::Lf,
+            Some(false) if crlf * 2 >= cr => Newline::CrLf,
+            Some(false) => Newline::Cr,
         }
     }
-    match lf_first {
-        None | Some(true) => Newline::Lf,
-        Some(false) if crlf * 2 >= cr => Newline::CrLf,
-        Some(false) => Newline::Cr,
+
+    /// The delimiter that gives every record the header's number of cells, if there is one; else PapaParse's choice.
+    fn delimiter(&self) -> (u8, Newline) {
+        let mut best: Option<(u8, Newline, bool, usize, f64)> = None;
+        for delimiter in DELIMITERS {
+            let newline = self.newline(delimiter);
+            let counts = self.cell_counts(delimiter, newline);
+            let Some(average) = average(&counts) else { continue };
+            let uneven = counts.windows(2).map(|pair| match pair {
+                [one, two] => one.abs_diff(*two),
+                _ => 0,
+            });
+            let uneven: usize = uneven.sum();
+            let even = uneven == 0 && counts.len() > 1;
+            let better = best.is_none_or(|(_, _, best_even, least, most)| match (even, best_even) {
+                (true, false) => true,
+                (false, true) => false,
+                _ => uneven <= least && average > most,
+            });
+            if average > 1.99 && better {
+                best = Some((delimiter, newline, even, uneven, average));
+            }
+        }
+        best.map_or_else(|| (b',', self.newline(b',')), |(delimiter, newline, ..)| (delimiter, newline))
+    }
+
+    /// The number of cells of each of the first records, empty lines left out. Tolerant: malformed quoting is for the
+    /// reader to complain about.
+    fn cell_counts(&self, delimiter: u8, newline: Newline) -> Vec<usize> {
+        let mut counts = Vec::with_capacity(PREVIEW_RECORDS);
+        let (mut cells, mut cell_bytes, mut records) = (1usize, 0usize, 0usize);
+        let mut quotes = Quotes::default();
+        for &byte in self.bytes {
+            if quotes.are_around(byte, self.quoting) {
+            } else if byte == delimiter {
+                cells += 1;
+                (cell_bytes, quotes.cell_begins) = (0, true);
+                continue;
+            } else if byte == newline.last_byte() {
+                if cells > 1 || cell_bytes > 0 {
+                    counts.push(cells);
+                }
+                records += 1;
+                (cells, cell_bytes, quotes.cell_begins) = (1, 0, true);
+                if records == PREVIEW_RECORDS {
+                    return counts;
+                }
+                continue;
+            } else if byte == b'\r' {
+                continue;
+            }
+            quotes.cell_begins = false;
+            cell_bytes += 1;
+        }
+        if (cells > 1 || cell_bytes > 0) && (self.whole || counts.is_empty()) {
+            counts.push(cells);
+        }
+        counts
     }
 }
 
-fn guess_delimiter(sample: &[u8], newline: Newline, whole: bool) -> u8 {
-    let mut best: Option<(u8, usize, f64)> = None;
-    for delimiter in DELIMITERS {
-        let counts = cell_counts(sample, delimiter, newline, whole);
-        let Some(average) = average(&counts) else { continue };
-        let uneven = counts.windows(2).map(|pair| match pair {
-            [one, two] => one.abs_diff(*two),
-            _ => 0,
-        });
-        let uneven: usize = uneven.sum();
-        let better = best.is_none_or(|(_, least, most)| uneven <= least && average > most);
-        if average > 1.99 && better {
-            best = Some((delimiter, uneven, average));
-        }
+/// Whether a byte stands in a quoted cell, one byte after the other.
+#[derive(Debug)]
+struct Quotes {
+    cell_begins: bool,
+    open: bool,
+    escaped: bool,
+    /// The last byte closed a cell: another quote opens it again.
+    closed: bool,
+}
+
+impl Default for Quotes {
+    fn default() -> Self {
+        Quotes { cell_begins: true, open: false, escaped: false, closed: false }
     }
-    best.map_or(b',', |(delimiter, ..)| delimiter)
+}
+
+impl Quotes {
+    /// True for the quotes and what is between them.
+    fn are_around(&mut self, byte: u8, quoting: Quoting) -> bool {
+        let is_quote = quoting.quote == Some(byte);
+        if self.open {
+            if std::mem::take(&mut self.escaped) {
+            } else if byte == quoting.escape && !is_quote {
+                self.escaped = true;
+            } else if is_quote {
+                (self.open, self.closed) = (false, true);
+            }
+            return true;
+        }
+        let opens = is_quote && (self.cell_begins || self.closed);
+        self.closed = false;
+        if opens {
+            (self.open, self.cell_begins) = (true, false);
+        }
+        opens
+    }
 }
 
 fn average(counts: &[usize]) -> Option<f64> {
     (!counts.is_empty()).then(|| counts.iter().sum::<usize>() as f64 / counts.len() as f64)
-}
-
-/// The number of cells of each of the first records, empty lines left out. Tolerant: malformed quoting is for the reader
-/// to complain about.
-fn cell_counts(sample: &[u8], delimiter: u8, newline: Newline, whole: bool) -> Vec<usize> {
-    let mut counts = Vec::with_capacity(PREVIEW_RECORDS);
-    let (mut cells, mut cell_bytes, mut records) = (1usize, 0usize, 0usize);
-    // Whether the cell began with a quote, and whether we are between its quotes.
-    let (mut in_quotes, mut quoted) = (false, false);
-    for &byte in sample {
-        if byte == QUOTE && (quoted || cell_bytes == 0) {
-            (quoted, in_quotes) = (true, !in_quotes);
-        } else if in_quotes {
-        } else if byte == delimiter {
-            cells += 1;
-            (cell_bytes, quoted) = (0, false);
-            continue;
-        } else if byte == newline.last_byte() {
-            if cells > 1 || cell_bytes > 0 {
-                counts.push(cells);
-            }
-            records += 1;
-            (cells, cell_bytes, quoted) = (1, 0, false);
-            if records == PREVIEW_RECORDS {
-                return counts;
-            }
-            continue;
-        } else if byte == b'\r' {
-            continue;
-        }
-        cell_bytes += 1;
-    }
-    if (cells > 1 || cell_bytes > 0) && (whole || counts.is_empty()) {
-        counts.push(cells);
-    }
-    counts
 }
 
 #[cfg(test)]
@@ -136,7 +219,7 @@ mod tests {
     use super::*;
 
     fn guess(text: &str) -> (char, Newline) {
-        let dialect = Dialect::guess(text.as_bytes(), true);
+        let dialect = Dialect::guess(text.as_bytes(), true, None, Quoting::default());
         (char::from(dialect.delimiter), dialect.newline)
     }
 
@@ -152,6 +235,17 @@ mod tests {
         assert_eq!(guess("").0, ',');
         // Semicolons inside quoted cells do not count.
         assert_eq!(guess("a,b\n\"1;2;3;4\",x\n\"5;6;7;8\",y\n").0, ',');
+    }
+
+    #[test]
+    fn a_delimiter_that_gives_every_record_the_headers_cells_wins() {
+        assert_eq!(guess("X\tY\tZ\n120,5\t50,3\t2,35\n121,5\t51,3\t2,36\n").0, '\t');
+        assert_eq!(guess("id;tags\n1;red,green,blue\n2;red,green,black\n").0, ';');
+    }
+
+    #[test]
+    fn quotes_inside_of_bare_cells_hide_no_line_end() {
+        assert_eq!(guess("id,size 5\",name\r1,3\" pipe,a\r2,4 pipe,b\r3,5\" x 6\",c\r"), (',', Newline::Cr));
     }
 
     #[test]

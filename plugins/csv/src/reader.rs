@@ -4,14 +4,29 @@
 use jobhost_load::Step;
 
 use crate::cells::{Input, Scan};
-use crate::dialect::{Dialect, SAMPLE_BYTES};
+use crate::dialect::{Dialect, Quoting, SAMPLE_BYTES};
 use crate::error::SyntaxError;
+use crate::preface;
 use crate::record::{Form, Record, Span};
 use crate::scan::{BLOCK, Cursor, Needles};
 
 /// The longest record, in bytes as it stands in the input.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What is known of a text before it is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// `None`: guessed.
+    pub delimiter: Option<u8>,
+    pub quoting: Quoting,
+    /// Lines before the header that are passed over, whatever stands on them.
+    pub skip_lines: u64,
+    /// Lines that begin so are passed over wherever a record could begin.
+    pub comment: Option<Vec<u8>>,
+    /// Blanks may stand before an opening quote.
+    pub skip_blanks: bool,
+}
 
 /// A CSV reader that is fed. See the module.
 #[derive(Debug)]
@@ -35,6 +50,11 @@ pub struct Reader {
     /// scan of the whole record each.
     wanted: usize,
     max_record_bytes: usize,
+    reading: Reading,
+    /// Lines that are still to be passed over before the dialect is guessed.
+    lines_to_skip: u64,
+    /// A comment has begun, and its end was not there yet.
+    in_comment: bool,
     /// The current record: its first `cells` spans.
     spans: Vec<Span>,
     cells: usize,
@@ -69,6 +89,9 @@ impl Reader {
             cursor: None,
             wanted: 1,
             max_record_bytes: MAX_RECORD_BYTES,
+            reading: Reading::default(),
+            lines_to_skip: 0,
+            in_comment: false,
             spans: Vec::new(),
             cells: 0,
             record_start: 0,
@@ -80,7 +103,17 @@ impl Reader {
     /// A reader that goes on where another stopped: at the first byte of a record.
     pub fn resume(dialect: Dialect, offset: u64, line: u64) -> Self {
         let grammar = Some(Grammar { dialect, needles: Needles::new(dialect) });
-        Reader { base: offset, line, grammar, ..Reader::new() }
+        let reading = Reading { quoting: dialect.quoting, ..Reading::default() };
+        Reader { base: offset, line, grammar, reading, ..Reader::new() }
+    }
+
+    /// As this says, and not as a guess.
+    pub fn with_reading(mut self, reading: Reading) -> Self {
+        if self.grammar.is_none() {
+            self.lines_to_skip = reading.skip_lines;
+        }
+        self.reading = reading;
+        self
     }
 
     pub fn with_max_record_bytes(mut self, limit: usize) -> Self {
@@ -130,6 +163,7 @@ impl Reader {
         Record {
             buffer: &self.buffer,
             spans: self.spans.get(..self.cells).unwrap_or_default(),
+            quoting: self.reading.quoting,
             raw: self.buffer.get(self.record_start..self.record_end).unwrap_or_default(),
             line: self.record_line,
             offset: self.base + self.record_start as u64,
@@ -147,6 +181,13 @@ impl Reader {
         loop {
             let unread = self.filled - self.start;
             if unread < self.wanted && !(self.ended && unread > 0) {
+                return Ok(if self.ended { Step::End } else { Step::NeedInput });
+            }
+            if self.reading.comment.is_some() && self.grammar.is_some() && !self.pass_comments() {
+                if self.filled > self.start && self.ended {
+                    continue;
+                }
+                self.wanted = self.filled - self.start + 1;
                 return Ok(if self.ended { Step::End } else { Step::NeedInput });
             }
             let Some(grammar) = &self.grammar else {
@@ -211,18 +252,79 @@ impl Reader {
         }
     }
 
+    /// Go past lines that are comments; false if the input so far does not tell whether the next line is one.
+    #[cold]
+    #[inline(never)]
+    fn pass_comments(&mut self) -> bool {
+        let Some(comment) = &self.reading.comment else { return true };
+        let newline = self.grammar.map_or(b'\n', |grammar| grammar.dialect.newline.last_byte());
+        loop {
+            let rest = self.buffer.get(self.start..self.filled).unwrap_or_default();
+            if !self.in_comment {
+                if rest.len() < comment.len() && !self.ended && comment.starts_with(rest) {
+                    return false;
+                }
+                if !rest.starts_with(comment) {
+                    return true;
+                }
+            }
+            self.cursor = None;
+            self.cells = 0;
+            let Some(end) = memchr::memchr(newline, rest) else {
+                // What was passed need not be kept: a comment may be as long as it likes.
+                self.in_comment = !self.ended;
+                self.start = self.filled;
+                return false;
+            };
+            self.in_comment = false;
+            self.start += end + 1;
+            self.line += 1;
+            self.wanted = 1;
+        }
+    }
+
     /// Look at the start of the input, once there is enough of it to guess the dialect; false if there is not.
     #[cold]
     #[inline(never)]
     fn begin(&mut self) -> bool {
-        if self.filled < SAMPLE_BYTES + BYTE_ORDER_MARK.len() && !self.ended {
+        if self.base == 0 && self.start == 0 && self.line == 1 {
+            if self.filled < BYTE_ORDER_MARK.len() && !self.ended {
+                return false;
+            }
+            let input = self.buffer.get(..self.filled).unwrap_or_default();
+            self.start = if input.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        }
+        while self.lines_to_skip > 0 {
+            let rest = self.buffer.get(self.start..self.filled).unwrap_or_default();
+            let (passed, ended) = preface::line(rest, self.ended);
+            self.start += passed;
+            if !ended {
+                // Whatever its length, the line is not kept.
+                return self.ended && self.start == self.filled && {
+                    self.lines_to_skip = 0;
+                    true
+                };
+            }
+            self.line += 1;
+            self.lines_to_skip -= 1;
+        }
+        if self.filled - self.start < SAMPLE_BYTES && !self.ended {
             return false;
         }
-        let input = self.buffer.get(..self.filled).unwrap_or_default();
-        let text = input.strip_prefix(BYTE_ORDER_MARK).unwrap_or(input);
+        let mut text = self.buffer.get(self.start..self.filled).unwrap_or_default();
+        let mut delimiter = self.reading.delimiter;
+        if let Some(named) = preface::named_delimiter(text) {
+            delimiter = delimiter.or(Some(named.delimiter));
+            self.start += named.length;
+            self.line += 1;
+            text = text.get(named.length..).unwrap_or_default();
+        }
         let sample = text.get(..SAMPLE_BYTES).unwrap_or(text);
-        let dialect = Dialect::guess(sample, text.len() <= SAMPLE_BYTES && self.ended);
-        self.start = input.len() - text.len();
+        let whole = text.len() <= SAMPLE_BYTES && self.ended;
+        let plain = self.reading.comment.as_ref().map(|comment| preface::without_comments(sample, comment));
+        let sample = plain.as_deref().unwrap_or(sample);
+        let guessed = Dialect::guess(sample, whole, delimiter, self.reading.quoting);
+        let dialect = Dialect { skip_blanks: self.reading.skip_blanks, ..guessed };
         self.grammar = Some(Grammar { dialect, needles: Needles::new(dialect) });
         true
     }

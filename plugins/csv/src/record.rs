@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::dialect::QUOTE;
+use crate::dialect::Quoting;
 
 /// Where a cell lies in the buffer, without its quotes, and how it was written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,6 +46,7 @@ impl Span {
 pub struct Record<'a> {
     pub(crate) buffer: &'a [u8],
     pub(crate) spans: &'a [Span],
+    pub(crate) quoting: Quoting,
     pub(crate) raw: &'a [u8],
     pub(crate) line: u64,
     pub(crate) offset: u64,
@@ -79,13 +80,13 @@ impl<'a> Record<'a> {
 
     #[inline]
     pub fn cell(&self, index: usize) -> Option<Cell<'a>> {
-        self.spans.get(index).map(|&span| Cell { buffer: self.buffer, span })
+        self.spans.get(index).map(|&span| Cell { buffer: self.buffer, quoting: self.quoting, span })
     }
 
     #[inline]
     pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
-        let buffer = self.buffer;
-        self.spans.iter().map(move |&span| Cell { buffer, span })
+        let (buffer, quoting) = (self.buffer, self.quoting);
+        self.spans.iter().map(move |&span| Cell { buffer, quoting, span })
     }
 }
 
@@ -93,6 +94,7 @@ impl<'a> Record<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Cell<'a> {
     buffer: &'a [u8],
+    quoting: Quoting,
     span: Span,
 }
 
@@ -116,7 +118,18 @@ impl<'a> Cell<'a> {
     pub fn bytes(&self) -> Cow<'a, [u8]> {
         let (buffer, range) = self.place();
         let inside = buffer.get(range).unwrap_or_default();
-        if self.is_escaped() { Cow::Owned(unescape(inside)) } else { Cow::Borrowed(inside) }
+        if self.is_escaped() { Cow::Owned(self.unescaped(inside)) } else { Cow::Borrowed(inside) }
+    }
+
+    fn unescaped(&self, inside: &[u8]) -> Vec<u8> {
+        let mut value = Vec::with_capacity(inside.len());
+        unescape_into(inside, self.quoting, &mut value);
+        value
+    }
+
+    #[inline]
+    pub(crate) fn quoting(&self) -> Quoting {
+        self.quoting
     }
 
     /// The value of the cell; bytes that are not UTF-8 become U+FFFD.
@@ -125,19 +138,18 @@ impl<'a> Cell<'a> {
     }
 }
 
-fn unescape(inside: &[u8]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(inside.len());
-    unescape_into(inside, &mut value);
-    value
-}
-
-/// Append `inside` with each `""` as `"`.
-pub(crate) fn unescape_into(inside: &[u8], value: &mut Vec<u8>) {
+/// Append `inside` with each doubled quote as one, and each escaped quote or escape without its escape.
+pub(crate) fn unescape_into(inside: &[u8], quoting: Quoting, value: &mut Vec<u8>) {
+    let Quoting { quote: Some(quote), escape } = quoting else { return value.extend_from_slice(inside) };
     let mut rest = inside;
-    while let Some(quote) = memchr::memchr(QUOTE, rest) {
-        let (before, after) = rest.split_at_checked(quote + 1).unwrap_or((rest, &[]));
-        value.extend_from_slice(before);
-        rest = after.get(1..).unwrap_or_default();
+    while let Some(at) = memchr::memchr2(quote, escape, rest) {
+        let found = rest.get(at).copied();
+        let next = rest.get(at + 1).copied();
+        let is_escape = next == Some(quote) || (next == Some(escape) && found == Some(escape));
+        let kept = if is_escape { at } else { at + 1 };
+        value.extend_from_slice(rest.get(..kept).unwrap_or_default());
+        value.extend(next.filter(|_| is_escape));
+        rest = rest.get(at + 1 + usize::from(is_escape)..).unwrap_or_default();
     }
     value.extend_from_slice(rest);
 }

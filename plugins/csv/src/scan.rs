@@ -2,7 +2,7 @@
 
 use wide::{CmpEq, i8x16};
 
-use crate::dialect::{Dialect, QUOTE};
+use crate::dialect::Dialect;
 
 /// Bytes looked at together; the buffer is padded with as many.
 pub(crate) const BLOCK: usize = 64;
@@ -21,7 +21,8 @@ impl Needles {
         Needles {
             delimiter: i8x16::splat(dialect.delimiter as i8),
             newline: i8x16::splat(dialect.newline.last_byte() as i8),
-            quote: i8x16::splat(QUOTE as i8),
+            // Without quotes the needle finds nothing of its own.
+            quote: i8x16::splat(dialect.quoting.quote.unwrap_or(dialect.delimiter) as i8),
         }
     }
 
