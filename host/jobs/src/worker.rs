@@ -28,6 +28,9 @@ const BEGIN_TRIES: usize = 4;
 /// such a job each time, so what fails is not the store as a whole: a damaged record, or a query that its engine cannot run.
 const MOST_FAILURES: u32 = 100;
 
+/// How often in a row a job whose last records found no room is tried again before it ends in an error that says so.
+const MOST_TRIES_WHEN_FULL: u32 = 5;
+
 pub(super) struct Worker {
     pub parts: JobParts,
     pub spool: Spool,
@@ -78,7 +81,7 @@ impl Worker {
         let end = self.attempt(row, operation.clone(), &entry, past.failures < MOST_FAILURES).await;
         match end {
             AttemptEnd::Ended(ended) => {
-                if let Some((row, again, rejects, entry)) = self.end(id, *ended, entry, turn).await {
+                if let Some((row, again, rejects, entry)) = self.end(id, *ended, entry, past.failures, turn).await {
                     self.try_again(QueuedJob { id, user, operation, place: None, past }, row, again, rejects, entry)
                         .await;
                 }
@@ -104,6 +107,7 @@ impl Worker {
         id: Uuid,
         ended: EndedAttempt,
         entry: RunningEntry,
+        failures: u32,
         turn: Turn,
     ) -> Option<(JobRow, Again, Option<Arc<AllRejects>>, RunningEntry)> {
         let EndedAttempt { row, ending, rejects, last_group, may_try_again } = ended;
@@ -112,7 +116,13 @@ impl Worker {
             let Err(failure) = conclusion.conclude_with(last_group, &self.parts, &self.spool).await else {
                 return None;
             };
-            if may_try_again && failure.kind == StoreErrorKind::Unavailable {
+            let may_pass = match failure.kind {
+                StoreErrorKind::Unavailable => true,
+                // Somebody may be making room.
+                StoreErrorKind::Full => failures < MOST_TRIES_WHEN_FULL,
+                _ => false,
+            };
+            if may_try_again && may_pass {
                 let again = Again { why: failure.message, lasting: false };
                 return Some((row, again, conclusion.rejects, conclusion.entry));
             }

@@ -46,7 +46,7 @@ fn operation(name: &str, summary: &str, fields: &[(&str, Value, bool)]) -> Opera
         name: name.to_owned(),
         aliases: Vec::new(),
         summary: summary.to_owned(),
-        request_schema: request_schema(name, fields).to_string(),
+        request_schema: request_schema(name, &[fields, &jobhost_csv::options::schema()].concat()).to_string(),
         secrets: Vec::new(),
         inline_source: None,
         access: Access::TablePermission,

@@ -49,7 +49,8 @@ impl Plugin for CsvLoad {
         };
         let is_first_attempt = resume.is_none();
         let mut host = GuestHost::new(request.table, request.action.run());
-        let loaded = load(&mut host, options, resume.as_deref()).map_err(|error| failure(error, is_first_attempt))?;
+        let loaded = load(&mut host, options, request.reading, resume.as_deref())
+            .map_err(|error| failure(error, is_first_attempt))?;
         if loaded == Loaded::Nothing && request.operation == Operation::Data {
             return Ok(Outcome::message(NO_RECORDS));
         }

@@ -1,6 +1,7 @@
 //! Requests: which fields, which rules, and which sentence when one is broken. The sentences are Harper's, which has two
 //! families of them: one for the data and file loads, another for the URL load.
 
+use jobhost_csv::{Reading, options};
 use jobhost_load_plugin::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, is_action};
 use jobhost_plugin::{Refusal, Request, TableName};
 use serde_json::Value;
@@ -33,16 +34,21 @@ pub(crate) struct LoadRequest {
     /// The path or the URL; empty for the data load.
     pub(crate) location: String,
     pub(crate) has_headers: bool,
+    pub(crate) reading: Reading,
 }
 
 impl LoadRequest {
     pub(crate) fn check(operation: &str, request: &Request) -> Result<Self, Refusal> {
-        let (operation, problems, separator) = match operation {
+        let (operation, mut problems, separator) = match operation {
             "csv_data_load" => (Operation::Data, check_data_load(request), ","),
             "csv_file_load" => (Operation::File, check_file_load(request), ","),
             "csv_url_load" => (Operation::Url, check_url_load(request), ". "),
             _ => return Err(Refusal::new(format!("Operation '{operation}' not found"))),
         };
+        let reading = options::reading(request.fields(), |field| request.raw(field)).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            Reading::default()
+        });
         if !problems.is_empty() {
             return Err(Refusal::new(problems.join(separator)));
         }
@@ -56,6 +62,7 @@ impl LoadRequest {
             table: request.table_name(),
             action: asked(request),
             location: location.to_owned(),
+            reading,
             has_headers: operation == Operation::Url && request.get("passthrough_headers").is_some(),
         })
     }

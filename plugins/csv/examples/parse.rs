@@ -3,10 +3,10 @@
 
 use std::process::ExitCode;
 
-use jobhost_csv::EncodeOptions;
 use jobhost_csv::load::load;
+use jobhost_csv::{EncodeOptions, Reading};
 use jobhost_load::counting::measure;
 
 fn main() -> ExitCode {
-    measure(|host, _path| load(host, EncodeOptions { parse_json: true, key_required: None }, None))
+    measure(|host, _path| load(host, EncodeOptions { parse_json: true, key_required: None }, Reading::default(), None))
 }

@@ -8,6 +8,9 @@ use jobhost_load::json_text;
 
 use crate::{date, number};
 
+/// A plus and more digits than a quantity would have it before is a telephone number, which needs its plus.
+const PHONE_BYTES: usize = 7;
+
 /// The value of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
@@ -18,6 +21,8 @@ pub enum Value {
     /// A number that JSON writes as the cell does.
     Digits,
     Number(f64),
+    /// A number that JSON writes as the cell does and a double does not hold: the digits stay.
+    Exact,
     /// A date-time in UTC as `toISOString` writes it, but that it may lack the milliseconds.
     PlainDate,
     /// An instant in milliseconds since the Unix epoch.
@@ -40,6 +45,7 @@ pub fn cast(cell: &[u8]) -> Value {
                 number_or_date(cell)
             }
         }
+        b'+' if cell.len() > PHONE_BYTES => Value::Text,
         b'+' | b'.' | b'\t'..=b'\r' | b' ' | 0xc2 | 0xe1..=0xe3 | 0xef => number_or_date(cell),
         b't' | b'f' | b'T' | b'F' | b'n' | b'N' | b'u' => word(cell),
         _ => Value::Text,
@@ -69,7 +75,7 @@ fn number_or_date(cell: &[u8]) -> Value {
     let may_be_number = begins_0_point || !(leading_zero || memchr::memchr2(b'e', b'E', cell).is_some());
     if may_be_number {
         if let Some(number) = number::to_number(cell) {
-            return Value::Number(number);
+            return if number::needs_all_digits(cell) { Value::Exact } else { Value::Number(number) };
         }
     }
     date::with_zone(cell).map_or(Value::Text, Value::Date)
@@ -125,7 +131,7 @@ fn write_other(json: &mut JsonWriter<'_>, source: &[u8], range: Range<usize>, pa
     let value = if parse_json { cast_with_json(cell) } else { cast(cell) };
     match value {
         Value::Text => json.string(source, range),
-        Value::Digits => json.raw(source, range),
+        Value::Digits | Value::Exact => json.raw(source, range),
         Value::Null => json.null(),
         Value::Boolean(value) => json.boolean(value),
         Value::Number(number) => json.number(number),

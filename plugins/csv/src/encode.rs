@@ -217,7 +217,7 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
         return (source, range);
     }
     unescaped.clear();
-    unescape_into(source.get(range).unwrap_or_default(), unescaped);
+    unescape_into(source.get(range).unwrap_or_default(), cell.quoting(), unescaped);
     let length = unescaped.len();
     unescaped.extend_from_slice(&PADDING);
     (unescaped, 0..length)

@@ -52,6 +52,10 @@ pub enum Problem {
         "The record at line {line}, byte {offset} takes {size} bytes as JSON, the limit is {limit}: split it or shorten its cells"
     )]
     RecordTooLarge { line: u64, offset: u64, size: usize, limit: usize },
+    #[error(
+        "The header has one cell, and the record at line {line}, byte {offset} has {cells}, cut at {delimiter:?}. Name the delimiter with 'delimiter', or pass over what stands before the header with 'skip_rows' or 'comment'"
+    )]
+    OneColumn { line: u64, offset: u64, cells: usize, delimiter: char },
 }
 
 impl Problem {
@@ -59,7 +63,7 @@ impl Problem {
     pub fn kind(&self) -> &'static str {
         match self {
             Problem::Syntax(_) => "syntax",
-            Problem::Header(_) => "header",
+            Problem::Header(_) | Problem::OneColumn { .. } => "header",
             Problem::Cell(_) => "type",
             Problem::Key(_) => "key",
             Problem::RecordTooLarge { .. } => "size",

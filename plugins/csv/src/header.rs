@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::number::trim;
 use crate::record::Record;
 
 /// A name that no attribute can have.
@@ -20,9 +21,13 @@ pub struct Header {
 }
 
 impl Header {
-    /// Names from the header record. A name that repeats gets a number, as in PapaParse: `a`, `a_1`, `a_2`.
-    pub fn from_record(record: &Record<'_>) -> Result<Self, HeaderError> {
-        let given: Vec<String> = record.cells().map(|cell| cell.text()).collect();
+    /// Names from the header record. A name that repeats gets a number, as in PapaParse: `a`, `a_1`, `a_2`. Where the primary
+    /// key is found only without the blanks around the names, they go.
+    pub fn from_record(record: &Record<'_>, primary_key: &str) -> Result<Self, HeaderError> {
+        let mut given: Vec<String> = record.cells().map(|cell| cell.text()).collect();
+        if !given.iter().any(|name| name == primary_key) && given.iter().any(|name| trim(name) == primary_key) {
+            given.iter_mut().for_each(|name| *name = trim(name).to_owned());
+        }
         let reserved: HashSet<&str> = given.iter().map(String::as_str).collect();
         let mut taken: HashSet<String> = HashSet::with_capacity(given.len());
         let mut repeats: HashMap<&str, usize> = HashMap::new();

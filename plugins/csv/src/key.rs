@@ -6,7 +6,7 @@ use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter};
 use jobhost_load::{AttributeType, KeyError, MAX_KEY_BYTES};
 
 use crate::cast::{Value, cast};
-use crate::{date, number};
+use crate::number;
 
 /// What the cell of the primary key is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,8 +16,6 @@ pub(crate) enum Key {
     Text,
     Digits,
     Number(f64),
-    PlainDate,
-    Date(i64),
 }
 
 /// True if the cell `source[range]` is a plain number, as most keys are. False says nothing.
@@ -30,8 +28,8 @@ pub(crate) fn is_plain(source: &[u8], range: Range<usize>, column: AttributeType
         && number::is_canonical_block(cell, Block::at(source, start))
 }
 
-/// Decide what key a cell is, by the rules of any untyped cell, except that JSON is never parsed, that an empty cell is no
-/// key, and that an integer which a double cannot hold stays text: two records must not become one by rounding.
+/// Decide what key a cell is. A number is a key only if it is written back just as the cell has it, and a date stays the text
+/// that it is: two cells with different texts must never become one key. JSON is never parsed; an empty cell is no key.
 #[inline(never)]
 pub(crate) fn key(cell: &[u8], column: AttributeType) -> Result<Key, KeyError> {
     if cell.is_empty() {
@@ -45,10 +43,12 @@ pub(crate) fn key(cell: &[u8], column: AttributeType) -> Result<Key, KeyError> {
         Value::Text | Value::MaybeJson => text(cell),
         Value::Null => Ok(Key::Absent),
         Value::Boolean(_) => Err(KeyError::Type("boolean")),
-        Value::Number(number) if loses_digits(cell, number) => text(cell),
-        Value::Number(number) => Ok(Key::Number(number)),
-        Value::PlainDate => Ok(Key::PlainDate),
-        Value::Date(instant) => Ok(Key::Date(instant)),
+        Value::Number(number) if is_written(cell, number) => Ok(Key::Number(number)),
+        Value::Exact => match number::to_number(cell).filter(|number| is_written(cell, *number)) {
+            Some(number) => Ok(Key::Number(number)),
+            None => text(cell),
+        },
+        Value::Number(_) | Value::PlainDate | Value::Date(_) => text(cell),
     }
 }
 
@@ -64,17 +64,11 @@ fn text(cell: &[u8]) -> Result<Key, KeyError> {
     Ok(Key::Text)
 }
 
-fn loses_digits(cell: &[u8], number: f64) -> bool {
-    let Ok(text) = std::str::from_utf8(cell) else {
-        return false;
-    };
-    let digits = number::trim(text).trim_start_matches(['+', '-']).trim_start_matches('0');
-    if digits.len() <= 15 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return false;
-    }
+/// Whether JSON has the number just as the cell has it.
+fn is_written(cell: &[u8], number: f64) -> bool {
     let mut json = JsonBuffer::default();
-    json.number(number.abs());
-    json.as_bytes() != digits.as_bytes()
+    json.number(number);
+    json.as_bytes() == cell
 }
 
 /// Write the key that `key` found in `source[range]`.
@@ -85,8 +79,6 @@ pub(crate) fn write(json: &mut JsonWriter<'_>, key: Key, source: &[u8], range: R
         Key::Text => json.string(source, range),
         Key::Digits => json.raw(source, range),
         Key::Number(number) => json.number(number),
-        Key::PlainDate => date::write_plain_utc(json, source, range),
-        Key::Date(instant) => date::write(json, instant),
     }
 }
 
@@ -98,7 +90,10 @@ mod tests {
     fn keys_are_numbers_and_texts() {
         let untyped = |cell: &str| key(cell.as_bytes(), AttributeType::Any);
         assert_eq!(untyped("1"), Ok(Key::Digits));
-        assert_eq!(untyped("1.0"), Ok(Key::Number(1.0)));
+        assert_eq!(untyped("1.0"), Ok(Key::Text));
+        assert_eq!(untyped("1.5"), Ok(Key::Digits));
+        assert_eq!(untyped("+1"), Ok(Key::Text));
+        assert_eq!(untyped(" 1"), Ok(Key::Text));
         assert_eq!(untyped("007"), Ok(Key::Text));
         assert_eq!(untyped("1e3"), Ok(Key::Text));
         assert_eq!(untyped("[1]"), Ok(Key::Text));
@@ -107,7 +102,7 @@ mod tests {
         assert_eq!(untyped("null"), Ok(Key::Absent));
         assert_eq!(untyped("undefined"), Ok(Key::Absent));
         assert_eq!(untyped("true"), Err(KeyError::Type("boolean")));
-        assert_eq!(untyped("2021-01-02T03:04:05Z"), Ok(Key::PlainDate));
+        assert_eq!(untyped("2021-01-02T03:04:05Z"), Ok(Key::Text));
         assert_eq!(untyped(&"k".repeat(1978)), Ok(Key::Text));
         assert_eq!(untyped(&"k".repeat(2100)), Err(KeyError::TooLong(2100)));
     }

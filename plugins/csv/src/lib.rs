@@ -19,14 +19,16 @@ mod header;
 mod key;
 pub mod load;
 mod number;
+pub mod options;
+mod preface;
 mod reader;
 mod record;
 mod scan;
 
-pub use dialect::{Dialect, Newline};
+pub use dialect::{Dialect, Newline, Quoting};
 pub use encode::{EncodeOptions, RecordEncoder};
 pub use error::{Problem, SyntaxError};
 pub use header::{Header, HeaderError};
 pub use jobhost_load::{AttributeType, KeyError, MAX_KEY_BYTES, Step, ValueError};
-pub use reader::{MAX_RECORD_BYTES, Reader};
+pub use reader::{MAX_RECORD_BYTES, Reader, Reading};
 pub use record::{Cell, Record};

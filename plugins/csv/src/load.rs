@@ -8,10 +8,12 @@ use crate::dialect::Dialect;
 use crate::encode::{EncodeOptions, RecordEncoder};
 use crate::error::Problem;
 use crate::header::Header;
-use crate::reader::Reader;
+use crate::reader::{Reader, Reading};
 use crate::record::Record;
 
 pub use jobhost_load::{CheckpointError, Host, Input, Loaded, Reject, Table};
+
+const CTRL_Z: &[u8] = b"\x1a";
 
 /// Why a load of CSV ended early.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
@@ -20,10 +22,11 @@ pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
 pub fn load<H: Host>(
     host: &mut H,
     options: EncodeOptions,
+    reading: Reading,
     resume: Option<&[u8]>,
 ) -> Result<Loaded, LoadError<H::Error>> {
     let table = host.describe().map_err(LoadError::Host)?;
-    jobhost_load::load(host, CsvFormat::new(table, options), resume)
+    jobhost_load::load(host, CsvFormat::new(table, options, reading), resume)
 }
 
 /// CSV: a header, then records.
@@ -33,6 +36,7 @@ struct CsvFormat {
     encoder: RecordEncoder,
     table: Table,
     options: EncodeOptions,
+    reading: Reading,
     /// Whether the driver was told the attributes.
     told: bool,
 }
@@ -46,10 +50,23 @@ struct Position {
 }
 
 impl CsvFormat {
-    fn new(table: Table, options: EncodeOptions) -> Self {
+    fn new(table: Table, options: EncodeOptions, reading: Reading) -> Self {
         // Until `begin` has read the header: no columns.
         let encoder = RecordEncoder::new(&Header::default(), &table.primary_key, |name| table.kind_of(name), options);
-        CsvFormat { reader: Reader::new(), encoder, table, options, told: false }
+        let reader = Reader::new().with_reading(reading.clone());
+        CsvFormat { reader, encoder, table, options, reading, told: false }
+    }
+
+    /// What was taken for the header is none, or was cut at the wrong character.
+    #[cold]
+    fn one_column(&self, record: &Record<'_>) -> Problem {
+        let delimiter = char::from(self.dialect().delimiter);
+        Problem::OneColumn { line: record.line(), offset: record.offset(), cells: record.len(), delimiter }
+    }
+
+    fn dialect(&self) -> Dialect {
+        let Reading { delimiter, quoting, .. } = self.reading;
+        self.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true, delimiter, quoting))
     }
 
     fn surplus_cells(&self, record: &Record<'_>) -> Reject {
@@ -74,7 +91,7 @@ impl Format for CsvFormat {
     fn begin(&mut self) -> Result<Step, Problem> {
         let step = self.reader.advance()?;
         if step == Step::Record {
-            let header = Header::from_record(&self.reader.record())?;
+            let header = Header::from_record(&self.reader.record(), &self.table.primary_key)?;
             let table = &self.table;
             self.encoder = RecordEncoder::new(&header, &table.primary_key, |name| table.kind_of(name), self.options);
         }
@@ -83,13 +100,21 @@ impl Format for CsvFormat {
 
     #[inline]
     fn advance(&mut self) -> Result<Step, Problem> {
-        Ok(self.reader.advance()?)
+        let step = self.reader.advance()?;
+        // A Ctrl-Z at the very end is how old programs mark the end of a text.
+        if step == Step::Record && self.reader.is_at_end() && self.reader.record().raw() == CTRL_Z {
+            return Ok(self.reader.advance()?);
+        }
+        Ok(step)
     }
 
     #[inline]
     fn check(&mut self, mut note: impl FnMut(Reject)) -> Result<(), Problem> {
         let record = self.reader.record();
         if record.len() > self.encoder.width() {
+            if self.encoder.width() == 1 {
+                return Err(self.one_column(&record));
+            }
             note(self.surplus_cells(&record));
         }
         self.encoder.check(&record)
@@ -101,8 +126,7 @@ impl Format for CsvFormat {
     }
 
     fn position(&self) -> Position {
-        let dialect = self.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true));
-        Position { dialect, offset: self.reader.offset(), line: self.reader.line() }
+        Position { dialect: self.dialect(), offset: self.reader.offset(), line: self.reader.line() }
     }
 
     fn offset(&self) -> u64 {
@@ -110,7 +134,8 @@ impl Format for CsvFormat {
     }
 
     fn rewind(&mut self, position: &Position) {
-        self.reader = Reader::resume(position.dialect, position.offset, position.line);
+        let reader = Reader::resume(position.dialect, position.offset, position.line);
+        self.reader = reader.with_reading(self.reading.clone());
     }
 
     fn offset_of(position: &Position) -> u64 {
@@ -139,7 +164,7 @@ impl Format for CsvFormat {
             Problem::Key(_) => {
                 self.encoder.key_column().and_then(|index| self.encoder.column_name(index)).map(str::to_owned)
             }
-            Problem::Header(_) | Problem::RecordTooLarge { .. } => None,
+            Problem::Header(_) | Problem::RecordTooLarge { .. } | Problem::OneColumn { .. } => None,
         };
         reject(&record, column, problem.kind(), problem.to_string())
     }

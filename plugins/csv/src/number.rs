@@ -69,6 +69,19 @@ fn is_canonical_fraction(digits: &[u8], point: usize) -> bool {
     }
 }
 
+/// True for a number of JSON, without an exponent, that has more digits than every double holds: `208310224003697457`.
+pub(crate) fn needs_all_digits(text: &[u8]) -> bool {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let (whole, fraction) = match memchr::memchr(b'.', unsigned).and_then(|point| unsigned.split_at_checked(point)) {
+        Some((whole, fraction)) => (whole, fraction.get(1..).unwrap_or_default()),
+        None => (unsigned, &b"0"[..]),
+    };
+    let are_digits = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let is_json = are_digits(whole) && are_digits(fraction) && (whole == b"0" || !whole.starts_with(b"0"));
+    let significant = unsigned.iter().filter(|byte| byte.is_ascii_digit()).skip_while(|byte| **byte == b'0').count();
+    is_json && significant > SAFE_DIGITS
+}
+
 /// `Number(text)` of JavaScript, where it is finite and the text not blank.
 pub(crate) fn to_number(text: &[u8]) -> Option<f64> {
     let text = trim(std::str::from_utf8(text).ok()?);
@@ -132,6 +145,16 @@ mod tests {
             assert!(!is_canonical(text.as_bytes()), "{text}");
         }
         assert!(!is_canonical(b"9007199254740993"));
+    }
+
+    #[test]
+    fn digits_that_a_double_would_lose_are_told() {
+        for text in ["208310224003697457", "-9007199254740993", "0.1234567890123456789", "1234567890.1234567890"] {
+            assert!(needs_all_digits(text.as_bytes()), "{text}");
+        }
+        for text in ["123456789012345", "0.000000000000001", "1e20", "0208310224003697457", "", "-", "1.", "1.2.3"] {
+            assert!(!needs_all_digits(text.as_bytes()), "{text}");
+        }
     }
 
     proptest! {

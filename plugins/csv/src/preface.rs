@@ -36,7 +36,8 @@ pub(crate) fn named_delimiter(text: &[u8]) -> Option<NamedDelimiter> {
     let (word, delimiter) = given.split_at_checked(4)?;
     let [delimiter] = delimiter else { return None };
     let is_delimiter = !matches!(delimiter, b'"' | b'\r' | b'\n') && delimiter.is_ascii();
-    (ended && is_delimiter && word.eq_ignore_ascii_case(b"sep=")).then_some(NamedDelimiter { delimiter: *delimiter, length })
+    (ended && is_delimiter && word.eq_ignore_ascii_case(b"sep="))
+        .then_some(NamedDelimiter { delimiter: *delimiter, length })
 }
 
 trait EndOfLine {
@@ -70,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_line_may_name_the_delimiter() {
-        let named = |text: &str| named_delimiter(text.as_bytes()).map(|named| (char::from(named.delimiter), named.length));
+        let named =
+            |text: &str| named_delimiter(text.as_bytes()).map(|named| (char::from(named.delimiter), named.length));
         assert_eq!(named("sep=;\nid;b\n"), Some((';', 6)));
         assert_eq!(named("SEP=\t\r\nid\tb\n"), Some(('\t', 7)));
         assert_eq!(named("\"sep=|\"\rid|b"), Some(('|', 8)));

@@ -136,6 +136,11 @@ impl Reader {
         self.line
     }
 
+    /// True if nothing follows the current record.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.ended && self.start >= self.filled
+    }
+
     /// The next bytes of the input. The current record is gone after that.
     pub fn feed(&mut self, chunk: &[u8]) {
         self.buffer.truncate(self.filled);

@@ -15,7 +15,11 @@ pub(crate) fn description() -> Description {
             name: name.to_owned(),
             aliases: Vec::new(),
             summary: "Load an S3 object: CSV, an array of JSON objects, or a JSON object a line".to_owned(),
-            request_schema: request_schema(name, &[("s3", schema::s3(key()), true)]).to_string(),
+            request_schema: request_schema(
+                name,
+                &[&[("s3", schema::s3(key()), true)][..], &jobhost_csv::options::schema()].concat(),
+            )
+            .to_string(),
             secrets: schema::s3_secrets(),
             inline_source: None,
             access: Access::TablePermission,

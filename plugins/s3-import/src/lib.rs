@@ -40,8 +40,13 @@ impl Plugin for S3Import {
         let mut host = GuestHost::new(request.table, request.action.run());
         let json = |shape| jobhost_json::Options { shape, key_required };
         match request.format {
-            Format::Csv => jobhost_csv::load::load(&mut host, EncodeOptions { parse_json: true, key_required }, resume)
-                .map_err(|error| failure(error, is_first_attempt))?,
+            Format::Csv => jobhost_csv::load::load(
+                &mut host,
+                EncodeOptions { parse_json: true, key_required },
+                request.reading,
+                resume,
+            )
+            .map_err(|error| failure(error, is_first_attempt))?,
             Format::Json => jobhost_json::load(&mut host, json(Shape::Array), resume)
                 .map_err(|error| failure(error, is_first_attempt))?,
             Format::JsonLines => jobhost_json::load(&mut host, json(Shape::Lines), resume)

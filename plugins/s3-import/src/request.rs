@@ -1,6 +1,7 @@
 //! Requests: which fields, which rules, and which sentence when one is broken. The sentences are Harper's, where Harper
 //! has the field, and in its order, joined by commas.
 
+use jobhost_csv::{Reading, options};
 use jobhost_load_plugin::{Asked, asked, check_load};
 use jobhost_plugin::{Encoding, Refusal, Request, S3Credentials, S3Object, TableName};
 use serde_json::{Map, Value};
@@ -27,6 +28,8 @@ pub(crate) struct ImportRequest {
     pub(crate) object: S3Object,
     pub(crate) format: Format,
     pub(crate) encoding: Encoding,
+    /// For CSV.
+    pub(crate) reading: Reading,
 }
 
 impl ImportRequest {
@@ -78,11 +81,18 @@ impl ImportRequest {
             }
             None => None,
         };
+        let mut reading = Reading::default();
+        if format == Format::Csv {
+            match options::reading(request.fields(), |field| request.raw(field)) {
+                Ok(said) => reading = said,
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
         if !problems.is_empty() {
             return Err(Refusal::new(problems.join(",")));
         }
         let object = S3Object { bucket, key, region, endpoint, path_style, credentials };
-        Ok(ImportRequest { table: request.table_name(), action: asked(request), object, format, encoding })
+        Ok(ImportRequest { table: request.table_name(), action: asked(request), object, format, encoding, reading })
     }
 }
 

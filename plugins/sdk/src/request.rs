@@ -30,6 +30,16 @@ impl Request {
         self.fields.get(field).filter(|value| !value.is_null())
     }
 
+    /// The names of the fields.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(String::as_str)
+    }
+
+    /// A field as it stands, be it null.
+    pub fn raw(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field)
+    }
+
     /// True if the request names the field, be it with null.
     pub fn names(&self, field: &str) -> bool {
         self.fields.contains_key(field)

@@ -29,6 +29,7 @@ mod export_requests;
 mod export_s3;
 mod export_snapshot;
 mod fair_shares;
+mod field;
 mod files;
 mod first_start;
 mod full_disk;

@@ -1,6 +1,6 @@
 //! The grammar, case by case; many cases are those of PapaParse's own suite.
 
-use jobhost_csv::{Dialect, Newline, Reader, Step, SyntaxError};
+use jobhost_csv::{Dialect, Newline, Quoting, Reader, Step, SyntaxError};
 
 fn read(text: &[u8]) -> Result<Vec<Vec<String>>, SyntaxError> {
     read_in_chunks(text, 1 << 20)
@@ -118,7 +118,11 @@ fn records_know_where_they_are() {
 
 #[test]
 fn a_reader_can_start_in_the_middle() {
-    let mut reader = Reader::resume(Dialect { delimiter: b',', newline: Newline::Lf }, 100, 7);
+    let mut reader = Reader::resume(
+        Dialect { quoting: Quoting::default(), skip_blanks: false, delimiter: b',', newline: Newline::Lf },
+        100,
+        7,
+    );
     reader.feed(b"a;b,c\n");
     reader.end();
     assert_eq!(reader.advance(), Ok(Step::Record));

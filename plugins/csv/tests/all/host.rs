@@ -3,24 +3,24 @@
 use std::ops::{Deref, DerefMut};
 
 use jobhost_csv::load::{LoadError, Loaded, load};
-use jobhost_csv::{AttributeType, EncodeOptions};
+use jobhost_csv::{AttributeType, EncodeOptions, Reading};
 use jobhost_load::memory::{self, Stop};
 use serde_json::Value;
 
-pub struct MemoryHost(memory::MemoryHost);
+pub struct MemoryHost(memory::MemoryHost, Reading);
 
 impl MemoryHost {
     pub fn new(source: impl Into<Vec<u8>>) -> Self {
-        MemoryHost(memory::MemoryHost::new(source))
+        MemoryHost(memory::MemoryHost::new(source), Reading::default())
     }
 
     pub fn typed(self, types: &[(&str, AttributeType)]) -> Self {
-        MemoryHost(self.0.typed(types))
+        MemoryHost(self.0.typed(types), self.1)
     }
 
     pub fn load(&mut self, options: EncodeOptions) -> Result<Loaded, LoadError<Stop>> {
         let resume = self.checkpoint.clone();
-        let outcome = load(&mut self.0, options, resume.as_deref());
+        let outcome = load(&mut self.0, options, self.1.clone(), resume.as_deref());
         assert!(
             self.lines.is_empty() || !self.declared.is_empty(),
             "attributes are declared before records are written"

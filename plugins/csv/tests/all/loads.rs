@@ -29,12 +29,12 @@ fn rows_become_records() {
         ("id,a\n,1\nnull,2\n\"\",3\nNaN,4\n", json!([{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}])),
         // Short rows lack columns, they do not have them null.
         ("id,a,b,c\n1,x\n", json!([{"id": 1, "a": "x"}])),
-        // Keys are typed like any cell; JSON is not parsed in them; a date is a key like another.
+        // A key is a number only if it is written back as it stands: different texts are different keys.
         (
             "id,l\n007,a\n1.0,b\n1e3,c\n[1],d\n2021-01-02T03:04:05Z,e\n9007199254740993,f\n",
             json!([
-                {"id": "007", "l": "a"}, {"id": 1, "l": "b"}, {"id": "1e3", "l": "c"}, {"id": "[1]", "l": "d"},
-                {"id": "2021-01-02T03:04:05.000Z", "l": "e"}, {"id": "9007199254740993", "l": "f"}
+                {"id": "007", "l": "a"}, {"id": "1.0", "l": "b"}, {"id": "1e3", "l": "c"}, {"id": "[1]", "l": "d"},
+                {"id": "2021-01-02T03:04:05Z", "l": "e"}, {"id": "9007199254740993", "l": "f"}
             ]),
         ),
     ];

@@ -1,0 +1,184 @@
+//! The fields of a request that say how a CSV text is written, and what is wrong with them. Without any of them the delimiter
+//! and the line end are guessed.
+
+use serde_json::{Value, json};
+
+use crate::dialect::{QUOTE, Quoting};
+use crate::reader::Reading;
+
+/// The most lines that can be passed over, and the longest mark of a comment.
+const MAX_SKIP_ROWS: u64 = 1_000_000;
+const MAX_COMMENT_BYTES: usize = 16;
+const OPTIONS: [&str; 5] = ["delimiter", "quote", "escape", "skip_rows", "comment"];
+
+/// What a request says, or one sentence for each field that is wrong. `get` is given a field's name, and returns null as it
+/// stands.
+pub fn reading<'v>(
+    fields: impl Iterator<Item = &'v str>,
+    get: impl Fn(&str) -> Option<&'v Value>,
+) -> Result<Reading, Vec<String>> {
+    let mut problems: Vec<String> = fields.filter_map(misspelt).collect();
+    let mut take = |outcome: Result<(), String>| problems.extend(outcome.err());
+    let mut reading = Reading::default();
+    take(delimiter(get("delimiter")).map(|delimiter| reading.delimiter = delimiter));
+    let mut quoting = Quoting::default();
+    match get("quote") {
+        None => {}
+        Some(Value::Null) => quoting.quote = None,
+        Some(value) => take(character("quote", value).map(|quote| {
+            quoting = Quoting { quote: Some(quote), escape: quote };
+        })),
+    }
+    if let Some(value) = get("escape").filter(|value| !value.is_null()) {
+        take(character("escape", value).map(|escape| quoting.escape = escape));
+    }
+    reading.quoting = quoting;
+    take(skip_rows(get("skip_rows")).map(|lines| reading.skip_lines = lines));
+    take(comment(get("comment")).map(|comment| reading.comment = comment));
+    if problems.is_empty()
+        && let Some(delimiter) = reading.delimiter
+        && (quoting.quote == Some(delimiter) || quoting.escape == delimiter)
+    {
+        problems.push("'delimiter' must differ from 'quote' and 'escape'".to_owned());
+    }
+    if problems.is_empty() { Ok(reading) } else { Err(problems) }
+}
+
+/// The fields as JSON Schema.
+pub fn schema() -> Vec<(&'static str, Value, bool)> {
+    vec![
+        (
+            "delimiter",
+            json!({ "type": ["string", "null"], "default": "auto",
+                "description": "One ASCII character, \"tab\", or \"auto\": guessed." }),
+            false,
+        ),
+        (
+            "quote",
+            json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 1, "default": "\"",
+                "description": "What opens and closes a quoted cell; null: no cell is quoted." }),
+            false,
+        ),
+        (
+            "escape",
+            json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 1,
+                "description": "What stands before a quote inside a quoted cell; a quote written twice is one as well." }),
+            false,
+        ),
+        (
+            "skip_rows",
+            json!({ "type": ["integer", "null"], "minimum": 0, "maximum": MAX_SKIP_ROWS, "default": 0,
+                "description": "Lines before the header that are passed over." }),
+            false,
+        ),
+        (
+            "comment",
+            json!({ "type": ["string", "null"], "minLength": 1, "maxLength": MAX_COMMENT_BYTES,
+                "description": "Lines that begin so are passed over." }),
+            false,
+        ),
+    ]
+}
+
+fn delimiter(value: Option<&Value>) -> Result<Option<u8>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(word)) if word == "auto" => Ok(None),
+        Some(Value::String(word)) if word == "tab" => Ok(Some(b'\t')),
+        Some(value) => match single(value) {
+            Some(byte) if byte != QUOTE => Ok(Some(byte)),
+            _ => Err(format!("'delimiter' must be one ASCII character, \"tab\" or \"auto\", not {}", shown(value))),
+        },
+    }
+}
+
+fn character(field: &str, value: &Value) -> Result<u8, String> {
+    single(value).ok_or_else(|| format!("'{field}' must be one ASCII character, not {}", shown(value)))
+}
+
+/// One character that can stand in a line.
+fn single(value: &Value) -> Option<u8> {
+    match value.as_str()?.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) => Some(*byte),
+        _ => None,
+    }
+}
+
+fn skip_rows(value: Option<&Value>) -> Result<u64, String> {
+    match value {
+        None | Some(Value::Null) => Ok(0),
+        Some(value) => value
+            .as_u64()
+            .filter(|lines| *lines <= MAX_SKIP_ROWS)
+            .ok_or_else(|| format!("'skip_rows' must be a number from 0 to {MAX_SKIP_ROWS}, not {}", shown(value))),
+    }
+}
+
+fn comment(value: Option<&Value>) -> Result<Option<Vec<u8>>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(mark)) if (1..=MAX_COMMENT_BYTES).contains(&mark.len()) && !mark.contains(['\r', '\n']) => {
+            Ok(Some(mark.as_bytes().to_vec()))
+        }
+        Some(value) => {
+            Err(format!("'comment' must be a text of 1 to {MAX_COMMENT_BYTES} bytes on one line, not {}", shown(value)))
+        }
+    }
+}
+
+/// The start of a value, for a sentence.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// A field that differs from an option by a letter or two is meant to be it, and would go unheard.
+fn misspelt(field: &str) -> Option<String> {
+    let near = |option: &&&str| field != **option && strsim::osa_distance(&field.to_ascii_lowercase(), option) <= 2;
+    let option = OPTIONS.iter().filter(|option| option.len() > 4 && field.len() < 32).find(near)?;
+    Some(format!("'{field}' is not a field of this operation; did you mean '{option}'?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(request: &Value) -> Result<Reading, Vec<String>> {
+        let fields = request.as_object().unwrap();
+        reading(fields.keys().map(String::as_str), |field| fields.get(field))
+    }
+
+    #[test]
+    fn options_say_how_a_text_is_written() {
+        assert_eq!(of(&json!({})), Ok(Reading::default()));
+        let all = json!({"delimiter": "tab", "quote": "'", "escape": "\\", "skip_rows": 2, "comment": "#"});
+        let reading = of(&all).unwrap();
+        assert_eq!((reading.delimiter, reading.skip_lines, reading.comment), (Some(b'\t'), 2, Some(b"#".to_vec())));
+        assert_eq!(reading.quoting, Quoting { quote: Some(b'\''), escape: b'\\' });
+        assert_eq!(of(&json!({"quote": null})).unwrap().quoting.quote, None);
+        assert_eq!(of(&json!({"delimiter": "auto"})).unwrap().delimiter, None);
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_field_the_value_and_what_is_possible() {
+        for (request, sentence) in [
+            (json!({"delimiter": ";;"}), "'delimiter' must be one ASCII character, \"tab\" or \"auto\", not \";;\""),
+            (json!({"delimiter": "\n"}), "'delimiter' must be one ASCII character, \"tab\" or \"auto\", not \"\\n\""),
+            (json!({"delimiter": 5}), "not 5"),
+            (json!({"quote": "ab"}), "'quote' must be one ASCII character"),
+            (json!({"escape": "é"}), "'escape' must be one ASCII character"),
+            (json!({"skip_rows": -1}), "'skip_rows' must be a number from 0 to 1000000, not -1"),
+            (json!({"comment": ""}), "'comment' must be a text of 1 to 16 bytes"),
+            (json!({"delimeter": ";"}), "'delimeter' is not a field of this operation; did you mean 'delimiter'?"),
+            (json!({"skiprows": 1}), "did you mean 'skip_rows'?"),
+            (json!({"delimiter": ";", "quote": ";"}), "'delimiter' must differ"),
+        ] {
+            let problems = of(&request).unwrap_err().join(",");
+            assert!(problems.contains(sentence), "{request}: {problems}");
+        }
+        assert!(of(&json!({"table": "t", "data": "x", "action": "insert", "file_path": "a", "unknown": 1})).is_ok());
+    }
+}

@@ -1,0 +1,72 @@
+//! Inputs as real users have them, and what is right for each: a folder a case under `tests/field`, with `input.csv`,
+//! `request.json` (the options of the load) and `expected.json`. A further case is a folder and no code.
+//!
+//! `expected.json` has either `rows` (the records in order of key), or `error` (a part of the sentence of a job that fails or of
+//! a request that is refused; nothing is stored then); and perhaps `text`: pieces that the answer to a search has letter by
+//! letter, for numbers that a double does not hold.
+
+use jobhost_tests::{Host, Options, artifacts};
+use serde_json::{Value, json};
+
+fn read(folder: &std::path::Path, name: &str) -> Value {
+    let text = std::fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{folder:?} {name}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{folder:?} {name}: {error}"))
+}
+
+#[test]
+fn every_case_is_as_its_folder_says() {
+    let host = Host::start(Options::new());
+    let folders = std::fs::read_dir(artifacts::in_package("field")).expect("the cases");
+    let mut folders: Vec<_> = folders.map(|folder| folder.expect("a folder").path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 12, "{folders:?}");
+    for (number, folder) in folders.iter().enumerate() {
+        let input = std::fs::read(folder.join("input.csv")).expect("input.csv");
+        let (options, expected) = (read(folder, "request.json"), read(folder, "expected.json"));
+        let path = host.file(&format!("case-{number}.csv"), &input);
+        let mut ways = vec![("csv_file_load", "file_path", json!(path))];
+        if let Ok(text) = String::from_utf8(input) {
+            ways.push(("csv_data_load", "data", json!(text)));
+        }
+        for (way, (operation, field, value)) in ways.into_iter().enumerate() {
+            let table = format!("case{number}way{way}");
+            let key = options.get("primary_key").and_then(Value::as_str).unwrap_or("id");
+            create(&host, &table, key);
+            let mut request = json!({"operation": operation, "database": "gold", "table": table, field: value});
+            let fields = options.as_object().expect("an object").iter().filter(|(name, _)| *name != "primary_key");
+            fields.for_each(|(name, value)| request[name] = value.clone());
+            check(&host, (&table, key), &request, &expected, &format!("{folder:?} by {operation}"));
+        }
+    }
+}
+
+fn create(host: &Host, table: &str, primary_key: &str) {
+    let request = json!({"operation": "create_table", "database": "gold", "table": table, "primary_key": primary_key});
+    host.post(&request).ok();
+}
+
+fn check(host: &Host, (table, key): (&str, &str), request: &Value, expected: &Value, case: &str) {
+    if let Some(sentence) = expected["error"].as_str() {
+        let (_, told) = host.must_fail(request);
+        assert!(told.contains(sentence), "{case}: {told}");
+        assert_eq!(host.count(table), 0, "{case}");
+        return;
+    }
+    host.run_ok(request);
+    let all = json!({
+        "operation": "search_by_value", "database": "gold", "table": table, "attribute": key, "value": "*",
+        "get_attributes": ["*"],
+    });
+    let reply = host.post(&all);
+    let mut rows = reply.body.clone();
+    for row in rows.as_array_mut().expect("rows") {
+        let row = row.as_object_mut().expect("an object");
+        row.retain(|name, _| !name.starts_with("__"));
+    }
+    assert_eq!(rows, expected["rows"], "{case}");
+    let text = reply.text;
+    for piece in expected["text"].as_array().into_iter().flatten() {
+        let piece = piece.as_str().expect("a text");
+        assert!(text.contains(piece), "{case}: {piece} is not in {text}");
+    }
+}
