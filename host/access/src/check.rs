@@ -7,28 +7,28 @@ use super::denial::{AttributeDenial, Denial};
 use super::permissions::{AttributePermissions, TablePermissions};
 use super::role::Role;
 use jobhost_model::table::SYSTEM_DATABASE;
-use jobhost_model::{Action, Catalogue, Right, Table, TableName};
+use jobhost_model::{Action, Catalog, Right, Table, TableName};
 
 impl Role {
     /// May this be done to the records of these tables? For a super_user a table that does not exist is no matter of
     /// permission and passes. The tables of the system database can be changed by nobody.
-    pub fn check_tables(&self, catalogue: &Catalogue, tables: &[(TableName, Vec<Right>)]) -> Result<(), Denial> {
+    pub fn check_tables(&self, catalog: &Catalog, tables: &[(TableName, Vec<Right>)]) -> Result<(), Denial> {
         let mut denial = Denial::default();
         for (table, rights) in tables {
             let rights: Vec<Right> = Right::ALL.into_iter().filter(|right| rights.contains(right)).collect();
-            self.check_rights(catalogue, table, &rights, &mut denial);
+            self.check_rights(catalog, table, &rights, &mut denial);
         }
         denial.into_result()
     }
 
     /// May this be done to the table?
-    pub fn check_table(&self, catalogue: &Catalogue, table: &TableName, right: Right) -> Result<(), Denial> {
+    pub fn check_table(&self, catalog: &Catalog, table: &TableName, right: Right) -> Result<(), Denial> {
         let mut denial = Denial::default();
-        self.check_rights(catalogue, table, &[right], &mut denial);
+        self.check_rights(catalog, table, &[right], &mut denial);
         denial.into_result()
     }
 
-    fn check_rights(&self, catalogue: &Catalogue, table: &TableName, rights: &[Right], denial: &mut Denial) {
+    fn check_rights(&self, catalog: &Catalog, table: &TableName, rights: &[Right], denial: &mut Denial) {
         if table.database == SYSTEM_DATABASE {
             let missing = rights.iter().copied().filter(|&right| !(self.is_super_user() && right == Right::Read));
             let missing: Vec<_> = missing.collect();
@@ -40,11 +40,11 @@ impl Role {
         if self.is_super_user() {
             return;
         }
-        if !catalogue.has_database(&table.database) || !self.permissions.sees_database(&table.database) {
+        if !catalog.has_database(&table.database) || !self.permissions.sees_database(&table.database) {
             denial.invalid_schema_items.push(format!("database '{}' does not exist", table.database));
             return;
         }
-        let permissions = match catalogue.table(table) {
+        let permissions = match catalog.table(table) {
             Some(_) => self.permissions.table(&table.database, &table.table),
             None => None,
         };

@@ -17,12 +17,12 @@ fn table(database: &str, name: &str) -> Table {
     }
 }
 
-fn catalogue() -> Catalogue {
+fn catalog() -> Catalog {
     let tables = |names: &[&str]| {
         names.iter().map(|name| ((*name).to_owned(), Arc::new(table("gold", name)))).collect::<BTreeMap<_, _>>()
     };
     let gold = tables(&["cd", "cd2", "cf", "ex"]);
-    Catalogue { databases: BTreeMap::from([("gold".to_owned(), gold), ("silver".to_owned(), tables(&["x"]))]) }
+    Catalog { databases: BTreeMap::from([("gold".to_owned(), gold), ("silver".to_owned(), tables(&["x"]))]) }
 }
 
 fn role(permission: Value) -> Role {
@@ -52,7 +52,7 @@ fn denied(result: Result<(), Denial>) -> (Value, Value) {
 
 fn writing(role: &Role, table: (&str, &str), actions: &[Action]) -> Result<(), Denial> {
     role.check_tables(
-        &catalogue(),
+        &catalog(),
         &[(
             TableName::new(table.0, table.1),
             actions.iter().flat_map(|&action| Right::of_action(action)).copied().collect(),
@@ -72,8 +72,8 @@ fn actions_need_the_rights_that_harper_asks_for() {
     let both = json!([{"schema": "gold", "table": "ex", "required_table_permissions": ["insert", "update"],
         "required_attribute_permissions": []}]);
     assert_eq!(denied(writing(&loader, ("gold", "ex"), &[Action::Upsert, Action::Insert])), (both, json!([])));
-    assert!(loader.check_table(&catalogue(), &TableName::new("gold", "cd"), Right::Delete).is_err());
-    assert!(loader.check_table(&catalogue(), &TableName::new("gold", "cd"), Right::Read).is_ok());
+    assert!(loader.check_table(&catalog(), &TableName::new("gold", "cd"), Right::Delete).is_err());
+    assert!(loader.check_table(&catalog(), &TableName::new("gold", "cd"), Right::Read).is_ok());
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn a_super_user_may_everything_but_write_the_system_database() {
         "required_attribute_permissions": []}]);
     assert_eq!(denied(writing(&boss, ("system", "hdb_user"), &[Action::Insert, Action::Update])), (missing, json!([])));
     let system = TableName::new("system", "hdb_job");
-    assert_eq!(boss.check_table(&catalogue(), &system, Right::Read), Ok(()));
-    assert!(loader().check_table(&catalogue(), &system, Right::Read).is_err());
+    assert_eq!(boss.check_table(&catalog(), &system, Right::Read), Ok(()));
+    assert!(loader().check_table(&catalog(), &system, Right::Read).is_err());
     assert_eq!(boss.check_structure("create_table", "gold"), Ok(()));
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use jobhost_model::{Catalogue, Right, Table, TableName};
+use jobhost_model::{Catalog, Right, Table, TableName};
 
 const REQUEST_KEYS: [&str; 5] = ["operation", "role", "id", "permission", "access"];
 const ATTRIBUTE_PERMISSIONS: &str = "attribute_permissions";
@@ -52,16 +52,16 @@ pub struct RoleRequest {
 
 impl RoleRequest {
     /// For `add_role`: needs `role` and `permission`.
-    pub fn to_add(request: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, RoleErrors> {
-        RoleRequest::check(request, catalogue, "role")
+    pub fn to_add(request: &Map<String, Value>, catalog: &Catalog) -> Result<Self, RoleErrors> {
+        RoleRequest::check(request, catalog, "role")
     }
 
     /// For `alter_role`: needs `id` and `permission`.
-    pub fn to_alter(request: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, RoleErrors> {
-        RoleRequest::check(request, catalogue, "id")
+    pub fn to_alter(request: &Map<String, Value>, catalog: &Catalog) -> Result<Self, RoleErrors> {
+        RoleRequest::check(request, catalog, "id")
     }
 
-    fn check(request: &Map<String, Value>, catalogue: &Catalogue, required: &str) -> Result<Self, RoleErrors> {
+    fn check(request: &Map<String, Value>, catalog: &Catalog, required: &str) -> Result<Self, RoleErrors> {
         let mut errors = RoleErrors::default();
         let unknown: Vec<_> =
             request.keys().map(String::as_str).filter(|key| !REQUEST_KEYS.contains(key)).take(MAX_ERRORS).collect();
@@ -77,7 +77,7 @@ impl RoleRequest {
                 Map::new()
             }
             Some(Value::Object(permission)) => {
-                check_permission(permission, catalogue, &mut errors);
+                check_permission(permission, catalog, &mut errors);
                 permission.clone()
             }
             Some(_) => {
@@ -115,7 +115,7 @@ fn check_name(
     }
 }
 
-fn check_permission(permission: &Map<String, Value>, catalogue: &Catalogue, errors: &mut RoleErrors) {
+fn check_permission(permission: &Map<String, Value>, catalog: &Catalog, errors: &mut RoleErrors) {
     if permission.get("super_user") == Some(&Value::Bool(true)) && permission.len() > 1 {
         errors.main("Roles with 'super_user' set to true cannot have other permissions set.");
     }
@@ -126,19 +126,19 @@ fn check_permission(permission: &Map<String, Value>, catalogue: &Catalogue, erro
                     errors.main(format!("Value for '{key}' permission must be a boolean"));
                 }
             }
-            "structure_user" => check_structure(value, catalogue, errors),
-            database => check_database(database, value, catalogue, errors),
+            "structure_user" => check_structure(value, catalog, errors),
+            database => check_database(database, value, catalog, errors),
         }
     }
 }
 
-fn check_structure(value: &Value, catalogue: &Catalogue, errors: &mut RoleErrors) {
+fn check_structure(value: &Value, catalog: &Catalog, errors: &mut RoleErrors) {
     match value {
         Value::Bool(_) => {}
         Value::Array(names) => {
             for name in names {
                 match name.as_str() {
-                    Some(name) if catalogue.has_database(name) => {}
+                    Some(name) if catalog.has_database(name) => {}
                     Some(name) => errors.main(format!("database '{name}' does not exist")),
                     None => errors.main(format!("database '{name}' does not exist")),
                 }
@@ -148,8 +148,8 @@ fn check_structure(value: &Value, catalogue: &Catalogue, errors: &mut RoleErrors
     }
 }
 
-fn check_database(database: &str, value: &Value, catalogue: &Catalogue, errors: &mut RoleErrors) {
-    let Some(tables) = catalogue.databases.get(database) else {
+fn check_database(database: &str, value: &Value, catalog: &Catalog, errors: &mut RoleErrors) {
+    let Some(tables) = catalog.databases.get(database) else {
         errors.main(format!("database '{database}' does not exist"));
         return;
     };

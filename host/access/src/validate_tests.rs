@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use jobhost_model::Attribute;
 
-fn catalogue() -> Catalogue {
+fn catalog() -> Catalog {
     let table = Table {
         name: TableName::new("gold", "cd"),
         id: 1,
@@ -14,12 +14,12 @@ fn catalogue() -> Catalogue {
         attributes: vec![Attribute { name: "id".to_owned(), attribute_type: None, indexed: true }].into(),
     };
     let tables = BTreeMap::from([("cd".to_owned(), Arc::new(table))]);
-    Catalogue { databases: BTreeMap::from([("gold".to_owned(), tables)]) }
+    Catalog { databases: BTreeMap::from([("gold".to_owned(), tables)]) }
 }
 
 fn errors(request: Value) -> Value {
     let request = request.as_object().unwrap();
-    serde_json::to_value(RoleRequest::to_add(request, &catalogue()).unwrap_err()).unwrap()
+    serde_json::to_value(RoleRequest::to_add(request, &catalog()).unwrap_err()).unwrap()
 }
 
 fn main_errors(request: Value) -> Value {
@@ -38,10 +38,10 @@ fn a_good_role_passes_as_it_came() {
         "attribute_permissions": [{"attribute_name": "id", "read": true, "insert": true, "update": false, "delete": false}],
     }}}});
     let request = json!({"operation": "add_role", "role": "loader", "permission": permission});
-    let checked = RoleRequest::to_add(request.as_object().unwrap(), &catalogue()).unwrap();
+    let checked = RoleRequest::to_add(request.as_object().unwrap(), &catalog()).unwrap();
     assert_eq!(Value::Object(checked.permission), permission);
     assert_eq!((checked.role.as_deref(), checked.id), (Some("loader"), None));
-    assert!(RoleRequest::to_alter(request.as_object().unwrap(), &catalogue()).is_err(), "alter_role needs an id");
+    assert!(RoleRequest::to_alter(request.as_object().unwrap(), &catalog()).is_err(), "alter_role needs an id");
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Queries {
                 format!("query {index} is not in the plan, which names {planned}, counted from 0"),
             )
         })?;
-        let permitted = search.permitted(&self.role, &self.store.catalogue()).map_err(of_search)?;
+        let permitted = search.permitted(&self.role, &self.store.catalog()).map_err(of_search)?;
         let store = Arc::clone(&self.store);
         let opened = permitted.open(store, shape, Separator::NewLine, ScanOrder::Arrival, &self.limits).await;
         let rows = opened.map_err(|error| noted(&self.ledger, error))?;

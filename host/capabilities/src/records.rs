@@ -278,7 +278,7 @@ impl Records {
     }
 
     fn table(&self, name: &TableName) -> Result<Arc<Table>, CapabilityError> {
-        self.store.catalogue().table(name).cloned().ok_or_else(|| {
+        self.store.catalog().table(name).cloned().ok_or_else(|| {
             CapabilityError::new(CapabilityErrorKind::NotFound, format!("Table '{name}' does not exist"))
         })
     }

@@ -5,7 +5,7 @@ use super::*;
 use jobhost_budget::{Budgets, Owner};
 use jobhost_contract::TableUse;
 use jobhost_model::{Attribute, SystemClock};
-use jobhost_store::{CatalogStore, CatalogueChange, MemoryStore};
+use jobhost_store::{CatalogChange, CatalogStore, MemoryStore};
 
 struct Bench {
     records: Records,
@@ -19,13 +19,13 @@ fn dog() -> TableName {
 async fn bench(permissions: Value) -> Bench {
     let store = MemoryStore::new(Arc::new(SystemClock), 1 << 30);
     let attribute = |name: &str| Attribute { name: name.to_owned(), attribute_type: None, indexed: true };
-    let change = CatalogueChange::CreateTable {
+    let change = CatalogChange::CreateTable {
         name: dog(),
         primary_key: "id".to_owned(),
         schema_defined: false,
         attributes: ["id", "name", "secret"].map(attribute).to_vec(),
     };
-    store.change_catalogue(change).await.unwrap();
+    store.change_catalog(change).await.unwrap();
     let permission = json!({"super_user": false, "data": {"tables": {"dog": permissions}}});
     let Value::Object(permission) = permission else { panic!("an object") };
     let role = Role::new("r".to_owned(), "r".to_owned(), permission, Timestamp(0), Timestamp(0));

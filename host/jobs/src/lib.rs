@@ -52,8 +52,8 @@ use jobhost_metrics::Metrics;
 use jobhost_model::Clock;
 use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
 use jobhost_objects::{Directories, Downloader, ExportDirectories, S3};
-use jobhost_registry::Catalogue;
-use jobhost_registry::catalogue::concurrent_plans;
+use jobhost_registry::Registry;
+use jobhost_registry::registry::concurrent_plans;
 use jobhost_search::SearchLimits;
 use jobhost_store::{Store, StoreError};
 use queue::Queue;
@@ -69,7 +69,7 @@ const PLUGINS_PLANNING: usize = 4;
 pub struct JobParts {
     pub store: Arc<dyn Store>,
     pub access: Arc<Access>,
-    pub plugins: Arc<Catalogue>,
+    pub plugins: Arc<Registry>,
     pub directories: Directories,
     pub exports: ExportDirectories,
     pub downloader: Downloader,

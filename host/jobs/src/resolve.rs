@@ -84,15 +84,15 @@ impl Resolver<'_> {
 
     fn tables(&self, plan: &Plan, granted: Option<&mut Granted<'_>>) -> Result<(), Refused> {
         if self.accepts() {
-            let catalogue = self.parts.store.catalogue();
+            let catalog = self.parts.store.catalog();
             let needs = |used: &jobhost_contract::TableUse| {
                 used.rights.iter().flat_map(|right| right.needs()).copied().collect::<Vec<Right>>()
             };
             let wanted: Vec<(TableName, Vec<Right>)> =
                 plan.tables.iter().map(|used| (used.table.clone(), needs(used))).collect();
-            self.role.check_tables(&catalogue, &wanted).map_err(SearchError::Denied)?;
-            if let Some((table, _)) = wanted.iter().find(|(table, _)| catalogue.table(table).is_none()) {
-                return Err(SearchError::NotFound(missing_table(&catalogue, table)).into());
+            self.role.check_tables(&catalog, &wanted).map_err(SearchError::Denied)?;
+            if let Some((table, _)) = wanted.iter().find(|(table, _)| catalog.table(table).is_none()) {
+                return Err(SearchError::NotFound(missing_table(&catalog, table)).into());
             }
         }
         let Some(granted) = granted else { return Ok(()) };
@@ -101,7 +101,7 @@ impl Resolver<'_> {
 
     fn query(&self, query: &str, granted: Option<&mut Granted<'_>>) -> Result<SearchRequest, Refused> {
         let search = search_of(query)?;
-        let permitted = search.permitted(self.role, &self.parts.store.catalogue());
+        let permitted = search.permitted(self.role, &self.parts.store.catalog());
         match (permitted, granted) {
             (Ok(permitted), Some(granted)) => granted.read_tables(permitted.tables())?,
             (Err(refused), _) if self.accepts() => return Err(refused.into()),

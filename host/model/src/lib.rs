@@ -20,5 +20,5 @@ pub use key::{Key, KeyError};
 pub use objects::{Encoding, ObjectInfo, Receipt, S3Location};
 pub use rights::Right;
 pub use rows::RowShape;
-pub use table::{Action, Attribute, AttributeType, Catalogue, Table, TableName};
+pub use table::{Action, Attribute, AttributeType, Catalog, Table, TableName};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -16,7 +16,7 @@ pub const UPDATED_TIME: &str = "__updatedtime__";
 pub const SYSTEM_DATABASE: &str = "system";
 /// Where a request goes that names no database (OPERATIONS.md a.1).
 pub const DEFAULT_DATABASE: &str = "data";
-/// Attributes a table may have, so that records cannot grow the catalogue without end.
+/// Attributes a table may have, so that records cannot grow the catalog without end.
 pub const MAX_ATTRIBUTES: usize = 10_000;
 
 /// A table: its database, and its name in that database.
@@ -89,7 +89,7 @@ pub struct Attribute {
     pub indexed: bool,
 }
 
-/// One table as the catalogue knows it.
+/// One table as the catalog knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Database and name.
@@ -118,12 +118,12 @@ impl Table {
 
 /// All databases and tables at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Catalogue {
+pub struct Catalog {
     /// Tables by database and name.
     pub databases: BTreeMap<String, BTreeMap<String, Arc<Table>>>,
 }
 
-impl Catalogue {
+impl Catalog {
     /// The table of this name.
     pub fn table(&self, name: &TableName) -> Option<&Arc<Table>> {
         self.databases.get(&name.database)?.get(&name.table)

@@ -12,10 +12,10 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::catalogue::{Catalogue, Plugin, PluginFile};
 use super::first_load::{FirstLoad, Stage};
 use super::grants::Standing;
 use super::load::{LoadFailure, Loader};
+use super::registry::{Plugin, PluginFile, Registry};
 use super::service::{announce, outcome, settle};
 use super::trust::signature_path;
 
@@ -44,7 +44,7 @@ type Listing = BTreeMap<String, Stamp>;
 pub struct PluginFolder {
     folder: PathBuf,
     loader: Loader,
-    catalogue: Arc<Catalogue>,
+    registry: Arc<Registry>,
     loaded: Mutex<BTreeMap<String, Loaded>>,
     first_load: FirstLoad,
 }
@@ -72,14 +72,14 @@ enum Retries {
 }
 
 impl PluginFolder {
-    pub fn new(folder: PathBuf, loader: Loader, catalogue: Arc<Catalogue>) -> Self {
+    pub fn new(folder: PathBuf, loader: Loader, registry: Arc<Registry>) -> Self {
         let first_load = FirstLoad::new(loader.stop.clone());
-        PluginFolder { folder, loader, catalogue, loaded: Mutex::default(), first_load }
+        PluginFolder { folder, loader, registry, loaded: Mutex::default(), first_load }
     }
 
     /// What is in the folder, as of the last reload.
     pub fn files(&self) -> Vec<PluginFile> {
-        self.catalogue.files()
+        self.registry.files()
     }
 
     pub fn path(&self) -> &Path {
@@ -93,7 +93,7 @@ impl PluginFolder {
     /// Waits until a plugin provides this operation, or the first load has shown that none does. False if that takes longer
     /// than a request should wait.
     pub async fn knows(&self, operation: &str) -> bool {
-        let brought = || self.catalogue.operation(operation).is_some();
+        let brought = || self.registry.operation(operation).is_some();
         self.first_load.wait(PATIENCE, |stage| stage == Stage::Over || brought()).await
     }
 
@@ -107,7 +107,7 @@ impl PluginFolder {
         self.first_load.wait(patience, |stage| stage >= Stage::StandingLoaded).await
     }
 
-    /// Brings the catalogue up to date with the folder, and gives what is in it then.
+    /// Brings the registry up to date with the folder, and gives what is in it then.
     pub async fn reload(self: &Arc<Self>) -> Vec<PluginFile> {
         self.update(Retries::All).await
     }
@@ -142,7 +142,7 @@ impl PluginFolder {
         self.first_load.published(Some(Stage::Over));
         updated.unwrap_or_else(|error| {
             error!(%error, "the plugin folder could not be loaded");
-            self.catalogue.files()
+            self.registry.files()
         })
     }
 
@@ -155,7 +155,7 @@ impl PluginFolder {
             Err(reason) => {
                 // An unreadable folder says nothing about the plugins that are in service.
                 warn!(folder = %self.folder.display(), %reason, "the plugin folder cannot be read");
-                return self.catalogue.files();
+                return self.registry.files();
             }
         };
         loaded.retain(|name, _| listing.contains_key(name));
@@ -170,7 +170,7 @@ impl PluginFolder {
             let mut loads = futures::stream::iter(stale).buffer_unordered(CONCURRENT_LOADS);
             while let Some((name, stamp, made)) = loads.next().await {
                 if self.loader.stop.is_cancelled() {
-                    return self.catalogue.files();
+                    return self.registry.files();
                 }
                 let before = loaded.remove(&name).filter(|before| before.stamp == stamp);
                 let entry = self.entry(&name, stamp, made, before.and_then(|before| before.retry));
@@ -181,7 +181,7 @@ impl PluginFolder {
             }
             self.publish(&loaded, (standing != Standing::Shipped).then_some(Stage::StandingLoaded));
         }
-        self.catalogue.files()
+        self.registry.files()
     }
 
     async fn load(&self, name: String, stamp: Stamp) -> (String, Stamp, Result<Plugin, LoadFailure>) {
@@ -195,7 +195,7 @@ impl PluginFolder {
     }
 
     fn entry(&self, name: &str, stamp: Stamp, made: Result<Plugin, LoadFailure>, retried: Option<Retry>) -> Loaded {
-        let files = self.catalogue.files();
+        let files = self.registry.files();
         let in_service = files.into_iter().find(|file| file.file == name).and_then(|file| file.plugin);
         let may_pass = made.as_ref().is_err_and(|failure| failure.transient);
         let retry = may_pass.then(|| {
@@ -206,11 +206,11 @@ impl PluginFolder {
     }
 
     fn publish(&self, loaded: &BTreeMap<String, Loaded>, reached: Option<Stage>) {
-        let before = self.catalogue.files();
+        let before = self.registry.files();
         let candidates = loaded.values().map(|entry| entry.candidate.clone()).collect();
         let files = settle(candidates, &before, &self.loader.grants);
         announce(&files, &before);
-        self.catalogue.publish(files);
+        self.registry.publish(files);
         self.first_load.published(reached);
     }
 

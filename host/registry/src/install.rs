@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::catalogue::Plugin;
 use super::load::{LoadFailure, Loader, check_file_name};
+use super::registry::Plugin;
 use super::trust::signature_path;
 
 const MAX_NAME_BYTES: usize = 128;

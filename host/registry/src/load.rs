@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::catalogue::{Plugin, concurrent_plans};
 use super::compile_cache::CompileCache;
 use super::compiler::{CompileFailure, Compiler};
 use super::files::{FileError, check_size, read_component, read_signature};
 use super::grants::Grants;
+use super::registry::{Plugin, concurrent_plans};
 use super::trust::Trust;
 use super::verify::verify;
 use jobhost_contract::Description;

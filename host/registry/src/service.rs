@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::catalogue::{Plugin, PluginFile};
 use super::grants::Grants;
 use super::load::LoadFailure;
+use super::registry::{Plugin, PluginFile};
 
 /// What a file is after loading. The plugin before stays in service where the new content is not fit.
 pub(super) fn outcome(name: String, made: Result<Plugin, LoadFailure>, before: Option<Arc<Plugin>>) -> PluginFile {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jobhost_model::jobs::{JobRow, JobStatus, Lease, Tally};
 use jobhost_model::{Action, SystemClock, TableName, Timestamp};
 use jobhost_store::{
-    Batch, BatchLimits, CatalogStore, CatalogueChange, DeleteBefore, JobStore, RecordStore, ScanOrder, ScanPosition,
+    Batch, BatchLimits, CatalogChange, CatalogStore, DeleteBefore, JobStore, RecordStore, ScanOrder, ScanPosition,
     Store, TableWrite, WriteGroup,
 };
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
@@ -176,8 +176,8 @@ async fn load(
         let batch = records.batch();
         let end = batch.is_none();
         if let Some(text) = batch {
-            let catalogue = store.catalogue();
-            let table = catalogue.table(name).ok_or("no table")?;
+            let catalog = store.catalog();
+            let table = catalog.table(name).ok_or("no table")?;
             let batch = Batch::parse(text, table, action, &BatchLimits::default(), &store.keys())?;
             bytes += batch.text_bytes();
             group.writes.push(TableWrite { table: name.clone(), action, batch });
@@ -221,7 +221,7 @@ fn run(keys: Keys, rows: u64, group_bytes: usize, dir: &Path) -> Result<(), Fail
     println!("{:28} {} bytes a record", "  text", bytes as u64 / rows.max(1));
     let name = TableName::new("data", "people");
     let store = Arc::new(EmbeddedStore::open(dir, EmbeddedOptions::default(), Arc::new(SystemClock))?);
-    runtime.block_on(store.change_catalogue(CatalogueChange::CreateTable {
+    runtime.block_on(store.change_catalog(CatalogChange::CreateTable {
         name: name.clone(),
         primary_key: "id".into(),
         schema_defined: false,

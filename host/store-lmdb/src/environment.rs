@@ -37,7 +37,7 @@ pub(super) struct Databases {
     /// Layout of the store, and counters.
     pub meta: Database,
     /// Databases (by name) and tables (by id) as JSON.
-    pub catalogue: Database,
+    pub catalog: Database,
     /// Counters of a table, and work left to do on it.
     pub tables: Database,
     /// Table and record number -> block of records.
@@ -223,6 +223,7 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     const NAMES: [&str; 12] = [
         "meta",
+        // As it is called in every store that exists.
         "catalogue",
         "tables",
         "heap",
@@ -245,7 +246,7 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
         CommitOrAbort::Commit(
             [
                 meta,
-                catalogue,
+                catalog,
                 tables,
                 heap,
                 primary,
@@ -259,7 +260,7 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
             ],
         ) => Ok(Databases {
             meta,
-            catalogue,
+            catalog,
             tables,
             heap,
             primary,

@@ -5,7 +5,7 @@
 //! longer than a commit takes. It knows nothing of jobs beyond their rows.
 
 mod block;
-mod catalogue;
+mod catalog;
 mod deletes;
 mod documents;
 mod environment;
@@ -43,7 +43,7 @@ pub use self::options::EmbeddedOptions;
 use self::transaction::Transaction;
 use self::writer::{Call, Message, Writer};
 use jobhost_model::Clock;
-use jobhost_model::table::{Catalogue, TableName};
+use jobhost_model::table::{Catalog, TableName};
 use jobhost_store::KeySource;
 use jobhost_store::{StoreError, StoreErrorKind};
 
@@ -61,25 +61,25 @@ pub struct EmbeddedStore {
 /// What readers and the writer share.
 struct Shared {
     environment: Environment,
-    catalogue: RwLock<Arc<Catalogue>>,
+    catalog: RwLock<Arc<Catalog>>,
     clock: Arc<dyn Clock>,
     keys: KeySource,
     options: EmbeddedOptions,
 }
 
 impl Shared {
-    fn catalogue(&self) -> Arc<Catalogue> {
-        Arc::clone(&self.catalogue.read().unwrap_or_else(PoisonError::into_inner))
+    fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// To be asked when the snapshot that will be read is open. A catalogue that is older than the snapshot might name a
+    /// To be asked when the snapshot that will be read is open. A catalog that is older than the snapshot might name a
     /// dropped table of which the snapshot has a part; one that is younger at worst does not name it.
     fn table_id(&self, name: &TableName) -> Result<u32, StoreError> {
-        self.catalogue().table(name).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(name))
+        self.catalog().table(name).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(name))
     }
 
-    fn publish(&self, catalogue: Arc<Catalogue>) {
-        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = catalogue;
+    fn publish(&self, catalog: Arc<Catalog>) {
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
     }
 
     fn read<T>(&self, read: impl FnOnce(&Self, &Snapshot<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -92,13 +92,12 @@ impl EmbeddedStore {
     /// Open the store in `dir`, which is made if it is not there. Refused while another process has it open.
     pub fn open(dir: &Path, options: EmbeddedOptions, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let environment = Environment::open(dir, &options)?;
-        let (catalogue, reclaims) = {
+        let (catalog, reclaims) = {
             let snapshot = environment.read()?;
-            (tables::read_catalogue(&environment.dbs, &snapshot)?, reclaim::unfinished(&environment.dbs, &snapshot)?)
+            (tables::read_catalog(&environment.dbs, &snapshot)?, reclaim::unfinished(&environment.dbs, &snapshot)?)
         };
         let keys = KeySource::new(Arc::clone(&clock));
-        let shared =
-            Arc::new(Shared { environment, catalogue: RwLock::new(Arc::new(catalogue)), clock, keys, options });
+        let shared = Arc::new(Shared { environment, catalog: RwLock::new(Arc::new(catalog)), clock, keys, options });
         let (queue, messages) = mpsc::channel(QUEUE_REQUESTS);
         let writer = Writer {
             shared: Arc::clone(&shared),

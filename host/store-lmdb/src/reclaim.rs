@@ -135,7 +135,7 @@ fn strip(
             members::remove(record.text, attribute, text).map_err(|_| StoreError::damaged("the text of a record"))?;
         Ok(if there { Edit::Replace(record.updated) } else { Edit::Keep })
     })?;
-    let exists = tx.catalogue().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table);
+    let exists = tx.catalog().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table);
     if exists {
         let mut counters = tx.counters(table)?;
         counters.resize(usage);

@@ -8,26 +8,25 @@ use super::heap::Heap;
 use super::pages;
 use super::primary::Primary;
 use jobhost_model::key::Key;
-use jobhost_model::table::{Catalogue, TableName};
+use jobhost_model::table::{Catalog, TableName};
 use jobhost_store::{RecordPage, ScanPosition, Snapshot, StoreError};
 
 pub(super) struct Moment {
     // Ends before the store may be closed: fields are dropped in this order.
     transaction: environment::Snapshot<'static>,
-    catalogue: Arc<Catalogue>,
+    catalog: Arc<Catalog>,
     shared: Arc<Shared>,
 }
 
 impl Moment {
     pub fn begin(shared: Arc<Shared>) -> Result<Self, StoreError> {
         let transaction = shared.environment.read_static()?;
-        let catalogue = shared.catalogue();
-        Ok(Moment { transaction, catalogue, shared })
+        let catalog = shared.catalog();
+        Ok(Moment { transaction, catalog, shared })
     }
 
     fn parts(&self, table: &TableName) -> Result<(Heap<'_>, Primary<'_>), StoreError> {
-        let table =
-            self.catalogue.table(table).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(table))?;
+        let table = self.catalog.table(table).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(table))?;
         let environment = &self.shared.environment;
         Ok((Heap { environment, table }, Primary { environment, table }))
     }

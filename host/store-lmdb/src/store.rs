@@ -13,13 +13,13 @@ use super::primary::Primary;
 use super::scan::Scan;
 use super::snapshot::Moment;
 use super::writer::Message;
-use super::{EmbeddedStore, Shared, catalogue, deletes, documents, environment, groups, jobs, pages, stopped, tables};
+use super::{EmbeddedStore, Shared, catalog, deletes, documents, environment, groups, jobs, pages, stopped, tables};
 use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
 use jobhost_model::key::Key;
-use jobhost_model::table::{Catalogue, TableName};
+use jobhost_model::table::{Catalog, TableName};
 use jobhost_store::KeySource;
 use jobhost_store::{
-    Applied, CatalogStore, CatalogueChange, DeleteBefore, DocumentStore, JobEnd, JobStore, RecordCursor, RecordPage,
+    Applied, CatalogChange, CatalogStore, DeleteBefore, DocumentStore, JobEnd, JobStore, RecordCursor, RecordPage,
     RecordStore, ScanOrder, Snapshot, StoreError, TableStatistics, WriteGroup,
 };
 
@@ -32,12 +32,12 @@ const TYPICAL_RECORD_BYTES: usize = 160;
 
 #[async_trait]
 impl CatalogStore for EmbeddedStore {
-    fn catalogue(&self) -> Arc<Catalogue> {
-        self.shared.catalogue()
+    fn catalog(&self) -> Arc<Catalog> {
+        self.shared.catalog()
     }
 
-    async fn change_catalogue(&self, change: CatalogueChange) -> Result<(), StoreError> {
-        let work = self.submit(SMALL_REQUEST_BYTES, move |tx| catalogue::change(tx, &change)).await?;
+    async fn change_catalog(&self, change: CatalogChange) -> Result<(), StoreError> {
+        let work = self.submit(SMALL_REQUEST_BYTES, move |tx| catalog::change(tx, &change)).await?;
         if let Some(work) = work {
             let (done, wait) = oneshot::channel();
             self.send(Message::Await(work, done)).await?;

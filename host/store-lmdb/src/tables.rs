@@ -1,4 +1,4 @@
-//! What the store keeps about each table besides its records: its description, its counters, and the catalogue they make.
+//! What the store keeps about each table besides its records: its description, its counters, and the catalog they make.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::eras::Eras;
 use super::heap::Usage;
 use super::keyspace::table_prefix;
 use jobhost_model::Timestamp;
-use jobhost_model::table::{Catalogue, Table};
+use jobhost_model::table::{Catalog, Table};
 use jobhost_store::rules::shares::Scale;
 use jobhost_store::{StoreError, StoreErrorKind};
 
@@ -77,33 +77,33 @@ pub(super) fn json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
         .map_err(|error| StoreError::caused_by(StoreErrorKind::Invalid, "a row cannot be written as JSON", error))
 }
 
-pub(super) fn read_catalogue(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Catalogue, StoreError> {
-    let mut catalogue = Catalogue::default();
-    for entry in dbs.catalogue.iter(txn).map_err(engine)? {
+pub(super) fn read_catalog(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Catalog, StoreError> {
+    let mut catalog = Catalog::default();
+    for entry in dbs.catalog.iter(txn).map_err(engine)? {
         let (key, value) = entry.map_err(engine)?;
         match key.split_first() {
             Some((&DATABASE, name)) => {
                 let name = std::str::from_utf8(name).map_err(|_| StoreError::damaged("the name of a database"))?;
-                catalogue.databases.entry(name.to_owned()).or_default();
+                catalog.databases.entry(name.to_owned()).or_default();
             }
             Some((&TABLE, _)) => {
                 let table: Table =
                     serde_json::from_slice(value).map_err(|_| StoreError::damaged("the description of a table"))?;
-                let tables = catalogue.databases.entry(table.name.database.clone()).or_default();
+                let tables = catalog.databases.entry(table.name.database.clone()).or_default();
                 tables.insert(table.name.table.clone(), Arc::new(table));
             }
-            _ => return Err(StoreError::damaged("the catalogue")),
+            _ => return Err(StoreError::damaged("the catalog")),
         }
     }
-    Ok(catalogue)
+    Ok(catalog)
 }
 
 pub(super) fn put_database(dbs: &Databases, txn: &mut RwTxn<'_>, name: &str) -> Result<(), StoreError> {
-    dbs.catalogue.put(txn, &[&[DATABASE], name.as_bytes()].concat(), &[]).map_err(engine)
+    dbs.catalog.put(txn, &[&[DATABASE], name.as_bytes()].concat(), &[]).map_err(engine)
 }
 
 pub(super) fn delete_database(dbs: &Databases, txn: &mut RwTxn<'_>, name: &str) -> Result<(), StoreError> {
-    dbs.catalogue.delete(txn, &[&[DATABASE], name.as_bytes()].concat()).map(|_| ()).map_err(engine)
+    dbs.catalog.delete(txn, &[&[DATABASE], name.as_bytes()].concat()).map(|_| ()).map_err(engine)
 }
 
 fn table_key(table: u32) -> [u8; 4] {
@@ -112,11 +112,11 @@ fn table_key(table: u32) -> [u8; 4] {
 }
 
 pub(super) fn put_table(dbs: &Databases, txn: &mut RwTxn<'_>, table: &Table) -> Result<(), StoreError> {
-    dbs.catalogue.put(txn, &table_key(table.id), &json(table)?).map_err(engine)
+    dbs.catalog.put(txn, &table_key(table.id), &json(table)?).map_err(engine)
 }
 
 pub(super) fn delete_table(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32) -> Result<(), StoreError> {
-    dbs.catalogue.delete(txn, &table_key(table)).map(|_| ()).map_err(engine)
+    dbs.catalog.delete(txn, &table_key(table)).map(|_| ()).map_err(engine)
 }
 
 /// A table id that was never given before.

@@ -1,5 +1,5 @@
 //! One write transaction of the engine, as the requests of a commit group see it: the engine's transaction, and the
-//! catalogue and counters as they will be once it commits. Dropped without commit, nothing of it has happened.
+//! catalog and counters as they will be once it commits. Dropped without commit, nothing of it has happened.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::environment::{Databases, Environment, engine};
 use super::reclaim::Reclaim;
 use super::tables::{self, Counters};
 use jobhost_model::Timestamp;
-use jobhost_model::table::{Catalogue, Table, TableName};
+use jobhost_model::table::{Catalog, Table, TableName};
 use jobhost_store::StoreError;
 
 pub(super) struct Transaction<'e> {
@@ -18,7 +18,7 @@ pub(super) struct Transaction<'e> {
     pub environment: &'e Environment,
     pub dbs: Databases,
     pub now: Timestamp,
-    catalogue: Arc<Catalogue>,
+    catalog: Arc<Catalog>,
     counters: HashMap<u32, Counters>,
     /// Background work that begins when this commits.
     pub reclaims: Vec<Reclaim>,
@@ -27,13 +27,13 @@ pub(super) struct Transaction<'e> {
 }
 
 impl<'e> Transaction<'e> {
-    pub fn begin(environment: &'e Environment, catalogue: Arc<Catalogue>, now: Timestamp) -> Result<Self, StoreError> {
+    pub fn begin(environment: &'e Environment, catalog: Arc<Catalog>, now: Timestamp) -> Result<Self, StoreError> {
         Ok(Transaction {
             txn: environment.write()?,
             environment,
             dbs: environment.dbs,
             now,
-            catalogue,
+            catalog,
             counters: HashMap::new(),
             reclaims: Vec::new(),
             changed: false,
@@ -57,24 +57,24 @@ impl<'e> Transaction<'e> {
         &mut self.txn
     }
 
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
-    pub fn change_catalogue(&mut self) -> &mut Catalogue {
+    pub fn change_catalog(&mut self) -> &mut Catalog {
         self.changed = true;
-        Arc::make_mut(&mut self.catalogue)
+        Arc::make_mut(&mut self.catalog)
     }
 
     pub fn table(&self, name: &TableName) -> Result<Arc<Table>, StoreError> {
-        self.catalogue.table(name).cloned().ok_or_else(|| StoreError::no_such_table(name))
+        self.catalog.table(name).cloned().ok_or_else(|| StoreError::no_such_table(name))
     }
 
     /// Store and publish a table's description.
     pub fn put_table(&mut self, table: Table) -> Result<(), StoreError> {
         let dbs = self.dbs;
         tables::put_table(&dbs, self.change(), &table)?;
-        let tables = self.change_catalogue().databases.entry(table.name.database.clone()).or_default();
+        let tables = self.change_catalog().databases.entry(table.name.database.clone()).or_default();
         tables.insert(table.name.table.clone(), Arc::new(table));
         Ok(())
     }
@@ -98,12 +98,12 @@ impl<'e> Transaction<'e> {
         tables::delete_counters(&dbs, self.change(), table)
     }
 
-    /// Make all of it durable. Gives the catalogue to publish and the work that begins.
-    pub fn commit(mut self) -> Result<(Arc<Catalogue>, Vec<Reclaim>), StoreError> {
+    /// Make all of it durable. Gives the catalog to publish and the work that begins.
+    pub fn commit(mut self) -> Result<(Arc<Catalog>, Vec<Reclaim>), StoreError> {
         for (table, counters) in &self.counters {
             tables::put_counters(&self.dbs, &mut self.txn, *table, counters)?;
         }
         self.txn.commit().map_err(engine)?;
-        Ok((self.catalogue, self.reclaims))
+        Ok((self.catalog, self.reclaims))
     }
 }

@@ -167,14 +167,14 @@ impl Writer {
 
     fn transact(&mut self, group: &mut [Box<dyn Task>]) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
-        let mut tx = Transaction::begin(&shared.environment, shared.catalogue(), self.now())?;
+        let mut tx = Transaction::begin(&shared.environment, shared.catalog(), self.now())?;
         let mut bytes = 0;
         for task in group {
             bytes += task.bytes();
             task.run(&mut tx)?;
         }
-        let (catalogue, reclaims) = tx.commit()?;
-        shared.publish(catalogue);
+        let (catalog, reclaims) = tx.commit()?;
+        shared.publish(catalog);
         self.reclaims.extend(reclaims);
         self.reclaims.extend(self.stalled.pop());
         shared.environment.touched(bytes);
@@ -186,7 +186,7 @@ impl Writer {
         let Some(work) = self.reclaims.pop_front() else { return };
         let shared = Arc::clone(&self.shared);
         let step = || {
-            let mut tx = Transaction::begin(&shared.environment, shared.catalogue(), self.now())?;
+            let mut tx = Transaction::begin(&shared.environment, shared.catalog(), self.now())?;
             let left = reclaim::step(&mut tx, &work)?;
             tx.commit()?;
             Ok::<_, StoreError>(left)

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 
 use super::error::StoreError;
 use jobhost_model::Timestamp;
-use jobhost_model::table::{Attribute, Catalogue, TableName};
+use jobhost_model::table::{Attribute, Catalog, TableName};
 
-/// A change of the catalogue. Durable and published when the call returns.
+/// A change of the catalog. Durable and published when the call returns.
 #[derive(Debug, Clone)]
-pub enum CatalogueChange {
+pub enum CatalogChange {
     /// Fails if there is one of that name.
     CreateDatabase {
         /// Of the database.
@@ -44,7 +44,7 @@ pub enum CatalogueChange {
         /// The new attribute.
         attribute: Attribute,
     },
-    /// Removes it from the catalogue and from every record. The primary key cannot be dropped (`Invalid`).
+    /// Removes it from the catalog and from every record. The primary key cannot be dropped (`Invalid`).
     DropAttribute {
         /// Database and table.
         name: TableName,
@@ -67,11 +67,11 @@ pub struct TableStatistics {
 /// The catalog of a store.
 #[async_trait]
 pub trait CatalogStore: Send + Sync + 'static {
-    /// The catalogue as of now. Cheap: a snapshot that is shared.
-    fn catalogue(&self) -> Arc<Catalogue>;
+    /// The catalog as of now. Cheap: a snapshot that is shared.
+    fn catalog(&self) -> Arc<Catalog>;
 
     /// Change the catalog. `NotFound`, `AlreadyExists` and `Invalid` change nothing.
-    async fn change_catalogue(&self, change: CatalogueChange) -> Result<(), StoreError>;
+    async fn change_catalog(&self, change: CatalogChange) -> Result<(), StoreError>;
 
     /// How large a table is. `NotFound` if it does not exist.
     async fn statistics(&self, table: &TableName) -> Result<TableStatistics, StoreError>;

@@ -21,7 +21,7 @@ mod records;
 pub mod rules;
 
 pub use batch::{Batch, BatchBound, BatchError, BatchErrorKind, BatchLimits, Exceeded};
-pub use catalog::{CatalogStore, CatalogueChange, TableStatistics};
+pub use catalog::{CatalogChange, CatalogStore, TableStatistics};
 pub use documents::DocumentStore;
 pub use error::{StoreError, StoreErrorKind};
 pub use jobs::{JobEnd, JobStore};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jobhost_model::Action;
-use jobhost_store::{CatalogueChange, ScanOrder, StoreErrorKind, WriteGroup};
+use jobhost_store::{CatalogChange, ScanOrder, StoreErrorKind, WriteGroup};
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 
 use crate::deletes::step;
@@ -163,19 +163,16 @@ pub async fn a_dropped_tables_space_is_used_again_also_after_closing() {
                 .collect();
             write(&*store, Action::Insert, &lines.join("\n")).await;
         }
-        store.change_catalogue(CatalogueChange::DropTable { name: dog() }).await.unwrap();
+        store.change_catalog(CatalogChange::DropTable { name: dog() }).await.unwrap();
         sizes.push(store.size().await.unwrap());
         // Every other time the store is closed before all is freed, and goes on when it is opened next.
         if round % 2 == 0 {
             create_table(&*store, &dog()).await;
             let attribute = jobhost_model::Attribute { name: "a".into(), attribute_type: None, indexed: false };
-            store.change_catalogue(CatalogueChange::CreateAttribute { name: dog(), attribute }).await.unwrap();
+            store.change_catalog(CatalogChange::CreateAttribute { name: dog(), attribute }).await.unwrap();
             // Waits for work that was queued behind the freeing, so that this is done as well.
-            store
-                .change_catalogue(CatalogueChange::DropAttribute { name: dog(), attribute: "a".into() })
-                .await
-                .unwrap();
-            store.change_catalogue(CatalogueChange::DropTable { name: dog() }).await.unwrap();
+            store.change_catalog(CatalogChange::DropAttribute { name: dog(), attribute: "a".into() }).await.unwrap();
+            store.change_catalog(CatalogChange::DropTable { name: dog() }).await.unwrap();
         }
         drop(store);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jobhost_model::jobs::{Lease, Tally};
 use jobhost_model::{Action, Attribute, AttributeType, Key, TableName};
-use jobhost_store::{Applied, CatalogueChange, KeySource, ScanOrder, Store, StoreErrorKind, WriteGroup};
+use jobhost_store::{Applied, CatalogChange, KeySource, ScanOrder, Store, StoreErrorKind, WriteGroup};
 use serde_json::{Value, json};
 
 use crate::jobs::{row, running};
@@ -89,13 +89,13 @@ pub async fn a_key_of_the_client_comes_before_a_generated_one(place: &impl Place
 pub async fn a_taken_uuid_is_replaced(place: &impl Place) {
     let store = place.open().await.unwrap();
     let id = Attribute { name: "id".into(), attribute_type: Some(AttributeType::ID), indexed: true };
-    let change = CatalogueChange::CreateTable {
+    let change = CatalogChange::CreateTable {
         name: dog(),
         primary_key: "id".into(),
         schema_defined: true,
         attributes: vec![id],
     };
-    store.change_catalogue(change).await.unwrap();
+    store.change_catalog(change).await.unwrap();
     // Each UUID four times.
     let draws = AtomicU64::new(0);
     let random = move || draws.fetch_add(1, Ordering::Relaxed) / 8;

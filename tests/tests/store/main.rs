@@ -12,7 +12,7 @@
     reason = "a test says that something is wrong by panicking"
 )]
 
-mod catalogue;
+mod catalog;
 mod crash;
 mod deletes;
 mod documents;
@@ -83,9 +83,9 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
             a_stale_attempt_deletes_nothing, a_clock_that_jumped_forward_does_no_lasting_harm,
             the_oldest_of_all_eras_go_first, writers_and_deleters_do_not_disturb_each_other,
         },
-        catalogue::{
+        catalog::{
             databases, tables, a_table_created_anew_is_empty, attributes_can_be_added, a_dropped_attribute_leaves_the_records,
-            the_primary_key_stays, a_dropped_database_takes_its_tables, the_catalogue_is_kept, attributes_are_bounded,
+            the_primary_key_stays, a_dropped_database_takes_its_tables, the_catalog_is_kept, attributes_are_bounded,
         },
         quotas::{a_user_stores_as_much_as_the_quota_and_no_more, what_shrinks_a_table_is_taken_from_all_who_wrote_it},
         documents::{documents_are_kept_by_kind_and_name, impossible_names_are_refused},

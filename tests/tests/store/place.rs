@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jobhost_model::{Action, Clock, Key, TableName, Timestamp};
 use jobhost_store::{
-    Applied, Batch, BatchLimits, CatalogueChange, KeySource, MemoryStore, ScanOrder, Store, StoreError, TableWrite,
+    Applied, Batch, BatchLimits, CatalogChange, KeySource, MemoryStore, ScanOrder, Store, StoreError, TableWrite,
     WriteGroup,
 };
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
@@ -143,13 +143,13 @@ pub fn dog() -> TableName {
 }
 
 pub async fn create_table(store: &dyn Store, name: &TableName) {
-    let change = CatalogueChange::CreateTable {
+    let change = CatalogChange::CreateTable {
         name: name.clone(),
         primary_key: "id".into(),
         schema_defined: false,
         attributes: Vec::new(),
     };
-    store.change_catalogue(change).await.unwrap();
+    store.change_catalog(change).await.unwrap();
 }
 
 /// An open store with the table `data.dog`.
@@ -165,7 +165,7 @@ pub fn parse(store: &dyn Store, table: &TableName, action: Action, text: &str) -
 
 /// With keys of one's own for records that have none.
 pub fn parse_with(store: &dyn Store, table: &TableName, action: Action, text: &str, source: &KeySource) -> TableWrite {
-    let description = store.catalogue().table(table).cloned().unwrap();
+    let description = store.catalog().table(table).cloned().unwrap();
     let batch = Batch::parse(text.to_owned(), &description, action, &BatchLimits::default(), source).unwrap();
     TableWrite { table: table.clone(), action, batch }
 }

@@ -1,7 +1,7 @@
 //! What one user may store, counted by the store in the transaction that writes.
 
 use jobhost_model::{Action, TableName};
-use jobhost_store::{Applied, CatalogueChange, Quota, Store, StoreError, StoreErrorKind, WriteGroup};
+use jobhost_store::{Applied, CatalogChange, Quota, Store, StoreError, StoreErrorKind, WriteGroup};
 
 use crate::place::*;
 
@@ -49,7 +49,7 @@ pub async fn a_user_stores_as_much_as_the_quota_and_no_more(place: &impl Place) 
     drop(store);
     let store = place.open().await.unwrap();
     assert!(is_full(&*store, "ann").await);
-    store.change_catalogue(CatalogueChange::DropTable { name: cats }).await.unwrap();
+    store.change_catalog(CatalogChange::DropTable { name: cats }).await.unwrap();
     assert!(!is_full(&*store, "ann").await);
 }
 

@@ -158,7 +158,7 @@ pub async fn attributes_become_known(place: &impl Place) {
     write(&*store, Action::Insert, "{\"id\":1,\"name\":\"x\",\"__createdtime__\":4}\n{\"age\":3,\"id\":2}").await;
     write(&*store, Action::Upsert, "{\"id\":1,\"name\":\"x\",\"tag\":4}").await;
     let names = |store: &dyn jobhost_store::Store| {
-        let table = store.catalogue().table(&dog()).cloned().unwrap();
+        let table = store.catalog().table(&dog()).cloned().unwrap();
         table.attributes.iter().map(|attribute| attribute.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(names(&*store), ["id", "name", "age", "tag"]);
@@ -175,11 +175,11 @@ pub async fn a_group_is_all_or_nothing(place: &impl Place) {
         parse(&*store, &dog(), Action::Insert, "{\"id\":1,\"unseen\":1}"),
         parse(&*store, &cat, Action::Insert, "{\"id\":1}"),
     ];
-    store.change_catalogue(jobhost_store::CatalogueChange::DropTable { name: cat }).await.unwrap();
+    store.change_catalog(jobhost_store::CatalogChange::DropTable { name: cat }).await.unwrap();
     let refused = store.apply(WriteGroup { writes, ..WriteGroup::default() }).await.unwrap_err();
     assert_eq!(refused.kind, StoreErrorKind::NotFound);
     assert!(texts(&*store).await.is_empty());
-    assert!(!store.catalogue().table(&dog()).unwrap().has_attribute("unseen"));
+    assert!(!store.catalog().table(&dog()).unwrap().has_attribute("unseen"));
     // A record that grows too large fails its group after others of it were written, and only its group.
     let big = format!("{{\"id\":1,\"a\":\"{}\"}}", "x".repeat(200_000));
     write(&*store, Action::Insert, &big).await;
@@ -213,7 +213,7 @@ pub async fn a_group_is_all_or_nothing(place: &impl Place) {
 pub async fn batches_of_a_dropped_table_are_refused(place: &impl Place) {
     let store = with_dogs(place).await;
     let stale = parse(&*store, &dog(), Action::Insert, "{\"id\":1}");
-    store.change_catalogue(jobhost_store::CatalogueChange::DropTable { name: dog() }).await.unwrap();
+    store.change_catalog(jobhost_store::CatalogChange::DropTable { name: dog() }).await.unwrap();
     create_table(&*store, &dog()).await;
     let refused = store.apply(WriteGroup { writes: vec![stale], ..WriteGroup::default() }).await.unwrap_err();
     assert_eq!(refused.kind, StoreErrorKind::NotFound);

@@ -1,7 +1,7 @@
 //! Snapshots: one moment of all tables, whatever is done to them meanwhile.
 
 use jobhost_model::{Action, TableName};
-use jobhost_store::{CatalogueChange, RecordPage, ScanOrder, ScanPosition, Snapshot, Store, StoreErrorKind};
+use jobhost_store::{CatalogChange, RecordPage, ScanOrder, ScanPosition, Snapshot, Store, StoreErrorKind};
 use serde_json::{Value, json};
 
 use crate::deletes::step;
@@ -58,7 +58,7 @@ pub async fn a_snapshot_sees_one_moment_of_all_tables(place: &impl Place) {
         store.delete(&cat(), vec![number(f64::from(n))]).await.unwrap();
         assert_eq!(store.delete_created_before(step(u64::MAX, 300)).await.unwrap().tally.deleted, 300);
     }
-    store.change_catalogue(CatalogueChange::DropTable { name: cat() }).await.unwrap();
+    store.change_catalog(CatalogChange::DropTable { name: cat() }).await.unwrap();
     create_table(&*store, &TableName::new("data", "late")).await;
     // The rest of the scan that was under way, another one, and a table that was not looked at before.
     assert_eq!(rest(&*snapshot, &dog(), position), before[first..]);

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use jobhost_model::jobs::{JobRow, JobStatus, StartPosition, StartRange};
-use jobhost_model::{Catalogue, Key, TableName};
+use jobhost_model::{Catalog, Key, TableName};
 use jobhost_store::{
-    Applied, CatalogStore, CatalogueChange, DeleteBefore, DocumentStore, JobEnd, JobStore, RecordCursor, RecordPage,
+    Applied, CatalogChange, CatalogStore, DeleteBefore, DocumentStore, JobEnd, JobStore, RecordCursor, RecordPage,
     RecordStore, ScanOrder, ScanPosition, Snapshot, Store, StoreError, StoreErrorKind, TableStatistics, WriteGroup,
 };
 
@@ -141,12 +141,12 @@ impl Snapshot for Moment {
 
 #[async_trait]
 impl CatalogStore for FaultyStore {
-    fn catalogue(&self) -> Arc<Catalogue> {
-        self.inner.catalogue()
+    fn catalog(&self) -> Arc<Catalog> {
+        self.inner.catalog()
     }
 
-    async fn change_catalogue(&self, change: CatalogueChange) -> Result<(), StoreError> {
-        self.inner.change_catalogue(change).await
+    async fn change_catalog(&self, change: CatalogChange) -> Result<(), StoreError> {
+        self.inner.change_catalog(change).await
     }
 
     async fn statistics(&self, table: &TableName) -> Result<TableStatistics, StoreError> {

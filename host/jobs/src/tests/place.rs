@@ -18,11 +18,11 @@ use jobhost_model::jobs::JobRow;
 use jobhost_model::json::Members;
 use jobhost_model::{SystemClock, TableName};
 use jobhost_objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
-use jobhost_registry::catalogue::concurrent_plans;
-use jobhost_registry::{Catalogue, Plugin, PluginGrants};
+use jobhost_registry::registry::concurrent_plans;
+use jobhost_registry::{Plugin, PluginGrants, Registry};
 use jobhost_sandbox::{ContractVersion, GuestComponent, SandboxLimits, engine};
 use jobhost_search::SearchLimits;
-use jobhost_store::{CatalogueChange, DocumentStore, MemoryStore, Store};
+use jobhost_store::{CatalogChange, DocumentStore, MemoryStore, Store};
 
 /// Only a test that fails waits so long.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -113,8 +113,8 @@ impl Place {
             .await
             .unwrap();
         let user = access.user("ann").unwrap();
-        let catalogue = Arc::new(Catalogue::default());
-        catalogue.publish_plugins(plugins().await);
+        let registry = Arc::new(Registry::default());
+        registry.publish_plugins(plugins().await);
         let guard = AddressGuard::new(Vec::new());
         let downloads = DownloadLimits { max_bytes: 0, timeout: Duration::from_secs(1), max_redirects: 0 };
         let s3 = S3Options { endpoint: None, max_bytes: 0, timeout: Duration::from_secs(1), credentials_file: None };
@@ -122,7 +122,7 @@ impl Place {
         let parts = JobParts {
             store: as_store,
             access: Arc::new(access),
-            plugins: catalogue,
+            plugins: registry,
             directories: Directories::open(&[directory.path().join("files")]).unwrap(),
             exports: ExportDirectories::open(&[directory.path().join("exports")]).unwrap(),
             downloader: Downloader::new(guard.clone(), downloads),
@@ -149,13 +149,13 @@ impl Place {
 
     pub async fn create_table(&self, name: &str) -> TableName {
         let table = TableName::new("gold", name);
-        let change = CatalogueChange::CreateTable {
+        let change = CatalogChange::CreateTable {
             name: table.clone(),
             primary_key: "id".to_owned(),
             schema_defined: false,
             attributes: Vec::new(),
         };
-        self.store.inner.change_catalogue(change).await.unwrap();
+        self.store.inner.change_catalog(change).await.unwrap();
         table
     }
 

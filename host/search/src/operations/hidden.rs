@@ -8,7 +8,7 @@ use super::permitted::readable;
 use crate::query::QueryError;
 use crate::sql::{self, SqlStatement, VisibleTable};
 use jobhost_access::{Denial, Role};
-use jobhost_model::{Catalogue, Right, Table, TableName};
+use jobhost_model::{Catalog, Right, Table, TableName};
 
 /// Names that are looked for, each with an attempt to prepare the statement. Beyond them the first answer counts, which says
 /// of a hidden attribute no more than that it is unknown.
@@ -18,8 +18,8 @@ const MAX_ATTEMPTS: usize = 64;
 const PLACEHOLDER: &str = "undefined";
 
 /// The refusal of a statement that could be run if all that it names were there; `None` if that is not what is wrong.
-pub(super) fn hidden_attributes(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Option<Denial> {
-    let mut seen: Vec<Seen> = statement.tables().iter().map(|name| Seen::new(name, role, catalogue)).collect();
+pub(super) fn hidden_attributes(statement: &SqlStatement, role: &Role, catalog: &Catalog) -> Option<Denial> {
+    let mut seen: Vec<Seen> = statement.tables().iter().map(|name| Seen::new(name, role, catalog)).collect();
     if seen.iter().all(|table| table.sight == Sight::Whole) {
         return None;
     }
@@ -53,9 +53,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn new(name: &TableName, role: &Role, catalogue: &Catalogue) -> Self {
-        let (visible, sight) = match catalogue.table(name) {
-            Some(table) if role.check_table(catalogue, name, Right::Read).is_ok() => {
+    fn new(name: &TableName, role: &Role, catalog: &Catalog) -> Self {
+        let (visible, sight) = match catalog.table(name) {
+            Some(table) if role.check_table(catalog, name, Right::Read).is_ok() => {
                 if role.restricts_attributes(table) {
                     let columns = readable(role, table);
                     (VisibleTable { table: Arc::clone(table), columns }, Sight::Attributes)

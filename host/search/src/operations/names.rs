@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::members::first_of;
 use jobhost_model::table::DEFAULT_DATABASE;
-use jobhost_model::{Catalogue, TableName};
+use jobhost_model::{Catalog, TableName};
 
 /// Harper's bound; longer names are refused.
 const MAX_NAME_CHARACTERS: usize = 250;
@@ -66,8 +66,8 @@ pub(super) fn table_name(fields: &Map<String, Value>, problems: &mut Problems) -
 }
 
 /// What is missing: the database or only the table.
-pub fn missing_table(catalogue: &Catalogue, name: &TableName) -> String {
-    if catalogue.has_database(&name.database) {
+pub fn missing_table(catalog: &Catalog, name: &TableName) -> String {
+    if catalog.has_database(&name.database) {
         format!("Table '{name}' does not exist")
     } else {
         format!("database '{}' does not exist", name.database)

@@ -11,7 +11,7 @@ use super::{SearchError, SearchLimits};
 use crate::query::{Query, QueryError, RowFormat, Search, Separator, selectable_attributes};
 use crate::sql::SqlStatement;
 use jobhost_access::{Denial, Role};
-use jobhost_model::{Catalogue, Right, RowShape, Table, TableName};
+use jobhost_model::{Catalog, Right, RowShape, Table, TableName};
 use jobhost_store::{RecordStore, ScanOrder};
 
 /// A search that the role allows, of tables and attributes that exist.
@@ -26,23 +26,23 @@ enum Permitted {
 
 impl SearchRequest {
     /// What the client names and may not read is refused; of `*`, what he may not read is left out.
-    pub fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<PermittedSearch, SearchError> {
+    pub fn permitted(&self, role: &Role, catalog: &Catalog) -> Result<PermittedSearch, SearchError> {
         match &self.asked {
-            Asked::Table(search) => search.permitted(role, catalogue).map(PermittedSearch),
-            Asked::Sql(Ok(statement)) => PermittedSearch::of_sql(statement, role, catalogue),
+            Asked::Table(search) => search.permitted(role, catalog).map(PermittedSearch),
+            Asked::Sql(Ok(statement)) => PermittedSearch::of_sql(statement, role, catalog),
             Asked::Sql(Err(error)) => Err(error.clone().into()),
         }
     }
 }
 
 impl TableSearch {
-    fn permitted(&self, role: &Role, catalogue: &Catalogue) -> Result<Permitted, SearchError> {
+    fn permitted(&self, role: &Role, catalog: &Catalog) -> Result<Permitted, SearchError> {
         if let Some(name) = &self.table {
-            role.check_table(catalogue, name, Right::Read)?;
+            role.check_table(catalog, name, Right::Read)?;
         }
         let mut query = self.query.clone().map_err(SearchError::Invalid)?;
         let name = self.table.as_ref().ok_or_else(|| SearchError::Invalid("'table' is required".to_owned()))?;
-        let table = catalogue.table(name).ok_or_else(|| SearchError::NotFound(missing_table(catalogue, name)))?;
+        let table = catalog.table(name).ok_or_else(|| SearchError::NotFound(missing_table(catalog, name)))?;
         if role.restricts_attributes(table) {
             self.check_readable(role, table, &query)?;
             query.attributes.get_or_insert_with(|| readable(role, table));
@@ -74,8 +74,8 @@ pub(super) fn readable(role: &Role, table: &Table) -> Vec<String> {
 
 impl PermittedSearch {
     /// Of a statement by itself.
-    pub(super) fn of_sql(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
-        PermittedSql::new(statement, role, catalogue).map(|sql| PermittedSearch(Permitted::Sql(sql)))
+    pub(super) fn of_sql(statement: &SqlStatement, role: &Role, catalog: &Catalog) -> Result<Self, SearchError> {
+        PermittedSql::new(statement, role, catalog).map(|sql| PermittedSearch(Permitted::Sql(sql)))
     }
 
     /// The tables that are read.

@@ -12,7 +12,7 @@ use super::{SearchError, SearchLimits};
 use crate::query::{Query, QueryError, RowFormat, Search};
 use crate::sql::{self, SqlError, SqlRows, SqlStatement, VisibleTable};
 use jobhost_access::Role;
-use jobhost_model::{Catalogue, Right, Table, TableName};
+use jobhost_model::{Catalog, Right, Table, TableName};
 use jobhost_store::RecordStore;
 
 /// The statement of the request's `sql`.
@@ -34,19 +34,19 @@ pub(super) struct PermittedSql {
 }
 
 impl PermittedSql {
-    pub fn new(statement: &SqlStatement, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
+    pub fn new(statement: &SqlStatement, role: &Role, catalog: &Catalog) -> Result<Self, SearchError> {
         let wanted: Vec<_> = statement.tables().iter().map(|table| (table.clone(), vec![Right::Read])).collect();
-        if let Err(mut denial) = role.check_tables(catalogue, &wanted) {
+        if let Err(mut denial) = role.check_tables(catalog, &wanted) {
             // As in Harper: over several databases the tables that may be read are looked at all the same.
             let first = statement.tables().first().map(|table| &table.database);
             if statement.tables().iter().any(|table| Some(&table.database) != first)
-                && let Some(attributes) = hidden_attributes(statement, role, catalogue)
+                && let Some(attributes) = hidden_attributes(statement, role, catalog)
             {
                 denial.add(attributes);
             }
             return Err(denial.into());
         }
-        let tables = statement.resolve(catalogue)?;
+        let tables = statement.resolve(catalog)?;
         let visible: Vec<_> = tables.iter().map(|table| visible(role, table)).collect();
         let blind = visible.iter().find(|table| table.columns.is_empty());
         let error = match (sql::check(statement, &visible), blind) {
@@ -60,7 +60,7 @@ impl PermittedSql {
                 role.check_readable(table, [table.primary_key.as_str()]).err().unwrap_or_default().into()
             }
         };
-        Err(hidden_attributes(statement, role, catalogue).map_or(error, SearchError::from))
+        Err(hidden_attributes(statement, role, catalog).map_or(error, SearchError::from))
     }
 
     pub fn tables(&self) -> Vec<&TableName> {

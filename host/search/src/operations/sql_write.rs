@@ -7,7 +7,7 @@ use super::permitted::PermittedSearch;
 use crate::sql::{RowSource, SqlInsert, SqlStatement, SqlWrite, SqlWriteKind};
 use jobhost_access::Role;
 use jobhost_model::table::TableName;
-use jobhost_model::{Action, Catalogue, Right, Table};
+use jobhost_model::{Action, Catalog, Right, Table};
 
 use std::sync::Arc;
 
@@ -39,16 +39,16 @@ pub enum PermittedRows {
 impl PermittedWrite {
     /// Reads and judges a statement. To write needs the rights of `insert`, `update` and `delete`; what a condition, an
     /// expression or a SELECT reads needs the right to read it, or its effects would tell what may not be read.
-    pub fn new(statement: SqlWrite, role: &Role, catalogue: &Catalogue) -> Result<Self, SearchError> {
+    pub fn new(statement: SqlWrite, role: &Role, catalog: &Catalog) -> Result<Self, SearchError> {
         let SqlWrite { table: name, kind } = statement;
         let right = match &kind {
             SqlWriteKind::Insert(_) => Right::Insert,
             SqlWriteKind::Update(_) => Right::Update,
             SqlWriteKind::Delete(_) => Right::Delete,
         };
-        role.check_table(catalogue, &name, right)?;
-        let table = catalogue.table(&name).ok_or_else(|| SearchError::NotFound(missing_table(catalogue, &name)))?;
-        let search = |statement: &SqlStatement| PermittedSearch::of_sql(statement, role, catalogue);
+        role.check_table(catalog, &name, right)?;
+        let table = catalog.table(&name).ok_or_else(|| SearchError::NotFound(missing_table(catalog, &name)))?;
+        let search = |statement: &SqlStatement| PermittedSearch::of_sql(statement, role, catalog);
         let (change, rows) = match kind {
             SqlWriteKind::Insert(SqlInsert { columns, rows }) => {
                 let names = columns.iter().flatten().map(String::as_str);

@@ -36,7 +36,7 @@ pub use write::{RowSource, SqlInsert, SqlUpdate, SqlWrite, SqlWriteKind, is_writ
 
 use super::query::{QueryError, selectable_attributes};
 use jobhost_budget::{DiskPool, Owner};
-use jobhost_model::table::{Catalogue, Table, TableName};
+use jobhost_model::table::{Catalog, Table, TableName};
 use jobhost_store::{StoreError, StoreErrorKind};
 
 /// Bytes of a statement.
@@ -177,11 +177,11 @@ impl SqlStatement {
         sql
     }
 
-    /// The tables as the catalogue has them; `NotFound` for the first that does not exist.
-    pub fn resolve(&self, catalogue: &Catalogue) -> Result<Vec<Arc<Table>>, SqlError> {
-        let find = |name: &TableName| match catalogue.table(name) {
+    /// The tables as the catalog has them; `NotFound` for the first that does not exist.
+    pub fn resolve(&self, catalog: &Catalog) -> Result<Vec<Arc<Table>>, SqlError> {
+        let find = |name: &TableName| match catalog.table(name) {
             Some(table) => Ok(Arc::clone(table)),
-            None if catalogue.has_database(&name.database) => Err(missing_table(name)),
+            None if catalog.has_database(&name.database) => Err(missing_table(name)),
             None => Err(SqlError::NotFound(format!("database '{}' does not exist", name.database))),
         };
         self.tables.iter().map(find).collect()

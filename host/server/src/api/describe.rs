@@ -14,10 +14,10 @@ use jobhost_access::{Denial, Role};
 use jobhost_model::table::{CREATED_TIME, SYSTEM_DATABASE, Table, UPDATED_TIME};
 
 pub(super) async fn all(call: &Call<'_>) -> Result<Reply, ApiError> {
-    let catalogue = call.state.store.catalogue();
+    let catalog = call.state.store.catalog();
     let size = call.state.store.size().await?;
     let mut databases = Map::new();
-    for (name, tables) in &catalogue.databases {
+    for (name, tables) in &catalog.databases {
         if name != SYSTEM_DATABASE && call.user.role.sees_database(name) {
             let tables = describe_tables(call, tables.values(), size).await?;
             databases.insert(name.clone(), Value::Object(tables));
@@ -34,11 +34,9 @@ pub(super) async fn database(call: &Call<'_>) -> Result<Reply, ApiError> {
         return Err(Denial::invalid_item(format!("database '{name}' does not exist")).into());
     }
     let name = name.map_err(ApiError::bad_request)?;
-    let catalogue = call.state.store.catalogue();
-    let tables = catalogue
-        .databases
-        .get(&name)
-        .ok_or_else(|| ApiError::not_found(format!("database '{name}' does not exist")))?;
+    let catalog = call.state.store.catalog();
+    let tables =
+        catalog.databases.get(&name).ok_or_else(|| ApiError::not_found(format!("database '{name}' does not exist")))?;
     let size = call.state.store.size().await?;
     Reply::json(&describe_tables(call, tables.values(), size).await?)
 }

@@ -18,12 +18,12 @@ fn members(call: &Call<'_>) -> Result<Map<String, Value>, ApiError> {
 }
 
 pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
-    let request = RoleRequest::to_add(&members(call)?, &call.state.store.catalogue()).map_err(AccessError::from)?;
+    let request = RoleRequest::to_add(&members(call)?, &call.state.store.catalog()).map_err(AccessError::from)?;
     Reply::json(&call.state.access.add_role(request).await?.to_json())
 }
 
 pub(super) async fn alter(call: &Call<'_>) -> Result<Reply, ApiError> {
-    let request = RoleRequest::to_alter(&members(call)?, &call.state.store.catalogue()).map_err(AccessError::from)?;
+    let request = RoleRequest::to_alter(&members(call)?, &call.state.store.catalog()).map_err(AccessError::from)?;
     Reply::json(&call.state.access.alter_role(request).await?.to_json())
 }
 

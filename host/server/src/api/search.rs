@@ -33,13 +33,13 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
 async fn permitted(call: &Call<'_>) -> Result<PermittedSearch, ApiError> {
     let (members, bytes) = members(call)?;
     let operation = call.envelope.operation().to_owned();
-    let (role, catalogue) = (Arc::clone(&call.user.role), call.state.store.catalogue());
+    let (role, catalog) = (Arc::clone(&call.user.role), call.state.store.catalog());
     let held = call.held.clone();
     let is_sql = operation == "sql";
     let look = move || -> Result<PermittedSearch, ApiError> {
         let request = SearchRequest::parse(&operation, &fields(&members, &held)?)?;
         drop(members);
-        Ok(request.permitted(&role, &catalogue)?)
+        Ok(request.permitted(&role, &catalog)?)
     };
     if is_sql {
         aside(call.state, call.account, look).await?

@@ -43,10 +43,10 @@ fn writing(call: &Call<'_>) -> Result<Option<String>, ApiError> {
 }
 
 async fn run(call: &Call<'_>, text: String) -> Result<Reply, ApiError> {
-    let (role, catalogue) = (Arc::clone(&call.user.role), call.state.store.catalogue());
+    let (role, catalog) = (Arc::clone(&call.user.role), call.state.store.catalog());
     let look = move || -> Result<PermittedWrite, ApiError> {
         let statement = SqlWrite::parse(&text).map_err(jobhost_search::SearchError::from)?;
-        Ok(PermittedWrite::new(statement, &role, &catalogue)?)
+        Ok(PermittedWrite::new(statement, &role, &catalog)?)
     };
     let PermittedWrite { table, change, rows } = aside(call.state, call.account, look).await??;
     let mut read = Read { call, columns: None, lines: Vec::new(), rows: 0 };

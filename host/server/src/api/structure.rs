@@ -11,7 +11,7 @@ use super::reply::Reply;
 use jobhost_model::table::{CREATED_TIME, MAX_ATTRIBUTES, SYSTEM_DATABASE, UPDATED_TIME};
 use jobhost_model::{Attribute, AttributeType, Table, TableName};
 use jobhost_search::missing_table;
-use jobhost_store::CatalogueChange;
+use jobhost_store::CatalogChange;
 use jobhost_store::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name};
 
 const SYSTEM_IS_OURS: &str =
@@ -46,16 +46,16 @@ fn system_is_ours() -> ApiError {
 
 /// The table, or 404 with Harper's sentence.
 pub(super) fn existing_table(call: &Call<'_>, name: &TableName) -> Result<std::sync::Arc<Table>, ApiError> {
-    let catalogue = call.state.store.catalogue();
-    catalogue.table(name).cloned().ok_or_else(|| ApiError::not_found(missing_table(&catalogue, name)))
+    let catalog = call.state.store.catalog();
+    catalog.table(name).cloned().ok_or_else(|| ApiError::not_found(missing_table(&catalog, name)))
 }
 
 pub(super) async fn create_database(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = permitted_database(call)?;
-    if name == SYSTEM_DATABASE || call.state.store.catalogue().has_database(&name) {
+    if name == SYSTEM_DATABASE || call.state.store.catalog().has_database(&name) {
         return Err(ApiError::bad_request(format!("database '{name}' already exists")));
     }
-    call.state.store.change_catalogue(CatalogueChange::CreateDatabase { name: name.clone() }).await?;
+    call.state.store.change_catalog(CatalogChange::CreateDatabase { name: name.clone() }).await?;
     Ok(Reply::Message(format!("database '{name}' successfully created")))
 }
 
@@ -68,10 +68,10 @@ pub(super) async fn drop_database(call: &Call<'_>) -> Result<Reply, ApiError> {
     if name == SYSTEM_DATABASE {
         return Err(system_is_ours());
     }
-    if !call.state.store.catalogue().has_database(&name) {
+    if !call.state.store.catalog().has_database(&name) {
         return Err(ApiError::not_found(format!("database '{name}' does not exist")));
     }
-    call.state.store.change_catalogue(CatalogueChange::DropDatabase { name: name.clone() }).await?;
+    call.state.store.change_catalog(CatalogChange::DropDatabase { name: name.clone() }).await?;
     Ok(Reply::Message(format!("successfully deleted '{name}'")))
 }
 
@@ -84,20 +84,20 @@ pub(super) async fn create_table(call: &Call<'_>) -> Result<Reply, ApiError> {
     let primary_key = problems.take(primary_key(call.envelope, declared.as_ref())?);
     let (Some(name), Some(primary_key)) = (name, primary_key) else { return Err(problems.into()) };
     problems.none().map_err(ApiError::bad_request)?;
-    if call.state.store.catalogue().table(&name).is_some() {
+    if call.state.store.catalog().table(&name).is_some() {
         return Err(ApiError::bad_request(format!("Table '{}' already exists in '{}'", name.table, name.database)));
     }
     let schema_defined = declared.is_some();
     let attributes = declared.map(|declared| declared.attributes).unwrap_or_default();
-    let change = CatalogueChange::CreateTable { name: name.clone(), primary_key, schema_defined, attributes };
-    call.state.store.change_catalogue(change).await?;
+    let change = CatalogChange::CreateTable { name: name.clone(), primary_key, schema_defined, attributes };
+    call.state.store.change_catalog(change).await?;
     Ok(Reply::Message(format!("table '{name}' successfully created.")))
 }
 
 pub(super) async fn drop_table(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = permitted_table(call)?;
     existing_table(call, &name)?;
-    call.state.store.change_catalogue(CatalogueChange::DropTable { name: name.clone() }).await?;
+    call.state.store.change_catalog(CatalogChange::DropTable { name: name.clone() }).await?;
     Ok(Reply::Message(format!("successfully deleted table '{name}'")))
 }
 
@@ -121,7 +121,7 @@ pub(super) async fn create_attribute(call: &Call<'_>) -> Result<Reply, ApiError>
     }
     let attribute = Attribute { name: attribute, attribute_type, indexed };
     let created = format!("attribute '{name}.{}' successfully created.", attribute.name);
-    call.state.store.change_catalogue(CatalogueChange::CreateAttribute { name, attribute }).await?;
+    call.state.store.change_catalog(CatalogChange::CreateAttribute { name, attribute }).await?;
     Ok(Reply::Message(created))
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn drop_attribute(call: &Call<'_>) -> Result<Reply, ApiError> {
     let dropped = format!("successfully deleted attribute '{attribute}'");
     // Dropping what is not there succeeds, as clients expect.
     if table.has_attribute(&attribute) {
-        call.state.store.change_catalogue(CatalogueChange::DropAttribute { name, attribute }).await?;
+        call.state.store.change_catalog(CatalogChange::DropAttribute { name, attribute }).await?;
     }
     Ok(Reply::Message(dropped))
 }

@@ -55,9 +55,9 @@ pub(super) async fn upsert(call: &Call<'_>) -> Result<Reply, ApiError> {
 async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     let mut problems = Problems::default();
     let name = names::written_table_name(call.envelope, &mut problems)?;
-    let catalogue = call.state.store.catalogue();
+    let catalog = call.state.store.catalog();
     if let Some(name) = &name {
-        call.user.role.check_tables(&catalogue, &[(name.clone(), Right::of_action(action).to_vec())])?;
+        call.user.role.check_tables(&catalog, &[(name.clone(), Right::of_action(action).to_vec())])?;
     }
     let records = match call.envelope.text("records") {
         None => {
@@ -72,8 +72,8 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
         }
     };
     let (Some(name), Some(lines)) = (name, records) else { return Err(problems.into()) };
-    let table = catalogue.table(&name).cloned();
-    let table = table.ok_or_else(|| ApiError::bad_request(missing_table(&catalogue, &name)))?;
+    let table = catalog.table(&name).cloned();
+    let table = table.ok_or_else(|| ApiError::bad_request(missing_table(&catalog, &name)))?;
 
     store(call, &table, action, lines).await
 }
@@ -196,7 +196,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     let mut problems = Problems::default();
     let name = names::table_name(call.envelope, &mut problems)?;
     if let Some(name) = &name {
-        call.user.role.check_table(&call.state.store.catalogue(), name, Right::Delete)?;
+        call.user.role.check_table(&call.state.store.catalog(), name, Right::Delete)?;
     }
     let keys = keys(call, &mut problems).await?;
     let (Some(name), Some(keys)) = (name, keys) else { return Err(problems.into()) };

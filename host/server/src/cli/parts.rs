@@ -17,7 +17,7 @@ use jobhost_jobs::{JobParts, Sealer};
 use jobhost_metrics::Metrics;
 use jobhost_model::{Clock, SystemClock};
 use jobhost_objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
-use jobhost_registry::{Catalogue, CompileCache, Compiler, Loader, PluginFolder};
+use jobhost_registry::{CompileCache, Compiler, Loader, PluginFolder, Registry};
 use jobhost_sandbox::{Engine, engine};
 use jobhost_search::SearchLimits;
 use jobhost_search::sql::SqlLimits;
@@ -76,14 +76,14 @@ pub async fn open_parts(
     let access = open_access(config, Arc::clone(&store), Arc::clone(&clock), computing).await?;
     let engine = engine::start(config.sandbox.stack_bytes)
         .map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
-    let catalogue = Arc::new(Catalogue::default());
-    let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&catalogue), stop));
+    let registry = Arc::new(Registry::default());
+    let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&registry), stop));
     let directories = Directories::open(&config.file_directories).map_err(part("the configuration"))?;
     let exports = ExportDirectories::open(&config.export_directories).map_err(part("the configuration"))?;
     let parts = JobParts {
         store,
         access,
-        plugins: catalogue,
+        plugins: registry,
         directories,
         exports,
         downloader: downloader(config),
@@ -148,7 +148,7 @@ fn sql_heap_bytes(of_one: usize, budgets: &Budgets) -> usize {
     of_one.saturating_mul(SQL_HEAP_STATEMENTS).max(SQL_HEAP_BYTES).min(part.max(of_one))
 }
 
-fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>, stop: CancellationToken) -> PluginFolder {
+fn plugin_folder(config: &Config, engine: Engine, registry: Arc<Registry>, stop: CancellationToken) -> PluginFolder {
     let directory = config.plugin_cache_dir.clone().unwrap_or_else(|| config.data_dir.join("compile-cache"));
     let cache = CompileCache::open(&directory, &engine);
     if let Err(error) = &cache {
@@ -165,7 +165,7 @@ fn plugin_folder(config: &Config, engine: Engine, catalogue: Arc<Catalogue>, sto
         builtin: api::is_builtin,
         stop,
     };
-    PluginFolder::new(config.plugins_dir.clone(), loader, catalogue)
+    PluginFolder::new(config.plugins_dir.clone(), loader, registry)
 }
 
 fn open_s3(config: &Config) -> Result<S3, ServeError> {

@@ -12,7 +12,7 @@ use crate::api;
 use crate::config::Config;
 use jobhost_model::plain_text;
 use jobhost_registry::files::{FileError, read_component, read_signature};
-use jobhost_registry::{Catalogue, Compiler, Loader, Plugin, PluginFolder, install};
+use jobhost_registry::{Compiler, Loader, Plugin, PluginFolder, Registry, install};
 use jobhost_sandbox::engine;
 
 #[derive(Subcommand)]
@@ -48,7 +48,7 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
             std::fs::read_dir(&config.plugins_dir).map_err(|error| {
                 format!("plugins.dir = {}: it cannot be read: {error}", config.plugins_dir.display())
             })?;
-            let folder = PluginFolder::new(config.plugins_dir.clone(), loader(&config)?, Arc::<Catalogue>::default());
+            let folder = PluginFolder::new(config.plugins_dir.clone(), loader(&config)?, Arc::<Registry>::default());
             for file in runtime.block_on(Arc::new(folder).reload()) {
                 let name = plain_text::one_line(&file.file);
                 print::line(&match (&file.failure, &file.plugin) {

@@ -7,18 +7,18 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::state::State;
 use crate::batch::members;
-use crate::catalog::{CatalogStore, CatalogueChange, TableStatistics};
+use crate::catalog::{CatalogChange, CatalogStore, TableStatistics};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::rules::catalog::{CatalogEdit, edits};
-use jobhost_model::table::{Catalogue, Table, TableName};
+use jobhost_model::table::{Catalog, Table, TableName};
 
 #[async_trait]
 impl CatalogStore for MemoryStore {
-    fn catalogue(&self) -> Arc<Catalogue> {
+    fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.state().catalog)
     }
 
-    async fn change_catalogue(&self, change: CatalogueChange) -> Result<(), StoreError> {
+    async fn change_catalog(&self, change: CatalogChange) -> Result<(), StoreError> {
         let mut state = self.state();
         edits(&state.catalog, &change)?.into_iter().try_for_each(|edit| state.edit(edit))
     }

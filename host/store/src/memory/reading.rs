@@ -9,7 +9,7 @@ use super::table::TableData;
 use crate::error::StoreError;
 use crate::pages::{RecordCursor, RecordPage, ScanOrder, ScanPosition, Snapshot};
 use jobhost_model::key::Key;
-use jobhost_model::table::{Catalogue, TableName};
+use jobhost_model::table::{Catalog, TableName};
 
 pub(super) fn fetch(data: &TableData, keys: &[Key]) -> RecordPage {
     let mut page = RecordPage::default();
@@ -72,7 +72,7 @@ impl RecordCursor for Scan {
 }
 
 pub(super) struct Moment {
-    pub catalog: Arc<Catalogue>,
+    pub catalog: Arc<Catalog>,
     pub tables: HashMap<u32, Arc<TableData>>,
 }
 

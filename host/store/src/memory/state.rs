@@ -7,11 +7,11 @@ use super::jobs::JobTable;
 use super::table::TableData;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::rules::shares::Share;
-use jobhost_model::table::{Catalogue, Table, TableName};
+use jobhost_model::table::{Catalog, Table, TableName};
 
 #[derive(Default)]
 pub(super) struct State {
-    pub catalog: Arc<Catalogue>,
+    pub catalog: Arc<Catalog>,
     pub last_table_id: u32,
     /// By the id of their table.
     pub tables: HashMap<u32, Arc<TableData>>,

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::catalog::CatalogueChange;
+use crate::catalog::CatalogChange;
 use crate::error::{StoreError, StoreErrorKind};
 use jobhost_model::table::{
-    Attribute, CREATED_TIME, Catalogue, MAX_ATTRIBUTES, SYSTEM_DATABASE, Table, TableName, UPDATED_TIME,
+    Attribute, CREATED_TIME, Catalog, MAX_ATTRIBUTES, SYSTEM_DATABASE, Table, TableName, UPDATED_TIME,
 };
 
 /// Names are keys of the engines; clients are held to less.
@@ -29,19 +29,19 @@ pub enum CatalogEdit {
 }
 
 /// What a change edits, or why it is impossible.
-pub fn edits(catalog: &Catalogue, change: &CatalogueChange) -> Result<Vec<CatalogEdit>, StoreError> {
+pub fn edits(catalog: &Catalog, change: &CatalogChange) -> Result<Vec<CatalogEdit>, StoreError> {
     match change {
-        CatalogueChange::CreateDatabase { name } => create_database(catalog, name),
-        CatalogueChange::DropDatabase { name } => drop_database(catalog, name),
-        CatalogueChange::CreateTable { name, primary_key, schema_defined, attributes } => {
+        CatalogChange::CreateDatabase { name } => create_database(catalog, name),
+        CatalogChange::DropDatabase { name } => drop_database(catalog, name),
+        CatalogChange::CreateTable { name, primary_key, schema_defined, attributes } => {
             create_table(catalog, name, primary_key, *schema_defined, attributes)
         }
-        CatalogueChange::DropTable { name } => {
+        CatalogChange::DropTable { name } => {
             table(catalog, name)?;
             Ok(vec![CatalogEdit::RemoveTable(name.clone())])
         }
-        CatalogueChange::CreateAttribute { name, attribute } => create_attribute(catalog, name, attribute),
-        CatalogueChange::DropAttribute { name, attribute } => drop_attribute(catalog, name, attribute),
+        CatalogChange::CreateAttribute { name, attribute } => create_attribute(catalog, name, attribute),
+        CatalogChange::DropAttribute { name, attribute } => drop_attribute(catalog, name, attribute),
     }
 }
 
@@ -49,11 +49,11 @@ fn invalid(message: String) -> StoreError {
     StoreError::new(StoreErrorKind::Invalid, message)
 }
 
-fn table<'c>(catalog: &'c Catalogue, name: &TableName) -> Result<&'c Table, StoreError> {
+fn table<'c>(catalog: &'c Catalog, name: &TableName) -> Result<&'c Table, StoreError> {
     catalog.table(name).map(AsRef::as_ref).ok_or_else(|| StoreError::no_such_table(name))
 }
 
-fn create_database(catalog: &Catalogue, name: &str) -> Result<Vec<CatalogEdit>, StoreError> {
+fn create_database(catalog: &Catalog, name: &str) -> Result<Vec<CatalogEdit>, StoreError> {
     check_database_name(name)?;
     if catalog.has_database(name) {
         return Err(StoreError::new(StoreErrorKind::AlreadyExists, format!("database '{name}' already exists")));
@@ -61,7 +61,7 @@ fn create_database(catalog: &Catalogue, name: &str) -> Result<Vec<CatalogEdit>, 
     Ok(vec![CatalogEdit::AddDatabase(name.to_owned())])
 }
 
-fn drop_database(catalog: &Catalogue, name: &str) -> Result<Vec<CatalogEdit>, StoreError> {
+fn drop_database(catalog: &Catalog, name: &str) -> Result<Vec<CatalogEdit>, StoreError> {
     let Some(tables) = catalog.databases.get(name) else {
         return Err(StoreError::new(StoreErrorKind::NotFound, format!("database '{name}' does not exist")));
     };
@@ -70,7 +70,7 @@ fn drop_database(catalog: &Catalogue, name: &str) -> Result<Vec<CatalogEdit>, St
 }
 
 fn create_table(
-    catalog: &Catalogue,
+    catalog: &Catalog,
     name: &TableName,
     primary_key: &str,
     schema_defined: bool,
@@ -102,7 +102,7 @@ fn create_table(
 }
 
 fn create_attribute(
-    catalog: &Catalogue,
+    catalog: &Catalog,
     name: &TableName,
     attribute: &Attribute,
 ) -> Result<Vec<CatalogEdit>, StoreError> {
@@ -117,7 +117,7 @@ fn create_attribute(
     Ok(vec![CatalogEdit::ReplaceTable(table)])
 }
 
-fn drop_attribute(catalog: &Catalogue, name: &TableName, attribute: &str) -> Result<Vec<CatalogEdit>, StoreError> {
+fn drop_attribute(catalog: &Catalog, name: &TableName, attribute: &str) -> Result<Vec<CatalogEdit>, StoreError> {
     let mut table = table(catalog, name)?.clone();
     if table.primary_key == attribute {
         return Err(invalid(format!("attribute '{attribute}' is the primary key of {name} and cannot be dropped")));

@@ -4,10 +4,10 @@ use super::*;
 async fn statements_say_of_hidden_and_of_absent_attributes_the_same() {
     let bench = bench().await;
     for database in ["other", "third"] {
-        bench.store.change_catalogue(CatalogueChange::CreateDatabase { name: database.to_owned() }).await.unwrap();
+        bench.store.change_catalog(CatalogChange::CreateDatabase { name: database.to_owned() }).await.unwrap();
         let (name, primary_key) = (TableName::new(database, "t"), "id".to_owned());
-        let change = CatalogueChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
-        bench.store.change_catalogue(change).await.unwrap();
+        let change = CatalogChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
+        bench.store.change_catalog(change).await.unwrap();
     }
     let table = |read: bool, name: &str, readable: bool| {
         json!({"tables": {"t": {"read": read, "insert": true, "update": false, "delete": false,

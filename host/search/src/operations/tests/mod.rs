@@ -11,7 +11,7 @@ use crate::query::Separator;
 use jobhost_access::Role;
 use jobhost_model::{Action, RowShape, SystemClock, TableName, Timestamp};
 use jobhost_store::{
-    Batch, BatchLimits, CatalogStore, CatalogueChange, MemoryStore, ScanOrder, Store, TableWrite, WriteGroup,
+    Batch, BatchLimits, CatalogChange, CatalogStore, MemoryStore, ScanOrder, Store, TableWrite, WriteGroup,
 };
 
 struct Bench {
@@ -22,8 +22,8 @@ async fn bench() -> Bench {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(SystemClock), 1 << 30));
     for name in ["dog", "cat"] {
         let (name, primary_key) = (TableName::new("data", name), "id".to_owned());
-        let change = CatalogueChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
-        store.change_catalogue(change).await.unwrap();
+        let change = CatalogChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
+        store.change_catalog(change).await.unwrap();
     }
     let bench = Bench { store };
     bench.insert("dog", r#"{"id":3,"name":"Rex","age":7,"zip":null}"#).await;
@@ -36,7 +36,7 @@ async fn bench() -> Bench {
 impl Bench {
     async fn insert(&self, table: &str, text: &str) {
         let name = TableName::new("data", table);
-        let known = Arc::clone(self.store.catalogue().table(&name).unwrap());
+        let known = Arc::clone(self.store.catalog().table(&name).unwrap());
         let batch =
             Batch::parse(text.as_bytes().to_vec(), &known, Action::Insert, &BatchLimits::default(), &self.store.keys())
                 .unwrap();
@@ -46,7 +46,7 @@ impl Bench {
 
     fn permitted(&self, role: &Role, operation: &str, fields: Value) -> Result<PermittedSearch, SearchError> {
         let fields: Map<String, Value> = fields.as_object().unwrap().clone();
-        SearchRequest::parse(operation, &fields)?.permitted(role, &self.store.catalogue())
+        SearchRequest::parse(operation, &fields)?.permitted(role, &self.store.catalog())
     }
 
     /// Columns and rows of a search as a job sees them.
@@ -351,9 +351,9 @@ fn fuzz_search() {
     let store = MemoryStore::new(Arc::new(SystemClock), 1 << 30);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (name, primary_key) = (TableName::new("data", "dog"), "id".to_owned());
-    let change = CatalogueChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
-    runtime.block_on(store.change_catalogue(change)).unwrap();
-    let catalogue = store.catalogue();
+    let change = CatalogChange::CreateTable { name, primary_key, schema_defined: false, attributes: Vec::new() };
+    runtime.block_on(store.change_catalog(change)).unwrap();
+    let catalog = store.catalog();
     let nobody = role(json!({"super_user": false}));
     let input = (0usize..7, bolero::produce::<Vec<(u8, u8)>>().with().len(0usize..6));
     bolero::check!().with_iterations(2_000).with_generator(input).for_each(|(operation, changes)| {
@@ -364,7 +364,7 @@ fn fuzz_search() {
         }
         let fields = fields.as_object().unwrap();
         let Ok(search) = SearchRequest::parse(operations[*operation], fields) else { return };
-        let _ = search.clone().permitted(&boss(), &catalogue);
-        assert!(search.permitted(&nobody, &catalogue).is_err(), "{} {fields:?}", operations[*operation]);
+        let _ = search.clone().permitted(&boss(), &catalog);
+        assert!(search.permitted(&nobody, &catalog).is_err(), "{} {fields:?}", operations[*operation]);
     });
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::*;
 use crate::query::Separator;
 use jobhost_model::{Action, Clock, RowShape, Timestamp};
-use jobhost_store::{Batch, BatchLimits, CatalogueChange, MemoryStore, RecordStore, Store, TableWrite, WriteGroup};
+use jobhost_store::{Batch, BatchLimits, CatalogChange, MemoryStore, RecordStore, Store, TableWrite, WriteGroup};
 
 struct Stopped;
 
@@ -43,20 +43,20 @@ impl Place {
     pub async fn table(&self, name: &str, primary_key: &str, records: &str) {
         let (database, table) = name.split_once('.').unwrap();
         let name = TableName::new(database, table);
-        let change = CatalogueChange::CreateTable {
+        let change = CatalogChange::CreateTable {
             name: name.clone(),
             primary_key: primary_key.to_owned(),
             schema_defined: false,
             attributes: Vec::new(),
         };
-        self.store.change_catalogue(change).await.unwrap();
+        self.store.change_catalog(change).await.unwrap();
         if !records.is_empty() {
             self.write(&name, records).await;
         }
     }
 
     pub async fn write(&self, name: &TableName, records: &str) {
-        let table = self.store.catalogue().table(name).cloned().unwrap();
+        let table = self.store.catalog().table(name).cloned().unwrap();
         let lines: Vec<&str> = records.lines().collect();
         for some in lines.chunks(5000) {
             let batch =
@@ -80,7 +80,7 @@ impl Place {
 
     pub fn open(&self, sql: &str, shape: RowShape, limits: SqlLimits) -> Result<SqlRows, QueryError> {
         let statement = SqlStatement::parse(sql)?;
-        let tables: Vec<_> = statement.resolve(&self.store.catalogue())?.into_iter().map(VisibleTable::whole).collect();
+        let tables: Vec<_> = statement.resolve(&self.store.catalog())?.into_iter().map(VisibleTable::whole).collect();
         let checked = check(&statement, &tables)?;
         let rows = SqlRows::open(
             Arc::clone(&self.store) as Arc<dyn RecordStore>,

@@ -17,7 +17,7 @@ async fn wide_and_narrow() -> Place {
 
 fn plan(place: &Place, sql: &str) -> Result<(), QueryError> {
     let statement = SqlStatement::parse(sql)?;
-    let tables = statement.resolve(&place.store.catalogue())?;
+    let tables = statement.resolve(&place.store.catalog())?;
     let tables: Vec<_> = tables.into_iter().map(VisibleTable::whole).collect();
     check(&statement, &tables).map(|_| ())
 }

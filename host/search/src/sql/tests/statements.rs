@@ -32,7 +32,7 @@ async fn what_it_reads_is_known_before_it_runs() {
     let reads = |sql: &str| {
         let statement = SqlStatement::parse(sql).unwrap();
         let tables: Vec<_> =
-            statement.resolve(&place.store.catalogue()).unwrap().into_iter().map(VisibleTable::whole).collect();
+            statement.resolve(&place.store.catalog()).unwrap().into_iter().map(VisibleTable::whole).collect();
         let checked = check(&statement, &tables).unwrap();
         checked.reads.into_iter().map(|(table, columns)| format!("{table}: {columns:?}")).collect::<Vec<_>>()
     };
@@ -48,7 +48,7 @@ async fn what_it_reads_is_known_before_it_runs() {
 async fn only_visible_columns_exist() {
     let place = kennel().await;
     let statement = SqlStatement::parse("SELECT * FROM dog").unwrap();
-    let table = place.store.catalogue().table(&TableName::new("data", "dog")).cloned().unwrap();
+    let table = place.store.catalog().table(&TableName::new("data", "dog")).cloned().unwrap();
     let few = [VisibleTable { table, columns: vec!["name".to_owned(), "id".to_owned()] }];
     assert_eq!(check(&statement, &few).unwrap().columns, ["name", "id"]);
     let other = SqlStatement::parse("SELECT age FROM dog").unwrap();

@@ -6,12 +6,12 @@ use super::tables;
 use super::transaction::Transaction;
 use jobhost_model::table::{Table, TableName};
 use jobhost_store::rules::catalog::{CatalogEdit, edits};
-use jobhost_store::{CatalogueChange, StoreError};
+use jobhost_store::{CatalogChange, StoreError};
 
 /// The id of the background work to wait for, if there is such.
-pub(super) fn change(tx: &mut Transaction<'_>, change: &CatalogueChange) -> Result<Option<u64>, StoreError> {
+pub(super) fn change(tx: &mut Transaction<'_>, change: &CatalogChange) -> Result<Option<u64>, StoreError> {
     let mut work = None;
-    for edit in edits(tx.catalogue(), change)? {
+    for edit in edits(tx.catalog(), change)? {
         match edit {
             CatalogEdit::AddDatabase(name) => add_database(tx, &name)?,
             CatalogEdit::RemoveDatabase(name) => remove_database(tx, &name)?,
@@ -31,14 +31,14 @@ pub(super) fn change(tx: &mut Transaction<'_>, change: &CatalogueChange) -> Resu
 fn add_database(tx: &mut Transaction<'_>, name: &str) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     tables::put_database(&dbs, tx.change(), name)?;
-    tx.change_catalogue().databases.entry(name.to_owned()).or_default();
+    tx.change_catalog().databases.entry(name.to_owned()).or_default();
     Ok(())
 }
 
 fn remove_database(tx: &mut Transaction<'_>, name: &str) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     tables::delete_database(&dbs, tx.change(), name)?;
-    tx.change_catalogue().databases.remove(name);
+    tx.change_catalog().databases.remove(name);
     Ok(())
 }
 
@@ -47,7 +47,7 @@ fn remove_table(tx: &mut Transaction<'_>, name: &TableName) -> Result<(), StoreE
     let dbs = tx.dbs;
     tables::delete_table(&dbs, tx.change(), table)?;
     tx.drop_counters(table)?;
-    if let Some(tables) = tx.change_catalogue().databases.get_mut(&name.database) {
+    if let Some(tables) = tx.change_catalog().databases.get_mut(&name.database) {
         tables.remove(&name.table);
     }
     reclaim::begin(tx, |id| Reclaim::Table { id, table }).map(|_| ())

@@ -2,18 +2,18 @@
 
 use jobhost_model::table::MAX_ATTRIBUTES;
 use jobhost_model::{Action, Attribute, AttributeType, TableName};
-use jobhost_store::{Batch, BatchLimits, CatalogueChange, Store, StoreErrorKind, TableWrite, WriteGroup};
+use jobhost_store::{Batch, BatchLimits, CatalogChange, Store, StoreErrorKind, TableWrite, WriteGroup};
 use serde_json::json;
 
 use crate::place::*;
 
-async fn refused(store: &dyn Store, change: CatalogueChange) -> (StoreErrorKind, String) {
-    let error = store.change_catalogue(change).await.unwrap_err();
+async fn refused(store: &dyn Store, change: CatalogChange) -> (StoreErrorKind, String) {
+    let error = store.change_catalog(change).await.unwrap_err();
     (error.kind, error.to_string())
 }
 
-fn create(name: &TableName, primary_key: &str, attributes: &[(&str, AttributeType)]) -> CatalogueChange {
-    CatalogueChange::CreateTable {
+fn create(name: &TableName, primary_key: &str, attributes: &[(&str, AttributeType)]) -> CatalogChange {
+    CatalogChange::CreateTable {
         name: name.clone(),
         primary_key: primary_key.into(),
         schema_defined: !attributes.is_empty(),
@@ -26,22 +26,22 @@ fn create(name: &TableName, primary_key: &str, attributes: &[(&str, AttributeTyp
 
 pub async fn databases(place: &impl Place) {
     let store = place.open().await.unwrap();
-    assert!(store.catalogue().databases.is_empty());
+    assert!(store.catalog().databases.is_empty());
     let gold = || "gold".to_owned();
-    store.change_catalogue(CatalogueChange::CreateDatabase { name: gold() }).await.unwrap();
-    assert!(store.catalogue().has_database("gold"));
+    store.change_catalog(CatalogChange::CreateDatabase { name: gold() }).await.unwrap();
+    assert!(store.catalog().has_database("gold"));
     assert_eq!(
-        refused(&*store, CatalogueChange::CreateDatabase { name: gold() }).await,
+        refused(&*store, CatalogChange::CreateDatabase { name: gold() }).await,
         (StoreErrorKind::AlreadyExists, "database 'gold' already exists".to_owned())
     );
-    store.change_catalogue(CatalogueChange::DropDatabase { name: gold() }).await.unwrap();
-    assert!(!store.catalogue().has_database("gold"));
+    store.change_catalog(CatalogChange::DropDatabase { name: gold() }).await.unwrap();
+    assert!(!store.catalog().has_database("gold"));
     assert_eq!(
-        refused(&*store, CatalogueChange::DropDatabase { name: gold() }).await,
+        refused(&*store, CatalogChange::DropDatabase { name: gold() }).await,
         (StoreErrorKind::NotFound, "database 'gold' does not exist".to_owned())
     );
     for name in ["system", "", &"x".repeat(5000)] {
-        let (kind, _) = refused(&*store, CatalogueChange::CreateDatabase { name: name.to_owned() }).await;
+        let (kind, _) = refused(&*store, CatalogChange::CreateDatabase { name: name.to_owned() }).await;
         assert_eq!(kind, StoreErrorKind::Invalid);
     }
 }
@@ -50,8 +50,8 @@ pub async fn tables(place: &impl Place) {
     let store = place.open().await.unwrap();
     let name = TableName::new("gold", "dog");
     let typed = [("age", AttributeType::Int), ("tag", AttributeType::ID)];
-    store.change_catalogue(create(&name, "tag", &typed)).await.unwrap();
-    let table = store.catalogue().table(&name).cloned().unwrap();
+    store.change_catalog(create(&name, "tag", &typed)).await.unwrap();
+    let table = store.catalog().table(&name).cloned().unwrap();
     assert_eq!((table.primary_key.as_str(), table.schema_defined), ("tag", true));
     let attributes: Vec<_> =
         table.attributes.iter().map(|attribute| (attribute.name.as_str(), attribute.attribute_type)).collect();
@@ -60,11 +60,11 @@ pub async fn tables(place: &impl Place) {
         refused(&*store, create(&name, "id", &[])).await,
         (StoreErrorKind::AlreadyExists, "Table 'dog' already exists in 'gold'".to_owned())
     );
-    store.change_catalogue(CatalogueChange::DropTable { name: name.clone() }).await.unwrap();
-    assert!(store.catalogue().table(&name).is_none());
-    assert!(store.catalogue().has_database("gold"));
+    store.change_catalog(CatalogChange::DropTable { name: name.clone() }).await.unwrap();
+    assert!(store.catalog().table(&name).is_none());
+    assert!(store.catalog().has_database("gold"));
     assert_eq!(
-        refused(&*store, CatalogueChange::DropTable { name }).await,
+        refused(&*store, CatalogChange::DropTable { name }).await,
         (StoreErrorKind::NotFound, "Table 'gold.dog' does not exist".to_owned())
     );
     let twice = [("a", AttributeType::Any), ("a", AttributeType::Any)];
@@ -73,30 +73,30 @@ pub async fn tables(place: &impl Place) {
         refused(&*store, create(&dog(), "id", &[("__createdtime__", AttributeType::Any)])).await.0,
         StoreErrorKind::Invalid
     );
-    assert!(!store.catalogue().has_database("data"));
+    assert!(!store.catalog().has_database("data"));
 }
 
 pub async fn a_table_created_anew_is_empty(place: &impl Place) {
     let store = with_dogs(place).await;
     let lines: Vec<_> = (0..5_000).map(|n| format!("{{\"id\":{n},\"old\":1}}")).collect();
     write(&*store, Action::Insert, &lines.join("\n")).await;
-    store.change_catalogue(CatalogueChange::DropTable { name: dog() }).await.unwrap();
+    store.change_catalog(CatalogChange::DropTable { name: dog() }).await.unwrap();
     create_table(&*store, &dog()).await;
     assert!(texts(&*store).await.is_empty());
     assert_eq!(store.statistics(&dog()).await.unwrap().record_count, 0);
-    assert!(!store.catalogue().table(&dog()).unwrap().has_attribute("old"));
+    assert!(!store.catalog().table(&dog()).unwrap().has_attribute("old"));
     assert_eq!(write(&*store, Action::Insert, "{\"id\":7}").await.tally.written, 1);
     assert_eq!(texts(&*store).await, ["{\"id\":7}"]);
 }
 
 pub async fn attributes_can_be_added(place: &impl Place) {
     let store = with_dogs(place).await;
-    let change = |attribute: &str| CatalogueChange::CreateAttribute {
+    let change = |attribute: &str| CatalogChange::CreateAttribute {
         name: dog(),
         attribute: Attribute { name: attribute.into(), attribute_type: None, indexed: true },
     };
-    store.change_catalogue(change("weight")).await.unwrap();
-    assert!(store.catalogue().table(&dog()).unwrap().attribute("weight").unwrap().indexed);
+    store.change_catalog(change("weight")).await.unwrap();
+    assert!(store.catalog().table(&dog()).unwrap().attribute("weight").unwrap().indexed);
     assert_eq!(
         refused(&*store, change("weight")).await,
         (StoreErrorKind::AlreadyExists, "attribute 'weight' already exists in data.dog".to_owned())
@@ -115,9 +115,9 @@ pub async fn a_dropped_attribute_leaves_the_records(place: &impl Place) {
     }
     write(&*store, Action::Insert, "{\"id\":\"without\"}").await;
     let before = arrivals(&*store).await;
-    let drop_it = || CatalogueChange::DropAttribute { name: dog(), attribute: "gone".into() };
-    store.change_catalogue(drop_it()).await.unwrap();
-    assert!(!store.catalogue().table(&dog()).unwrap().has_attribute("gone"));
+    let drop_it = || CatalogChange::DropAttribute { name: dog(), attribute: "gone".into() };
+    store.change_catalog(drop_it()).await.unwrap();
+    assert!(!store.catalog().table(&dog()).unwrap().has_attribute("gone"));
     let after = arrivals(&*store).await;
     assert_eq!(after.len(), 20_001);
     for (n, (old, new)) in before.iter().zip(&after).enumerate().take(20_000) {
@@ -132,7 +132,7 @@ pub async fn a_dropped_attribute_leaves_the_records(place: &impl Place) {
 
 pub async fn the_primary_key_stays(place: &impl Place) {
     let store = with_dogs(place).await;
-    let change = CatalogueChange::DropAttribute { name: dog(), attribute: "id".into() };
+    let change = CatalogChange::DropAttribute { name: dog(), attribute: "id".into() };
     assert_eq!(refused(&*store, change).await.0, StoreErrorKind::Invalid);
 }
 
@@ -140,34 +140,31 @@ pub async fn a_dropped_database_takes_its_tables(place: &impl Place) {
     let store = with_dogs(place).await;
     create_table(&*store, &TableName::new("data", "cat")).await;
     write(&*store, Action::Insert, "{\"id\":1}").await;
-    store.change_catalogue(CatalogueChange::DropDatabase { name: "data".into() }).await.unwrap();
-    assert!(store.catalogue().databases.is_empty());
+    store.change_catalog(CatalogChange::DropDatabase { name: "data".into() }).await.unwrap();
+    assert!(store.catalog().databases.is_empty());
     create_table(&*store, &dog()).await;
     assert!(texts(&*store).await.is_empty());
-    assert!(store.catalogue().table(&TableName::new("data", "cat")).is_none());
+    assert!(store.catalog().table(&TableName::new("data", "cat")).is_none());
 }
 
-pub async fn the_catalogue_is_kept(place: &impl Place) {
+pub async fn the_catalog_is_kept(place: &impl Place) {
     let store = with_dogs(place).await;
-    store.change_catalogue(CatalogueChange::CreateDatabase { name: "empty".into() }).await.unwrap();
-    store
-        .change_catalogue(create(&TableName::new("gold", "typed"), "k", &[("n", AttributeType::BigInt)]))
-        .await
-        .unwrap();
+    store.change_catalog(CatalogChange::CreateDatabase { name: "empty".into() }).await.unwrap();
+    store.change_catalog(create(&TableName::new("gold", "typed"), "k", &[("n", AttributeType::BigInt)])).await.unwrap();
     write(&*store, Action::Insert, "{\"id\":1,\"found\":1}").await;
-    let before = store.catalogue();
+    let before = store.catalog();
     drop(store);
     let store = place.open().await.unwrap();
-    assert_eq!(store.catalogue().databases, before.databases);
+    assert_eq!(store.catalog().databases, before.databases);
     // Ids are never given twice.
-    store.change_catalogue(CatalogueChange::DropTable { name: dog() }).await.unwrap();
+    store.change_catalog(CatalogChange::DropTable { name: dog() }).await.unwrap();
     drop(store);
     let store = place.open().await.unwrap();
     create_table(&*store, &dog()).await;
-    let ids = |catalogue: &jobhost_model::Catalogue| {
-        catalogue.databases.values().flat_map(|tables| tables.values().map(|table| table.id)).collect::<Vec<_>>()
+    let ids = |catalog: &jobhost_model::Catalog| {
+        catalog.databases.values().flat_map(|tables| tables.values().map(|table| table.id)).collect::<Vec<_>>()
     };
-    let new = store.catalogue().table(&dog()).unwrap().id;
+    let new = store.catalog().table(&dog()).unwrap().id;
     assert!(!ids(&before).contains(&new));
 }
 
@@ -176,15 +173,15 @@ pub async fn attributes_are_bounded(place: &impl Place) {
     let group = |range: std::ops::Range<usize>| {
         let members: Vec<_> = range.map(|n| format!("\"a{n}\":1")).collect();
         let text = format!("{{\"id\":1,{}}}", members.join(","));
-        let table = store.catalogue().table(&dog()).cloned().unwrap();
+        let table = store.catalog().table(&dog()).cloned().unwrap();
         let batch = Batch::parse(text, &table, Action::Upsert, &BatchLimits::default(), &store.keys()).unwrap();
         WriteGroup { writes: vec![TableWrite { table: dog(), action: Action::Upsert, batch }], ..WriteGroup::default() }
     };
     store.apply(group(0..6_000)).await.unwrap();
     let refused = store.apply(group(6_000..MAX_ATTRIBUTES)).await.unwrap_err();
     assert_eq!(refused.kind, StoreErrorKind::Invalid);
-    assert_eq!(store.catalogue().table(&dog()).unwrap().attributes.len(), 6_001);
+    assert_eq!(store.catalog().table(&dog()).unwrap().attributes.len(), 6_001);
     store.apply(group(6_000..MAX_ATTRIBUTES - 1)).await.unwrap();
-    assert_eq!(store.catalogue().table(&dog()).unwrap().attributes.len(), MAX_ATTRIBUTES);
+    assert_eq!(store.catalog().table(&dog()).unwrap().attributes.len(), MAX_ATTRIBUTES);
     assert_eq!(fetch_one(&*store, json!(1)).await.unwrap().record().len(), MAX_ATTRIBUTES);
 }

@@ -112,11 +112,11 @@ struct Published {
 
 /// What is in service now.
 #[derive(Default)]
-pub struct Catalogue {
+pub struct Registry {
     published: RwLock<Arc<Published>>,
 }
 
-impl Catalogue {
+impl Registry {
     /// The operation that answers to this name or alias.
     pub fn operation(&self, name: &str) -> Option<Arc<PluginOperation>> {
         self.now().operations.get(name).cloned()
