@@ -38,7 +38,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Value)> {
         ),
         case("keys of other runtimes", "id,a\nconstructor,x\n", json!([{"id": "constructor", "a": "x"}])),
         case("a leading zero is text", "id,a\n01,007\n", json!([{"id": "01", "a": "007"}])),
-        case("a date as key", "id,a\n2021-01-02T03:04:05Z,x\n", json!([{"id": "2021-01-02T03:04:05.000Z", "a": "x"}])),
+        case("a date as key", "id,a\n2021-01-02T03:04:05Z,x\n", json!([{"id": "2021-01-02T03:04:05Z", "a": "x"}])),
         case("an impossible date", "id,a\n1,2021-02-30T00:00:00Z\n", json!([{"id": 1, "a": "2021-02-30T00:00:00Z"}])),
         case("the first of two", "id,a\n1,x\n1,y\n", json!([{"id": 1, "a": "x"}])),
         case("system times are the host's", "id,__createdtime__\n1,5\n", json!([{"id": 1}])),
