@@ -16,7 +16,7 @@ use super::{ObjectError, ObjectErrorKind};
 use jobhost_model::Encoding;
 
 /// Memory that the frame of a zstd stream may ask for: 32 MiB, four times what every decoder must have.
-const MAX_WINDOW_LOG: u32 = 25;
+pub(super) const MAX_WINDOW_LOG: u32 = 25;
 const SKIP_BYTES: usize = 256 * 1024;
 
 /// The decoded bytes of an object.

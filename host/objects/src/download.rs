@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use url::{Host, Url};
 
 use super::address_guard::AddressGuard;
+use super::body::{self, Unsupported};
 use super::host_scope::HostScopes;
 use super::{ObjectError, ObjectErrorKind};
 use jobhost_budget::DiskHeld;
@@ -46,6 +47,12 @@ pub struct Downloaded {
 
 /// Room for a download is charged in steps of this.
 const ROOM_BYTES: u64 = 256 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
+/// How often a download is tried again, and the waits in between unless the server names one: as for S3.
+const RETRIES: u32 = 3;
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const WAIT_FACTOR: u32 = 3;
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Of what is fetched: it is its job's, and no other user of the machine may read it.
 pub(super) const SPOOLED_MODE: u32 = 0o600;
@@ -114,16 +121,34 @@ impl Downloader {
         }
     }
 
+    /// Tries again what may pass: a lost connection, a server that is busy or fails. Whoever asks for a wait that is longer than
+    /// there is time for gets the time limit instead.
     async fn fetch_untimed(&self, download: &Download, to: &Path, room: &DiskHeld) -> Result<Downloaded, ObjectError> {
+        let mut room = Room { held: room, charged: 0 };
+        let mut wait = FIRST_WAIT;
+        for _ in 0..RETRIES {
+            match self.fetch_once(download, to, &mut room).await {
+                Err(Failed { error, passing: Some(asked) }) => {
+                    tracing::debug!(%error, "a download is tried again");
+                    tokio::time::sleep(asked.unwrap_or(wait)).await;
+                    wait = wait.saturating_mul(WAIT_FACTOR).min(MAX_WAIT);
+                }
+                done => return done.map_err(|failed| failed.error),
+            }
+        }
+        self.fetch_once(download, to, &mut room).await.map_err(|failed| failed.error)
+    }
+
+    async fn fetch_once(&self, download: &Download, to: &Path, room: &mut Room<'_>) -> Result<Downloaded, Failed> {
         let mut url = download.url.clone();
         let mut headers = download.headers.clone();
         for _ in 0..=self.limits.max_redirects {
             self.check_hop(&url)?;
             if !download.hosts.covers(&url) {
-                return Err(not_granted(&url));
+                return Err(not_granted(&url).into());
             }
             let response = self.client(&url)?.get(url.clone()).headers(headers.clone()).send().await;
-            let response = response.map_err(|error| unreachable(&url, &error))?;
+            let response = response.map_err(|error| Failed::network(unreachable(&url, &error)))?;
             if let Some(next) = redirect(&url, &response)? {
                 if next.origin() != url.origin() {
                     // Headers may carry credentials that were meant for the first host alone.
@@ -135,31 +160,38 @@ impl Downloader {
             if response.status() != StatusCode::OK {
                 let status = response.status();
                 let reason = status.canonical_reason().unwrap_or("");
-                return Err(ObjectError::new(
-                    ObjectErrorKind::Unavailable,
-                    format!("{FAILED}: {}, status code: {}, message: {reason}", shown(&url), status.as_u16()),
-                ));
+                let kind = if status.is_client_error() && !is_passing(status) {
+                    ObjectErrorKind::NotFound
+                } else {
+                    ObjectErrorKind::Unavailable
+                };
+                let sentence =
+                    format!("{FAILED}: {}, status code: {}, message: {reason}", shown(&url), status.as_u16());
+                let passing = is_passing(status).then(|| retry_after(response.headers()));
+                return Err(Failed { error: ObjectError::new(kind, sentence), passing });
             }
-            check_encoding(&url, response.headers())?;
+            let encodings = body::encodings(response.headers());
+            let encodings = encodings.map_err(|unsupported| unsupported_encoding(&url, &unsupported))?;
             let media_type = media_type(response.headers());
             check_media_type(&url, &download.media_types, media_type.as_deref())?;
-            let size = self.write_body(&url, response, to, room).await?;
+            let body = body::decoded(response, &encodings).await.map_err(|error| undecodable(&url, error))?;
+            let size = self.write_body(&url, body, to, room).await?;
             return Ok(Downloaded { size, media_type });
         }
-        Err(ObjectError::new(
-            ObjectErrorKind::Limit,
-            format!(
-                "{FAILED}: {}, more than {} redirects (urls.max_redirects)",
-                shown(&download.url),
-                self.limits.max_redirects
-            ),
-        ))
+        let sentence = format!(
+            "{FAILED}: {}, more than {} redirects (urls.max_redirects)",
+            shown(&download.url),
+            self.limits.max_redirects
+        );
+        Err(ObjectError::new(ObjectErrorKind::Limit, sentence).into())
     }
 
     /// A client for one hop: the resolver must know the host and port that it resolves for.
     fn client(&self, url: &Url) -> Result<reqwest::Client, ObjectError> {
         let resolver = GuardedResolver { guard: self.guard.clone(), port: url.port_or_known_default().unwrap_or(0) };
+        let accepted = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(body::ACCEPTED))]);
         reqwest::Client::builder()
+            .default_headers(accepted)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(resolver))
@@ -179,10 +211,10 @@ impl Downloader {
     async fn write_body(
         &self,
         url: &Url,
-        response: reqwest::Response,
+        mut body: impl AsyncRead + Unpin,
         to: &Path,
-        room: &DiskHeld,
-    ) -> Result<u64, ObjectError> {
+        room: &mut Room<'_>,
+    ) -> Result<u64, Failed> {
         let disk = |error: std::io::Error| {
             ObjectError::caused_by(
                 ObjectErrorKind::Unavailable,
@@ -190,31 +222,30 @@ impl Downloader {
                 error,
             )
         };
-        let mut response = response;
         let mut options = tokio::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(SPOOLED_MODE);
         let mut file = options.open(to).await.map_err(disk)?;
-        let (mut size, mut charged) = (0_u64, 0_u64);
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(url, &error))? {
-            size += chunk.len() as u64;
+        let mut size = 0_u64;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let count = body.read(&mut chunk).await.map_err(|error| undecodable(url, error))?;
+            if count == 0 {
+                break;
+            }
+            size += count as u64;
             if size > self.limits.max_bytes {
-                return Err(ObjectError::new(
-                    ObjectErrorKind::Limit,
-                    format!(
-                        "{FAILED}: {}, it is larger than {} bytes (urls.max_bytes)",
-                        shown(url),
-                        self.limits.max_bytes
-                    ),
-                ));
+                let sentence = format!(
+                    "{FAILED}: {}, it is larger than {} bytes (urls.max_bytes)",
+                    shown(url),
+                    self.limits.max_bytes
+                );
+                return Err(ObjectError::new(ObjectErrorKind::Limit, sentence).into());
             }
-            while charged < size {
-                room.grow(ROOM_BYTES).map_err(|error| {
-                    let message = format!("{FAILED}: {}, {error}", shown(url));
-                    ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
-                })?;
-                charged += ROOM_BYTES;
-            }
-            file.write_all(&chunk).await.map_err(disk)?;
+            room.hold(size).map_err(|error| {
+                let message = format!("{FAILED}: {}, {error}", shown(url));
+                ObjectError::caused_by(ObjectErrorKind::Unavailable, message, error)
+            })?;
+            file.write_all(chunk.get(..count).unwrap_or_default()).await.map_err(disk)?;
         }
         file.sync_all().await.map_err(disk)?;
         Ok(size)
@@ -245,6 +276,64 @@ impl Resolve for GuardedResolver {
             }
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
+    }
+}
+
+/// What one try came to.
+struct Failed {
+    error: ObjectError,
+    /// Worth another try, after so long if the server says.
+    passing: Option<Option<Duration>>,
+}
+
+impl Failed {
+    fn network(error: ObjectError) -> Self {
+        let passing = (error.kind == ObjectErrorKind::Unavailable).then_some(None);
+        Failed { error, passing }
+    }
+}
+
+impl From<ObjectError> for Failed {
+    fn from(error: ObjectError) -> Self {
+        Failed { error, passing: None }
+    }
+}
+
+/// Room on disk, charged once for all tries.
+struct Room<'r> {
+    held: &'r DiskHeld,
+    charged: u64,
+}
+
+impl Room<'_> {
+    fn hold(&mut self, size: u64) -> Result<(), jobhost_budget::Exhausted> {
+        while self.charged < size {
+            self.held.grow(ROOM_BYTES)?;
+            self.charged += ROOM_BYTES;
+        }
+        Ok(())
+    }
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// The wait that a server asks for, in seconds. One that names a date is not heard: clocks differ.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Reading the body failed: the connection, or what it said of its encoding.
+fn undecodable(url: &Url, error: std::io::Error) -> Failed {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+        Some(network) => Failed::network(unreachable(url, network)),
+        None => ObjectError::new(
+            ObjectErrorKind::Invalid,
+            format!("{FAILED}: {}, its body cannot be decoded: {error}", shown(url)),
+        )
+        .into(),
     }
 }
 
@@ -284,6 +373,19 @@ fn redirect(url: &Url, response: &reqwest::Response) -> Result<Option<Url>, Obje
     }
 }
 
+/// What the end of the path says, before `.gz` or `.zst`.
+fn type_of_name(url: &Url) -> Option<&'static str> {
+    let name = url.path_segments()?.next_back()?.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    match name.rsplit_once('.')?.1 {
+        "csv" | "tsv" => Some("text/csv"),
+        "json" => Some("application/json"),
+        "jsonl" | "ndjson" => Some("application/x-ndjson"),
+        "parquet" => Some("application/vnd.apache.parquet"),
+        _ => None,
+    }
+}
+
 /// The media type without its parameters, lower case.
 fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
@@ -292,6 +394,8 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 }
 
 fn check_media_type(url: &Url, accepted: &[String], found: Option<&str>) -> Result<(), ObjectError> {
+    // Without a type the name has to say it.
+    let found = found.or_else(|| type_of_name(url));
     if accepted.is_empty() || found.is_some_and(|found| accepted.iter().any(|one| one == found)) {
         return Ok(());
     }
@@ -301,17 +405,11 @@ fn check_media_type(url: &Url, accepted: &[String], found: Option<&str>) -> Resu
     ))
 }
 
-/// The client takes away the encodings that it decodes; one that is still there would be read as if it were text.
-fn check_encoding(url: &Url, headers: &HeaderMap) -> Result<(), ObjectError> {
-    let Some(left) = headers.get(CONTENT_ENCODING) else { return Ok(()) };
-    let name = String::from_utf8_lossy(left.as_bytes()).to_ascii_lowercase();
-    if name.trim() == "identity" {
-        return Ok(());
-    }
-    Err(ObjectError::new(
+fn unsupported_encoding(url: &Url, Unsupported(name): &Unsupported) -> ObjectError {
+    ObjectError::new(
         ObjectErrorKind::Invalid,
         format!("{FAILED}: {}, unsupported content encoding: {name}; gzip, deflate, br and zstd are read", shown(url)),
-    ))
+    )
 }
 
 /// Headers that say how the request itself is framed, routed or encoded, which is the client's business alone.

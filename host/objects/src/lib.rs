@@ -4,6 +4,7 @@
 //! knows jobs or plugins.
 
 pub mod address_guard;
+mod body;
 mod decoder;
 pub mod directories;
 pub mod download;

@@ -1,8 +1,8 @@
 //! An open source: what it is, and its bytes from an offset on.
 
 use jobhost_model::ObjectInfo;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,7 +36,7 @@ pub struct ObjectReader {
 #[derive(Debug)]
 enum Stream {
     Memory(Bytes),
-    File { file: Arc<File>, offset: u64 },
+    File { file: Arc<File>, offset: u64, at_end: bool },
     S3 { chunks: Chunks, current: Bytes },
     Decoded(Box<Decoded>),
 }
@@ -52,7 +52,10 @@ impl ObjectReader {
             Content::Memory(mut bytes) => {
                 Stream::Memory(bytes.split_off(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())))
             }
-            Content::File(file) => Stream::File { file, offset },
+            Content::File(file) => {
+                unchanged(&file, &info.etag).await?;
+                Stream::File { file, offset, at_end: false }
+            }
             Content::S3 { object, encoding: Encoding::Identity, .. } => {
                 Stream::S3 { chunks: Chunks::new(object, offset, Arc::clone(&moved)), current: Bytes::new() }
             }
@@ -79,10 +82,14 @@ impl ObjectReader {
     pub async fn read(&mut self, max: usize) -> Result<Vec<u8>, ObjectError> {
         match &mut self.stream {
             Stream::Memory(bytes) => Ok(bytes.split_to(max.min(bytes.len())).to_vec()),
-            Stream::File { file, offset } => {
+            Stream::File { file, offset, at_end } => {
                 let size = self.info.size.unwrap_or(u64::MAX);
                 let wanted = usize::try_from(size.saturating_sub(*offset)).unwrap_or(max).min(max);
                 if wanted == 0 {
+                    if !*at_end {
+                        unchanged(file, &self.info.etag).await?;
+                        *at_end = true;
+                    }
                     return Ok(Vec::new());
                 }
                 let bytes = read_at(Arc::clone(file), *offset, wanted).await?;
@@ -107,6 +114,28 @@ impl ObjectReader {
     }
 }
 
+/// Changes when a file is written to.
+pub(super) fn etag_of(file: &Metadata) -> String {
+    format!("{:x}-{:x}-{:x}.{:x}", file.ino(), file.len(), file.mtime(), file.mtime_nsec())
+}
+
+/// A file that is written to while it is read would give a mixture of what it was and what it is.
+async fn unchanged(file: &Arc<File>, etag: &str) -> Result<(), ObjectError> {
+    let looked = Arc::clone(file);
+    let metadata = tokio::task::spawn_blocking(move || looked.metadata()).await;
+    let metadata = metadata.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
+        ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the file cannot be examined: {error}"), error)
+    })?;
+    if etag_of(&metadata) == etag {
+        return Ok(());
+    }
+    Err(ObjectError::new(
+        ObjectErrorKind::Invalid,
+        "the file was changed while it was read, so that old and new content would be mixed. What was written until then is \
+         in the tally; run the job again when nothing writes to the file",
+    ))
+}
+
 pub(super) fn past_the_end(offset: u64, size: u64) -> ObjectError {
     ObjectError::new(
         ObjectErrorKind::Invalid,
@@ -129,5 +158,43 @@ async fn read_at(file: Arc<File>, offset: u64, wanted: usize) -> Result<Vec<u8>,
         Err(error) => {
             Err(ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("reading was stopped: {error}"), error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::Path;
+
+    use super::*;
+
+    fn opened(path: &Path) -> (ObjectInfo, Content) {
+        let file = File::open(path).unwrap();
+        let metadata = file.metadata().unwrap();
+        let info = ObjectInfo { size: Some(metadata.len()), etag: etag_of(&metadata), media_type: None };
+        (info, Content::File(Arc::new(file)))
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_written_to_while_it_is_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.csv");
+        std::fs::write(&path, "id,a\n1,x\n").unwrap();
+        let (info, content) = opened(&path);
+        let mut reader = ObjectReader::open(info.clone(), content.clone(), 0).await.unwrap();
+        assert_eq!(reader.read(4).await.unwrap(), b"id,a");
+        // In place, and of the same size.
+        let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all(b"id,b\n2,y\n").unwrap();
+        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(5)).unwrap();
+        assert_eq!(reader.read(100).await.unwrap().len(), 5);
+        let refused = reader.read(100).await.unwrap_err();
+        assert!(refused.message.contains("changed while it was read"), "{refused}");
+        let again = ObjectReader::open(info, content, 0).await.unwrap_err();
+        assert_eq!(again.kind, ObjectErrorKind::Invalid);
+        let (info, content) = opened(&path);
+        let mut reader = ObjectReader::open(info, content, 5).await.unwrap();
+        assert_eq!(reader.read(100).await.unwrap(), b"2,y\n");
+        assert!(reader.read(100).await.unwrap().is_empty());
     }
 }

@@ -3,7 +3,6 @@
 //! bytes. An S3 object is not kept: it can be read again, and its entity tag shows whether it has changed.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::directories::Directories;
 use super::download::{Download, Downloader, SPOOLED_MODE};
-use super::reader::{Content, ObjectReader};
+use super::reader::{Content, ObjectReader, etag_of};
 use super::s3::{RemoteObject, S3, S3Keys};
 use super::{ObjectError, ObjectErrorKind};
 use jobhost_budget::DiskHeld;
@@ -150,7 +149,7 @@ fn described(file: File, media_type: Option<String>) -> Result<(ObjectInfo, Cont
     let metadata = file.metadata().map_err(|error| {
         ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the file cannot be examined: {error}"), error)
     })?;
-    let etag = format!("{:x}-{:x}-{:x}.{:x}", metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+    let etag = etag_of(&metadata);
     Ok((ObjectInfo { size: Some(metadata.len()), etag, media_type }, Content::File(Arc::new(file))))
 }
 

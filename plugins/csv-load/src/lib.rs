@@ -16,7 +16,20 @@ use jobhost_plugin::{
 use crate::request::{LoadRequest, Operation};
 
 /// Media types that may hold CSV.
-const MEDIA_TYPES: [&str; 4] = ["text/csv", "application/octet-stream", "text/plain", "application/vnd.ms-excel"];
+const MEDIA_TYPES: [&str; 11] = [
+    "text/csv",
+    "application/octet-stream",
+    "text/plain",
+    "application/vnd.ms-excel",
+    "application/csv",
+    "text/comma-separated-values",
+    "text/tab-separated-values",
+    "binary/octet-stream",
+    // As it is stored: the host decodes it.
+    "application/gzip",
+    "application/x-gzip",
+    "application/zstd",
+];
 const NO_RECORDS: &str = "No records parsed from csv file.";
 
 struct CsvLoad;

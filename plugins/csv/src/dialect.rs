@@ -115,7 +115,7 @@ impl Sample<'_> {
     /// The delimiter that gives every record the header's number of cells, if there is one; else PapaParse's choice.
     fn delimiter(&self) -> (u8, Newline) {
         let mut best: Option<(u8, Newline, bool, usize, f64)> = None;
-        for delimiter in DELIMITERS {
+        for delimiter in DELIMITERS.into_iter().filter(|delimiter| self.quoting.quote != Some(*delimiter)) {
             let newline = self.newline(delimiter);
             let counts = self.cell_counts(delimiter, newline);
             let Some(average) = average(&counts) else { continue };

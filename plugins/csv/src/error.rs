@@ -17,6 +17,8 @@ pub enum SyntaxError {
     TextAfterQuote { line: u64, offset: u64 },
     #[error("The record at line {line}, byte {offset} is longer than {limit} bytes; {hint}")]
     RecordTooLong { line: u64, offset: u64, limit: usize, hint: String },
+    #[error("This is {what}, not CSV: save it as CSV, or load it by the operation for its format")]
+    Binary { what: &'static str },
 }
 
 impl SyntaxError {
@@ -25,6 +27,7 @@ impl SyntaxError {
             SyntaxError::UnclosedQuote { line, .. }
             | SyntaxError::TextAfterQuote { line, .. }
             | SyntaxError::RecordTooLong { line, .. } => *line,
+            SyntaxError::Binary { .. } => 1,
         }
     }
 
@@ -33,6 +36,7 @@ impl SyntaxError {
             SyntaxError::UnclosedQuote { offset, .. }
             | SyntaxError::TextAfterQuote { offset, .. }
             | SyntaxError::RecordTooLong { offset, .. } => *offset,
+            SyntaxError::Binary { .. } => 0,
         }
     }
 }

@@ -13,7 +13,12 @@ use crate::record::Record;
 
 pub use jobhost_load::{CheckpointError, Host, Input, Loaded, Reject, Table};
 
-const CTRL_Z: &[u8] = b"\x1a";
+const CTRL_Z: u8 = 0x1a;
+
+/// A Ctrl-Z alone, perhaps on a line of its own.
+fn is_end_mark(raw: &[u8]) -> bool {
+    raw.contains(&CTRL_Z) && raw.iter().all(|byte| matches!(byte, &CTRL_Z | b'\r' | b'\n'))
+}
 
 /// Why a load of CSV ended early.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
@@ -102,7 +107,7 @@ impl Format for CsvFormat {
     fn advance(&mut self) -> Result<Step, Problem> {
         let step = self.reader.advance()?;
         // A Ctrl-Z at the very end is how old programs mark the end of a text.
-        if step == Step::Record && self.reader.is_at_end() && self.reader.record().raw() == CTRL_Z {
+        if step == Step::Record && self.reader.is_at_end() && is_end_mark(self.reader.record().raw()) {
             return Ok(self.reader.advance()?);
         }
         Ok(step)

@@ -3,13 +3,14 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::{QUOTE, Quoting};
+use crate::dialect::Quoting;
 use crate::reader::Reading;
 
 /// The most lines that can be passed over, and the longest mark of a comment.
 const MAX_SKIP_ROWS: u64 = 1_000_000;
 const MAX_COMMENT_BYTES: usize = 16;
-const OPTIONS: [&str; 5] = ["delimiter", "quote", "escape", "skip_rows", "comment"];
+/// Options, and how many letters may differ: few in short names, which other words resemble.
+const MISSPELT: [(&str, usize); 4] = [("delimiter", 2), ("skip_rows", 2), ("escape", 1), ("comment", 1)];
 
 /// What a request says, or one sentence for each field that is wrong. `get` is given a field's name, and returns null as it
 /// stands.
@@ -37,7 +38,7 @@ pub fn reading<'v>(
     take(comment(get("comment")).map(|comment| reading.comment = comment));
     if problems.is_empty()
         && let Some(delimiter) = reading.delimiter
-        && (quoting.quote == Some(delimiter) || quoting.escape == delimiter)
+        && quoting.quote.is_some_and(|quote| quote == delimiter || quoting.escape == delimiter)
     {
         problems.push("'delimiter' must differ from 'quote' and 'escape'".to_owned());
     }
@@ -86,8 +87,8 @@ fn delimiter(value: Option<&Value>) -> Result<Option<u8>, String> {
         Some(Value::String(word)) if word == "auto" => Ok(None),
         Some(Value::String(word)) if word == "tab" => Ok(Some(b'\t')),
         Some(value) => match single(value) {
-            Some(byte) if byte != QUOTE => Ok(Some(byte)),
-            _ => Err(format!("'delimiter' must be one ASCII character, \"tab\" or \"auto\", not {}", shown(value))),
+            Some(byte) => Ok(Some(byte)),
+            None => Err(format!("'delimiter' must be one ASCII character, \"tab\" or \"auto\", not {}", shown(value))),
         },
     }
 }
@@ -137,8 +138,9 @@ fn shown(value: &Value) -> String {
 
 /// A field that differs from an option by a letter or two is meant to be it, and would go unheard.
 fn misspelt(field: &str) -> Option<String> {
-    let near = |option: &&&str| field != **option && strsim::osa_distance(&field.to_ascii_lowercase(), option) <= 2;
-    let option = OPTIONS.iter().filter(|option| option.len() > 4 && field.len() < 32).find(near)?;
+    let distance = |option: &str| strsim::osa_distance(&field.to_ascii_lowercase(), option);
+    let near = |(option, most): &&(&str, usize)| field.len() < 32 && field != *option && distance(option) <= *most;
+    let (option, _) = MISSPELT.iter().find(near)?;
     Some(format!("'{field}' is not a field of this operation; did you mean '{option}'?"))
 }
 
@@ -179,6 +181,6 @@ mod tests {
             let problems = of(&request).unwrap_err().join(",");
             assert!(problems.contains(sentence), "{request}: {problems}");
         }
-        assert!(of(&json!({"table": "t", "data": "x", "action": "insert", "file_path": "a", "unknown": 1})).is_ok());
+        assert!(of(&json!({"table": "t", "data": "x", "action": "insert", "file_path": "a", "note": 1, "quota": 2, "shape": 3})).is_ok());
     }
 }

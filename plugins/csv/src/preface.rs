@@ -40,6 +40,20 @@ pub(crate) fn named_delimiter(text: &[u8]) -> Option<NamedDelimiter> {
         .then_some(NamedDelimiter { delimiter: *delimiter, length })
 }
 
+/// What a file is that begins so and holds no text.
+pub(crate) fn binary(start: &[u8]) -> Option<&'static str> {
+    const KNOWN: [(&[u8], &str); 7] = [
+        (b"PK\x03\x04", "an Excel workbook or a ZIP archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook"),
+        (b"PAR1", "a Parquet file"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"%PDF-", "a PDF document"),
+        (b"\x1f\x8b", "gzip data"),
+        (b"\x28\xb5\x2f\xfd", "zstd data"),
+    ];
+    KNOWN.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, what)| *what)
+}
+
 trait EndOfLine {
     fn trim_ascii_end_of_line(&self) -> &[u8];
 }

@@ -13,6 +13,8 @@ use crate::scan::{BLOCK, Cursor, Needles};
 /// The longest record, in bytes as it stands in the input.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Enough to tell what is no text.
+const SNIFFED_BYTES: usize = 16;
 
 /// What is known of a text before it is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub struct Reader {
     reading: Reading,
     /// Lines that are still to be passed over before the dialect is guessed.
     lines_to_skip: u64,
+    /// What the text is, if it is none.
+    binary: Option<&'static str>,
     /// A comment has begun, and its end was not there yet.
     in_comment: bool,
     /// The current record: its first `cells` spans.
@@ -91,6 +95,7 @@ impl Reader {
             max_record_bytes: MAX_RECORD_BYTES,
             reading: Reading::default(),
             lines_to_skip: 0,
+            binary: None,
             in_comment: false,
             spans: Vec::new(),
             cells: 0,
@@ -199,6 +204,9 @@ impl Reader {
                 if !self.begin() {
                     return Ok(Step::NeedInput);
                 }
+                if let Some(what) = self.binary.take() {
+                    return Err(SyntaxError::Binary { what });
+                }
                 continue;
             };
             let mut cursor = match self.cursor {
@@ -293,10 +301,11 @@ impl Reader {
     #[inline(never)]
     fn begin(&mut self) -> bool {
         if self.base == 0 && self.start == 0 && self.line == 1 {
-            if self.filled < BYTE_ORDER_MARK.len() && !self.ended {
+            if self.filled < SNIFFED_BYTES && !self.ended {
                 return false;
             }
             let input = self.buffer.get(..self.filled).unwrap_or_default();
+            self.binary = preface::binary(input);
             self.start = if input.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         }
         while self.lines_to_skip > 0 {
@@ -318,7 +327,8 @@ impl Reader {
         }
         let mut text = self.buffer.get(self.start..self.filled).unwrap_or_default();
         let mut delimiter = self.reading.delimiter;
-        if let Some(named) = preface::named_delimiter(text) {
+        let named = preface::named_delimiter(text);
+        if let Some(named) = named.filter(|named| self.reading.quoting.quote != Some(named.delimiter)) {
             delimiter = delimiter.or(Some(named.delimiter));
             self.start += named.length;
             self.line += 1;

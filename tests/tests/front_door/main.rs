@@ -64,6 +64,7 @@ mod ssrf;
 mod stderr;
 mod tokens;
 mod typed;
+mod url_bodies;
 mod urls;
 mod usage;
 mod users;

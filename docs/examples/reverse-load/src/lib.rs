@@ -104,6 +104,7 @@ jobhost_plugin::export!(ReverseLoad);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jobhost_plugin::Message;
     use jobhost_plugin::testing::Host;
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
         let request = Request::parse(r#"{"table": "lines"}"#).unwrap();
         let host = Host::new().source(b"hello\n\xff\nna\xc3\xafve");
         let (outcome, host) = host.enter(|| ReverseLoad::run("reverse_data_load", &request, None));
-        assert_eq!(outcome.unwrap().message.unwrap(), "2 lines stored");
+        assert!(matches!(outcome.unwrap().message, Some(Message::Text(said)) if said == "2 lines stored"));
         assert_eq!(host.records(), [json!({ "text": "olleh" }), json!({ "text": "evïan" })]);
         assert_eq!((host.rejects[0].line, host.rejects[0].byte_offset), (2, 6));
     }
