@@ -48,7 +48,6 @@ fn a_url_cannot_fill_memory_or_disk() {
         ("gzip in gzip", "gzip, gzip", twice.clone()),
         ("gzip in gzip, said once", "gzip", twice),
         ("two kinds", "zstd, gzip", once.clone()),
-        ("a million of nothing", "gzip", encode("gzip", b"").repeat(100_000)),
         ("a wide window", "zstd", zstd_frame(31, 4)),
         ("four bytes for 128 KiB", "zstd", zstd_frame(20, 100_000)),
         ("not said", "identity", once),
@@ -57,6 +56,9 @@ fn a_url_cannot_fill_memory_or_disk() {
         web.page("/bomb", Page::csv(body).header("Content-Encoding", encoding));
         victim.fails(what, &load);
     }
+    // All members count, and these are a hundred thousand times nothing.
+    web.page("/bomb", Page::csv(encode("gzip", b"").repeat(100_000)).header("Content-Encoding", "gzip"));
+    victim.run_ok(&load);
     // The header is there twice.
     let page = Page::csv(encode("gzip", rows().as_bytes()));
     web.page("/bomb", page.header("Content-Encoding", "gzip").header("Content-Encoding", "gzip"));
