@@ -165,7 +165,7 @@ async fn conditions_take_booleans_as_they_are() {
         ("id = 1.0", json!([1])),
         ("id = '1'", json!([1])),
         ("'1' = id", json!([1])),
-        ("id <> '1' AND id > 1", json!([2, 3, "x"])),
+        ("id <> '1' AND id > 1", json!([2, 3])),
         ("id IN ('1', '2', 'x', '01')", json!([1, 2, "x"])),
         ("id NOT IN ('1', '2')", json!([3, "x"])),
         ("weight = '30.5'", json!([1])),
