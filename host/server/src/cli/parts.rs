@@ -8,7 +8,6 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::private_files;
 use crate::api;
 use crate::config::{self, Config};
 use jobhost_access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
@@ -226,7 +225,7 @@ fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
     }
     let password = random_password();
     let path = config.data_dir.join("admin-password");
-    private_files::write(&path, &password).map_err(|error| {
+    jobhost_private_files::replace(&path, &[password.as_bytes(), b"\n"]).map_err(|error| {
         let message = format!("the administrator's password cannot be written to {}: {error}", path.display());
         AccessError::new(AccessErrorKind::Unavailable, message)
     })?;
@@ -236,11 +235,11 @@ fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
 
 /// The data directory and the secrets in it are for the host's user alone.
 fn keep_private(data: &Path) -> Result<(), ServeError> {
-    private_files::open_directory(data)
+    jobhost_private_files::open_directory(data)
         .map_err(|source| ServeError::DataDirectory { path: data.display().to_string(), source })?;
     for name in ["token-key", "sealing-key", "admin-password"] {
         let path = data.join(name);
-        private_files::keep_private(&path)
+        jobhost_private_files::keep_private(&path)
             .map_err(|source| ServeError::SecretFile { path: path.display().to_string(), source })?;
     }
     Ok(())
