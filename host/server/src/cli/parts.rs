@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -90,7 +91,7 @@ pub async fn open_parts(
         search_limits: search_limits(config, &budgets),
         metrics,
         sealer: match &config.sealing_key {
-            Some(key) => Sealer::with_key(&key.0),
+            Some(key) => Sealer::with_key(key.expose_secret()),
             None => Sealer::open(&config.data_dir.join("sealing-key")).map_err(part("the sealing key"))?,
         },
         clock,
@@ -221,7 +222,7 @@ async fn open_access(
 fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
     let username = config.admin_username.clone();
     if let Some(password) = &config.admin_password {
-        return Ok(FirstAdmin { username, password: password.0.clone() });
+        return Ok(FirstAdmin { username, password: password.expose_secret().to_owned() });
     }
     let password = random_password();
     let path = config.data_dir.join("admin-password");
