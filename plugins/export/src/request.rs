@@ -70,8 +70,7 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
 fn check_common(request: &Request) -> Result<(Format, String), Refusal> {
     let Some(format) = request.get("format") else { return refuse("format missing") };
     let Some(format) = format.as_str().and_then(Format::named) else {
-        // `jsonl` is ours, and clients compare the sentence.
-        return refuse("format invalid. must be one of the following values: json, csv");
+        return refuse("format invalid. must be one of the following values: json, csv, jsonl");
     };
     let search = match request.get("search_operation") {
         Some(Value::Object(search)) => search,
@@ -87,10 +86,10 @@ fn check_common(request: &Request) -> Result<(Format, String), Refusal> {
         Some(Value::String(name)) if SEARCHES.contains(&name.as_str()) => {
             Ok((format, Value::Object(search.clone()).to_string()))
         }
-        Some(_) => refuse(
-            "searchOperation.operation must be one of the following values: search_by_value, search_by_hash, sql, \
-             search_by_conditions",
-        ),
+        Some(_) => refuse(format!(
+            "search_operation.operation must be one of the following values: {}",
+            SEARCHES.join(", ")
+        )),
     }
 }
 

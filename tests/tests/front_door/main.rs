@@ -64,3 +64,4 @@ mod typed;
 mod urls;
 mod usage;
 mod users;
+mod wrong_types;
