@@ -1,19 +1,20 @@
 //! Signed tokens (JWT, HS256). A token only names its user: every use looks the account up again.
 
-use std::io::Write;
 use std::path::Path;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::error::{AccessError, AuthenticationError};
 use super::role::User;
 use jobhost_model::Timestamp;
+use jobhost_private_files::{KeyFileError, open_key};
 
 const KEY_BYTES: usize = 64;
 /// Below this many bytes HS256 is weaker than its hash.
 const SHORTEST_KEY: usize = 32;
+/// Above this a file holds something else.
+const LONGEST_KEY: usize = 4096;
 
 /// What a token is good for; its `sub` claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,33 +56,10 @@ impl SigningKey {
         Ok(SigningKey(bytes))
     }
 
-    /// Reads the key, or makes one and writes it to a file that only its owner can read.
-    pub fn from_file(path: &Path) -> Result<Self, AccessError> {
-        match std::fs::read(path) {
-            Ok(bytes) => SigningKey::from_bytes(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => SigningKey::create(path),
-            Err(error) => Err(key_file_error(path, error)),
-        }
+    /// Reads the key file, or makes one.
+    pub fn from_file(path: &Path) -> Result<Self, KeyFileError> {
+        open_key(path, KEY_BYTES, SHORTEST_KEY..=LONGEST_KEY).map(SigningKey)
     }
-
-    fn create(path: &Path) -> Result<Self, AccessError> {
-        let mut bytes = vec![0_u8; KEY_BYTES];
-        rand::rng().fill_bytes(&mut bytes);
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options.open(path).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()
-        });
-        written.map_err(|error| key_file_error(path, error))?;
-        Ok(SigningKey(bytes))
-    }
-}
-
-fn key_file_error(path: &Path, error: std::io::Error) -> AccessError {
-    AccessError::caused_by(&format!("The key that signs tokens cannot be read or written at {}", path.display()), error)
 }
 
 /// Makes and checks tokens.

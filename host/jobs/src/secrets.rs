@@ -1,8 +1,5 @@
 //! Secret fields of a request: taken out before a plugin sees it, sealed at rest, opened for the attempt that needs them.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde_json::{Map, Value, json};
+
+use jobhost_private_files::{KeyFileError, open_key};
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
@@ -66,10 +65,8 @@ pub fn revealed(request: &Value, secrets: &Secrets, pointer: &str) -> Option<Map
 
 #[derive(Debug, thiserror::Error)]
 pub enum SealerError {
-    #[error("the key file {path} cannot be used: {source}")]
-    KeyFile { path: String, source: io::Error },
-    #[error("the key file {path} must hold {KEY_BYTES} bytes; it holds {found}")]
-    KeyLength { path: String, found: usize },
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     #[error("the job's secrets cannot be opened: the key file is not the one they were sealed with")]
     Unsealing,
     #[error("the job's secrets cannot be sealed")]
@@ -83,27 +80,11 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Reads the key file, or makes one that only its owner can read.
+    /// Reads the key file, or makes one.
     pub fn open(path: &Path) -> Result<Self, SealerError> {
-        let failed = |source| SealerError::KeyFile { path: path.display().to_string(), source };
-        let key = match fs::read(path) {
-            Ok(key) => {
-                // A backup that was restored may have lost the mode.
-                fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-                key
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key: [u8; KEY_BYTES] = rand::random();
-                let mut file =
-                    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-                file.write_all(&key).and_then(|()| file.sync_all()).map_err(failed)?;
-                key.to_vec()
-            }
-            Err(error) => return Err(failed(error)),
-        };
-        let found = key.len();
-        let key = key.try_into().map_err(|_| SealerError::KeyLength { path: path.display().to_string(), found })?;
-        Ok(Sealer::with_key(&key))
+        let key = open_key(path, KEY_BYTES, KEY_BYTES..=KEY_BYTES)?;
+        let key = key.first_chunk().ok_or(SealerError::Sealing)?;
+        Ok(Sealer::with_key(key))
     }
 
     /// Uses a key that the operator keeps elsewhere.
@@ -169,8 +150,6 @@ mod tests {
         let again = Sealer::open(&directory.path().join("one")).unwrap();
         assert_eq!(again.open_sealed(&sealed).unwrap(), secrets);
         assert!(two.open_sealed(&sealed).is_err());
-        let mode = fs::metadata(directory.path().join("one")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
     }
 
     /// What a pointer names is gone from the request, and comes back where it was.

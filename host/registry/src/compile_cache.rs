@@ -2,10 +2,9 @@
 //! machine code, so each entry carries an authentication code made with the host's key. A corrupted, foreign or older
 //! entry is a miss and never an error.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tracing::{debug, warn};
 
+use jobhost_private_files::{KeyFileError, create_directory, open_key, replace};
 use jobhost_sandbox::Engine;
 
 const KEY_FILE: &str = "key";
@@ -28,7 +28,7 @@ const MAX_ENTRY_BYTES: u64 = 512 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct CompileCache {
     directory: PathBuf,
-    key: [u8; KEY_BYTES],
+    key: Vec<u8>,
     /// Changes with the engine's version, its settings and the processor.
     engine: u64,
 }
@@ -36,10 +36,10 @@ pub struct CompileCache {
 impl CompileCache {
     /// Opens the directory, which is made if it is not there. Blocks.
     pub fn open(directory: &Path, engine: &Engine) -> io::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        create_directory(directory)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let key = read_or_make_key(&directory.join(KEY_FILE))?;
+        let key = key(&directory.join(KEY_FILE)).map_err(io::Error::other)?;
         Ok(CompileCache { directory: directory.to_owned(), key, engine: hasher.finish() })
     }
 
@@ -71,13 +71,7 @@ impl CompileCache {
             return Ok(());
         }
         let code = self.code_of(digest, compiled).ok_or_else(|| io::Error::other("the key cannot be used"))?;
-        let path = self.path(digest);
-        let part = path.with_extension(format!("{}.part", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-        file.write_all(compiled)?;
-        file.write_all(&code.finalize().into_bytes())?;
-        drop(file);
-        fs::rename(&part, &path)
+        replace(&self.path(digest), &[compiled, &code.finalize().into_bytes()])
     }
 
     fn thin_out(&self) -> io::Result<()> {
@@ -111,32 +105,18 @@ impl CompileCache {
     }
 }
 
-fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    if let Some(key) = read_key(path) {
-        return Ok(key);
-    }
-    let key: [u8; KEY_BYTES] = rand::random();
-    let part = path.with_extension(format!("{}.part", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    // Hosts may share a cache: whoever comes second uses the key of the first. A key that cannot be read is replaced,
-    // which makes the whole cache a miss and costs time, nothing else.
-    let linked = fs::hard_link(&part, path);
-    let key = match (&linked, read_key(path)) {
-        (Err(_), Some(other)) => other,
-        (Ok(()), _) => key,
-        (Err(_), None) => {
-            fs::rename(&part, path)?;
-            return Ok(key);
+/// Hosts may share a cache: whoever comes second uses the key of the first. A key of the wrong length is replaced, which
+/// makes the whole cache a miss and costs time, nothing else.
+fn key(path: &Path) -> Result<Vec<u8>, KeyFileError> {
+    let open = || open_key(path, KEY_BYTES, KEY_BYTES..=KEY_BYTES);
+    match open() {
+        Err(error @ KeyFileError::Length { .. }) => {
+            warn!(%error, "the compile cache gets a new key; plugins are compiled again");
+            fs::remove_file(path).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
+            open()
         }
-    };
-    fs::remove_file(&part)?;
-    Ok(key)
-}
-
-fn read_key(path: &Path) -> Option<[u8; KEY_BYTES]> {
-    <[u8; KEY_BYTES]>::try_from(fs::read(path).ok()?).ok()
+        opened => opened,
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +148,19 @@ mod tests {
         foreign.put("ef", b"machine code");
         fs::copy(foreign.path("ef"), cache.path("ef")).unwrap();
         assert!(cache.get("ef").is_none(), "an entry of another host is a miss");
+    }
+
+    #[test]
+    fn a_damaged_key_is_replaced_and_the_cache_is_used_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        CompileCache::open(directory.path(), &engine).unwrap().put("ab", b"machine code");
+        fs::write(directory.path().join(KEY_FILE), b"short").unwrap();
+        let cache = CompileCache::open(directory.path(), &engine).unwrap();
+        assert!(cache.get("ab").is_none());
+        cache.put("ab", b"machine code");
+        let again = CompileCache::open(directory.path(), &engine).unwrap();
+        assert_eq!(again.get("ab").as_deref(), Some(&b"machine code"[..]));
     }
 
     #[test]

@@ -67,8 +67,7 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
 fn check_common(request: &Request) -> Result<(Output, String), Refusal> {
     let Some(format) = request.get("format") else { return refuse("format missing") };
     let Some(output) = format.as_str().and_then(|name| Output::named(name, Encoding::Identity)) else {
-        // `jsonl` and `parquet` are ours, and clients compare the sentence.
-        return refuse("format invalid. must be one of the following values: json, csv");
+        return refuse("format invalid. must be one of the following values: json, csv, jsonl, parquet");
     };
     let search = match request.get("search_operation") {
         Some(Value::Object(search)) => search,
@@ -86,10 +85,10 @@ fn check_common(request: &Request) -> Result<(Output, String), Refusal> {
             let output = format.as_str().and_then(|name| Output::named(name, encoding)).unwrap_or(output);
             Ok((output, Value::Object(search.clone()).to_string()))
         }
-        Some(_) => refuse(
-            "searchOperation.operation must be one of the following values: search_by_value, search_by_hash, sql, \
-             search_by_conditions",
-        ),
+        Some(_) => refuse(format!(
+            "search_operation.operation must be one of the following values: {}",
+            SEARCHES.join(", ")
+        )),
     }
 }
 

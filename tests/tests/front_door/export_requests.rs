@@ -88,6 +88,7 @@ fn mistakes_in_the_search_are_told_at_once() {
         (with(everything("t"), "attribute", json!("zip")), &[400], "unknown attribute 'zip'"),
         (with(everything("t"), "get_attributes", json!(["zip"])), &[400], "unknown attribute 'zip'"),
         (without(by_id("search_by_hash"), "ids"), &[400], "'hash_values' is required"),
+        (without(by_id("search_by_id"), "ids"), &[400], "'ids' is required"),
         (without(by_id("search_by_id"), "get_attributes"), &[400], "'get_attributes' is required"),
         (with(by_id("search_by_id"), "table", json!("zzz")), &[400, 404], "Table 'gold.zzz' does not exist"),
         (with(conditions(), "conditions", json!([])), &[400], "'conditions' must contain at least 1 items"),
@@ -104,7 +105,7 @@ fn mistakes_in_the_search_are_told_at_once() {
         (
             json!({"operation": "insert"}),
             &[400],
-            "must be one of the following values: search_by_value, search_by_hash",
+            "search_operation.operation must be one of the following values: search_by_value, search_by_hash, search_by_id, sql, search_by_conditions",
         ),
         (json!({"operation": "export_local"}), &[400], "must be one of the following values"),
         (json!(null), &[400], "search_operation"),
@@ -128,7 +129,7 @@ fn mistakes_in_the_target_are_told_at_once() {
     let server = S3Server::lenient();
     let host = start();
     let [local, s3] = both(&host, &server, &everything("t"));
-    let format = "format invalid. must be one of the following values: json, csv";
+    let format = "format invalid. must be one of the following values: json, csv, jsonl, parquet";
     let change = |request: &Value, pointer: &str, value: Value| {
         let mut request = request.clone();
         match pointer.strip_prefix("s3.") {

@@ -72,6 +72,31 @@ fn modes_that_let_others_in_are_mended_at_the_next_start() {
 }
 
 #[test]
+fn a_key_file_that_lost_bytes_stops_the_host_and_is_kept() {
+    let mut host = Host::start(Options::new());
+    host.stop();
+    let home = host.data();
+    for name in ["token-key", "sealing-key"] {
+        let path = home.join(name);
+        let whole = std::fs::read(&path).expect("a key");
+        for wrong in [Vec::new(), vec![b'k'; 31], vec![b'k'; 5000]] {
+            std::fs::write(&path, &wrong).expect("a key file");
+            let output = Host::command(&Options::new(), home.parent().expect("a parent")).output().expect("jobhost runs");
+            let log = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!output.status.success(), "the host runs with {} bytes in {name}", wrong.len());
+            for word in [name, &format!("has {} bytes", wrong.len()), "restore the file"] {
+                assert!(log.contains(word), "{word:?} is not in:\n{log}");
+            }
+            assert!(!log.contains("kkkk"), "the log contains the key");
+            assert_eq!(std::fs::read(&path).expect("a key"), wrong, "{name} was replaced");
+        }
+        std::fs::write(&path, whole).expect("a key file");
+    }
+    host.restart();
+    host.post(&ask()).ok();
+}
+
+#[test]
 fn what_a_job_spools_is_private() {
     let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0);
     let host = Host::start(options);

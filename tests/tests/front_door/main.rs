@@ -68,3 +68,4 @@ mod url_bodies;
 mod urls;
 mod usage;
 mod users;
+mod wrong_types;

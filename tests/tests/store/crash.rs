@@ -18,6 +18,7 @@ use crate::place::*;
 
 const PLACE: &str = "JOBHOST_TEST_STORE_PLACE";
 const WORK: &str = "JOBHOST_TEST_STORE_WORK";
+const STARTED: &str = "started";
 const BATCH: u64 = 50;
 
 pub async fn what_was_acknowledged_survives_closing(place: &impl Place) {
@@ -122,6 +123,7 @@ pub fn is_child() -> bool {
 pub fn child() {
     let description = std::env::var(PLACE).unwrap();
     let place = EmbeddedPlace::described(&description);
+    println!("{STARTED}");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     match std::env::var(WORK).unwrap().as_str() {
         "load" => runtime.block_on(load(&place)),
@@ -140,8 +142,10 @@ fn killed_after(commits: usize, work: &str, place: &impl Place) -> u64 {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    drop(starting);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // `spawn` may return before the child has closed what it inherited; once it prints, it has.
+    lines.by_ref().map_while(Result::ok).find(|line| line == STARTED).expect("the child starts");
+    drop(starting);
     let figure = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>();
     let mut acknowledged = 0;
     for _ in 0..commits {

@@ -17,26 +17,26 @@ pub(super) fn first_of<'f, 'n>(fields: &'f Fields, names: &[&'n str]) -> Option<
     names.iter().find_map(|name| Some((*name, fields.get(*name)?)))
 }
 
-/// The value of `ids` or of its synonym `hash_values`: each as a key and as it was sent.
-pub fn keys(value: Option<Value>) -> Result<Vec<(Key, Value)>, String> {
-    // Harper's sentences name the older synonym, whichever was sent.
+/// The value of `ids` or of its synonym `hash_values`, each as a key and as it was sent. Errors use the name `label`: the
+/// one that the client sent, so that it is found in the request.
+pub fn keys(label: &str, value: Option<Value>) -> Result<Vec<(Key, Value)>, String> {
     let items = match value {
-        None | Some(Value::Null) => return Err("'hash_values' is required".to_owned()),
+        None | Some(Value::Null) => return Err(format!("'{label}' is required")),
         Some(Value::Array(items)) if items.len() > MAX_KEYS => {
-            return Err(format!("'hash_values' must contain at most {MAX_KEYS} items"));
+            return Err(format!("'{label}' must contain at most {MAX_KEYS} items"));
         }
         Some(Value::Array(items)) => items,
-        Some(_) => return Err("'hash_values' must be an array".to_owned()),
+        Some(_) => return Err(format!("'{label}' must be an array")),
     };
     let mut keys = Vec::with_capacity(items.len());
     for item in items {
         match Key::from_json(&item) {
             Ok(Some(key)) => keys.push((key, item)),
-            Ok(None) => return Err("'hash_values' must be strings or numbers".to_owned()),
+            Ok(None) => return Err(format!("'{label}' must be strings or numbers")),
             Err(error) => {
                 return Err(match item {
                     Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-                        "'hash_values' must be strings or numbers".to_owned()
+                        format!("'{label}' must be strings or numbers")
                     }
                     _ => error.to_string(),
                 });

@@ -72,7 +72,8 @@ impl SearchRequest {
     /// An operation with its members; others than `members_of` are ignored. The caller bounds their size.
     pub fn parse(operation: &str, fields: &Fields) -> Result<Self, SearchError> {
         let asked = match operation {
-            "search_by_id" | "search_by_hash" => Asked::Table(Box::new(by_id(fields))),
+            "search_by_id" => Asked::Table(Box::new(by_id("ids", fields))),
+            "search_by_hash" => Asked::Table(Box::new(by_id("hash_values", fields))),
             "search_by_value" => Asked::Table(Box::new(by_value(fields))),
             "search_by_conditions" => Asked::Table(Box::new(by_conditions(fields))),
             "sql" => Asked::Sql(statement(fields)),
@@ -87,11 +88,12 @@ impl SearchRequest {
     }
 }
 
-fn by_id(fields: &Fields) -> TableSearch {
+/// `documented` is the name of the keys in the documentation of the operation.
+fn by_id(documented: &str, fields: &Fields) -> TableSearch {
     let mut problems = Problems::default();
     let table = table_name(fields, &mut problems);
-    let ids = first_of(fields, &["ids", "hash_values"]).map(|(_, value)| value.clone());
-    let keys = problems.take(keys(ids));
+    let sent = first_of(fields, &["ids", "hash_values"]);
+    let keys = problems.take(keys(sent.map_or(documented, |(name, _)| name), sent.map(|(_, value)| value.clone())));
     if !fields.contains_key("get_attributes") {
         problems.add("'get_attributes' is required");
     }

@@ -338,8 +338,14 @@ pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
 
 fn in_our_words(message: &str) -> String {
     if let Some(column) = message.strip_prefix("no such column: ") {
-        let column = column.split("\" - should this be").next().unwrap_or(column).trim_matches('"');
-        return format!("unknown attribute '{}'", names::decode_last(column));
+        // SQLite says so only of a name in double quotes that could be a text.
+        let (column, quoted) = column.split_once("\" - should this be").map_or((column, false), |(name, _)| (name, true));
+        let column = names::decode_last(column.trim_matches('"'));
+        if quoted {
+            let text = column.replace('\'', "''");
+            return format!("unknown attribute '{column}'; if it is meant as text, write it in single quotes: '{text}'");
+        }
+        return format!("unknown attribute '{column}'");
     }
     if let Some(column) = message.strip_prefix("ambiguous column name: ") {
         let column = names::decode_last(column);

@@ -30,9 +30,8 @@ pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
     let id = match call.envelope.value("id")? {
         None => return Err(ApiError::bad_request("'id' is required")),
         Some(Value::String(id)) if !id.is_empty() => id,
-        // No job has a number for its id.
-        Some(Value::Number(_)) => return Ok(Reply::Json(b"[]".to_vec())),
-        Some(_) => return Err(ApiError::bad_request("Invalid job ID specified.")),
+        Some(Value::Null | Value::String(_)) => return Err(ApiError::bad_request("Invalid job ID specified.")),
+        Some(_) => return Err(ApiError::bad_request("'id' must be a string")),
     };
     let Ok(id) = Uuid::parse_str(&id) else { return Ok(Reply::Json(b"[]".to_vec())) };
     let Some(row) = call.state.jobs.visible_job(call.user, id).await? else {

@@ -170,7 +170,7 @@ fn keys(lines: &[u8]) -> Result<Vec<(Key, Value)>, ApiError> {
     let mut keys = Vec::new();
     for row in each_row(lines) {
         let values: Vec<Value> = row?.iter().filter_map(|value| serde_json::from_str(value.get()).ok()).collect();
-        let found = jobhost_search::keys(Some(Value::Array(values))).map_err(ApiError::bad_request)?;
+        let found = jobhost_search::keys("ids", Some(Value::Array(values))).map_err(ApiError::bad_request)?;
         keys.extend(found);
     }
     Ok(keys)

@@ -198,13 +198,14 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     if let Some(name) = &name {
         call.user.role.check_table(&call.state.store.catalog(), name, Right::Delete)?;
     }
-    let keys = keys(call, &mut problems).await?;
+    let label = keys_label(call);
+    let keys = keys(call, label, &mut problems).await?;
     let (Some(name), Some(keys)) = (name, keys) else { return Err(problems.into()) };
     let most = call.state.max_write_records;
     if keys.len() > most {
         let number = keys.len();
         return Err(ApiError::bad_request(format!(
-            "'hash_values' has {number} items; one request may delete {most} (server.max_write_records): send several requests"
+            "'{label}' has {number} items; one request may delete {most} (server.max_write_records): send several requests"
         )));
     }
     existing_table(call, &name)?;
@@ -236,14 +237,20 @@ pub(super) async fn delete_keys(
     Ok((deleted, skipped))
 }
 
-/// `ids`, or its synonym `hash_values`, each as a key and as it was sent.
-async fn keys(call: &Call<'_>, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
+/// `ids` or its synonym `hash_values`, whichever was sent; Harper's sentence for neither names the second.
+fn keys_label(call: &Call<'_>) -> &'static str {
+    ["ids", "hash_values"].into_iter().find(|name| call.envelope.text(name).is_some()).unwrap_or("hash_values")
+}
+
+/// The keys in the member `name`, each as a key and as it was sent.
+async fn keys(call: &Call<'_>, name: &'static str, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
     let envelope = call.envelope;
-    let sent = ["ids", "hash_values"].into_iter().find_map(|name| Some((name, envelope.share(envelope.text(name)?))));
-    let Some((name, text)) = sent else { return Ok(problems.take(jobhost_search::keys(None))) };
+    let Some(text) = envelope.text(name).map(|text| envelope.share(text)) else {
+        return Ok(problems.take(jobhost_search::keys(name, None)));
+    };
     let held = call.held.clone();
     let read = move || -> Result<Result<Vec<(Key, Value)>, String>, ApiError> {
-        Ok(jobhost_search::keys(Some(charged_value(name, &text, KEY_COPIES, &held)?)))
+        Ok(jobhost_search::keys(name, Some(charged_value(name, &text, KEY_COPIES, &held)?)))
     };
     let size = envelope.text(name).map_or(0, str::len);
     Ok(problems.take(aside_if_large(call.state, call.account, size, read).await??))

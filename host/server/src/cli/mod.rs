@@ -4,7 +4,6 @@ mod logs;
 mod parts;
 mod plugin;
 mod print;
-mod private_files;
 mod serve;
 mod signals;
 mod stderr;

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::private_files;
 use crate::api;
 use crate::config::{self, Config};
 use jobhost_access::{Access, AccessError, AccessErrorKind, AccessOptions, FirstAdmin, SigningKey, random_password};
@@ -91,7 +91,7 @@ pub async fn open_parts(
         search_limits: search_limits(config, &budgets),
         metrics,
         sealer: match &config.sealing_key {
-            Some(key) => Sealer::with_key(&key.0),
+            Some(key) => Sealer::with_key(key.expose_secret()),
             None => Sealer::open(&config.data_dir.join("sealing-key")).map_err(part("the sealing key"))?,
         },
         clock,
@@ -222,11 +222,11 @@ async fn open_access(
 fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
     let username = config.admin_username.clone();
     if let Some(password) = &config.admin_password {
-        return Ok(FirstAdmin { username, password: password.0.clone() });
+        return Ok(FirstAdmin { username, password: password.expose_secret().to_owned() });
     }
     let password = random_password();
     let path = config.data_dir.join("admin-password");
-    private_files::write(&path, &password).map_err(|error| {
+    jobhost_private_files::replace(&path, &[password.as_bytes(), b"\n"]).map_err(|error| {
         let message = format!("the administrator's password cannot be written to {}: {error}", path.display());
         AccessError::new(AccessErrorKind::Unavailable, message)
     })?;
@@ -236,11 +236,11 @@ fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
 
 /// The data directory and the secrets in it are for the host's user alone.
 fn keep_private(data: &Path) -> Result<(), ServeError> {
-    private_files::open_directory(data)
+    jobhost_private_files::open_directory(data)
         .map_err(|source| ServeError::DataDirectory { path: data.display().to_string(), source })?;
     for name in ["token-key", "sealing-key", "admin-password"] {
         let path = data.join(name);
-        private_files::keep_private(&path)
+        jobhost_private_files::keep_private(&path)
             .map_err(|source| ServeError::SecretFile { path: path.display().to_string(), source })?;
     }
     Ok(())

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub use show::show;
 pub use values::{ConfigError, Sources, Values, gather};
 
+use secrecy::{SecretBox, SecretString};
+
 use crate::api::server::ConnectionLimits;
 use jobhost_capabilities::CapabilityLimits;
 use jobhost_objects::AllowedAddress;
@@ -25,28 +27,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// The first administrator's password; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
-/// The key that seals secrets at rest; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SealingKey(pub [u8; 32]);
-
-impl std::fmt::Debug for SealingKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SealingKey(…)")
-    }
-}
-
 /// What `settings::SETTINGS` documents, key by key.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     pub listen: SocketAddr,
     pub max_body_bytes: usize,
@@ -66,9 +48,10 @@ pub struct Config {
     pub user_store_bytes: u64,
     pub data_dir: PathBuf,
     pub max_store_bytes: u64,
-    pub sealing_key: Option<SealingKey>,
+    /// Seals secrets at rest.
+    pub sealing_key: Option<SecretBox<[u8; 32]>>,
     pub admin_username: String,
-    pub admin_password: Option<Password>,
+    pub admin_password: Option<SecretString>,
     pub operation_token_seconds: u64,
     pub refresh_token_seconds: u64,
     pub workers: usize,
@@ -126,7 +109,7 @@ impl Config {
             max_store_bytes: read.positive("data.max_bytes")?,
             admin_username: read.filled("admin.username")?,
             sealing_key: read.sealing_key("data.sealing_key")?,
-            admin_password: read.optional("admin.password").map(Password),
+            admin_password: read.secret("admin.password"),
             operation_token_seconds: read.positive("tokens.operation_lifetime_seconds")?,
             refresh_token_seconds: read.positive("tokens.refresh_lifetime_seconds")?,
             workers: match read.number("jobs.workers") {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+
 use super::values::{ConfigError, Value, Values};
-use super::{SealingKey, settings};
+use super::settings;
 use jobhost_capabilities::CapabilityLimits;
 use jobhost_objects::AllowedAddress;
 use jobhost_registry::{Grants, PluginGrants, PublicKey, Trust};
@@ -29,11 +31,18 @@ impl Reader<'_> {
         Some(self.text(key)).filter(|text| !text.is_empty())
     }
 
-    pub fn sealing_key(&self, key: &str) -> Result<Option<SealingKey>, ConfigError> {
-        let Some(text) = self.optional(key) else { return Ok(None) };
-        let mut bytes = [0; 32];
-        match hex::decode_to_slice(&text, &mut bytes) {
-            Ok(()) => Ok(Some(SealingKey(bytes))),
+    pub fn secret(&self, key: &str) -> Option<SecretString> {
+        match self.values.get(key).map(|given| &given.value) {
+            Some(Value::Secret(secret)) if !secret.expose_secret().is_empty() => Some(secret.clone()),
+            _ => None,
+        }
+    }
+
+    pub fn sealing_key(&self, key: &str) -> Result<Option<SecretBox<[u8; 32]>>, ConfigError> {
+        let Some(text) = self.secret(key) else { return Ok(None) };
+        let mut bytes = Box::new([0; 32]);
+        match hex::decode_to_slice(text.expose_secret(), bytes.as_mut_slice()) {
+            Ok(()) => Ok(Some(SecretBox::new(bytes))),
             Err(_) => Err(self.wrong(key, "(secret)", "64 hexadecimal digits, as `openssl rand -hex 32` prints them")),
         }
     }

@@ -1,6 +1,8 @@
 //! The effective configuration as a commented TOML file: what each key is, why, and where it was set.
 
-use super::settings::{GRANTS_REASON, Kind, SETTINGS};
+use secrecy::ExposeSecret;
+
+use super::settings::{GRANTS_REASON, SETTINGS};
 use super::values::{Value, Values};
 
 const COMMENT_WIDTH: usize = 110;
@@ -19,14 +21,14 @@ pub fn show(values: &Values) -> String {
         let Some(given) = values.get(setting.key) else { continue };
         text.push_str(&format!("# Environment: {}. Set by: {}.\n", setting.variable(), given.origin));
         let name = setting.name();
-        match (&given.value, setting.kind) {
-            (Value::Text(secret), Kind::Secret) => {
-                let state = if secret.is_empty() { "(not set)" } else { "(set, not shown)" };
+        match &given.value {
+            Value::Secret(secret) => {
+                let state = if secret.expose_secret().is_empty() { "(not set)" } else { "(set, not shown)" };
                 text.push_str(&format!("# {name} = {state}\n"));
             }
-            (Value::Text(plain), _) => text.push_str(&format!("{name} = {}\n", toml::Value::String(plain.clone()))),
-            (Value::Number(number), _) => text.push_str(&format!("{name} = {number}\n")),
-            (Value::List(list), _) => text.push_str(&format!("{name} = {}\n", array(list))),
+            Value::Text(plain) => text.push_str(&format!("{name} = {}\n", toml::Value::String(plain.clone()))),
+            Value::Number(number) => text.push_str(&format!("{name} = {number}\n")),
+            Value::List(list) => text.push_str(&format!("{name} = {}\n", array(list))),
         }
     }
     text.push_str("\n[grants]\n");

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
+
 use super::settings::{GRANTS, Kind, SETTINGS, Setting, find};
 
 #[derive(Debug, thiserror::Error)]
@@ -25,15 +27,16 @@ pub enum ConfigError {
 }
 
 /// One value and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Given {
     pub value: Value,
     pub origin: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Value {
     Text(String),
+    Secret(SecretString),
     Number(u64),
     List(Vec<String>),
 }
@@ -161,7 +164,8 @@ fn hint(nearest: &Option<String>) -> String {
 
 fn from_text(setting: &Setting, text: &str, origin: &str) -> Result<Value, ConfigError> {
     Ok(match setting.kind {
-        Kind::Text | Kind::Secret => Value::Text(text.to_owned()),
+        Kind::Text => Value::Text(text.to_owned()),
+        Kind::Secret => Value::Secret(text.into()),
         Kind::Number => Value::Number(text.replace('_', "").parse().map_err(|_| ConfigError::Value {
             key: setting.key.to_owned(),
             value: text.to_owned(),
@@ -210,7 +214,8 @@ fn from_toml(setting: &Setting, member: toml::Value, origin: &str) -> Result<Val
         must: must.to_owned(),
     };
     match (setting.kind, member) {
-        (Kind::Text | Kind::Secret, toml::Value::String(text)) => Ok(Value::Text(text)),
+        (Kind::Text, toml::Value::String(text)) => Ok(Value::Text(text)),
+        (Kind::Secret, toml::Value::String(text)) => Ok(Value::Secret(text.into())),
         (Kind::Text | Kind::Secret, other) => Err(wrong(&other, "a string")),
         (Kind::Number, toml::Value::Integer(number)) => u64::try_from(number)
             .map(Value::Number)

@@ -62,9 +62,9 @@ fn object(request: &Value) -> S3Sink {
 
 #[test]
 fn refusals_are_the_recorded_sentences() {
-    let format = "format invalid. must be one of the following values: json, csv";
-    let search = "searchOperation.operation must be one of the following values: search_by_value, search_by_hash, sql, \
-                  search_by_conditions";
+    let format = "format invalid. must be one of the following values: json, csv, jsonl, parquet";
+    let search = "search_operation.operation must be one of the following values: search_by_value, search_by_hash, \
+                  search_by_id, sql, search_by_conditions";
     let cases = [
         (local(), "/format", json!("-"), "format missing"),
         (local(), "/format", json!(null), "format missing"),

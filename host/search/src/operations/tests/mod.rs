@@ -158,7 +158,7 @@ async fn what_is_wrong_is_said_in_harpers_words() {
             "search_by_id",
             json!({"table": "dog", "ids": 1, "get_attributes": ["*"]}),
             "invalid",
-            "'hash_values' must be an array",
+            "'ids' must be an array",
         ),
         ("search_by_value", json!({"table": "dog"}), "invalid", "'attribute' is required. 'value' is required"),
         (
