@@ -17,7 +17,7 @@ const PORT: u16 = 9925;
 /// Builds what is needed, then runs the demo; with `once` the host stops at the end.
 pub fn run(once: bool) -> Result<()> {
     let toolchain = toolchain::ensure()?;
-    components::build(&toolchain)?;
+    components::build_plugins(&toolchain)?;
     build_host()?;
     show(once)
 }

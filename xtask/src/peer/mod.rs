@@ -55,7 +55,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         _ => return Err(Failure::new("peer takes one folder").detail(HELP)),
     };
     let differences = Differences::read()?;
-    components::build(&toolchain::ensure()?)?;
+    components::build_plugins(&toolchain::ensure()?)?;
     demo::build_host()?;
     let packages = tools::node_packages("peer-tests", &PACKAGES)?;
     let work = tempfile::tempdir().doing(|| "cannot make a folder for the tests".to_owned())?;
