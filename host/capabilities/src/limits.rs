@@ -5,42 +5,50 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
+use jobhost_model::Limit;
 use jobhost_model::jobs::{LimitMet, LimitReached};
 use jobhost_sandbox::DEFAULT_LOG_BYTES;
-use jobhost_store::{BatchBound, BatchLimits, Exceeded};
+use jobhost_store::BatchLimits;
 
-/// Each has a key of the same name in section `sandbox` of the configuration. The defaults are those of the contract.
+/// The defaults are those of the contract.
 #[derive(Debug, Clone)]
 pub struct CapabilityLimits {
     pub batch: BatchLimits,
-    pub checkpoint_bytes: usize,
+    pub checkpoint_bytes: Limit,
     /// Records of one transaction of the store. No key sets it: it changes speed and nothing else.
     pub group_records: usize,
-    /// Open at a time.
-    pub readers: usize,
-    pub writers: usize,
-    pub cursors: usize,
-    pub log_bytes: usize,
-    /// Kept with their text.
-    pub rejects: usize,
-    pub result_bytes: usize,
-    pub message_bytes: usize,
+    /// Sources that are open at the same time.
+    pub readers: Limit,
+    /// Sinks that are open at the same time.
+    pub writers: Limit,
+    /// Queries that are open at the same time.
+    pub cursors: Limit,
+    pub log_bytes: Limit,
+    /// Rejected records that are kept with their text.
+    pub rejects: Limit,
+    pub result_bytes: Limit,
+    pub message_bytes: Limit,
+}
+
+impl CapabilityLimits {
+    /// What a plugin gets when the configuration says nothing else.
+    pub const DEFAULT: Self = CapabilityLimits {
+        batch: BatchLimits::DEFAULT,
+        checkpoint_bytes: Limit::new("sandbox.checkpoint_bytes", 64 * 1024),
+        group_records: 100_000,
+        readers: Limit::new("sandbox.readers", 16),
+        writers: Limit::new("sandbox.writers", 4),
+        cursors: Limit::new("sandbox.cursors", 4),
+        log_bytes: Limit::new("sandbox.log_bytes", DEFAULT_LOG_BYTES as u64),
+        rejects: Limit::new("sandbox.rejects", 100),
+        result_bytes: Limit::new("sandbox.result_bytes", 256 * 1024),
+        message_bytes: Limit::new("sandbox.message_bytes", 64 * 1024),
+    };
 }
 
 impl Default for CapabilityLimits {
     fn default() -> Self {
-        CapabilityLimits {
-            batch: BatchLimits::default(),
-            checkpoint_bytes: 64 * 1024,
-            group_records: 100_000,
-            readers: 16,
-            writers: 4,
-            cursors: 4,
-            log_bytes: DEFAULT_LOG_BYTES,
-            rejects: 100,
-            result_bytes: 256 * 1024,
-            message_bytes: 64 * 1024,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -69,18 +77,6 @@ impl LimitsMet {
         CapabilityError::new(CapabilityErrorKind::Limit, message)
     }
 
-    /// As [`LimitsMet::refuse`], for a batch.
-    pub fn refuse_batch(&self, exceeded: Exceeded, sentence: String) -> CapabilityError {
-        let key = match exceeded.bound {
-            BatchBound::Bytes => "sandbox.batch_bytes",
-            BatchBound::Records => "sandbox.batch_records",
-            BatchBound::RecordBytes => "sandbox.record_bytes",
-            BatchBound::Depth => "sandbox.record_depth",
-            BatchBound::Fixed => return CapabilityError::new(CapabilityErrorKind::Limit, sentence),
-        };
-        self.refuse(LimitReached::new(key, exceeded.limit, exceeded.reached.map(|reached| reached as u64)), sentence)
-    }
-
     /// In order of key.
     pub fn all(&self) -> Vec<LimitMet> {
         self.met.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
@@ -94,11 +90,12 @@ mod tests {
     #[test]
     fn the_most_is_kept_and_all_are_counted() {
         let met = LimitsMet::default();
+        let readers = Limit::new("sandbox.readers", 4);
         for reached in [5, 9, 7] {
-            let error = met.refuse(LimitReached::new("sandbox.readers", 4, reached), "too many");
+            let error = met.refuse(readers.reached(reached), "too many");
             assert_eq!((error.kind, &*error.message), (CapabilityErrorKind::Limit, "too many (sandbox.readers)"));
         }
-        met.note(LimitReached::new("sandbox.log_bytes", 10, None), 2);
+        met.note(Limit::new("sandbox.log_bytes", 10).reached(None), 2);
         let all = serde_json::to_value(met.all()).unwrap();
         let expected = serde_json::json!([
             {"key": "sandbox.log_bytes", "limit": 10, "times": 2},

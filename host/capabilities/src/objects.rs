@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
-use jobhost_model::{ObjectInfo, Receipt};
+use jobhost_model::{Limit, ObjectInfo, Receipt};
 use jobhost_objects::{ObjectReader, ObjectWriter, StagedSource, Target};
 use jobhost_sandbox::capabilities::{Answer, Reader, Writer};
 
@@ -18,10 +18,10 @@ const MAX_READ_BYTES: usize = 256 * 1024;
 const MAX_WRITE_BYTES: usize = 1024 * 1024;
 
 /// Handles that a guest may hold open at a time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ObjectLimits {
-    pub readers: usize,
-    pub writers: usize,
+    pub readers: Limit,
+    pub writers: Limit,
 }
 
 /// The sources and sinks of one attempt, in the order of the plan.
@@ -48,8 +48,8 @@ impl Objects {
         Objects {
             sources,
             sinks: sinks.into_iter().map(Some).collect(),
-            readers: Places::new("readers", "sandbox.readers", limits.readers, Arc::clone(&ledger)),
-            writers: Places::new("writers", "sandbox.writers", limits.writers, ledger),
+            readers: Places::new("readers", limits.readers, Arc::clone(&ledger)),
+            writers: Places::new("writers", limits.writers, ledger),
         }
     }
 

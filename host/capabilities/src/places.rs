@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jobhost_contract::CapabilityError;
-use jobhost_model::jobs::LimitReached;
+use jobhost_model::Limit;
 
 use super::ledger::Ledger;
 
 /// So many handles of one kind.
 pub(crate) struct Places {
     what: &'static str,
-    key: &'static str,
-    most: usize,
+    limit: Limit,
     taken: Arc<AtomicUsize>,
     ledger: Arc<Ledger>,
 }
@@ -23,19 +22,18 @@ pub(crate) struct Place(Arc<AtomicUsize>);
 
 impl Places {
     /// `what` is the plural of the handle's name.
-    pub fn new(what: &'static str, key: &'static str, most: usize, ledger: Arc<Ledger>) -> Self {
-        Places { what, key, most, taken: Arc::default(), ledger }
+    pub fn new(what: &'static str, limit: Limit, ledger: Arc<Ledger>) -> Self {
+        Places { what, limit, taken: Arc::default(), ledger }
     }
 
     /// Refuses the handle before anything is done for it.
     pub fn check(&self) -> Result<(), CapabilityError> {
-        let (open, most) = (self.taken.load(Ordering::Relaxed), self.most);
+        let (open, most) = (self.taken.load(Ordering::Relaxed), self.limit.size());
         if open < most {
             return Ok(());
         }
-        let reached = LimitReached::new(self.key, most, open as u64 + 1);
         let sentence = format!("{most} {} are open already, which is the limit; drop one first", self.what);
-        Err(self.ledger.limits_met.refuse(reached, sentence))
+        Err(self.ledger.limits_met.refuse(self.limit.reached(open as u64 + 1), sentence))
     }
 
     /// For a handle that is open now.

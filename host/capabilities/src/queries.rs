@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jobhost_access::Role;
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
-use jobhost_model::RowShape;
+use jobhost_model::{Limit, RowShape};
 use jobhost_sandbox::capabilities::{Answer, Cursor};
 use jobhost_search::query::{QueryError, Separator};
 use jobhost_search::{Rows, SearchLimits, SearchRequest};
@@ -40,10 +40,10 @@ impl Queries {
         role: Arc<Role>,
         searches: Vec<SearchRequest>,
         limits: SearchLimits,
-        cursors: usize,
+        cursors: Limit,
         ledger: Arc<Ledger>,
     ) -> Self {
-        let cursors = Places::new("cursors", "sandbox.cursors", cursors, Arc::clone(&ledger));
+        let cursors = Places::new("cursors", cursors, Arc::clone(&ledger));
         Queries { store, role, searches, limits, cursors, ledger }
     }
 

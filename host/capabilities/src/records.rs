@@ -11,7 +11,8 @@ use super::ledger::{self, InStore, LastGroup, Ledger};
 use jobhost_access::Role;
 use jobhost_budget::Held;
 use jobhost_contract::{CapabilityError, CapabilityErrorKind, Plan, TableRight};
-use jobhost_model::jobs::{Lease, LimitReached, Tally};
+use jobhost_model::Limit;
+use jobhost_model::jobs::{Lease, Tally};
 use jobhost_model::{Action, Table, TableName, Timestamp};
 use jobhost_store::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
 use jobhost_store::{
@@ -34,7 +35,7 @@ const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
 #[derive(Debug, Clone)]
 pub struct RecordLimits {
     pub batch: BatchLimits,
-    pub checkpoint_bytes: usize,
+    pub checkpoint_bytes: Limit,
     /// Records of one transaction, of a group of writes and of a step of a delete. With random keys every transaction touches
     /// most pages of the index, so many small ones would cost more than they give.
     pub group_records: usize,
@@ -257,14 +258,11 @@ impl Records {
     }
 
     fn check_checkpoint(&self, checkpoint: Option<&[u8]>) -> Result<(), CapabilityError> {
-        let most = self.limits.checkpoint_bytes;
+        let limit = &self.limits.checkpoint_bytes;
         match checkpoint.map(<[u8]>::len) {
-            Some(bytes) if bytes > most => {
-                let reached = LimitReached::new("sandbox.checkpoint_bytes", most, bytes as u64);
-                Err(self
-                    .ledger
-                    .limits_met
-                    .refuse(reached, format!("a checkpoint of {bytes} bytes; the limit is {most}")))
+            Some(bytes) if bytes > limit.size() => {
+                let sentence = format!("a checkpoint of {bytes} bytes; the limit is {}", limit.value());
+                Err(self.ledger.limits_met.refuse(limit.reached(bytes as u64), sentence))
             }
             _ => Ok(()),
         }
@@ -272,7 +270,8 @@ impl Records {
 
     fn refused(&self, error: BatchError) -> CapabilityError {
         match error.kind {
-            BatchErrorKind::Limit(exceeded) => self.ledger.limits_met.refuse_batch(exceeded, error.message),
+            BatchErrorKind::Limit(reached) => self.ledger.limits_met.refuse(reached, error.message),
+            BatchErrorKind::FixedLimit => CapabilityError::new(CapabilityErrorKind::Limit, error.message),
             BatchErrorKind::Invalid => CapabilityError::new(CapabilityErrorKind::Invalid, error.message),
         }
     }

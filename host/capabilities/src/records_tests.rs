@@ -4,7 +4,7 @@ use uuid::Uuid;
 use super::*;
 use jobhost_budget::{Budgets, Owner};
 use jobhost_contract::TableUse;
-use jobhost_model::{Attribute, SystemClock};
+use jobhost_model::{Attribute, Limit, SystemClock};
 use jobhost_store::{CatalogChange, CatalogStore, MemoryStore};
 
 struct Bench {
@@ -33,7 +33,7 @@ async fn bench(permissions: Value) -> Bench {
     let memory = Budgets::ample().of(Owner::Host).held(0).unwrap();
     let limits = RecordLimits {
         batch: BatchLimits::default(),
-        checkpoint_bytes: 1024,
+        checkpoint_bytes: Limit::new("sandbox.checkpoint_bytes", 1024),
         group_records: 1000,
         memory: Some(memory),
         quota: None,

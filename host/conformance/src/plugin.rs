@@ -45,7 +45,7 @@ impl PluginUnderTest {
         let version = ContractVersion::of(component)?;
         let limits = SandboxLimits::default();
         let engine =
-            engine::start(limits.stack_bytes).map_err(|error| Nonconformance::Compile(format!("{error:#}")))?;
+            engine::start(limits.stack_bytes.size()).map_err(|error| Nonconformance::Compile(format!("{error:#}")))?;
         let compiled =
             engine.precompile_component(component).map_err(|error| Nonconformance::Compile(format!("{error:#}")))?;
         let component = GuestComponent::precompiled(&engine, version, &compiled, Arc::new(limits))?;

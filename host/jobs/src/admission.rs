@@ -156,7 +156,7 @@ impl Jobs {
             let message = format!("The plugin {label} could not plan this request: {crash}");
             SubmitError::plugin(label, message)
         })?;
-        let most = self.parts.guest_limits.message_bytes;
+        let most = self.parts.guest_limits.message_bytes.size();
         let plan = planned.map_err(|refusal| SubmitError::Refused(truncated(&refusal, most).to_owned()))?;
         if let Some(table) = plan.unclear_table() {
             let label = found.plugin.label();

@@ -6,7 +6,8 @@ use super::lifecycle::Ending;
 use jobhost_access::Denial;
 use jobhost_capabilities::{CapabilityLimits, LimitsMet};
 use jobhost_contract::{Failure, FailureKind, Message, Outcome};
-use jobhost_model::jobs::{JobRow, LimitReached};
+use jobhost_model::Limit;
+use jobhost_model::jobs::JobRow;
 use jobhost_model::plain_text::truncated;
 use jobhost_sandbox::{JobLog, RunEnd};
 
@@ -16,22 +17,22 @@ const ERROR_LOG_BYTES: usize = 8 * 1024;
 /// What was kept only in part, because there was too much of it.
 pub(super) fn note_overflows(limits_met: &LimitsMet, row: &JobRow, log: &JobLog, limits: &CapabilityLimits) {
     if let Some((bytes, lines)) = log.overflow() {
-        limits_met.note(LimitReached::new("sandbox.log_bytes", limits.log_bytes, bytes), lines);
+        limits_met.note(limits.log_bytes.reached(bytes), lines);
     }
-    let surplus = row.rejected.saturating_sub(limits.rejects as u64);
+    let surplus = row.rejected.saturating_sub(limits.rejects.value());
     if surplus > 0 {
-        limits_met.note(LimitReached::new("sandbox.rejects", limits.rejects, row.rejected), surplus);
+        limits_met.note(limits.rejects.reached(row.rejected), surplus);
     }
 }
 
 /// The end with a message that fits into a row.
-pub(super) fn cut_message(end: RunEnd, most: usize, limits_met: &LimitsMet) -> RunEnd {
+pub(super) fn cut_message(end: RunEnd, limit: &Limit, limits_met: &LimitsMet) -> RunEnd {
     let cut = |message: String| {
-        if message.len() <= most {
+        if message.len() <= limit.size() {
             return message;
         }
-        limits_met.note(LimitReached::new("sandbox.message_bytes", most, message.len() as u64), 1);
-        truncated(&message, most).to_owned()
+        limits_met.note(limit.reached(message.len() as u64), 1);
+        truncated(&message, limit.size()).to_owned()
     };
     let cut_outcome = |message| match message {
         Message::Text(sentence) => Message::Text(cut(sentence)),
@@ -46,7 +47,7 @@ pub(super) fn cut_message(end: RunEnd, most: usize, limits_met: &LimitsMet) -> R
     }
 }
 
-pub(super) fn ending(end: RunEnd, denial: Option<Denial>, log: &JobLog, result_bytes: usize) -> Ending {
+pub(super) fn ending(end: RunEnd, denial: Option<Denial>, log: &JobLog, result_bytes: &Limit) -> Ending {
     match end {
         RunEnd::Returned(Ok(outcome)) => completed(outcome, result_bytes),
         RunEnd::Returned(Err(failure)) => Ending::Failed {
@@ -75,21 +76,18 @@ fn denial_message(failure: &Failure, denial: Option<Denial>) -> Option<Value> {
     }
 }
 
-fn completed(outcome: Outcome, result_bytes: usize) -> Ending {
+fn completed(outcome: Outcome, limit: &Limit) -> Ending {
     let unfit = |why: String| Ending::Failed {
         message: Value::String(format!("The plugin finished, but its result cannot be stored: {why}")),
         error: json!({"kind": "contract"}),
     };
     let result = match outcome.result {
         None => None,
-        Some(text) if text.len() > result_bytes => {
-            let key = "sandbox.result_bytes";
-            let message = format!(
-                "The plugin finished, but returned a result of {} bytes; the limit is {result_bytes} ({key})",
-                text.len()
-            );
-            let limit = LimitReached::new(key, result_bytes, text.len() as u64);
-            let error = json!({"kind": "limit", "limit": limit});
+        Some(text) if text.len() > limit.size() => {
+            let (bytes, most, key) = (text.len(), limit.value(), limit.key());
+            let message =
+                format!("The plugin finished, but returned a result of {bytes} bytes; the limit is {most} ({key})");
+            let error = json!({"kind": "limit", "limit": limit.reached(bytes as u64)});
             return Ending::Failed { message: Value::String(message), error };
         }
         Some(text) => match jobhost_model::json::value(&text) {
@@ -107,10 +105,16 @@ mod tests {
     #[test]
     fn a_result_that_is_not_json_fails_the_job() {
         let outcome = Outcome { message: None, result: Some("{".to_owned()) };
-        assert!(matches!(completed(outcome, 10), Ending::Failed { .. }));
+        let limit = |bytes| Limit::new("sandbox.result_bytes", bytes);
+        assert!(matches!(completed(outcome, &limit(10)), Ending::Failed { .. }));
         let outcome = Outcome { message: None, result: Some("{\"a\":1}".to_owned()) };
-        assert_eq!(completed(outcome.clone(), 7), Ending::Complete { message: None, result: Some(json!({"a": 1})) });
-        let Ending::Failed { message, error } = completed(outcome, 6) else { panic!("a result that is too large") };
+        assert_eq!(
+            completed(outcome.clone(), &limit(7)),
+            Ending::Complete { message: None, result: Some(json!({"a": 1})) }
+        );
+        let Ending::Failed { message, error } = completed(outcome, &limit(6)) else {
+            panic!("a result that is too large")
+        };
         assert!(message.to_string().contains("7 bytes; the limit is 6 (sandbox.result_bytes)"), "{message}");
         assert_eq!(error["limit"]["reached"], 7);
     }

@@ -50,6 +50,7 @@ use jobhost_budget::Budgets;
 use jobhost_capabilities::CapabilityLimits;
 use jobhost_metrics::Metrics;
 use jobhost_model::Clock;
+use jobhost_model::Limit;
 use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
 use jobhost_objects::{Directories, Downloader, ExportDirectories, S3};
 use jobhost_registry::Registry;
@@ -99,13 +100,20 @@ pub struct JobLimits {
     pub backoff: Backoff,
 }
 
+impl JobLimits {
+    /// Default of [`JobLimits::max_queued`].
+    pub const MAX_QUEUED: Limit = Limit::new("jobs.max_queued", 100_000);
+    /// Default of [`JobLimits::cancel_grace`].
+    pub const CANCEL_GRACE: Limit = Limit::new("jobs.cancel_grace_seconds", 10);
+}
+
 /// For all that no key of the configuration sets.
 impl Default for JobLimits {
     fn default() -> Self {
         JobLimits {
             workers: 12,
-            max_queued: 100_000,
-            cancel_grace: Duration::from_secs(10),
+            max_queued: Self::MAX_QUEUED.size(),
+            cancel_grace: Self::CANCEL_GRACE.time(),
             progress_interval: Duration::from_secs(1),
             backoff: Backoff::default(),
         }

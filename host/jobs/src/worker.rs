@@ -174,7 +174,7 @@ impl Worker {
     async fn begin(&self, job: &QueuedJob) -> Result<Option<(JobRow, RunningEntry)>, StoreError> {
         let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
         // Known as running before it is stored as running, so that whoever sees the latter can tell it to end.
-        let entry = self.running.enter(job.id, self.parts.guest_limits.log_bytes);
+        let entry = self.running.enter(job.id, self.parts.guest_limits.log_bytes.size());
         let mut lost = StoreError::new(StoreErrorKind::LeaseLost, "the row keeps changing");
         for _ in 0..BEGIN_TRIES {
             let Some(row) = retry.within_patience("read row", || store.job(job.id)).await? else { return Ok(None) };
@@ -264,7 +264,7 @@ impl Worker {
             message: json!("The host failed while it ran this job; see its log. Rerun the operation."),
             error: json!({"kind": "host"}),
         };
-        let entry = self.running.enter(id, self.parts.guest_limits.log_bytes);
+        let entry = self.running.enter(id, self.parts.guest_limits.log_bytes.size());
         let conclusion = Conclusion { id, row: None, ending, rejects: None, entry };
         let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
         let sweep = async {

@@ -193,13 +193,6 @@ pub struct LimitReached {
     pub reached: Option<u64>,
 }
 
-impl LimitReached {
-    /// A limit that was reached.
-    pub fn new(key: &str, limit: usize, reached: impl Into<Option<u64>>) -> Self {
-        LimitReached { key: Arc::from(key), limit: limit as u64, reached: reached.into() }
-    }
-}
-
 /// How often a limit was met in a job, and the most that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitMet {

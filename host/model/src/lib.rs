@@ -8,6 +8,7 @@ pub mod attributes;
 pub mod jobs;
 pub mod json;
 pub mod key;
+mod limit;
 pub mod objects;
 pub mod plain_text;
 pub mod rights;
@@ -17,6 +18,7 @@ pub mod time;
 
 pub use attributes::Attributes;
 pub use key::{Key, KeyError};
+pub use limit::Limit;
 pub use objects::{Encoding, ObjectInfo, Receipt, S3Location};
 pub use rights::Right;
 pub use rows::RowShape;

@@ -16,15 +16,25 @@ use super::body::{self, Unsupported};
 use super::host_scope::HostScopes;
 use super::{ObjectError, ObjectErrorKind};
 use jobhost_budget::DiskHeld;
+use jobhost_model::Limit;
 
 /// Bounds of one download. Each has a configuration key in `[urls]`.
 #[derive(Debug, Clone)]
 pub struct DownloadLimits {
     /// Of the decoded body: a small body that decodes to a large one is stopped here.
-    pub max_bytes: u64,
+    pub max_bytes: Limit,
     /// For the whole of it.
-    pub timeout: Duration,
-    pub max_redirects: usize,
+    pub timeout: Limit,
+    pub max_redirects: Limit,
+}
+
+impl DownloadLimits {
+    /// Ten gigabytes in an hour.
+    pub const DEFAULT: Self = DownloadLimits {
+        max_bytes: Limit::new("urls.max_bytes", 10 << 30),
+        timeout: Limit::new("urls.timeout_seconds", 3600),
+        max_redirects: Limit::new("urls.max_redirects", 5),
+    };
 }
 
 /// What to fetch.
@@ -105,16 +115,17 @@ impl Downloader {
 
     /// Fetch into a new file. The file is complete and synced when this returns.
     pub async fn fetch(&self, download: &Download, to: &Path, room: &DiskHeld) -> Result<Downloaded, ObjectError> {
-        match tokio::time::timeout(self.limits.timeout, self.fetch_untimed(download, to, room)).await {
+        match tokio::time::timeout(self.limits.timeout.time(), self.fetch_untimed(download, to, room)).await {
             Ok(result) => result.map_err(|error| of_its_format(&download.media_types, error)),
             Err(_) => Err(of_its_format(
                 &download.media_types,
                 ObjectError::new(
                     ObjectErrorKind::Limit,
                     format!(
-                        "{FAILED}: {}, it took longer than {} seconds (urls.timeout_seconds)",
+                        "{FAILED}: {}, it took longer than {} seconds ({})",
                         shown(&download.url),
-                        self.limits.timeout.as_secs()
+                        self.limits.timeout.value(),
+                        self.limits.timeout.key()
                     ),
                 ),
             )),
@@ -142,7 +153,7 @@ impl Downloader {
     async fn fetch_once(&self, download: &Download, to: &Path, room: &mut Room<'_>) -> Result<Downloaded, Failed> {
         let mut url = download.url.clone();
         let mut headers = download.headers.clone();
-        for _ in 0..=self.limits.max_redirects {
+        for _ in 0..=self.limits.max_redirects.value() {
             self.check_hop(&url)?;
             if !download.hosts.covers(&url) {
                 return Err(not_granted(&url).into());
@@ -179,9 +190,10 @@ impl Downloader {
             return Ok(Downloaded { size, media_type });
         }
         let sentence = format!(
-            "{FAILED}: {}, more than {} redirects (urls.max_redirects)",
+            "{FAILED}: {}, more than {} redirects ({})",
             shown(&download.url),
-            self.limits.max_redirects
+            self.limits.max_redirects.value(),
+            self.limits.max_redirects.key()
         );
         Err(ObjectError::new(ObjectErrorKind::Limit, sentence).into())
     }
@@ -233,11 +245,12 @@ impl Downloader {
                 break;
             }
             size += count as u64;
-            if size > self.limits.max_bytes {
+            if size > self.limits.max_bytes.value() {
                 let sentence = format!(
-                    "{FAILED}: {}, it is larger than {} bytes (urls.max_bytes)",
+                    "{FAILED}: {}, it is larger than {} bytes ({})",
                     shown(url),
-                    self.limits.max_bytes
+                    self.limits.max_bytes.value(),
+                    self.limits.max_bytes.key()
                 );
                 return Err(ObjectError::new(ObjectErrorKind::Limit, sentence).into());
             }

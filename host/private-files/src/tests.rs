@@ -83,7 +83,8 @@ fn a_creator_that_finds_the_name_taken_leaves_the_content_alone() {
 fn short_and_foreign_content_is_refused_and_kept() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("key");
-    for (bytes, expected) in [(0, 32..=32), (31, 32..=32), (33, 32..=32), (31, 32..=64), (65, 32..=64), (9000, 32..=64)] {
+    for (bytes, expected) in [(0, 32..=32), (31, 32..=32), (33, 32..=32), (31, 32..=64), (65, 32..=64), (9000, 32..=64)]
+    {
         fs::write(&path, vec![b'k'; bytes]).unwrap();
         let error = open_key(&path, 32, expected.clone()).unwrap_err();
         assert!(matches!(error, KeyFileError::Length { found, .. } if found == bytes as u64), "{error}");

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use tokio_util::sync::CancellationToken;
 
+use jobhost_model::Limit;
 use jobhost_sandbox::engine;
 
 /// The command of this program that compiles.
@@ -25,13 +26,20 @@ const LOOK: Duration = Duration::from_millis(2);
 const NICENESS: i32 = 10;
 
 /// Bounds of one compilation. Each has a key of that name in section `plugins` of the configuration.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct CompileLimits {
-    pub seconds: Duration,
+    pub time: Limit,
     /// Address space of the process.
-    pub memory_bytes: u64,
+    pub memory_bytes: Limit,
     /// `sandbox.stack_bytes`, which the compiled code is for.
     pub stack_bytes: usize,
+}
+
+impl CompileLimits {
+    /// Default of [`CompileLimits::time`].
+    pub const TIME: Limit = Limit::new("plugins.compile_seconds", 60);
+    /// Default of [`CompileLimits::memory_bytes`].
+    pub const MEMORY_BYTES: Limit = Limit::new("plugins.compile_memory_bytes", 4 << 30);
 }
 
 /// Compiles one component at a time.
@@ -67,7 +75,7 @@ impl Compiler {
             if threads.is_err() {
                 child.kill()?;
             }
-            let ended = wait(&mut child, self.limits.seconds, stop)?;
+            let ended = wait(&mut child, self.limits.time.time(), stop)?;
             let (output, reason) = threads?;
             let of_thread = |text: thread::Result<io::Result<Vec<u8>>>| text.unwrap_or_else(|_| Ok(Vec::new()));
             Ok((ended, of_thread(output.join()), of_thread(reason.join())))
@@ -86,8 +94,8 @@ impl Compiler {
             Ended::Exited(status) => Err(self.explained(status, &String::from_utf8_lossy(&reason.unwrap_or_default()))),
             Ended::Stopped => Err(CompileFailure::passing("the host stops".to_owned())),
             Ended::TimedOut => {
-                let seconds = self.limits.seconds.as_secs();
-                let reason = format!("compiling it took longer than {seconds} seconds (plugins.compile_seconds)");
+                let (seconds, key) = (self.limits.time.value(), self.limits.time.key());
+                let reason = format!("compiling it took longer than {seconds} seconds ({key})");
                 Err(CompileFailure::lasting(reason))
             }
         }
@@ -97,16 +105,16 @@ impl Compiler {
     fn command(&self) -> Command {
         let mut command = Command::new("/proc/self/exe");
         command.arg(COMMAND).args(["--stack-bytes", &self.limits.stack_bytes.to_string()]);
-        command.args(["--memory-bytes", &self.limits.memory_bytes.to_string()]);
-        command.args(["--cpu-seconds", &self.limits.seconds.as_secs().saturating_mul(16).to_string()]);
+        command.args(["--memory-bytes", &self.limits.memory_bytes.value().to_string()]);
+        command.args(["--cpu-seconds", &self.limits.time.value().saturating_mul(16).to_string()]);
         command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     fn explained(&self, status: ExitStatus, reason: &str) -> CompileFailure {
         if reason.contains("memory allocation") || reason.contains("Cannot allocate memory") {
-            let bytes = self.limits.memory_bytes;
-            let reason = format!("compiling it takes more than {bytes} bytes of memory (plugins.compile_memory_bytes)");
+            let (bytes, key) = (self.limits.memory_bytes.value(), self.limits.memory_bytes.key());
+            let reason = format!("compiling it takes more than {bytes} bytes of memory ({key})");
             return CompileFailure::lasting(reason);
         }
         // Its own bounds end it in other ways; this is how a machine without memory ends processes.
@@ -221,8 +229,8 @@ mod tests {
     use super::*;
 
     fn compiler() -> Compiler {
-        let seconds = Duration::from_secs(60);
-        Compiler::new(CompileLimits { seconds, memory_bytes: 1 << 30, stack_bytes: 1 << 20 })
+        let time = CompileLimits::TIME;
+        Compiler::new(CompileLimits { time, memory_bytes: CompileLimits::MEMORY_BYTES, stack_bytes: 1 << 20 })
     }
 
     #[test]

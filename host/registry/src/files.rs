@@ -8,6 +8,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use jobhost_model::Limit;
+
 use super::trust::{MAX_SIGNATURE_FILE_BYTES, signature_path};
 
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +18,7 @@ pub enum FileError {
     Unreadable(#[from] io::Error),
     #[error("it is not a regular file")]
     NotRegular,
-    #[error("it has {bytes} bytes; a component may have {most} (plugins.component_bytes)")]
+    #[error("it has {bytes} bytes; a component may have {most} ({})", COMPONENT_BYTES.key())]
     TooLarge { bytes: u64, most: u64 },
     #[error("its signature cannot be used: {0}")]
     Signature(Box<FileError>),
@@ -32,6 +34,9 @@ impl FileError {
         }
     }
 }
+
+/// Size of a component.
+pub const COMPONENT_BYTES: Limit = Limit::new("plugins.component_bytes", 64 << 20);
 
 /// Reads a component file. Blocks.
 pub fn read_component(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {

@@ -98,12 +98,12 @@ impl GuestComponent {
         let (capabilities, memory) = (Some(run.capabilities), Some(run.memory));
         let mut store = guest::store(self.guest.engine(), &self.limits, run.log, run.usage, capabilities, memory);
         let call = self.guest.run(&mut store, &run.operation, &run.request, run.resume.as_deref());
-        let metered = Metered::new(call, cpu, self.limits.cpu.value);
-        match tokio::time::timeout(self.limits.wall.value, metered).await {
+        let metered = Metered::new(call, cpu, self.limits.cpu.time());
+        match tokio::time::timeout(self.limits.wall.time(), metered).await {
             Ok(Ok(Ok(answer))) => RunEnd::Returned(answer),
             Ok(Ok(Err(error))) => RunEnd::Crashed(Crash::of(&error, &self.limits)),
-            Ok(Err(used)) => RunEnd::Crashed(LimitHit::Cpu { used, bound: self.limits.cpu.clone() }.into()),
-            Err(_) => RunEnd::Crashed(LimitHit::Wall { bound: self.limits.wall.clone() }.into()),
+            Ok(Err(used)) => RunEnd::Crashed(LimitHit::Cpu { used, limit: self.limits.cpu.clone() }.into()),
+            Err(_) => RunEnd::Crashed(LimitHit::Wall { limit: self.limits.wall.clone() }.into()),
         }
     }
 
@@ -114,11 +114,11 @@ impl GuestComponent {
 
     /// Runs `describe` or `plan` within its processor time, and within so many times that of the clock.
     async fn quick<T>(&self, call: impl Future<Output = wasmtime::Result<T>>, patience: u32) -> Result<T, Crash> {
-        let limit = self.limits.plan;
+        let limit = self.limits.plan.time();
         let metered = Metered::new(call, Arc::<CpuMeter>::default(), limit);
         match tokio::time::timeout(limit.saturating_mul(patience), metered).await {
             Ok(Ok(answer)) => answer.map_err(|error| Crash::of(&error, &self.limits)),
-            Ok(Err(_)) | Err(_) => Err(LimitHit::Plan { limit }.into()),
+            Ok(Err(_)) | Err(_) => Err(LimitHit::Plan { limit: self.limits.plan.clone() }.into()),
         }
     }
 }

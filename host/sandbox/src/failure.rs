@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use wasmtime::component::ResourceTableError;
 
-use super::limits::{Bound, SandboxLimits};
+use super::limits::SandboxLimits;
 use jobhost_budget::Exhausted;
 use jobhost_model::jobs::LimitReached;
-use jobhost_model::plain_text;
+use jobhost_model::{Limit, plain_text};
 
 /// What ended the guest, for a program to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,18 +38,18 @@ pub struct Crash {
 /// Raised when a limit is met; where the engine is in between, found again in its error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LimitHit {
-    #[error("The plugin asked for {asked} bytes of memory; the limit is {} ({})", bound.value, bound.key)]
-    Memory { asked: usize, bound: Bound<usize> },
-    #[error("The plugin asked for tables of {asked} elements; the limit is {limit} (sandbox.table_elements)")]
-    TableElements { asked: usize, limit: usize },
-    #[error("The plugin used {used:.1?} of processor time; its limit is {:?} ({})", bound.value, bound.key)]
-    Cpu { used: Duration, bound: Bound<Duration> },
-    #[error("The plugin ran for {:?}, which is its limit ({})", bound.value, bound.key)]
-    Wall { bound: Bound<Duration> },
-    #[error("The plugin did not answer within {limit:?} (sandbox.plan_milliseconds)")]
-    Plan { limit: Duration },
-    #[error("The plugin's call of {call} took longer than {limit:?} (sandbox.host_call_seconds)")]
-    HostCall { call: &'static str, limit: Duration },
+    #[error("The plugin asked for {asked} bytes of memory; the limit is {} ({})", limit.value(), limit.key())]
+    Memory { asked: usize, limit: Limit },
+    #[error("The plugin asked for tables of {asked} elements; the limit is {} ({})", limit.value(), limit.key())]
+    TableElements { asked: usize, limit: Limit },
+    #[error("The plugin used {used:.1?} of processor time; its limit is {:?} ({})", limit.time(), limit.key())]
+    Cpu { used: Duration, limit: Limit },
+    #[error("The plugin ran for {:?}, which is its limit ({})", limit.time(), limit.key())]
+    Wall { limit: Limit },
+    #[error("The plugin did not answer within {:?} ({})", limit.time(), limit.key())]
+    Plan { limit: Limit },
+    #[error("The plugin's call of {call} took longer than {:?} ({})", limit.time(), limit.key())]
+    HostCall { call: &'static str, limit: Limit },
     /// Not the plugin's fault: others hold what it would have needed.
     #[error(transparent)]
     Exhausted(Exhausted),
@@ -57,21 +57,14 @@ pub enum LimitHit {
 
 impl LimitHit {
     fn reached(&self) -> LimitReached {
-        let seconds = |time: &Duration| time.as_secs();
-        let limit =
-            |key: &str, limit: u64, reached: u64| LimitReached { key: key.into(), limit, reached: Some(reached) };
         match self {
-            LimitHit::Memory { asked, bound } => limit(&bound.key, bound.value as u64, *asked as u64),
-            LimitHit::TableElements { asked, limit: most } => {
-                limit("sandbox.table_elements", *most as u64, *asked as u64)
+            LimitHit::Memory { asked, limit } | LimitHit::TableElements { asked, limit } => {
+                limit.reached(*asked as u64)
             }
-            LimitHit::Cpu { used, bound } => limit(&bound.key, seconds(&bound.value), used.as_secs_f64().ceil() as u64),
-            LimitHit::Wall { bound } => limit(&bound.key, seconds(&bound.value), seconds(&bound.value)),
-            LimitHit::Plan { limit: most } => {
-                let milliseconds = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-                limit("sandbox.plan_milliseconds", milliseconds, milliseconds)
+            LimitHit::Cpu { used, limit } => limit.reached(used.as_secs_f64().ceil() as u64),
+            LimitHit::Wall { limit } | LimitHit::Plan { limit } | LimitHit::HostCall { limit, .. } => {
+                limit.reached(limit.value())
             }
-            LimitHit::HostCall { limit: most, .. } => limit("sandbox.host_call_seconds", seconds(most), seconds(most)),
             LimitHit::Exhausted(exhausted) => LimitReached { key: exhausted.key.into(), limit: 0, reached: None },
         }
     }
@@ -106,10 +99,9 @@ impl Crash {
         let crash = match (error.downcast_ref::<LimitHit>(), error.downcast_ref::<wasmtime::Trap>()) {
             (Some(hit), _) => hit.clone().into(),
             (None, Some(wasmtime::Trap::StackOverflow)) => {
-                let most = limits.stack_bytes;
-                let message =
-                    format!("The plugin's recursion went deeper than its stack of {most} bytes (sandbox.stack_bytes)");
-                Crash::limit(LimitReached::new("sandbox.stack_bytes", most, None), message)
+                let (most, key) = (limits.stack_bytes.value(), limits.stack_bytes.key());
+                let message = format!("The plugin's recursion went deeper than its stack of {most} bytes ({key})");
+                Crash::limit(limits.stack_bytes.reached(None), message)
             }
             (None, Some(trap)) => Crash {
                 kind: CrashKind::Trap,
@@ -127,26 +119,25 @@ impl Crash {
 /// Limits for which the engine has no type of error that can be seen from here.
 fn by_words(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Crash> {
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
-        let most = limits.handles;
-        let reached = LimitReached::new("sandbox.handles", most, most as u64 + 1);
-        let message = format!("The plugin asked for more than {most} handles (sandbox.handles); drop some first");
-        return Some(Crash::limit(reached, message));
+        let (most, key) = (limits.handles.value(), limits.handles.key());
+        let message = format!("The plugin asked for more than {most} handles ({key}); drop some first");
+        return Some(Crash::limit(limits.handles.reached(most.saturating_add(1)), message));
     }
     let cause = error.root_cause().to_string();
     if cause.contains("fuel allocated for hostcalls") {
-        let most = limits.call_bytes;
-        let message = format!("The plugin passed more than {most} bytes in one call (sandbox.call_bytes)");
-        return Some(Crash::limit(LimitReached::new("sandbox.call_bytes", most, None), message));
+        let (most, key) = (limits.call_bytes.value(), limits.call_bytes.key());
+        let message = format!("The plugin passed more than {most} bytes in one call ({key})");
+        return Some(Crash::limit(limits.call_bytes.reached(None), message));
     }
     let (what, count) = cause.strip_prefix("resource limit exceeded: ")?.split_once(" count too high at ")?;
-    let (key, most, things) = match what {
-        "instance" => ("sandbox.instances", limits.instances, "core instances"),
-        "memory" => ("sandbox.memories", limits.memories, "memories"),
-        "table" => ("sandbox.tables", limits.tables, "tables"),
+    let (limit, things) = match what {
+        "instance" => (&limits.instances, "core instances"),
+        "memory" => (&limits.memories, "memories"),
+        "table" => (&limits.tables, "tables"),
         _ => return None,
     };
-    let message = format!("The plugin has {count} or more {things}; the limit is {most} ({key})");
-    Some(Crash::limit(LimitReached::new(key, most, count.parse::<u64>().ok()), message))
+    let message = format!("The plugin has {count} or more {things}; the limit is {} ({})", limit.value(), limit.key());
+    Some(Crash::limit(limit.reached(count.parse::<u64>().ok()), message))
 }
 
 /// `was_running`: a call of the guest was refused by the engine or by WASI; else it could not even be instantiated.

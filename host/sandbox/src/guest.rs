@@ -1,7 +1,6 @@
 //! What the engine keeps for one guest: WASI with empty hands, the limiter, and the capabilities, if it has any.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -15,6 +14,7 @@ use super::stdio::LogStream;
 use super::usage::UsageMeter;
 use jobhost_budget::Charge;
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
+use jobhost_model::Limit;
 
 /// Random bytes one call may ask for.
 const MAX_RANDOM_BYTES: u64 = 64 * 1024;
@@ -37,8 +37,8 @@ impl WasiView for Guest {
 }
 
 /// Ends the guest when one of its calls takes too long.
-pub async fn within<T>(limit: Duration, call: &'static str, work: impl Future<Output = T>) -> wasmtime::Result<T> {
-    match tokio::time::timeout(limit, work).await {
+pub async fn within<T>(limit: Limit, call: &'static str, work: impl Future<Output = T>) -> wasmtime::Result<T> {
+    match tokio::time::timeout(limit.time(), work).await {
         Ok(done) => Ok(done),
         Err(_) => Err(LimitHit::HostCall { call, limit }.into()),
     }
@@ -46,8 +46,8 @@ pub async fn within<T>(limit: Duration, call: &'static str, work: impl Future<Ou
 
 impl Guest {
     /// How long one call of a capability may take.
-    pub fn host_call(&self) -> Duration {
-        self.limits.host_call
+    pub fn host_call(&self) -> Limit {
+        self.limits.host_call.clone()
     }
 
     /// `describe` and `plan` run without capabilities; a call of one in them is an error of the guest's author.
@@ -87,12 +87,12 @@ pub fn store(
         .allow_udp(false)
         .allow_ip_name_lookup(false);
     let mut table = ResourceTable::new();
-    table.set_max_capacity(limits.handles);
+    table.set_max_capacity(limits.handles.size());
     let limiter = Limiter::new(Arc::clone(limits), Arc::clone(&usage), memory);
     let guest = Guest { wasi: wasi.build(), table, limiter, limits: Arc::clone(limits), log, usage, capabilities };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(limits.call_bytes);
+    store.set_hostcall_fuel(limits.call_bytes.size());
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     store

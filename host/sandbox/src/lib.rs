@@ -25,7 +25,7 @@ pub use component::{GuestComponent, RunEnd, RunRequest};
 pub use cpu::CpuMeter;
 pub use failure::{Crash, CrashKind, LimitHit};
 pub use job_log::{DEFAULT_LOG_BYTES, JobLog, LogLevel};
-pub use limits::{Bound, SandboxLimits};
+pub use limits::SandboxLimits;
 pub use usage::UsageMeter;
 pub use versions::{ContractVersion, VersionError};
 pub use wasmtime::Engine;

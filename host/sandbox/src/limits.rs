@@ -2,70 +2,62 @@
 //! rather than letting an allocation fail quietly in the guest.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::failure::LimitHit;
 use super::usage::UsageMeter;
 use jobhost_budget::Charge;
+use jobhost_model::Limit;
 
-/// A limit, and the key of the configuration that sets it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bound<T> {
-    pub value: T,
-    pub key: Arc<str>,
-}
-
-impl<T> Bound<T> {
-    pub fn new(value: T, key: &str) -> Self {
-        Bound { value, key: Arc::from(key) }
-    }
-
-    /// The same limit, set elsewhere.
-    pub fn replaced(&self, value: T, key: Arc<str>) -> Self {
-        Bound { value, key }
-    }
-}
-
-/// The limits of one sandbox. Each has a key of that name in section `sandbox` of the configuration; a plugin's grant may
-/// replace the first three.
+/// The limits of one sandbox. A grant may replace `memory_bytes`, `wall` and `cpu` for a plugin.
 #[derive(Debug, Clone)]
 pub struct SandboxLimits {
     /// Linear memory of all instances together.
-    pub memory_bytes: Bound<usize>,
-    pub wall: Bound<Duration>,
-    pub cpu: Bound<Duration>,
-    /// Wall and processor time of `describe` and `plan`.
-    pub plan: Duration,
-    /// Of one call of a capability.
-    pub host_call: Duration,
-    pub memories: usize,
+    pub memory_bytes: Limit,
+    /// Wall-clock time of an attempt.
+    pub wall: Limit,
+    /// Processor time of an attempt.
+    pub cpu: Limit,
+    /// Wall-clock and processor time of `describe` and `plan`.
+    pub plan: Limit,
+    /// Time of one call of a capability.
+    pub host_call: Limit,
+    /// Linear memories.
+    pub memories: Limit,
     /// Core instances.
-    pub instances: usize,
-    pub tables: usize,
-    /// Of all tables together.
-    pub table_elements: usize,
-    pub stack_bytes: usize,
+    pub instances: Limit,
+    /// Tables.
+    pub tables: Limit,
+    /// Elements of all tables together.
+    pub table_elements: Limit,
+    /// Stack of the guest.
+    pub stack_bytes: Limit,
     /// Data that one call may make the host copy.
-    pub call_bytes: usize,
-    pub handles: usize,
+    pub call_bytes: Limit,
+    /// Handles of all kinds that are open.
+    pub handles: Limit,
+}
+
+impl SandboxLimits {
+    /// What a plugin gets when neither configuration nor grant says otherwise.
+    pub const DEFAULT: Self = SandboxLimits {
+        memory_bytes: Limit::new("sandbox.memory_bytes", 128 << 20),
+        wall: Limit::new("sandbox.wall_seconds", 86_400),
+        cpu: Limit::new("sandbox.cpu_seconds", 21_600),
+        plan: Limit::new("sandbox.plan_milliseconds", 1000),
+        host_call: Limit::new("sandbox.host_call_seconds", 7200),
+        memories: Limit::new("sandbox.memories", 8),
+        instances: Limit::new("sandbox.instances", 64),
+        tables: Limit::new("sandbox.tables", 64),
+        table_elements: Limit::new("sandbox.table_elements", 100_000),
+        stack_bytes: Limit::new("sandbox.stack_bytes", 1 << 20),
+        call_bytes: Limit::new("sandbox.call_bytes", 4 << 20),
+        handles: Limit::new("sandbox.handles", 256),
+    };
 }
 
 impl Default for SandboxLimits {
     fn default() -> Self {
-        SandboxLimits {
-            memory_bytes: Bound::new(128 << 20, "sandbox.memory_bytes"),
-            wall: Bound::new(Duration::from_secs(86_400), "sandbox.wall_seconds"),
-            cpu: Bound::new(Duration::from_secs(21_600), "sandbox.cpu_seconds"),
-            plan: Duration::from_secs(1),
-            host_call: Duration::from_secs(7200),
-            memories: 8,
-            instances: 64,
-            tables: 64,
-            table_elements: 100_000,
-            stack_bytes: 1 << 20,
-            call_bytes: 4 << 20,
-            handles: 256,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -88,8 +80,8 @@ impl Limiter {
 impl wasmtime::ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let asked = self.memory_used.saturating_sub(current).saturating_add(desired);
-        if asked > self.limits.memory_bytes.value {
-            return Err(LimitHit::Memory { asked, bound: self.limits.memory_bytes.clone() }.into());
+        if asked > self.limits.memory_bytes.size() {
+            return Err(LimitHit::Memory { asked, limit: self.limits.memory_bytes.clone() }.into());
         }
         if let Some(charge) = &mut self.charge {
             charge.grow_to(asked as u64).map_err(LimitHit::Exhausted)?;
@@ -101,22 +93,22 @@ impl wasmtime::ResourceLimiter for Limiter {
 
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let asked = self.table_elements_used.saturating_sub(current).saturating_add(desired);
-        if asked > self.limits.table_elements {
-            return Err(LimitHit::TableElements { asked, limit: self.limits.table_elements }.into());
+        if asked > self.limits.table_elements.size() {
+            return Err(LimitHit::TableElements { asked, limit: self.limits.table_elements.clone() }.into());
         }
         self.table_elements_used = asked;
         Ok(true)
     }
 
     fn instances(&self) -> usize {
-        self.limits.instances
+        self.limits.instances.size()
     }
 
     fn memories(&self) -> usize {
-        self.limits.memories
+        self.limits.memories.size()
     }
 
     fn tables(&self) -> usize {
-        self.limits.tables
+        self.limits.tables.size()
     }
 }

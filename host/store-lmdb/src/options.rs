@@ -1,5 +1,7 @@
 //! What an operator may set about the embedded store, with the reason for each default.
 
+use jobhost_model::Limit;
+
 /// Sizes in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedOptions {
@@ -22,16 +24,23 @@ pub struct EmbeddedOptions {
     pub history_bytes: u64,
 }
 
+impl EmbeddedOptions {
+    /// Default of [`EmbeddedOptions::max_bytes`].
+    pub const MAX_BYTES: Limit = Limit::new("data.max_bytes", 1 << 40);
+    /// Default of [`EmbeddedOptions::history_bytes`].
+    pub const HISTORY_BYTES: Limit = Limit::new("jobs.history_bytes", 1 << 30);
+}
+
 impl Default for EmbeddedOptions {
     fn default() -> Self {
         EmbeddedOptions {
-            max_bytes: 1 << 40,
+            max_bytes: Self::MAX_BYTES.value(),
             group_bytes: 16 << 20,
             group_requests: 4096,
             queue_bytes: 32 << 20,
             mapped_bytes: 32 << 20,
             max_readers: 1024,
-            history_bytes: 1 << 30,
+            history_bytes: Self::HISTORY_BYTES.value(),
         }
     }
 }

@@ -22,64 +22,55 @@ use self::names::Names;
 use self::parser::Parser;
 use self::scan::Scanner;
 use super::key_source::KeySource;
+use jobhost_model::Limit;
+use jobhost_model::jobs::LimitReached;
 use jobhost_model::key::Key;
 use jobhost_model::table::{Action, Table};
 
 /// How much a batch may hold.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BatchLimits {
     /// Bytes of a batch.
-    pub bytes: usize,
+    pub bytes: Limit,
     /// Records of a batch.
-    pub records: usize,
+    pub records: Limit,
     /// Bytes of one record.
-    pub record_bytes: usize,
-    /// Levels of nesting, the record itself being the first. More than 100 counts as 100.
-    pub depth: u32,
-    /// Bytes of an attribute's name.
-    pub name_bytes: usize,
+    pub record_bytes: Limit,
+    /// Levels of nesting, the record itself being the first. More than [`MAX_DEPTH`] counts as [`MAX_DEPTH`].
+    pub depth: Limit,
+}
+
+/// Maximum nesting depth that the parser can follow.
+pub const MAX_DEPTH: u64 = 100;
+
+/// Maximum length of an attribute's name, in bytes.
+const NAME_BYTES: usize = 250;
+
+impl BatchLimits {
+    /// What the contract with plugins says (`wit/`, `records.write` and `records.declare`).
+    pub const DEFAULT: Self = BatchLimits {
+        bytes: Limit::new("sandbox.batch_bytes", 1 << 20),
+        records: Limit::new("sandbox.batch_records", 16_384),
+        record_bytes: Limit::new("sandbox.record_bytes", 256 << 10),
+        depth: Limit::new("sandbox.record_depth", 32),
+    };
 }
 
 impl Default for BatchLimits {
-    /// What the contract with plugins says (`wit/`, `records.write` and `records.declare`).
     fn default() -> Self {
-        BatchLimits { bytes: 1 << 20, records: 16_384, record_bytes: 256 << 10, depth: 32, name_bytes: 250 }
+        Self::DEFAULT
     }
 }
 
 /// What kind of thing is wrong with a batch, for a caller to match on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchErrorKind {
     /// Not JSON, not a record, an impossible name, key or value.
     Invalid,
-    /// One of the limits was reached.
-    Limit(Exceeded),
-}
-
-/// A limit that a batch exceeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exceeded {
-    /// Which limit it is.
-    pub bound: BatchBound,
-    /// What it allows.
-    pub limit: usize,
-    /// `None` where reading stopped before that could be known.
-    pub reached: Option<usize>,
-}
-
-/// Which of [`BatchLimits`] it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BatchBound {
-    /// [`BatchLimits::bytes`].
-    Bytes,
-    /// [`BatchLimits::records`].
-    Records,
-    /// [`BatchLimits::record_bytes`].
-    RecordBytes,
-    /// [`BatchLimits::depth`].
-    Depth,
-    /// One that cannot be configured.
-    Fixed,
+    /// One of [`BatchLimits`] was reached.
+    Limit(LimitReached),
+    /// A limit was reached that no key sets.
+    FixedLimit,
 }
 
 /// Why a batch was refused; nothing of it is stored. The sentence is for the client.
@@ -140,14 +131,10 @@ impl Batch {
         keys: &KeySource,
     ) -> Result<Batch, BatchError> {
         let text: Bytes = text.into();
-        if text.len() > limits.bytes.min(u32::MAX as usize / 4) {
-            return Err(limit(
-                BatchBound::Bytes,
-                limits.bytes,
-                text.len(),
-                0,
-                format!("a batch of {} bytes is larger than the limit of {} bytes", text.len(), limits.bytes),
-            ));
+        if text.len() > limits.bytes.size().min(u32::MAX as usize / 4) {
+            let most = limits.bytes.value();
+            let message = format!("a batch of {} bytes is larger than the limit of {most} bytes", text.len());
+            return Err(limit(&limits.bytes, text.len() as u64, 0, message));
         }
         if let Err(error) = std::str::from_utf8(&text) {
             let before = text.get(..error.valid_up_to()).unwrap_or_default();
@@ -161,10 +148,13 @@ impl Batch {
             limits,
             keys,
             generated: Vec::new(),
-            depth: limits.depth.clamp(1, 100) - 1,
+            depth: u32::try_from(limits.depth.value().clamp(1, MAX_DEPTH) - 1).unwrap_or(u32::MAX),
             names: Names::default(),
             // A record is rarely shorter; what is shorter makes the list grow.
-            batch: Batch { records: Vec::with_capacity((text.len() / 64).min(limits.records)), ..Batch::default() },
+            batch: Batch {
+                records: Vec::with_capacity((text.len() / 64).min(limits.records.size())),
+                ..Batch::default()
+            },
             number: 0,
         };
         parser.batch.keys.reserve(parser.batch.records.capacity() * 9);
@@ -244,15 +234,12 @@ fn invalid(record: usize, message: impl Into<String>) -> BatchError {
     BatchError { kind: BatchErrorKind::Invalid, record, message: message.into() }
 }
 
-fn limit(
-    bound: BatchBound,
-    limit: usize,
-    reached: impl Into<Option<usize>>,
-    record: usize,
-    message: String,
-) -> BatchError {
-    let exceeded = Exceeded { bound, limit, reached: reached.into() };
-    BatchError { kind: BatchErrorKind::Limit(exceeded), record, message }
+fn limit(limit: &Limit, reached: impl Into<Option<u64>>, record: usize, message: String) -> BatchError {
+    BatchError { kind: BatchErrorKind::Limit(limit.reached(reached)), record, message }
+}
+
+fn fixed_limit(record: usize, message: String) -> BatchError {
+    BatchError { kind: BatchErrorKind::FixedLimit, record, message }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod pages;
 mod records;
 pub mod rules;
 
-pub use batch::{Batch, BatchBound, BatchError, BatchErrorKind, BatchLimits, Exceeded};
+pub use batch::{Batch, BatchError, BatchErrorKind, BatchLimits, MAX_DEPTH};
 pub use catalog::{CatalogChange, CatalogStore, TableStatistics};
 pub use documents::DocumentStore;
 pub use error::{StoreError, StoreErrorKind};

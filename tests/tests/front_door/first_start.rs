@@ -81,7 +81,8 @@ fn a_key_file_that_lost_bytes_stops_the_host_and_is_kept() {
         let whole = std::fs::read(&path).expect("a key");
         for wrong in [Vec::new(), vec![b'k'; 31], vec![b'k'; 5000]] {
             std::fs::write(&path, &wrong).expect("a key file");
-            let output = Host::command(&Options::new(), home.parent().expect("a parent")).output().expect("jobhost runs");
+            let output =
+                Host::command(&Options::new(), home.parent().expect("a parent")).output().expect("jobhost runs");
             let log = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success(), "the host runs with {} bytes in {name}", wrong.len());
             for word in [name, &format!("has {} bytes", wrong.len()), "restore the file"] {

@@ -32,7 +32,7 @@ impl Attempt<'_> {
     ) -> AttemptEnd {
         let limits = &self.parts.guest_limits;
         let GuestEnd { returned, cancelled } = end;
-        let returned = returned.map(|end| cut_message(end, limits.message_bytes, &ledger.limits_met));
+        let returned = returned.map(|end| cut_message(end, &limits.message_bytes, &ledger.limits_met));
         row.limits_met = ledger.limits_met.all();
         let ended = |row, ending, last_group| {
             let may_try_again = self.may_fail && operation.operation.resumable && !cancelled;
@@ -55,7 +55,7 @@ impl Attempt<'_> {
         // Only a guest that says that its work is done means what it has handed over.
         let did_its_work = matches!(&end, RunEnd::Returned(Ok(_)));
         let last_group = ledger.take_last_group().filter(|_| did_its_work);
-        match ending(end, ledger.take_denial(), &self.running.log, limits.result_bytes) {
+        match ending(end, ledger.take_denial(), &self.running.log, &limits.result_bytes) {
             // The work may have been done before the guest looked: then that is what the row says.
             Ending::Failed { .. } if cancelled => ended(row, Ending::Cancelled, None),
             ending => ended(row, ending, last_group),

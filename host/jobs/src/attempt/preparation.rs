@@ -84,8 +84,8 @@ impl Attempt<'_> {
             Ok(charges) => charges,
             Err(again) => return Err(AttemptEnd::Again(Box::new(row), again, None)),
         };
-        let ledger = Arc::new(Ledger::new(self.parts.guest_limits.rejects));
-        let rejects = Arc::new(AllRejects::new(earlier, Arc::clone(&ledger), self.parts.guest_limits.rejects));
+        let ledger = Arc::new(Ledger::new(self.parts.guest_limits.rejects.size()));
+        let rejects = Arc::new(AllRejects::new(earlier, Arc::clone(&ledger), self.parts.guest_limits.rejects.size()));
         let targets = staged.targets.clone();
         let request = self.request(&row, &user, payload, checkpoint, staged, charges, &ledger);
         Ok(Prepared { row, operation, request, targets, ledger, rejects })
@@ -132,8 +132,8 @@ impl Attempt<'_> {
         let (parts, limits) = (self.parts, &self.parts.guest_limits);
         let Charges { account, memory, batches } = charges;
         let record_limits = RecordLimits {
-            batch: limits.batch,
-            checkpoint_bytes: limits.checkpoint_bytes,
+            batch: limits.batch.clone(),
+            checkpoint_bytes: limits.checkpoint_bytes.clone(),
             group_records: limits.group_records,
             memory: Some(batches),
             quota: user.role.quota(&row.user, parts.user_store_bytes),
@@ -145,8 +145,9 @@ impl Attempt<'_> {
         let budget = SearchBudget { account, takes_slots: false };
         let search_limits = SearchLimits { budget: Some(budget), ..parts.search_limits.clone() };
         let (store, role) = (Arc::clone(&parts.store), Arc::clone(&user.role));
-        let queries = Queries::new(store, role, staged.searches, search_limits, limits.cursors, Arc::clone(ledger));
-        let object_limits = ObjectLimits { readers: limits.readers, writers: limits.writers };
+        let queries =
+            Queries::new(store, role, staged.searches, search_limits, limits.cursors.clone(), Arc::clone(ledger));
+        let object_limits = ObjectLimits { readers: limits.readers.clone(), writers: limits.writers.clone() };
         let objects = Objects::new(staged.sources, staged.targets, object_limits, Arc::clone(ledger));
         RunRequest {
             operation: row.operation.clone(),

@@ -37,8 +37,11 @@ const PLUGINS: &[(&str, &[&str])] = &[
 async fn plugins() -> Vec<Arc<Plugin>> {
     static COMPILED: OnceLock<Vec<GuestComponent>> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
-        let limits = Arc::new(SandboxLimits { plan: Duration::from_secs(60), ..SandboxLimits::default() });
-        let engine = engine::start(limits.stack_bytes).unwrap();
+        let limits = Arc::new(SandboxLimits {
+            plan: SandboxLimits::DEFAULT.plan.with_value(60_000),
+            ..SandboxLimits::default()
+        });
+        let engine = engine::start(limits.stack_bytes.size()).unwrap();
         let compile = |(name, _): &(&str, &[&str])| {
             let bytes = shipped(name);
             let version = ContractVersion::of(&bytes).unwrap();
@@ -116,7 +119,8 @@ impl Place {
         let registry = Arc::new(Registry::default());
         registry.publish_plugins(plugins().await);
         let guard = AddressGuard::new(Vec::new());
-        let downloads = DownloadLimits { max_bytes: 0, timeout: Duration::from_secs(1), max_redirects: 0 };
+        let downloads =
+            DownloadLimits { max_bytes: DownloadLimits::DEFAULT.max_bytes.with_value(0), ..DownloadLimits::DEFAULT };
         let s3 = S3Options { endpoint: None, max_bytes: 0, timeout: Duration::from_secs(1), credentials_file: None };
         let budgets = Budgets::ample();
         let parts = JobParts {

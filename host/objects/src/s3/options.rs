@@ -10,7 +10,7 @@ use super::client::Store;
 use super::credentials::{self, S3Keys, S3Profile};
 use super::location::{self, Placement};
 use crate::{AddressGuard, AllowedAddress, ObjectError, ObjectErrorKind};
-use jobhost_model::S3Location;
+use jobhost_model::{Limit, S3Location};
 
 /// The operator's settings of `[s3]`.
 #[derive(Debug, Clone)]
@@ -23,6 +23,13 @@ pub struct S3Options {
     pub timeout: Duration,
     /// An ini file with profiles.
     pub credentials_file: Option<PathBuf>,
+}
+
+impl S3Options {
+    /// Default of [`S3Options::max_bytes`].
+    pub const MAX_BYTES: Limit = Limit::new("s3.max_bytes", 100 << 30);
+    /// Default of [`S3Options::timeout`].
+    pub const TIMEOUT: Limit = Limit::new("s3.timeout_seconds", 300);
 }
 
 /// The way to S3 servers. Cheap to clone.

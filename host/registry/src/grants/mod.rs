@@ -13,6 +13,7 @@ pub use scope::Touched;
 use url::Url;
 
 use jobhost_contract::Capability;
+use jobhost_model::Limit;
 use jobhost_objects::host_scope::HostScopes;
 use jobhost_sandbox::SandboxLimits;
 use scope::Scope;
@@ -137,12 +138,12 @@ impl PluginGrants {
     /// The limits of every sandbox, with what is granted to this plugin in particular.
     pub fn limits(&self, plugin: &str, general: &SandboxLimits) -> SandboxLimits {
         let mut limits = general.clone();
-        let key = |word: &str| Arc::from(format!("grants.{plugin} {word}"));
+        let set = |word: &str, value: u64| Limit::set_by(format!("grants.{plugin} {word}"), value);
         for grant in &self.grants {
             match grant {
-                Grant::Memory(bytes) => limits.memory_bytes = limits.memory_bytes.replaced(*bytes, key("memory-bytes")),
-                Grant::Wall(time) => limits.wall = limits.wall.replaced(*time, key("wall-seconds")),
-                Grant::Cpu(time) => limits.cpu = limits.cpu.replaced(*time, key("cpu-seconds")),
+                Grant::Memory(bytes) => limits.memory_bytes = set("memory-bytes", *bytes as u64),
+                Grant::Wall(time) => limits.wall = set("wall-seconds", time.as_secs()),
+                Grant::Cpu(time) => limits.cpu = set("cpu-seconds", time.as_secs()),
                 Grant::Use(..) | Grant::Concurrency(_) => {}
             }
         }
@@ -211,7 +212,7 @@ mod tests {
         let granted = grants(&["concurrency 3", "concurrency 2", "memory-bytes 1048576", "wall-seconds 5"]);
         assert_eq!(granted.concurrency(), Some(2));
         let limits = granted.limits("a", &SandboxLimits::default());
-        assert_eq!((limits.memory_bytes.value, &*limits.memory_bytes.key), (1 << 20, "grants.a memory-bytes"));
-        assert_eq!(&*limits.cpu.key, "sandbox.cpu_seconds");
+        assert_eq!((limits.memory_bytes.value(), limits.memory_bytes.key()), (1 << 20, "grants.a memory-bytes"));
+        assert_eq!(limits.cpu.key(), "sandbox.cpu_seconds");
     }
 }

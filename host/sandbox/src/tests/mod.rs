@@ -54,7 +54,7 @@ async fn run(guest: &GuestComponent, operation: &str) -> (String, u64) {
 
 #[tokio::test]
 async fn a_plugin_of_0_1_still_runs_when_0_2_exists() {
-    let engine = engine::start(SandboxLimits::default().stack_bytes).unwrap();
+    let engine = engine::start(SandboxLimits::default().stack_bytes.size()).unwrap();
     let (old, new) = (component(&engine, "oversteps"), component(&engine, "renames"));
     let described = new.describe().await.unwrap();
     assert_eq!((&*described.name, &*described.capabilities), ("renames", &[Capability::Insert][..]));

@@ -14,8 +14,6 @@ mod rows;
 mod sql;
 mod sql_write;
 
-use std::time::Duration;
-
 pub use budget::SearchBudget;
 pub use members::keys;
 pub use names::{Problems, check_name, missing_table};
@@ -62,10 +60,10 @@ impl Default for SearchLimits {
         SearchLimits {
             sort_bytes: 64 << 20,
             sql: SqlLimits {
-                memory_bytes: 32 << 20,
-                spill_bytes: 10 << 30,
+                memory_bytes: SqlLimits::MEMORY_BYTES,
+                spill_bytes: SqlLimits::SPILL_BYTES,
                 spill_dir: std::env::temp_dir(),
-                time: Duration::from_secs(3600),
+                time: SqlLimits::TIME,
                 heap_bytes: 256 << 20,
                 spill: None,
             },

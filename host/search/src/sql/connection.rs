@@ -165,7 +165,7 @@ impl Session {
     /// Where temporary files go, and how much memory sorting may take before it does.
     pub fn bound_memory(&self, limits: &SqlLimits) -> Result<(), QueryError> {
         set_spill_directory(&self.connection, &limits.spill_dir)?;
-        let kib = (limits.memory_bytes / 1024).max(MIN_SORT_KIB);
+        let kib = (limits.memory_bytes.size() / 1024).max(MIN_SORT_KIB);
         let most = limits.heap_bytes;
         // The limits of the heap are those of the process: at half of it sorting goes to files early, and at the whole a
         // query fails that asks for more. It can be lowered but not raised.
@@ -339,11 +339,14 @@ pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
 fn in_our_words(message: &str) -> String {
     if let Some(column) = message.strip_prefix("no such column: ") {
         // SQLite says so only of a name in double quotes that could be a text.
-        let (column, quoted) = column.split_once("\" - should this be").map_or((column, false), |(name, _)| (name, true));
+        let (column, quoted) =
+            column.split_once("\" - should this be").map_or((column, false), |(name, _)| (name, true));
         let column = names::decode_last(column.trim_matches('"'));
         if quoted {
             let text = column.replace('\'', "''");
-            return format!("unknown attribute '{column}'; if it is meant as text, write it in single quotes: '{text}'");
+            return format!(
+                "unknown attribute '{column}'; if it is meant as text, write it in single quotes: '{text}'"
+            );
         }
         return format!("unknown attribute '{column}'");
     }

@@ -27,7 +27,6 @@ mod write;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use connection::{Checked, check};
 pub use plain::PlainSelect;
@@ -36,6 +35,7 @@ pub use write::{RowSource, SqlInsert, SqlUpdate, SqlWrite, SqlWriteKind, is_writ
 
 use super::query::{QueryError, selectable_attributes};
 use jobhost_budget::{DiskPool, Owner};
+use jobhost_model::Limit;
 use jobhost_model::table::{Catalog, Table, TableName};
 use jobhost_store::{StoreError, StoreErrorKind};
 
@@ -79,17 +79,26 @@ impl From<SqlError> for QueryError {
 #[derive(Debug, Clone)]
 pub struct SqlLimits {
     /// For sorting. What is more goes to temporary files.
-    pub memory_bytes: usize,
+    pub memory_bytes: Limit,
     /// Bytes that may be written to temporary files.
-    pub spill_bytes: u64,
+    pub spill_bytes: Limit,
     /// Where temporary files are made; they have no name there, so that nothing is left behind. Made if it is absent.
     pub spill_dir: PathBuf,
     /// Time of computing. Waiting for whoever reads the rows does not count.
-    pub time: Duration,
+    pub time: Limit,
     /// Memory of all statements of the process together.
     pub heap_bytes: usize,
     /// To which temporary files are charged; `None` where nobody counts.
     pub spill: Option<Spill>,
+}
+
+impl SqlLimits {
+    /// Default of [`SqlLimits::memory_bytes`].
+    pub const MEMORY_BYTES: Limit = Limit::new("sql.memory_bytes", 32 << 20);
+    /// Default of [`SqlLimits::spill_bytes`].
+    pub const SPILL_BYTES: Limit = Limit::new("sql.spill_bytes", 10 << 30);
+    /// Default of [`SqlLimits::time`].
+    pub const TIME: Limit = Limit::new("sql.timeout_seconds", 3600);
 }
 
 /// Whose temporary files they are.

@@ -171,10 +171,11 @@ impl Watch {
     /// Why the query must stop now.
     pub fn exceeded(&mut self) -> Option<QueryError> {
         let now = Instant::now();
-        if now.duration_since(self.started).saturating_sub(self.waited) > self.limits.time {
+        if now.duration_since(self.started).saturating_sub(self.waited) > self.limits.time.time() {
             return Some(QueryError::TooLarge(format!(
-                "The SQL query was stopped after {} seconds; narrow the query, or raise 'sql.timeout_seconds'",
-                self.limits.time.as_secs_f64()
+                "The SQL query was stopped after {} seconds; narrow the query, or raise '{}'",
+                self.limits.time.time().as_secs_f64(),
+                self.limits.time.key()
             )));
         }
         if now.duration_since(self.last_check) < SPILL_CHECK {
@@ -185,11 +186,11 @@ impl Watch {
         if let Err(exhausted) = self.charge(written) {
             return Some(QueryError::Exhausted(exhausted));
         }
-        if written > self.limits.spill_bytes {
+        if written > self.limits.spill_bytes.value() {
             return Some(QueryError::TooLarge(format!(
-                "The SQL query needs more than {} bytes of temporary files; sort or group less, or raise \
-                 'sql.spill_bytes'",
-                self.limits.spill_bytes
+                "The SQL query needs more than {} bytes of temporary files; sort or group less, or raise '{}'",
+                self.limits.spill_bytes.value(),
+                self.limits.spill_bytes.key()
             )));
         }
         None

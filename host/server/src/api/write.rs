@@ -87,7 +87,12 @@ pub(super) async fn store(
 ) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     // A client written in JavaScript that lost a key sends this; Harper refuses it, and so do we.
     let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
-    let limits = BatchLimits { bytes: usize::MAX, records: usize::MAX, ..BatchLimits::default() };
+    let default = BatchLimits::DEFAULT;
+    let limits = BatchLimits {
+        bytes: default.bytes.with_value(u64::MAX),
+        records: default.records.with_value(u64::MAX),
+        ..default
+    };
     let (known, keys) = (std::sync::Arc::clone(table), call.state.store.keys());
     let size = lines.len();
     let parse = move || Batch::parse(lines, &known, action, &limits, &keys);
@@ -243,7 +248,11 @@ fn keys_label(call: &Call<'_>) -> &'static str {
 }
 
 /// The keys in the member `name`, each as a key and as it was sent.
-async fn keys(call: &Call<'_>, name: &'static str, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
+async fn keys(
+    call: &Call<'_>,
+    name: &'static str,
+    problems: &mut Problems,
+) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
     let envelope = call.envelope;
     let Some(text) = envelope.text(name).map(|text| envelope.share(text)) else {
         return Ok(problems.take(jobhost_search::keys(name, None)));

@@ -16,7 +16,7 @@ use jobhost_budget::{BudgetOptions, Budgets};
 use jobhost_jobs::{JobParts, Sealer};
 use jobhost_metrics::Metrics;
 use jobhost_model::{Clock, SystemClock};
-use jobhost_objects::{AddressGuard, Directories, DownloadLimits, Downloader, ExportDirectories, S3, S3Options};
+use jobhost_objects::{AddressGuard, Directories, Downloader, ExportDirectories, S3, S3Options};
 use jobhost_registry::{CompileCache, Compiler, Loader, PluginFolder, Registry};
 use jobhost_sandbox::{Engine, engine};
 use jobhost_search::SearchLimits;
@@ -74,7 +74,7 @@ pub async fn open_parts(
     let store = open_store(config, Arc::clone(&clock)).map_err(part("the store cannot be opened"))?;
     let budgets = open_budgets(config).map_err(part("the budgets"))?;
     let access = open_access(config, Arc::clone(&store), Arc::clone(&clock), computing).await?;
-    let engine = engine::start(config.sandbox.stack_bytes)
+    let engine = engine::start(config.sandbox.stack_bytes.size())
         .map_err(|error| ServeError::Part { what: "the engine", source: error.into() })?;
     let registry = Arc::new(Registry::default());
     let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&registry), stop));
@@ -105,21 +105,16 @@ pub async fn open_parts(
 
 fn downloader(config: &Config) -> Downloader {
     let guard = AddressGuard::new(config.allowed_addresses.clone());
-    let limits = DownloadLimits {
-        max_bytes: config.url_max_bytes,
-        timeout: config.url_timeout,
-        max_redirects: config.url_max_redirects,
-    };
-    Downloader::new(guard, limits)
+    Downloader::new(guard, config.downloads.clone())
 }
 
 fn search_limits(config: &Config, budgets: &Budgets) -> SearchLimits {
     let sql = SqlLimits {
-        memory_bytes: config.sql_memory_bytes,
-        spill_bytes: config.sql_spill_bytes,
+        memory_bytes: config.sql_memory_bytes.clone(),
+        spill_bytes: config.sql_spill_bytes.clone(),
         spill_dir: config.data_dir.join("spill"),
-        time: config.sql_timeout,
-        heap_bytes: sql_heap_bytes(config.sql_memory_bytes, budgets),
+        time: config.sql_timeout.clone(),
+        heap_bytes: sql_heap_bytes(config.sql_memory_bytes.size(), budgets),
         spill: None,
     };
     SearchLimits { sql, ..SearchLimits::default() }
@@ -157,7 +152,7 @@ fn plugin_folder(config: &Config, engine: Engine, registry: Arc<Registry>, stop:
     let loader = Loader {
         engine,
         limits: Arc::new(config.sandbox.clone()),
-        compiler: Compiler::new(config.compile),
+        compiler: Compiler::new(config.compile.clone()),
         cache: cache.ok().map(Arc::new),
         trust: Arc::new(config.trust.clone()),
         grants: Arc::new(config.grants.clone()),
@@ -191,7 +186,7 @@ fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, 
 
 /// Slots for every search and every cursor of a job that may be open, and as many as there can be threads that read a row.
 fn readers(config: &Config) -> u32 {
-    let cursors = config.workers.saturating_mul(config.guest.cursors) as u64;
+    let cursors = config.workers.saturating_mul(config.guest.cursors.size()) as u64;
     let all = config.max_searches.saturating_add(cursors).saturating_add(THREADS);
     u32::try_from(all).unwrap_or(u32::MAX).clamp(1024, MAX_READERS)
 }

@@ -97,9 +97,9 @@ fn read(file: &Path, config: &Config) -> Result<(Vec<u8>, Option<Vec<u8>>), Stri
 /// Without the compile cache, which belongs to the host that may be running.
 fn loader(config: &Config) -> Result<Loader, String> {
     Ok(Loader {
-        engine: engine::start(config.sandbox.stack_bytes).map_err(|error| error.to_string())?,
+        engine: engine::start(config.sandbox.stack_bytes.size()).map_err(|error| error.to_string())?,
         limits: Arc::new(config.sandbox.clone()),
-        compiler: Compiler::new(config.compile),
+        compiler: Compiler::new(config.compile.clone()),
         cache: None,
         trust: Arc::new(config.trust.clone()),
         grants: Arc::new(config.grants.clone()),

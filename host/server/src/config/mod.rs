@@ -16,7 +16,8 @@ use secrecy::{SecretBox, SecretString};
 
 use crate::api::server::ConnectionLimits;
 use jobhost_capabilities::CapabilityLimits;
-use jobhost_objects::AllowedAddress;
+use jobhost_model::Limit;
+use jobhost_objects::{AllowedAddress, DownloadLimits};
 use jobhost_registry::{CompileLimits, Grants, Trust};
 use jobhost_sandbox::SandboxLimits;
 use reader::Reader;
@@ -27,7 +28,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What `settings::SETTINGS` documents, key by key.
+/// What [`settings::SETTINGS`] documents, key by key.
 #[derive(Debug)]
 pub struct Config {
     pub listen: SocketAddr,
@@ -66,18 +67,16 @@ pub struct Config {
     pub grants: Grants,
     pub file_directories: Vec<PathBuf>,
     pub allowed_addresses: Vec<AllowedAddress>,
-    pub url_max_bytes: u64,
-    pub url_timeout: Duration,
-    pub url_max_redirects: usize,
+    pub downloads: DownloadLimits,
     pub export_directories: Vec<PathBuf>,
     pub s3_endpoint: Option<String>,
     pub s3_allowed_addresses: Vec<AllowedAddress>,
     pub s3_credentials_file: Option<PathBuf>,
     pub s3_max_bytes: u64,
     pub s3_timeout: Duration,
-    pub sql_memory_bytes: usize,
-    pub sql_spill_bytes: u64,
-    pub sql_timeout: Duration,
+    pub sql_memory_bytes: Limit,
+    pub sql_spill_bytes: Limit,
+    pub sql_timeout: Limit,
     pub sandbox: SandboxLimits,
     /// The other keys of section `sandbox`.
     pub guest: CapabilityLimits,
@@ -89,67 +88,69 @@ impl Config {
     pub fn from_values(values: &Values) -> Result<Self, ConfigError> {
         let read = Reader { values };
         Ok(Config {
-            listen: read.parsed("server.listen", "an address and port like 127.0.0.1:9925")?,
-            max_body_bytes: read.size("server.max_body_bytes")?,
+            listen: read.parsed(&settings::SERVER_LISTEN, "an address and port like 127.0.0.1:9925")?,
+            max_body_bytes: read.size(&settings::SERVER_MAX_BODY_BYTES)?,
             connections: ConnectionLimits {
-                header: Duration::from_secs(read.positive("server.header_seconds")?),
-                reply: Duration::from_secs(read.positive("server.reply_seconds")?),
-                connections: read.size("server.max_connections")?,
+                header: Duration::from_secs(read.positive(&settings::SERVER_HEADER_SECONDS)?),
+                reply: Duration::from_secs(read.positive(&settings::SERVER_REPLY_SECONDS)?),
+                connections: read.size(&settings::SERVER_MAX_CONNECTIONS)?,
             },
-            body_time: Duration::from_secs(read.positive("server.body_seconds")?),
-            max_write_records: read.size("server.max_write_records")?,
-            memory_bytes: read.at_least_or_zero("memory.total_bytes", MIN_MEMORY_BYTES)?,
-            max_searches: read.positive("searches.max_running")?,
-            spool_bytes: read.number("spool.max_bytes"),
-            sql_spill_total_bytes: read.number("sql.spill_total_bytes"),
-            max_sql: read.positive("sql.max_running")?,
-            reserve_bytes: read.number("data.reserve_bytes"),
-            user_store_bytes: read.number("data.user_max_bytes"),
-            data_dir: PathBuf::from(read.filled("data.dir")?),
-            max_store_bytes: read.positive("data.max_bytes")?,
-            admin_username: read.filled("admin.username")?,
-            sealing_key: read.sealing_key("data.sealing_key")?,
-            admin_password: read.secret("admin.password"),
-            operation_token_seconds: read.positive("tokens.operation_lifetime_seconds")?,
-            refresh_token_seconds: read.positive("tokens.refresh_lifetime_seconds")?,
-            workers: match read.number("jobs.workers") {
+            body_time: Duration::from_secs(read.positive(&settings::SERVER_BODY_SECONDS)?),
+            max_write_records: read.size(&settings::SERVER_MAX_WRITE_RECORDS)?,
+            memory_bytes: read.at_least_or_zero(&settings::MEMORY_TOTAL_BYTES, MIN_MEMORY_BYTES)?,
+            max_searches: read.positive(&settings::SEARCHES_MAX_RUNNING)?,
+            spool_bytes: read.number(&settings::SPOOL_MAX_BYTES),
+            sql_spill_total_bytes: read.number(&settings::SQL_SPILL_TOTAL_BYTES),
+            max_sql: read.positive(&settings::SQL_MAX_RUNNING)?,
+            reserve_bytes: read.number(&settings::DATA_RESERVE_BYTES),
+            user_store_bytes: read.number(&settings::DATA_USER_MAX_BYTES),
+            data_dir: PathBuf::from(read.filled(&settings::DATA_DIR)?),
+            max_store_bytes: read.positive(&settings::DATA_MAX_BYTES)?,
+            admin_username: read.filled(&settings::ADMIN_USERNAME)?,
+            sealing_key: read.sealing_key(&settings::DATA_SEALING_KEY)?,
+            admin_password: read.secret(&settings::ADMIN_PASSWORD),
+            operation_token_seconds: read.positive(&settings::TOKENS_OPERATION_LIFETIME_SECONDS)?,
+            refresh_token_seconds: read.positive(&settings::TOKENS_REFRESH_LIFETIME_SECONDS)?,
+            workers: match read.number(&settings::JOBS_WORKERS) {
                 0 => cores().saturating_mul(WORKERS_PER_CORE).max(MIN_DEFAULT_WORKERS),
                 number => usize::try_from(number).unwrap_or(usize::MAX).min(MAX_WORKERS),
             },
-            max_queued: read.size("jobs.max_queued")?.min(MAX_QUEUED),
-            history_bytes: read.positive("jobs.history_bytes")?,
-            cancel_grace: Duration::from_secs(read.number("jobs.cancel_grace_seconds")),
-            plugins_dir: PathBuf::from(read.filled("plugins.dir")?),
-            plugin_cache_dir: read.optional("plugins.cache_dir").map(PathBuf::from),
+            max_queued: read.size(&settings::JOBS_MAX_QUEUED)?.min(MAX_QUEUED),
+            history_bytes: read.positive(&settings::JOBS_HISTORY_BYTES)?,
+            cancel_grace: Duration::from_secs(read.number(&settings::JOBS_CANCEL_GRACE_SECONDS)),
+            plugins_dir: PathBuf::from(read.filled(&settings::PLUGINS_DIR)?),
+            plugin_cache_dir: read.optional(&settings::PLUGINS_CACHE_DIR).map(PathBuf::from),
             trust: read.trust()?,
-            component_bytes: read.positive("plugins.component_bytes")?,
+            component_bytes: read.positive(&settings::PLUGINS_COMPONENT_BYTES)?,
             compile: CompileLimits {
-                seconds: Duration::from_secs(read.positive("plugins.compile_seconds")?),
-                memory_bytes: read.positive("plugins.compile_memory_bytes")?,
-                stack_bytes: read.size("sandbox.stack_bytes")?,
+                time: read.limit(&settings::PLUGINS_COMPILE_SECONDS)?,
+                memory_bytes: read.limit(&settings::PLUGINS_COMPILE_MEMORY_BYTES)?,
+                stack_bytes: read.size(&settings::SANDBOX_STACK_BYTES)?,
             },
             grants: read.grants()?,
-            file_directories: read.list("files.directories").into_iter().map(PathBuf::from).collect(),
-            allowed_addresses: read.addresses("urls.allow")?,
-            url_max_bytes: read.positive("urls.max_bytes")?,
-            url_timeout: Duration::from_secs(read.positive("urls.timeout_seconds")?),
-            url_max_redirects: usize::try_from(read.number("urls.max_redirects")).unwrap_or(usize::MAX),
-            export_directories: read.list("files.export_directories").into_iter().map(PathBuf::from).collect(),
-            s3_endpoint: read.optional("s3.endpoint"),
-            s3_allowed_addresses: read.addresses("s3.allow")?,
-            s3_credentials_file: read.optional("s3.credentials_file").map(PathBuf::from),
-            s3_max_bytes: read.positive("s3.max_bytes")?,
-            s3_timeout: Duration::from_secs(read.positive("s3.timeout_seconds")?),
-            sql_memory_bytes: read.size("sql.memory_bytes")?,
-            sql_spill_bytes: read.positive("sql.spill_bytes")?,
-            sql_timeout: Duration::from_secs(read.positive("sql.timeout_seconds")?),
+            file_directories: read.list(&settings::FILES_DIRECTORIES).into_iter().map(PathBuf::from).collect(),
+            allowed_addresses: read.addresses(&settings::URLS_ALLOW)?,
+            downloads: DownloadLimits {
+                max_bytes: read.limit(&settings::URLS_MAX_BYTES)?,
+                timeout: read.limit(&settings::URLS_TIMEOUT_SECONDS)?,
+                max_redirects: settings::URLS_MAX_REDIRECTS.limit(read.number(&settings::URLS_MAX_REDIRECTS)),
+            },
+            export_directories: read.list(&settings::FILES_EXPORT_DIRECTORIES).into_iter().map(PathBuf::from).collect(),
+            s3_endpoint: read.optional(&settings::S3_ENDPOINT),
+            s3_allowed_addresses: read.addresses(&settings::S3_ALLOW)?,
+            s3_credentials_file: read.optional(&settings::S3_CREDENTIALS_FILE).map(PathBuf::from),
+            s3_max_bytes: read.positive(&settings::S3_MAX_BYTES)?,
+            s3_timeout: Duration::from_secs(read.positive(&settings::S3_TIMEOUT_SECONDS)?),
+            sql_memory_bytes: read.limit(&settings::SQL_MEMORY_BYTES)?,
+            sql_spill_bytes: read.limit(&settings::SQL_SPILL_BYTES)?,
+            sql_timeout: read.limit(&settings::SQL_TIMEOUT_SECONDS)?,
             sandbox: read.sandbox()?,
             guest: read.guest()?,
-            log_level: read.filled("log.level")?,
-            log_format: match read.text("log.format").as_str() {
+            log_level: read.filled(&settings::LOG_LEVEL)?,
+            log_format: match read.text(&settings::LOG_FORMAT).as_str() {
                 "text" => LogFormat::Text,
                 "json" => LogFormat::Json,
-                other => return Err(read.wrong("log.format", other, "text or json")),
+                other => return Err(read.wrong(&settings::LOG_FORMAT, other, "text or json")),
             },
         })
     }

@@ -1,104 +1,112 @@
 //! Typed values of the configuration. An invalid value is rejected with its key, the value and what it must be.
 
-use std::time::Duration;
-
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
+use super::settings::{self, Setting};
 use super::values::{ConfigError, Value, Values};
-use super::settings;
 use jobhost_capabilities::CapabilityLimits;
+use jobhost_model::Limit;
 use jobhost_objects::AllowedAddress;
 use jobhost_registry::{Grants, PluginGrants, PublicKey, Trust};
-use jobhost_sandbox::{Bound, SandboxLimits};
-use jobhost_store::BatchLimits;
+use jobhost_sandbox::SandboxLimits;
+use jobhost_store::{BatchLimits, MAX_DEPTH};
 
-/// What the reader of batches can follow.
-const MAX_RECORD_DEPTH: u64 = 100;
 pub(super) struct Reader<'v> {
     pub values: &'v Values,
 }
 
 impl Reader<'_> {
-    pub fn text(&self, key: &str) -> String {
-        match self.values.get(key).map(|given| &given.value) {
+    pub fn text(&self, setting: &Setting) -> String {
+        match self.values.get(setting.key()).map(|given| &given.value) {
             Some(Value::Text(text)) => text.clone(),
             _ => String::new(),
         }
     }
 
     /// `None` where nothing is set.
-    pub fn optional(&self, key: &str) -> Option<String> {
-        Some(self.text(key)).filter(|text| !text.is_empty())
+    pub fn optional(&self, setting: &Setting) -> Option<String> {
+        Some(self.text(setting)).filter(|text| !text.is_empty())
     }
 
-    pub fn secret(&self, key: &str) -> Option<SecretString> {
-        match self.values.get(key).map(|given| &given.value) {
+    pub fn secret(&self, setting: &Setting) -> Option<SecretString> {
+        match self.values.get(setting.key()).map(|given| &given.value) {
             Some(Value::Secret(secret)) if !secret.expose_secret().is_empty() => Some(secret.clone()),
             _ => None,
         }
     }
 
-    pub fn sealing_key(&self, key: &str) -> Result<Option<SecretBox<[u8; 32]>>, ConfigError> {
-        let Some(text) = self.secret(key) else { return Ok(None) };
+    pub fn sealing_key(&self, setting: &Setting) -> Result<Option<SecretBox<[u8; 32]>>, ConfigError> {
+        let Some(text) = self.secret(setting) else { return Ok(None) };
         let mut bytes = Box::new([0; 32]);
         match hex::decode_to_slice(text.expose_secret(), bytes.as_mut_slice()) {
             Ok(()) => Ok(Some(SecretBox::new(bytes))),
-            Err(_) => Err(self.wrong(key, "(secret)", "64 hexadecimal digits, as `openssl rand -hex 32` prints them")),
+            Err(_) => {
+                Err(self.wrong(setting, "(secret)", "64 hexadecimal digits, as `openssl rand -hex 32` prints them"))
+            }
         }
     }
 
-    pub fn filled(&self, key: &str) -> Result<String, ConfigError> {
-        let text = self.text(key);
-        if text.trim().is_empty() { Err(self.wrong(key, &text, "not empty")) } else { Ok(text) }
+    pub fn filled(&self, setting: &Setting) -> Result<String, ConfigError> {
+        let text = self.text(setting);
+        if text.trim().is_empty() { Err(self.wrong(setting, &text, "not empty")) } else { Ok(text) }
     }
 
-    pub fn number(&self, key: &str) -> u64 {
-        match self.values.get(key).map(|given| &given.value) {
+    pub fn number(&self, setting: &Setting) -> u64 {
+        match self.values.get(setting.key()).map(|given| &given.value) {
             Some(Value::Number(number)) => *number,
             _ => 0,
         }
     }
 
-    pub fn positive(&self, key: &str) -> Result<u64, ConfigError> {
-        match self.number(key) {
-            0 => Err(self.wrong(key, "0", "at least 1")),
+    pub fn positive(&self, setting: &Setting) -> Result<u64, ConfigError> {
+        match self.number(setting) {
+            0 => Err(self.wrong(setting, "0", "at least 1")),
             number => Ok(number),
         }
     }
 
+    /// The limit that the key sets.
+    pub fn limit(&self, setting: &Setting) -> Result<Limit, ConfigError> {
+        let limit = setting.limit(self.positive(setting)?);
+        // Every limit can be counted in memory.
+        usize::try_from(limit.value())
+            .map_err(|_| self.wrong(setting, &limit.value().to_string(), "a size that this machine can address"))?;
+        Ok(limit)
+    }
+
     /// A number that is 0, for the default, or not less than this.
-    pub fn at_least_or_zero(&self, key: &str, least: u64) -> Result<u64, ConfigError> {
-        match self.number(key) {
+    pub fn at_least_or_zero(&self, setting: &Setting, least: u64) -> Result<u64, ConfigError> {
+        match self.number(setting) {
             number if number == 0 || number >= least => Ok(number),
-            number => Err(self.wrong(key, &number.to_string(), &format!("0 or at least {least}"))),
+            number => Err(self.wrong(setting, &number.to_string(), &format!("0 or at least {least}"))),
         }
     }
 
-    pub fn size(&self, key: &str) -> Result<usize, ConfigError> {
-        let number = self.positive(key)?;
+    pub fn size(&self, setting: &Setting) -> Result<usize, ConfigError> {
+        let number = self.positive(setting)?;
         usize::try_from(number)
-            .map_err(|_| self.wrong(key, &number.to_string(), "a size that this machine can address"))
+            .map_err(|_| self.wrong(setting, &number.to_string(), "a size that this machine can address"))
     }
 
-    pub fn list(&self, key: &str) -> Vec<String> {
-        match self.values.get(key).map(|given| &given.value) {
+    pub fn list(&self, setting: &Setting) -> Vec<String> {
+        match self.values.get(setting.key()).map(|given| &given.value) {
             Some(Value::List(list)) => list.clone(),
             _ => Vec::new(),
         }
     }
 
-    pub fn parsed<T: std::str::FromStr>(&self, key: &str, must: &str) -> Result<T, ConfigError> {
-        let text = self.text(key);
-        text.parse().map_err(|_| self.wrong(key, &text, must))
+    pub fn parsed<T: std::str::FromStr>(&self, setting: &Setting, must: &str) -> Result<T, ConfigError> {
+        let text = self.text(setting);
+        text.parse().map_err(|_| self.wrong(setting, &text, must))
     }
 
-    pub fn addresses(&self, key: &str) -> Result<Vec<AllowedAddress>, ConfigError> {
+    pub fn addresses(&self, setting: &Setting) -> Result<Vec<AllowedAddress>, ConfigError> {
         let must = "an address, a block like 10.0.0.0/8 or a host name, each with an optional :port";
-        self.list(key).iter().map(|entry| entry.parse().map_err(|_| self.wrong(key, entry, must))).collect()
+        self.list(setting).iter().map(|entry| entry.parse().map_err(|_| self.wrong(setting, entry, must))).collect()
     }
 
     pub fn trust(&self) -> Result<Trust, ConfigError> {
-        let (digests, keys) = ("plugins.allowed_digests", "plugins.signing_keys");
+        let (digests, keys) = (&settings::PLUGINS_ALLOWED_DIGESTS, &settings::PLUGINS_SIGNING_KEYS);
         let must = "a list of values of 64 hexadecimal digits";
         let is_digest = |text: &String| text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
         if let Some(bad) = self.list(digests).iter().find(|digest| !is_digest(digest)) {
@@ -111,45 +119,44 @@ impl Reader<'_> {
     }
 
     pub fn sandbox(&self) -> Result<SandboxLimits, ConfigError> {
-        let seconds = |key: &str| self.positive(key).map(Duration::from_secs);
         Ok(SandboxLimits {
-            memory_bytes: Bound::new(self.size("sandbox.memory_bytes")?, "sandbox.memory_bytes"),
-            wall: Bound::new(seconds("sandbox.wall_seconds")?, "sandbox.wall_seconds"),
-            cpu: Bound::new(seconds("sandbox.cpu_seconds")?, "sandbox.cpu_seconds"),
-            plan: Duration::from_millis(self.positive("sandbox.plan_milliseconds")?),
-            host_call: seconds("sandbox.host_call_seconds")?,
-            memories: self.size("sandbox.memories")?,
-            instances: self.size("sandbox.instances")?,
-            tables: self.size("sandbox.tables")?,
-            table_elements: self.size("sandbox.table_elements")?,
-            stack_bytes: self.size("sandbox.stack_bytes")?,
-            call_bytes: self.size("sandbox.call_bytes")?,
-            handles: self.size("sandbox.handles")?,
+            memory_bytes: self.limit(&settings::SANDBOX_MEMORY_BYTES)?,
+            wall: self.limit(&settings::SANDBOX_WALL_SECONDS)?,
+            cpu: self.limit(&settings::SANDBOX_CPU_SECONDS)?,
+            plan: self.limit(&settings::SANDBOX_PLAN_MILLISECONDS)?,
+            host_call: self.limit(&settings::SANDBOX_HOST_CALL_SECONDS)?,
+            memories: self.limit(&settings::SANDBOX_MEMORIES)?,
+            instances: self.limit(&settings::SANDBOX_INSTANCES)?,
+            tables: self.limit(&settings::SANDBOX_TABLES)?,
+            table_elements: self.limit(&settings::SANDBOX_TABLE_ELEMENTS)?,
+            stack_bytes: self.limit(&settings::SANDBOX_STACK_BYTES)?,
+            call_bytes: self.limit(&settings::SANDBOX_CALL_BYTES)?,
+            handles: self.limit(&settings::SANDBOX_HANDLES)?,
         })
     }
 
     pub fn guest(&self) -> Result<CapabilityLimits, ConfigError> {
-        let depth = self.positive("sandbox.record_depth")?;
-        if depth > MAX_RECORD_DEPTH {
-            return Err(self.wrong("sandbox.record_depth", &depth.to_string(), "1 to 100"));
+        let depth = self.limit(&settings::SANDBOX_RECORD_DEPTH)?;
+        if depth.value() > MAX_DEPTH {
+            let must = format!("1 to {MAX_DEPTH}");
+            return Err(self.wrong(&settings::SANDBOX_RECORD_DEPTH, &depth.value().to_string(), &must));
         }
         Ok(CapabilityLimits {
             batch: BatchLimits {
-                bytes: self.size("sandbox.batch_bytes")?,
-                records: self.size("sandbox.batch_records")?,
-                record_bytes: self.size("sandbox.record_bytes")?,
-                depth: u32::try_from(depth).unwrap_or(u32::MAX),
-                ..BatchLimits::default()
+                bytes: self.limit(&settings::SANDBOX_BATCH_BYTES)?,
+                records: self.limit(&settings::SANDBOX_BATCH_RECORDS)?,
+                record_bytes: self.limit(&settings::SANDBOX_RECORD_BYTES)?,
+                depth,
             },
-            checkpoint_bytes: self.size("sandbox.checkpoint_bytes")?,
-            readers: self.size("sandbox.readers")?,
-            writers: self.size("sandbox.writers")?,
-            cursors: self.size("sandbox.cursors")?,
-            log_bytes: self.size("sandbox.log_bytes")?,
-            rejects: self.size("sandbox.rejects")?,
-            result_bytes: self.size("sandbox.result_bytes")?,
-            message_bytes: self.size("sandbox.message_bytes")?,
-            ..CapabilityLimits::default()
+            checkpoint_bytes: self.limit(&settings::SANDBOX_CHECKPOINT_BYTES)?,
+            readers: self.limit(&settings::SANDBOX_READERS)?,
+            writers: self.limit(&settings::SANDBOX_WRITERS)?,
+            cursors: self.limit(&settings::SANDBOX_CURSORS)?,
+            log_bytes: self.limit(&settings::SANDBOX_LOG_BYTES)?,
+            rejects: self.limit(&settings::SANDBOX_REJECTS)?,
+            result_bytes: self.limit(&settings::SANDBOX_RESULT_BYTES)?,
+            message_bytes: self.limit(&settings::SANDBOX_MESSAGE_BYTES)?,
+            ..CapabilityLimits::DEFAULT
         })
     }
 
@@ -168,11 +175,11 @@ impl Reader<'_> {
         Ok(Grants::new(parsed.collect::<Result<Vec<_>, _>>()?, shipped))
     }
 
-    pub fn wrong(&self, key: &str, value: &str, must: &str) -> ConfigError {
+    pub fn wrong(&self, setting: &Setting, value: &str, must: &str) -> ConfigError {
         ConfigError::Value {
-            key: key.to_owned(),
+            key: setting.key().to_owned(),
             value: value.to_owned(),
-            origin: self.values.get(key).map(|given| given.origin.clone()).unwrap_or_default(),
+            origin: self.values.get(setting.key()).map(|given| given.origin.clone()).unwrap_or_default(),
             must: must.to_owned(),
         }
     }

@@ -18,7 +18,7 @@ pub fn show(values: &Values) -> String {
         for line in wrapped(setting.reason) {
             text.push_str(&format!("# {line}\n"));
         }
-        let Some(given) = values.get(setting.key) else { continue };
+        let Some(given) = values.get(setting.key()) else { continue };
         text.push_str(&format!("# Environment: {}. Set by: {}.\n", setting.variable(), given.origin));
         let name = setting.name();
         match &given.value {

@@ -1,7 +1,4 @@
 use super::*;
-use jobhost_capabilities::CapabilityLimits;
-use jobhost_sandbox::SandboxLimits;
-use jobhost_search::SearchLimits;
 
 fn config(flags: &[&str], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let sources = Sources {
@@ -76,18 +73,6 @@ fn an_unknown_variable_is_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn the_defaults_of_limits_are_said_once() {
-    let config = config(&[], &[]).unwrap();
-    assert_eq!(format!("{:?}", config.sandbox), format!("{:?}", SandboxLimits::default()));
-    assert_eq!(format!("{:?}", config.guest), format!("{:?}", CapabilityLimits::default()));
-    let sql = SearchLimits::default().sql;
-    assert_eq!(
-        (config.sql_memory_bytes, config.sql_spill_bytes, config.sql_timeout),
-        (sql.memory_bytes, sql.spill_bytes, sql.time)
-    );
-}
-
-#[test]
 fn the_documentation_shows_the_defaults() {
     let page = include_str!("../../../../docs/configuration.md");
     let shown = show(&gather(&Sources::default()).unwrap());
@@ -102,7 +87,7 @@ fn what_is_shown_can_be_read_again_and_hides_secrets() {
     let document: toml::Table = toml::from_str(&shown).unwrap();
     for setting in settings::SETTINGS {
         let section = document.get(setting.section()).and_then(toml::Value::as_table).unwrap();
-        assert!(section.contains_key(setting.name()) || setting.kind == settings::Kind::Secret, "{}", setting.key);
+        assert!(section.contains_key(setting.name()) || setting.kind() == settings::Kind::Secret, "{}", setting.key());
     }
 }
 
@@ -164,5 +149,5 @@ fn every_key_that_the_host_names_exists() {
             }
         }
     }
-    assert!(named > 150, "only {named} keys were found");
+    assert!(named > 100, "only {named} keys were found");
 }

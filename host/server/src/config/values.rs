@@ -74,7 +74,7 @@ impl Values {
     }
 
     fn insert(&mut self, setting: &Setting, given: Given) {
-        self.settings.insert(setting.key, given);
+        self.settings.insert(setting.key(), given);
     }
 
     /// An empty list takes all of a plugin's grants away.
@@ -89,7 +89,7 @@ pub fn gather(sources: &Sources) -> Result<Values, ConfigError> {
         values.grant(plugin, lines.iter().map(|line| (*line).to_owned()).collect(), "default".to_owned());
     }
     for setting in SETTINGS {
-        let value = from_text(setting, setting.default, "the default")?;
+        let value = from_text(setting, &setting.default(), "the default")?;
         values.insert(setting, Given { value, origin: "default".to_owned() });
     }
     if let Some(path) = &sources.file {
@@ -163,11 +163,11 @@ fn hint(nearest: &Option<String>) -> String {
 }
 
 fn from_text(setting: &Setting, text: &str, origin: &str) -> Result<Value, ConfigError> {
-    Ok(match setting.kind {
+    Ok(match setting.kind() {
         Kind::Text => Value::Text(text.to_owned()),
         Kind::Secret => Value::Secret(text.into()),
         Kind::Number => Value::Number(text.replace('_', "").parse().map_err(|_| ConfigError::Value {
-            key: setting.key.to_owned(),
+            key: setting.key().to_owned(),
             value: text.to_owned(),
             origin: origin.to_owned(),
             must: "a whole number that is not negative".to_owned(),
@@ -208,12 +208,12 @@ fn read_file(path: &Path, values: &mut Values) -> Result<(), ConfigError> {
 
 fn from_toml(setting: &Setting, member: toml::Value, origin: &str) -> Result<Value, ConfigError> {
     let wrong = |member: &toml::Value, must: &str| ConfigError::Value {
-        key: setting.key.to_owned(),
-        value: if setting.kind == Kind::Secret { "(secret)".to_owned() } else { member.to_string() },
+        key: setting.key().to_owned(),
+        value: if setting.kind() == Kind::Secret { "(secret)".to_owned() } else { member.to_string() },
         origin: origin.to_owned(),
         must: must.to_owned(),
     };
-    match (setting.kind, member) {
+    match (setting.kind(), member) {
         (Kind::Text, toml::Value::String(text)) => Ok(Value::Text(text)),
         (Kind::Secret, toml::Value::String(text)) => Ok(Value::Secret(text.into())),
         (Kind::Text | Kind::Secret, other) => Err(wrong(&other, "a string")),
@@ -221,7 +221,7 @@ fn from_toml(setting: &Setting, member: toml::Value, origin: &str) -> Result<Val
             .map(Value::Number)
             .map_err(|_| wrong(&toml::Value::Integer(number), "a whole number that is not negative")),
         (Kind::Number, other) => Err(wrong(&other, "a whole number that is not negative")),
-        (Kind::List, list) => strings(list).map(Value::List).map_err(|found| wrong_list(setting.key, &found, origin)),
+        (Kind::List, list) => strings(list).map(Value::List).map_err(|found| wrong_list(setting.key(), &found, origin)),
     }
 }
 

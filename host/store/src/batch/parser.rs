@@ -3,7 +3,7 @@
 use super::names::{self, Names, Role};
 use super::rules::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
 use super::scan::{self, Kind, Malformed, Scanner};
-use super::{Batch, BatchBound, BatchError, BatchLimits, Record, invalid, limit, members, typed};
+use super::{Batch, BatchError, BatchLimits, NAME_BYTES, Record, fixed_limit, invalid, limit, members, typed};
 use crate::key_source::KeySource;
 use jobhost_model::key::Key;
 use jobhost_model::table::{Action, AttributeType, MAX_ATTRIBUTES, Table};
@@ -47,22 +47,16 @@ impl Parser<'_> {
     fn record(&mut self) -> Result<(), BatchError> {
         let start = self.scanner.at;
         self.number += 1;
-        if self.number as usize > self.limits.records {
-            let most = self.limits.records;
-            let message = format!("a batch holds more than the limit of {most} records");
-            return Err(limit(BatchBound::Records, most, self.number as usize, 0, message));
+        if u64::from(self.number) > self.limits.records.value() {
+            let message = format!("a batch holds more than the limit of {} records", self.limits.records.value());
+            return Err(limit(&self.limits.records, u64::from(self.number), 0, message));
         }
         let findings = self.members(start)?;
         let end = self.scanner.at;
-        if end - start > self.limits.record_bytes {
-            let (bytes, most) = (end - start, self.limits.record_bytes);
-            return Err(limit(
-                BatchBound::RecordBytes,
-                most,
-                bytes,
-                self.number as usize,
-                format!("record {} has {bytes} bytes, more than the limit of {most} bytes", self.number),
-            ));
+        if (end - start) as u64 > self.limits.record_bytes.value() {
+            let (bytes, most, number) = (end - start, self.limits.record_bytes.value(), self.number);
+            let message = format!("record {number} has {bytes} bytes, more than the limit of {most} bytes");
+            return Err(limit(&self.limits.record_bytes, bytes as u64, number as usize, message));
         }
         self.scanner.skip_blanks();
         if self.scanner.byte() != b'\n' && self.scanner.at < self.scanner.text.len() {
@@ -83,7 +77,7 @@ impl Parser<'_> {
             (u32::try_from(start), u32::try_from(end), u32::try_from(self.batch.keys.len()))
         else {
             let message = "a batch is larger than 4 GiB".to_owned();
-            return Err(limit(BatchBound::Fixed, u32::MAX as usize, None, self.number as usize, message));
+            return Err(fixed_limit(self.number as usize, message));
         };
         self.batch.records.push(Record { start, end, key_end, rewritten });
         Ok(())
@@ -201,16 +195,15 @@ impl Parser<'_> {
         if is_impossible_name(name) {
             return Err(invalid(record, format!("Invalid attribute name: '{}'", name.escape_debug())));
         }
-        let most = self.limits.name_bytes;
-        if name.len() > most {
-            return Err(limit(BatchBound::Fixed, most, name.len(), record, name_too_long(name, most)));
+        if name.len() > NAME_BYTES {
+            return Err(fixed_limit(record, name_too_long(name, NAME_BYTES)));
         }
         if has_forbidden_character(name) && !self.table.has_attribute(name) {
             return Err(invalid(record, FORBIDDEN_CHARACTER));
         }
         if self.names.len() > MAX_ATTRIBUTES {
             let message = format!("a batch has more than the limit of {MAX_ATTRIBUTES} attributes");
-            return Err(limit(BatchBound::Fixed, MAX_ATTRIBUTES, self.names.len(), record, message));
+            return Err(fixed_limit(record, message));
         }
         Ok(())
     }
@@ -243,14 +236,9 @@ impl Parser<'_> {
     fn syntax(&self, start: usize, malformed: Malformed) -> BatchError {
         let record = self.number as usize;
         if malformed.why == scan::TOO_DEEP {
-            let most = self.limits.depth;
-            return limit(
-                BatchBound::Depth,
-                most as usize,
-                None,
-                record,
-                format!("record {record} of the batch is nested deeper than the limit of {most} levels"),
-            );
+            let most = self.limits.depth.value();
+            let message = format!("record {record} of the batch is nested deeper than the limit of {most} levels");
+            return limit(&self.limits.depth, None, record, message);
         }
         let column = malformed.at.saturating_sub(start) + 1;
         invalid(record, format!("record {record} of the batch is not valid JSON: {} at byte {column}", malformed.why))

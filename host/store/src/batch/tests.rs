@@ -233,10 +233,16 @@ fn what_is_not_a_record_is_refused_and_placed() {
 
 #[test]
 fn limits_hold() {
-    let limits = BatchLimits { bytes: 200, records: 3, record_bytes: 60, depth: 3, name_bytes: 20 };
+    let default = BatchLimits::DEFAULT;
+    let limits = BatchLimits {
+        bytes: default.bytes.with_value(400),
+        records: default.records.with_value(3),
+        record_bytes: default.record_bytes.with_value(60),
+        depth: default.depth.with_value(3),
+    };
     let limited = |text: &str| Batch::parse(text.to_owned(), &table(&[]), Action::Insert, &limits, &source());
     let kind = |text: &str| limited(text).unwrap_err().kind;
-    assert!(matches!(kind(&"x".repeat(201)), BatchErrorKind::Limit(_)));
+    assert!(matches!(kind(&"x".repeat(401)), BatchErrorKind::Limit(_)));
     assert!(limited("{}\n{}\n{}").is_ok());
     assert_eq!(limited("{}\n{}\n{}\n{}").unwrap_err().to_string(), "a batch holds more than the limit of 3 records");
     assert!(matches!(kind(&format!("{{\"id\":\"{}\"}}", "x".repeat(52))), BatchErrorKind::Limit(_)));
@@ -246,9 +252,9 @@ fn limits_hold() {
         limited("{\"a\":[[[1]]]}").unwrap_err().to_string(),
         "record 1 of the batch is nested deeper than the limit of 3 levels"
     );
-    assert!(matches!(kind(&format!("{{\"{}\":1}}", "n".repeat(21))), BatchErrorKind::Limit(_)));
+    assert!(matches!(kind(&format!("{{\"{}\":1}}", "n".repeat(251))), BatchErrorKind::FixedLimit));
     let wide: Vec<_> = (0..=MAX_ATTRIBUTES).map(|number| format!("\"a{number}\":1")).collect();
-    assert!(matches!(parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::Limit(_)));
+    assert!(matches!(parse(&format!("{{{}}}", wide.join(","))).unwrap_err().kind, BatchErrorKind::FixedLimit));
 }
 
 #[test]

@@ -4,13 +4,19 @@ use serde_json::json;
 
 use super::*;
 use crate::query::QueryError;
+use jobhost_model::Limit;
 
 const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
+
+/// A time limit that is shorter than its key can set.
+fn milliseconds(value: u64) -> Limit {
+    Limit::set_by("sql.timeout_seconds in milliseconds".to_owned(), value)
+}
 
 #[tokio::test]
 async fn a_query_that_never_ends_is_stopped_and_says_how_to_change_that() {
     let place = kennel().await;
-    let limits = SqlLimits { time: Duration::from_millis(50), ..place.limits() };
+    let limits = SqlLimits { time: milliseconds(50), ..place.limits() };
     let error = place.text_within(&format!("{ENDLESS} SELECT COUNT(*) FROM n"), RowShape::Arrays, limits).await;
     let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
     assert!(sentence.contains("sql.timeout_seconds"), "{sentence}");
@@ -19,7 +25,11 @@ async fn a_query_that_never_ends_is_stopped_and_says_how_to_change_that() {
 #[tokio::test]
 async fn temporary_files_have_a_bound() {
     let place = kennel().await;
-    let limits = SqlLimits { spill_bytes: 1 << 20, memory_bytes: 256 << 10, ..place.limits() };
+    let limits = SqlLimits {
+        spill_bytes: SqlLimits::SPILL_BYTES.with_value(1 << 20),
+        memory_bytes: SqlLimits::MEMORY_BYTES.with_value(256 << 10),
+        ..place.limits()
+    };
     let sql = format!("{ENDLESS} SELECT i FROM n ORDER BY i DESC");
     let error = place.text_within(&sql, RowShape::Arrays, limits).await;
     let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
@@ -59,7 +69,7 @@ async fn sorting_more_than_memory_holds_is_right() {
         .map(|id| format!("{{\"id\":{id},\"n\":{},\"pad\":\"{:0100}\"}}", id * 7919 % 40_000, id))
         .collect();
     place.table("data.t", "id", &records.join("\n")).await;
-    let limits = SqlLimits { memory_bytes: 256 << 10, ..place.limits() };
+    let limits = SqlLimits { memory_bytes: SqlLimits::MEMORY_BYTES.with_value(256 << 10), ..place.limits() };
     let text = place.text_within("SELECT n, pad FROM t ORDER BY n DESC", RowShape::Arrays, limits).await.unwrap();
     let rows: Vec<(u64, String)> = serde_json::from_str(&format!("[{text}]")).unwrap();
     assert!(rows.iter().map(|(n, _)| *n).eq((0..40_000).rev()));
@@ -114,7 +124,7 @@ async fn like_on_long_texts_ends_at_the_time_limit() {
     // One row, and no jump between the calls at which SQLite would look at the clock.
     let calls: Vec<String> = (0..60).map(|n| format!("x LIKE '%{}_{n}b%'", "a_".repeat(450))).collect();
     let sql = format!("{text} SELECT {} FROM n WHERE length(x) > 4000000", calls.join(", "));
-    let limits = SqlLimits { time: Duration::from_millis(20), ..place.limits() };
+    let limits = SqlLimits { time: milliseconds(20), ..place.limits() };
     let error = place.text_within(&sql, RowShape::Arrays, limits).await;
     let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
     assert!(sentence.contains("sql.timeout_seconds"), "{sentence}");
@@ -144,7 +154,7 @@ async fn regexp_ends_at_the_time_limit_and_has_bounds() {
     };
     let calls: Vec<String> = (0..60).map(|n| format!("x REGEXP '[ab]*a[ab]{{45}}c{n}'")).collect();
     let sql = format!("{} SELECT {} FROM n WHERE length(x) > 1000000", doubled(1_500_000), calls.join(", "));
-    let limits = SqlLimits { time: Duration::from_millis(20), ..place.limits() };
+    let limits = SqlLimits { time: milliseconds(20), ..place.limits() };
     let error = place.text_within(&sql, RowShape::Arrays, limits).await;
     let Err(QueryError::TooLarge(sentence)) = error else { panic!("{error:?}") };
     assert!(sentence.contains("sql.timeout_seconds"), "{sentence}");

@@ -8,7 +8,6 @@ mod refusals;
 mod statements;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -69,10 +68,10 @@ impl Place {
 
     pub fn limits(&self) -> SqlLimits {
         SqlLimits {
-            memory_bytes: 4 << 20,
-            spill_bytes: 1 << 30,
+            memory_bytes: SqlLimits::MEMORY_BYTES.with_value(4 << 20),
+            spill_bytes: SqlLimits::SPILL_BYTES.with_value(1 << 30),
             spill_dir: self.spill_dir.clone(),
-            time: Duration::from_secs(60),
+            time: SqlLimits::TIME.with_value(60),
             heap_bytes: 256 << 20,
             spill: None,
         }

@@ -94,7 +94,10 @@ async fn what_does_not_exist_is_named() {
         ("SELECT d.zip FROM dog d", "unknown attribute 'zip'"),
         ("SELECT data.dog.Zip FROM dog", "unknown attribute 'Zip'"),
         ("SELECT NAME FROM dog", "unknown attribute 'NAME'"),
-        ("SELECT id FROM dog WHERE \"Rex\" = name", "unknown attribute 'Rex'; if it is meant as text, write it in single quotes: 'Rex'"),
+        (
+            "SELECT id FROM dog WHERE \"Rex\" = name",
+            "unknown attribute 'Rex'; if it is meant as text, write it in single quotes: 'Rex'",
+        ),
         ("SELECT x.id FROM dog d", "unknown attribute 'id'"),
         ("SELECT id FROM dog, owner", "attribute 'id' is in more than one table; qualify it with the table's name"),
         ("SELECT foo(1)", "unknown function 'foo'"),
