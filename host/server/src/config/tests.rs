@@ -79,6 +79,31 @@ fn the_documentation_shows_the_defaults() {
     assert!(page.contains(&shown), "docs/configuration.md must contain what `jobhost config` prints");
 }
 
+/// A value in the largest unit in which it is a whole number.
+fn with_unit(limit: &jobhost_model::Limit) -> String {
+    const BYTES: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    const SECONDS: [(&str, u64); 2] = [("h", 3600), ("min", 60)];
+    let (units, smallest): (&[(&str, u64)], _) = match limit.key() {
+        key if key.ends_with("_bytes") => (&BYTES, " bytes"),
+        key if key.ends_with("_milliseconds") => (&[], " ms"),
+        key if key.ends_with("_seconds") => (&SECONDS, " s"),
+        _ => (&[], ""),
+    };
+    match units.iter().find(|(_, size)| limit.value() >= *size && limit.value() % size == 0) {
+        Some((unit, size)) => format!("{} {unit}", limit.value() / size),
+        None => format!("{}{smallest}", limit.value()),
+    }
+}
+
+#[test]
+fn the_documentation_lists_every_limit_with_its_default() {
+    let page = include_str!("../../../../docs/limits.md");
+    let rows = settings::SETTINGS.iter().filter_map(settings::Setting::default_limit);
+    let rows: Vec<String> = rows.map(|limit| format!("| `{}` | {} |", limit.key(), with_unit(&limit))).collect();
+    let table = format!("| key | default |\n|---|---|\n{}\n", rows.join("\n"));
+    assert!(page.contains(&table), "docs/limits.md must contain this table:\n\n{table}");
+}
+
 #[test]
 fn what_is_shown_can_be_read_again_and_hides_secrets() {
     let sources = Sources { flags: vec!["admin.password=hunter2".to_owned()], ..Sources::default() };

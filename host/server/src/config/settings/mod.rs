@@ -191,6 +191,14 @@ impl Setting {
         }
     }
 
+    /// The limit that the key sets, with its default; `None` where the key sets no limit that a type of the host enforces.
+    pub fn default_limit(&self) -> Option<Limit> {
+        match self.declared {
+            Declared::Limit(limit) => Some(limit()),
+            Declared::Text { .. } | Declared::Number { .. } => None,
+        }
+    }
+
     /// The limit that the key sets, with this value.
     pub fn limit(&self, value: u64) -> Limit {
         match self.declared {
