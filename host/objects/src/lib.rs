@@ -9,6 +9,7 @@ mod decoder;
 pub mod directories;
 pub mod download;
 pub mod export_directories;
+mod guarded_resolver;
 pub mod host_scope;
 pub mod reader;
 pub mod s3;

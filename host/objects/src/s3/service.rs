@@ -15,7 +15,7 @@ use object_store::client::{
 use super::errors::Failure;
 use super::location::Placement;
 use crate::address_guard::AddressGuard;
-use crate::download::{GuardedResolver, Refused};
+use crate::guarded_resolver::{GuardedResolver, Refused};
 use crate::{ObjectError, ObjectErrorKind};
 
 /// Errors are some hundred bytes; more is not read.

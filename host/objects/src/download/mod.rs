@@ -1,22 +1,33 @@
 //! Downloads a URL into a file: every hop is checked; redirects, bytes and time are limited.
 
-use std::net::{IpAddr, SocketAddr};
+mod failure;
+mod media_type;
+mod request_headers;
+
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use http::header::{ACCEPT_ENCODING, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use url::{Host, Url};
 
 use super::address_guard::AddressGuard;
-use super::body::{self, Unsupported};
+use super::body;
+use super::guarded_resolver::GuardedResolver;
 use super::host_scope::HostScopes;
 use super::{ObjectError, ObjectErrorKind};
+pub use failure::shown;
+use failure::{
+    FAILED, Failed, not_granted, of_its_format, refused, refused_by_server, undecodable, unreachable,
+    unsupported_encoding,
+};
 use jobhost_budget::DiskHeld;
 use jobhost_model::Limit;
+use media_type::{check_media_type, media_type};
+pub use request_headers::headers_from;
 
 /// Bounds of one download. Each has a configuration key in `[urls]`.
 #[derive(Debug, Clone)]
@@ -66,8 +77,6 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Of what is fetched: it is its job's, and no other user of the machine may read it.
 pub(super) const SPOOLED_MODE: u32 = 0o600;
-/// Sentences begin as Harper's do, because clients look for them.
-const FAILED: &str = "CSV Load failed from URL";
 
 #[derive(Debug, Clone)]
 pub struct Downloader {
@@ -169,17 +178,7 @@ impl Downloader {
                 continue;
             }
             if response.status() != StatusCode::OK {
-                let status = response.status();
-                let reason = status.canonical_reason().unwrap_or("");
-                let kind = if status.is_client_error() && !is_passing(status) {
-                    ObjectErrorKind::NotFound
-                } else {
-                    ObjectErrorKind::Unavailable
-                };
-                let sentence =
-                    format!("{FAILED}: {}, status code: {}, message: {reason}", shown(&url), status.as_u16());
-                let passing = is_passing(status).then(|| retry_after(response.headers()));
-                return Err(Failed { error: ObjectError::new(kind, sentence), passing });
+                return Err(refused_by_server(&url, response.status(), response.headers()));
             }
             let encodings = body::encodings(response.headers());
             let encodings = encodings.map_err(|unsupported| unsupported_encoding(&url, &unsupported))?;
@@ -265,53 +264,6 @@ impl Downloader {
     }
 }
 
-/// Resolves names to the addresses that the guard permits, so the connection can only go to one of those.
-#[derive(Debug)]
-pub(super) struct GuardedResolver {
-    pub(super) guard: AddressGuard,
-    pub(super) port: u16,
-}
-
-/// The name resolves, but to nothing that jobs may connect to.
-#[derive(Debug, thiserror::Error)]
-#[error("its address is private or reserved")]
-pub(super) struct Refused;
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (guard, port, name) = (self.guard.clone(), self.port, name.as_str().to_owned());
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), port)).await?.collect();
-            let permitted: Vec<SocketAddr> =
-                found.into_iter().filter(|address| guard.permits(&name, address.ip(), port)).collect();
-            if permitted.is_empty() {
-                return Err(Box::new(Refused) as Box<dyn std::error::Error + Send + Sync>);
-            }
-            Ok(Box::new(permitted.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// What one try came to.
-struct Failed {
-    error: ObjectError,
-    /// Worth another try, after so long if the server says.
-    passing: Option<Option<Duration>>,
-}
-
-impl Failed {
-    fn network(error: ObjectError) -> Self {
-        let passing = (error.kind == ObjectErrorKind::Unavailable).then_some(None);
-        Failed { error, passing }
-    }
-}
-
-impl From<ObjectError> for Failed {
-    fn from(error: ObjectError) -> Self {
-        Failed { error, passing: None }
-    }
-}
-
 /// Room on disk, charged once for all tries.
 struct Room<'r> {
     held: &'r DiskHeld,
@@ -326,46 +278,6 @@ impl Room<'_> {
         }
         Ok(())
     }
-}
-
-fn is_passing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// The wait that a server asks for, in seconds. One that names a date is not heard: clocks differ.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
-}
-
-/// Reading the body failed: the connection, or what it said of its encoding.
-fn undecodable(url: &Url, error: std::io::Error) -> Failed {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
-        Some(network) => Failed::network(unreachable(url, network)),
-        None => ObjectError::new(
-            ObjectErrorKind::Invalid,
-            format!("{FAILED}: {}, its body cannot be decoded: {error}", shown(url)),
-        )
-        .into(),
-    }
-}
-
-/// Harper has loads of CSV only, and its sentence says so; that of a load of another format does not.
-fn of_its_format(media_types: &[String], mut error: ObjectError) -> ObjectError {
-    if !media_types.iter().any(|media_type| media_type == "text/csv") {
-        error.message = error.message.strip_prefix("CSV ").unwrap_or(&error.message).to_owned();
-    }
-    error
-}
-
-fn not_granted(url: &Url) -> ObjectError {
-    let (host, port) = (url.host_str().unwrap_or(""), url.port_or_known_default().unwrap_or(0));
-    let message = format!(
-        "{FAILED}: {}, the plugin is not granted {host}:{port}. To allow it, add \"fetch-url {host}:{port}\" to \
-         the plugin's key in [grants] of the configuration and restart the host",
-        shown(url)
-    );
-    ObjectError::new(ObjectErrorKind::Denied, message)
 }
 
 fn redirect(url: &Url, response: &reqwest::Response) -> Result<Option<Url>, ObjectError> {
@@ -384,121 +296,4 @@ fn redirect(url: &Url, response: &reqwest::Response) -> Result<Option<Url>, Obje
             ),
         )),
     }
-}
-
-/// What the end of the path says, before `.gz` or `.zst`.
-fn type_of_name(url: &Url) -> Option<&'static str> {
-    let name = url.path_segments()?.next_back()?.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    match name.rsplit_once('.')?.1 {
-        "csv" | "tsv" => Some("text/csv"),
-        "json" => Some("application/json"),
-        "jsonl" | "ndjson" => Some("application/x-ndjson"),
-        "parquet" => Some("application/vnd.apache.parquet"),
-        _ => None,
-    }
-}
-
-/// The media type without its parameters, lower case.
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    (!essence.is_empty()).then_some(essence)
-}
-
-fn check_media_type(url: &Url, accepted: &[String], found: Option<&str>) -> Result<(), ObjectError> {
-    // Without a type the name has to say it.
-    let found = found.or_else(|| type_of_name(url));
-    if accepted.is_empty() || found.is_some_and(|found| accepted.iter().any(|one| one == found)) {
-        return Ok(());
-    }
-    Err(ObjectError::new(
-        ObjectErrorKind::Invalid,
-        format!("{FAILED}: {}, unsupported content type: {}", shown(url), found.unwrap_or("undefined")),
-    ))
-}
-
-fn unsupported_encoding(url: &Url, Unsupported(name): &Unsupported) -> ObjectError {
-    ObjectError::new(
-        ObjectErrorKind::Invalid,
-        format!("{FAILED}: {}, unsupported content encoding: {name}; gzip, deflate, br and zstd are read", shown(url)),
-    )
-}
-
-/// Headers that say how the request itself is framed, routed or encoded, which is the client's business alone.
-const RESERVED_HEADERS: [&str; 12] = [
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "range",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Builds the headers of a request from an object of strings.
-pub fn headers_from(object: &serde_json::Map<String, serde_json::Value>) -> Result<HeaderMap, ObjectError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in object {
-        let invalid = |what: &str| ObjectError::new(ObjectErrorKind::Invalid, format!("header '{name}' {what}"));
-        let text = match value {
-            serde_json::Value::String(text) => text.clone(),
-            serde_json::Value::Number(number) => number.to_string(),
-            serde_json::Value::Bool(flag) => flag.to_string(),
-            _ => return Err(invalid("must have a string as its value")),
-        };
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("is not a header name"))?;
-        if RESERVED_HEADERS.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
-            return Err(invalid("describes the request itself and cannot be passed on; remove it"));
-        }
-        let mut value = HeaderValue::from_str(&text).map_err(|_| invalid("has a value that a header cannot carry"))?;
-        value.set_sensitive(true);
-        headers.insert(header, value);
-    }
-    Ok(headers)
-}
-
-/// The URL as messages show it: without user, password, query and fragment, which may hold credentials.
-pub fn shown(url: &Url) -> String {
-    let mut shown = url.clone();
-    let had_query = shown.query().is_some();
-    shown.set_query(None);
-    shown.set_fragment(None);
-    // Neither can fail for a URL that has a host, and one without has neither.
-    let _ = shown.set_username("");
-    let _ = shown.set_password(None);
-    if had_query { format!("{shown}?…") } else { shown.to_string() }
-}
-
-fn refused(url: &Url) -> ObjectError {
-    let port = url.port_or_known_default().unwrap_or(0);
-    let host = url.host_str().unwrap_or("");
-    ObjectError::new(
-        ObjectErrorKind::Denied,
-        format!(
-            "{FAILED}: {}, its address is private or reserved, where jobs may not connect. To allow it, add this to the \
-             configuration and restart the host: [urls] allow = [\"{host}:{port}\"]",
-            shown(url)
-        ),
-    )
-}
-
-fn unreachable(url: &Url, error: &reqwest::Error) -> ObjectError {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        if deeper.is::<Refused>() {
-            return refused(url);
-        }
-        cause = deeper;
-    }
-    if cause.is::<Refused>() {
-        return refused(url);
-    }
-    // Only the innermost cause is shown: the outer ones repeat the URL with everything in it.
-    ObjectError::new(ObjectErrorKind::Unavailable, format!("{FAILED}: {}, {cause}", shown(url)))
 }
