@@ -1,11 +1,45 @@
-//! The attributes of a table, with look-up by name in constant time.
+//! The attributes of a table and their types, with look-up by name in constant time.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::table::Attribute;
+/// The declared type of an attribute. Names as Harper writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttributeType {
+    /// Any JSON.
+    Any,
+    /// A string.
+    String,
+    /// A string or a number.
+    ID,
+    /// A whole number of 32 bits.
+    Int,
+    /// A whole number that a double holds exactly.
+    Long,
+    /// A number.
+    Float,
+    /// true or false.
+    Boolean,
+    /// A date.
+    Date,
+    /// A whole number of any size.
+    BigInt,
+}
+
+/// An attribute of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// Its name.
+    pub name: String,
+    /// `None` for an attribute that was discovered in records or created without a type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute_type: Option<AttributeType>,
+    /// As clients are told; every attribute can be searched.
+    #[serde(default)]
+    pub indexed: bool,
+}
 
 /// From here on an index is faster than looking through the list.
 const MANY: usize = 16;

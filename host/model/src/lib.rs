@@ -16,11 +16,11 @@ pub mod rows;
 pub mod table;
 pub mod time;
 
-pub use attributes::Attributes;
+pub use attributes::{Attribute, AttributeType, Attributes};
 pub use key::{Key, KeyError};
 pub use limit::Limit;
 pub use objects::{Encoding, ObjectInfo, Receipt, S3Location};
 pub use rights::Right;
 pub use rows::RowShape;
-pub use table::{Action, Attribute, AttributeType, Catalog, Table, TableName};
+pub use table::{Action, Catalog, Table, TableName};
 pub use time::{Clock, SystemClock, Timestamp};

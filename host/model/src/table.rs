@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::attributes::Attributes;
+use super::attributes::{Attribute, Attributes};
 
 /// Set by the host on every record; never taken from outside.
 pub const CREATED_TIME: &str = "__createdtime__";
@@ -14,7 +14,7 @@ pub const CREATED_TIME: &str = "__createdtime__";
 pub const UPDATED_TIME: &str = "__updatedtime__";
 /// The database of the host's own tables. It cannot be created, dropped or written by anybody.
 pub const SYSTEM_DATABASE: &str = "system";
-/// Where a request goes that names no database (OPERATIONS.md a.1).
+/// Where a request goes that names no database.
 pub const DEFAULT_DATABASE: &str = "data";
 /// Attributes a table may have, so that records cannot grow the catalog without end.
 pub const MAX_ATTRIBUTES: usize = 10_000;
@@ -51,42 +51,6 @@ pub enum Action {
     Update,
     /// Write new records, merge into the others.
     Upsert,
-}
-
-/// The declared type of an attribute (OPERATIONS.md a.8, typed columns). Names as Harper writes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AttributeType {
-    /// Any JSON.
-    Any,
-    /// A string.
-    String,
-    /// A string or a number.
-    ID,
-    /// A whole number of 32 bits.
-    Int,
-    /// A whole number that a double holds exactly.
-    Long,
-    /// A number.
-    Float,
-    /// true or false.
-    Boolean,
-    /// A date.
-    Date,
-    /// A whole number of any size.
-    BigInt,
-}
-
-/// An attribute of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attribute {
-    /// Its name.
-    pub name: String,
-    /// `None` for an attribute that was discovered in records or created without a type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attribute_type: Option<AttributeType>,
-    /// As clients are told; every attribute can be searched.
-    #[serde(default)]
-    pub indexed: bool,
 }
 
 /// One table as the catalog knows it.

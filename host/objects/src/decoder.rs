@@ -10,7 +10,6 @@ use futures::TryStreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 
-use super::reader::past_the_end;
 use super::s3::Chunks;
 use super::{ObjectError, ObjectErrorKind};
 use jobhost_model::Encoding;
@@ -114,4 +113,11 @@ impl Decoded {
             ),
         }
     }
+}
+
+pub(super) fn past_the_end(offset: u64, size: u64) -> ObjectError {
+    ObjectError::new(
+        ObjectErrorKind::Invalid,
+        format!("offset {offset} is past the end of the source, which has {size} bytes"),
+    )
 }

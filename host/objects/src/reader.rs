@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::decoder::Decoded;
+use super::decoder::{Decoded, past_the_end};
 use super::s3::{Chunks, RemoteObject};
 use super::{ObjectError, ObjectErrorKind};
 use jobhost_model::Encoding;
@@ -134,13 +134,6 @@ async fn unchanged(file: &Arc<File>, etag: &str) -> Result<(), ObjectError> {
         "the file was changed while it was read, so that old and new content would be mixed. What was written until then is \
          in the tally; run the job again when nothing writes to the file",
     ))
-}
-
-pub(super) fn past_the_end(offset: u64, size: u64) -> ObjectError {
-    ObjectError::new(
-        ObjectErrorKind::Invalid,
-        format!("offset {offset} is past the end of the source, which has {size} bytes"),
-    )
 }
 
 async fn read_at(file: Arc<File>, offset: u64, wanted: usize) -> Result<Vec<u8>, ObjectError> {

@@ -11,6 +11,7 @@ pub mod engine;
 mod failure;
 mod guest;
 mod job_log;
+mod limiter;
 mod limits;
 mod metered;
 mod stdio;

@@ -1,11 +1,5 @@
-//! What one sandbox may take, and the limiter that says so to the engine. A limit that is met traps with the figures,
-//! rather than letting an allocation fail quietly in the guest.
+//! What one sandbox may take.
 
-use std::sync::Arc;
-
-use super::failure::LimitHit;
-use super::usage::UsageMeter;
-use jobhost_budget::Charge;
 use jobhost_model::Limit;
 
 /// The limits of one sandbox. A grant may replace `memory_bytes`, `wall` and `cpu` for a plugin.
@@ -58,57 +52,5 @@ impl SandboxLimits {
 impl Default for SandboxLimits {
     fn default() -> Self {
         Self::DEFAULT
-    }
-}
-
-#[derive(Debug)]
-pub struct Limiter {
-    limits: Arc<SandboxLimits>,
-    memory_used: usize,
-    table_elements_used: usize,
-    usage: Arc<UsageMeter>,
-    /// For the linear memories, as they grow; `None` where nobody counts.
-    charge: Option<Charge>,
-}
-
-impl Limiter {
-    pub fn new(limits: Arc<SandboxLimits>, usage: Arc<UsageMeter>, charge: Option<Charge>) -> Self {
-        Limiter { limits, memory_used: 0, table_elements_used: 0, usage, charge }
-    }
-}
-
-impl wasmtime::ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let asked = self.memory_used.saturating_sub(current).saturating_add(desired);
-        if asked > self.limits.memory_bytes.size() {
-            return Err(LimitHit::Memory { asked, limit: self.limits.memory_bytes.clone() }.into());
-        }
-        if let Some(charge) = &mut self.charge {
-            charge.grow_to(asked as u64).map_err(LimitHit::Exhausted)?;
-        }
-        self.memory_used = asked;
-        self.usage.memory(asked);
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let asked = self.table_elements_used.saturating_sub(current).saturating_add(desired);
-        if asked > self.limits.table_elements.size() {
-            return Err(LimitHit::TableElements { asked, limit: self.limits.table_elements.clone() }.into());
-        }
-        self.table_elements_used = asked;
-        Ok(true)
-    }
-
-    fn instances(&self) -> usize {
-        self.limits.instances.size()
-    }
-
-    fn memories(&self) -> usize {
-        self.limits.memories.size()
-    }
-
-    fn tables(&self) -> usize {
-        self.limits.tables.size()
     }
 }

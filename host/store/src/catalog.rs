@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::error::StoreError;
 use jobhost_model::Timestamp;
-use jobhost_model::table::{Attribute, Catalog, TableName};
+use jobhost_model::attributes::Attribute;
+use jobhost_model::table::{Catalog, TableName};
 
 /// A change of the catalog. Durable and published when the call returns.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::permitted::readable;
+use super::readable::readable;
 use crate::query::QueryError;
 use crate::sql::{self, SqlStatement, VisibleTable};
 use jobhost_access::{Denial, Role};
@@ -132,7 +132,12 @@ fn keep_first(seen: &mut [Seen], name: &str) -> bool {
 }
 
 fn unknown_in(sentence: &str) -> Option<&str> {
-    sentence.strip_prefix("unknown attribute '")?.strip_suffix('\'')
+    let name = sentence.strip_prefix("unknown attribute '")?;
+    // Of a name in double quotes the sentence goes on.
+    match name.split_once(sql::MEANT_AS_TEXT) {
+        Some((name, _)) => Some(name),
+        None => name.strip_suffix('\''),
+    }
 }
 
 fn ambiguous_in(sentence: &str) -> Option<&str> {

@@ -9,6 +9,7 @@ mod hidden;
 mod members;
 mod names;
 mod permitted;
+mod readable;
 mod request;
 mod rows;
 mod sql;

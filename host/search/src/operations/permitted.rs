@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::budget::Taken;
 use super::names::missing_table;
+use super::readable::readable;
 use super::request::{Asked, SearchRequest, TableSearch};
 use super::rows::Rows;
 use super::sql::PermittedSql;
 use super::{SearchError, SearchLimits};
-use crate::query::{Query, QueryError, RowFormat, Search, Separator, selectable_attributes};
+use crate::query::{Query, QueryError, RowFormat, Search, Separator};
 use crate::sql::SqlStatement;
 use jobhost_access::{Denial, Role};
 use jobhost_model::{Catalog, Right, RowShape, Table, TableName};
@@ -64,12 +65,6 @@ impl TableSearch {
         named.extend(query.sort.iter().map(|sort| sort.attribute.as_str()));
         role.check_readable(table, named)
     }
-}
-
-/// What `*` shows to a role.
-pub(super) fn readable(role: &Role, table: &Table) -> Vec<String> {
-    let all = selectable_attributes(table).into_iter();
-    all.filter(|name| role.attribute_permissions(table, name).read).map(str::to_owned).collect()
 }
 
 impl PermittedSearch {

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::SearchError;
 use super::members::{first_of, flag, keys, page, selection, sort};
 use super::names::{Problems, table_name};
-use super::sql::statement;
 use crate::query::{Filter, Query, Sort};
 use crate::sql::{SqlError, SqlStatement};
 use jobhost_model::TableName;
@@ -145,4 +144,15 @@ fn by_conditions(fields: &Fields) -> TableSearch {
         None => Err(problems.into_sentence()),
     };
     TableSearch { table, query, attribute: None }
+}
+
+/// The statement of the request's `sql`.
+fn statement(fields: &Fields) -> Result<SqlStatement, SqlError> {
+    match fields.get("sql") {
+        None | Some(Value::Null) => {
+            Err(SqlError::Invalid("The 'sql' parameter is missing from the request body".to_owned()))
+        }
+        Some(Value::String(text)) => SqlStatement::parse(text),
+        Some(_) => Err(SqlError::Invalid("'sql' must be a string".to_owned())),
+    }
 }

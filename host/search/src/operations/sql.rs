@@ -1,12 +1,10 @@
-//! The operation `sql`: its statement, and which tables and attributes in it a role may see.
+//! A statement restricted to the tables and attributes that a role may see.
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::budget::Taken;
 use super::hidden::hidden_attributes;
-use super::permitted::readable;
+use super::readable::readable;
 use super::rows::Rows;
 use super::{SearchError, SearchLimits};
 use crate::query::{Query, QueryError, RowFormat, Search};
@@ -14,17 +12,6 @@ use crate::sql::{self, SqlError, SqlRows, SqlStatement, VisibleTable};
 use jobhost_access::Role;
 use jobhost_model::{Catalog, Right, Table, TableName};
 use jobhost_store::RecordStore;
-
-/// The statement of the request's `sql`.
-pub(super) fn statement(fields: &Map<String, Value>) -> Result<SqlStatement, SqlError> {
-    match fields.get("sql") {
-        None | Some(Value::Null) => {
-            Err(SqlError::Invalid("The 'sql' parameter is missing from the request body".to_owned()))
-        }
-        Some(Value::String(text)) => SqlStatement::parse(text),
-        Some(_) => Err(SqlError::Invalid("'sql' must be a string".to_owned())),
-    }
-}
 
 /// A statement that can be run, and no more of each table than the role may read.
 #[derive(Debug, Clone)]

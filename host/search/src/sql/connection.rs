@@ -13,17 +13,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
 use super::reader::Source;
 use super::render::is_allowed_in_sqlite;
+use super::sentences::MEANT_AS_TEXT;
 use super::state::{Planning, State};
 use super::{
-    MAX_COLUMNS, MAX_DATABASES, MAX_STAR_COLUMNS, MAX_WINDOW_WORK, SqlLimits, SqlStatement, VisibleTable, functions,
-    missing_table, names, vtab,
+    MAX_COLUMNS, MAX_DATABASES, MAX_STAR_COLUMNS, MAX_VALUE_BYTES, MAX_WINDOW_WORK, SqlLimits, SqlStatement,
+    VisibleTable, functions, missing_table, names, vtab,
 };
 use crate::query::QueryError;
 use jobhost_model::table::TableName;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// The longest text or blob, and the longest row while it is sorted.
-pub(super) const MAX_VALUE_BYTES: usize = 16 << 20;
 /// SQLite's bounds on one statement. What is rendered is longer than what was sent.
 const LIMITS: &[(Limit, usize)] = &[
     (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
@@ -344,9 +343,7 @@ fn in_our_words(message: &str) -> String {
         let column = names::decode_last(column.trim_matches('"'));
         if quoted {
             let text = column.replace('\'', "''");
-            return format!(
-                "unknown attribute '{column}'; if it is meant as text, write it in single quotes: '{text}'"
-            );
+            return format!("unknown attribute '{column}{MEANT_AS_TEXT}'{text}'");
         }
         return format!("unknown attribute '{column}'");
     }
@@ -355,7 +352,7 @@ fn in_our_words(message: &str) -> String {
         return format!("attribute '{column}' is in more than one table; qualify it with the table's name");
     }
     if message.starts_with("Expression tree is too large") || message.contains("parser stack overflow") {
-        return super::parse::too_complex().to_string();
+        return super::sentences::too_complex().to_string();
     }
     // Other sentences show names as SQLite has them.
     let words: Vec<String> = message

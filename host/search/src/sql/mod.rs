@@ -19,6 +19,7 @@ mod plain;
 mod reader;
 mod render;
 mod rows;
+mod sentences;
 mod state;
 mod values;
 mod vtab;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 pub use connection::{Checked, check};
 pub use plain::PlainSelect;
 pub use rows::SqlRows;
+pub(crate) use sentences::MEANT_AS_TEXT;
 pub use write::{RowSource, SqlInsert, SqlUpdate, SqlWrite, SqlWriteKind, is_write};
 
 use super::query::{QueryError, selectable_attributes};
@@ -51,6 +53,8 @@ pub const MAX_COLUMNS: usize = 2000;
 const MAX_STAR_COLUMNS: usize = 8000;
 /// Windows times the square of the columns, which is what SQLite's time to plan windows grows with.
 const MAX_WINDOW_WORK: usize = 4_000_000;
+/// The longest text or blob, and the longest row while it is sorted.
+const MAX_VALUE_BYTES: usize = 16 << 20;
 
 /// Why a statement cannot be run. The sentences are for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

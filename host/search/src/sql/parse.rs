@@ -6,18 +6,13 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::render::render;
+use super::sentences::{MAX_COMPOUND, MAX_PARSER_DEPTH, bad_sql, shortened, too_complex};
 use super::{MAX_SQL_BYTES, SqlError, SqlStatement};
 
 /// Tokens in a row that may make the syntax tree one level deeper each: terms of a chain, and what they stand in.
 const MAX_CHAIN_TOKENS: usize = 4000;
-/// SELECTs that UNION, INTERSECT and EXCEPT may join.
-const MAX_COMPOUND: usize = 100;
-/// Parentheses, subqueries and the like within each other.
-const MAX_PARSER_DEPTH: usize = 100;
 /// The syntax tree is walked and dropped by recursion. With the bounds above this is more than it takes in a debug build.
 const STACK_BYTES: usize = 32 << 20;
-/// What a sentence shows of the text.
-const MAX_PLACE_CHARS: usize = 40;
 
 /// Statements that exist and are not SELECT, by their first word.
 const OTHER_STATEMENTS: &[&str] = &[
@@ -221,31 +216,6 @@ fn check_chains(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
         }
     }
     Ok(())
-}
-
-pub(super) fn too_complex() -> SqlError {
-    SqlError::Invalid(format!(
-        "'sql' is nested too deeply or has too many terms in one expression: at most {MAX_PARSER_DEPTH} levels of \
-         parentheses, {MAX_COMPOUND} UNIONs and some hundred terms; use IN (…) for long lists"
-    ))
-}
-
-/// Harper's sentence.
-pub(super) fn bad_sql(place: &str) -> SqlError {
-    SqlError::Invalid(format!(
-        "Invalid SQL at: {}. Please ensure your SQL is valid. Try adding backticks to reserved words and schema table \
-         references.",
-        shortened(place)
-    ))
-}
-
-/// One line of at most `MAX_PLACE_CHARS`.
-pub(super) fn shortened(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_PLACE_CHARS) {
-        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
 }
 
 /// The parser says what it found and where in a sentence; the sentence shown has the token only.

@@ -9,8 +9,9 @@ use sqlparser::ast::{
 };
 
 use super::literal::{is_undefined, literal};
-use super::parse::{parse_any, shortened};
+use super::parse::parse_any;
 use super::render::{render, table_name_of, unsupported};
+use super::sentences::shortened;
 use super::{SqlError, SqlStatement};
 use jobhost_model::table::{CREATED_TIME, TableName, UPDATED_TIME};
 

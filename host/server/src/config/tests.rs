@@ -80,7 +80,7 @@ fn the_documentation_shows_the_defaults() {
 }
 
 /// A value in the largest unit in which it is a whole number.
-fn with_unit(limit: &jobhost_model::Limit) -> String {
+fn with_unit(limit: &Limit) -> String {
     const BYTES: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     const SECONDS: [(&str, u64); 2] = [("h", 3600), ("min", 60)];
     let (units, smallest): (&[(&str, u64)], _) = match limit.key() {
@@ -89,7 +89,7 @@ fn with_unit(limit: &jobhost_model::Limit) -> String {
         key if key.ends_with("_seconds") => (&SECONDS, " s"),
         _ => (&[], ""),
     };
-    match units.iter().find(|(_, size)| limit.value() >= *size && limit.value() % size == 0) {
+    match units.iter().find(|(_, size)| limit.value() >= *size && limit.value().is_multiple_of(*size)) {
         Some((unit, size)) => format!("{} {unit}", limit.value() / size),
         None => format!("{}{smallest}", limit.value()),
     }

@@ -4,8 +4,9 @@ use super::invalid;
 use super::parser::{Findings, Parser};
 use super::scan::Kind;
 use super::{BatchError, typed};
+use jobhost_model::attributes::AttributeType;
 use jobhost_model::key::{self, Key, KeyError};
-use jobhost_model::table::{Action, AttributeType};
+use jobhost_model::table::Action;
 
 const EMPTY_STRING: &[u8] = b"\"\"";
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::members::quoted;
-use jobhost_model::table::{AttributeType, CREATED_TIME, Table, UPDATED_TIME};
+use jobhost_model::attributes::AttributeType;
+use jobhost_model::table::{CREATED_TIME, Table, UPDATED_TIME};
 
 /// What the host has to do about an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

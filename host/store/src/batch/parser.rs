@@ -5,8 +5,9 @@ use super::rules::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_n
 use super::scan::{self, Kind, Malformed, Scanner};
 use super::{Batch, BatchError, BatchLimits, NAME_BYTES, Record, fixed_limit, invalid, limit, members, typed};
 use crate::key_source::KeySource;
+use jobhost_model::attributes::AttributeType;
 use jobhost_model::key::Key;
-use jobhost_model::table::{Action, AttributeType, MAX_ATTRIBUTES, Table};
+use jobhost_model::table::{Action, MAX_ATTRIBUTES, Table};
 
 pub(super) struct Parser<'a> {
     pub(super) scanner: Scanner<'a>,

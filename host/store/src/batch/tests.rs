@@ -1,8 +1,10 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
-use jobhost_model::table::{Attribute, TableName};
-use jobhost_model::table::{AttributeType, MAX_ATTRIBUTES};
+use jobhost_model::attributes::Attribute;
+use jobhost_model::attributes::AttributeType;
+use jobhost_model::table::MAX_ATTRIBUTES;
+use jobhost_model::table::TableName;
 
 fn table(attributes: &[(&str, AttributeType)]) -> Table {
     Table {

@@ -1,7 +1,7 @@
 //! Values against the declared types of a table that was created with `attributes`. The sentences are Harper's.
 
 use super::scan::Kind;
-use jobhost_model::table::AttributeType;
+use jobhost_model::AttributeType;
 
 /// As much of a value as a sentence quotes.
 const QUOTED_CHARACTERS: usize = 200;

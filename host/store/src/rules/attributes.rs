@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::catalog::check_count;
 use crate::error::StoreError;
 use crate::records::TableWrite;
-use jobhost_model::table::{Attribute, Table, TableName};
+use jobhost_model::attributes::Attribute;
+use jobhost_model::table::{Table, TableName};
 
 /// The tables as they are with the new attributes of a group, or why the group cannot be applied. `table` looks up a table
 /// as the transaction sees it.

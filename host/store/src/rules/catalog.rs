@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use crate::catalog::CatalogChange;
 use crate::error::{StoreError, StoreErrorKind};
-use jobhost_model::table::{
-    Attribute, CREATED_TIME, Catalog, MAX_ATTRIBUTES, SYSTEM_DATABASE, Table, TableName, UPDATED_TIME,
-};
+use jobhost_model::Attribute;
+use jobhost_model::table::{CREATED_TIME, Catalog, MAX_ATTRIBUTES, SYSTEM_DATABASE, Table, TableName, UPDATED_TIME};
 
 /// Names are keys of the engines; clients are held to less.
 const MAX_NAME_BYTES: usize = 1000;

@@ -154,7 +154,7 @@ fn replace(context: &mut Context<'_>) -> Result<Value> {
     if piece.is_empty() {
         return Ok(Value::Text(text));
     }
-    let limit = super::connection::MAX_VALUE_BYTES;
+    let limit = super::MAX_VALUE_BYTES;
     let mut out = String::new();
     let mut rest = text.as_str();
     for at in memchr::memmem::find_iter(text.as_bytes(), piece.as_bytes()) {

@@ -2,7 +2,7 @@
 //! statement that we found in less than about 50 ms (`sql/tests/planning.rs`).
 
 use crate::sql::SqlError;
-use crate::sql::parse::too_complex;
+use crate::sql::sentences::too_complex;
 
 /// Each may hold a cache and a temporary file.
 const MAX_SELECTS: usize = 128;

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 
 use super::{Rendered, Renderer, absent, unsupported};
 use crate::sql::SqlError;
-use crate::sql::parse::shortened;
+use crate::sql::sentences::shortened;
 
 /// Characters that TRIM may be told to take off: each character of the text is compared with each of them.
 const MAX_TRIM_CHARACTERS: usize = 32;

@@ -22,8 +22,8 @@ use std::fmt::Display;
 
 use sqlparser::ast::{Cte, CteAsMaterialized, Ident, LimitClause, Offset, OrderBy, OrderByKind, Query, With};
 
-use super::parse::{shortened, too_complex};
 use super::plain::plain;
+use super::sentences::{shortened, too_complex};
 use super::{MAX_DATABASES, MAX_TABLES, Part, SqlError, SqlStatement, names};
 use jobhost_model::table::TableName;
 

@@ -98,7 +98,7 @@ fn unit(context: &Context<'_>, index: usize) -> Result<Unit> {
                 refused(format!(
                     "'{}' is no unit of time: use years, quarters, months, weeks, days, hours, minutes, seconds or \
                      milliseconds",
-                    crate::sql::parse::shortened(name)
+                    crate::sql::sentences::shortened(name)
                 ))
             })
         }
