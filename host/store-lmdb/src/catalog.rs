@@ -1,7 +1,8 @@
 //! Changes of the catalog inside a transaction. What takes time (freeing a table's pages, removing an attribute from
 //! every record) is left to `reclaim`.
 
-use super::reclaim::{self, Reclaim};
+use super::reclaim;
+use super::reclaim_work::Reclaim;
 use super::tables;
 use super::transaction::Transaction;
 use jobhost_model::table::{Table, TableName};

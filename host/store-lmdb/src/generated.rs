@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::heap::Usage;
 use super::primary::{Primary, Proposal};
-use super::records::{self, Incoming};
+use super::records::{self, Incoming, Placed};
 use super::sorted::Sorted;
 use super::transaction::Transaction;
 use jobhost_model::key::Key;
@@ -14,13 +14,6 @@ use jobhost_model::table::Table;
 use jobhost_store::StoreError;
 use jobhost_store::key_source::KeySource;
 use jobhost_store::rules::merging::{MAX_KEY_TRIES, no_free_key, with_key};
-
-/// What a run has in the index before it is written.
-pub(super) struct Placed {
-    /// Indexes of the other records, whose keys are the client's.
-    pub explicit: Vec<u32>,
-    pub usage: Usage,
-}
 
 /// A record that got another key.
 pub(super) struct Moved {

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::documents;
 use super::environment::{Databases, engine};
+use super::job_rows;
 use super::keyspace::started_key;
 use super::transaction::Transaction;
 use jobhost_model::jobs::{DOCUMENTS, JobRow};
@@ -45,7 +46,7 @@ fn prune(tx: &mut Transaction<'_>, key: &[u8]) -> Result<(), StoreError> {
         .last_chunk::<16>()
         .map(|id| Uuid::from_bytes(*id))
         .ok_or_else(|| StoreError::damaged("the history of jobs"))?;
-    let started = super::jobs::get(&dbs, tx.read(), id)?.and_then(|job| job.row.started);
+    let started = job_rows::get(&dbs, tx.read(), id)?.and_then(|job| job.row.started);
     if let Some(started) = started {
         dbs.started.delete(tx.change(), &started_key(started, id)).map_err(engine)?;
     }

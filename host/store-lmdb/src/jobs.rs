@@ -1,4 +1,4 @@
-//! Rows of jobs, their payloads and checkpoints, and two indexes: by start time, and of the jobs that are not final.
+//! Jobs: their rows, payloads and checkpoints, and two indexes: by start time, and of the jobs that are not final.
 
 use std::ops::Bound;
 
@@ -6,39 +6,16 @@ use heed::RoTxn;
 use uuid::Uuid;
 
 use super::environment::{Databases, engine};
+use super::history;
+use super::job_rows::{StoredJob, get, put};
 use super::keyspace::started_key;
-use super::tables::{counter, json};
+use super::tables::counter;
 use super::transaction::Transaction;
-use super::{documents, groups, history};
 use jobhost_model::jobs::{JobRow, Lease, StartPosition, StartRange, Tally};
+use jobhost_store::StoreError;
 use jobhost_store::rules::jobs::{self as rules, PAGE_BYTES};
-use jobhost_store::{JobEnd, StoreError};
 
 const NEXT_JOB: &[u8] = b"next job";
-
-/// A row as it is stored.
-pub(super) struct StoredJob {
-    /// Jobs are numbered as they are created.
-    pub number: u64,
-    pub row: JobRow,
-}
-
-pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<StoredJob>, StoreError> {
-    let Some(stored) = dbs.jobs.get(txn, id.as_bytes()).map_err(engine)? else { return Ok(None) };
-    let read = || {
-        let (number, row) = stored.split_first_chunk::<8>()?;
-        Some(StoredJob { number: u64::from_be_bytes(*number), row: serde_json::from_slice(row).ok()? })
-    };
-    read().map(Some).ok_or_else(|| StoreError::damaged("the row of a job"))
-}
-
-/// Store a row; the indexes are the caller's business.
-fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
-    let mut value = job.number.to_be_bytes().to_vec();
-    value.extend_from_slice(&json(&job.row)?);
-    let jobs = tx.dbs.jobs;
-    jobs.put(tx.change(), job.row.id.as_bytes(), &value).map_err(engine)
-}
 
 /// The job of a request that may carry a lease, if the lease is the current one. A checkpoint needs one.
 pub(super) fn of_lease(
@@ -75,7 +52,7 @@ pub(super) fn account(
     Ok(job.row.tally)
 }
 
-fn guarded(tx: &Transaction<'_>, lease: Lease) -> Result<StoredJob, StoreError> {
+pub(super) fn guarded(tx: &Transaction<'_>, lease: Lease) -> Result<StoredJob, StoreError> {
     let job = get(&tx.dbs, tx.read(), lease.job)?;
     rules::guarded(job.as_ref().map(|job| &job.row), lease)?;
     job.ok_or_else(|| StoreError::damaged("the row of a job"))
@@ -115,20 +92,6 @@ pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u
         history::add(tx, &job.row)?;
     }
     Ok(job.row)
-}
-
-/// The last records of a job, its documents and its final row.
-pub(super) fn end(tx: &mut Transaction<'_>, end: &JobEnd) -> Result<JobRow, StoreError> {
-    guarded(tx, end.lease)?;
-    if let Some(group) = &end.last_group {
-        groups::apply(tx, group)?;
-    }
-    let name = end.lease.job.to_string();
-    for (kind, document) in &end.documents {
-        documents::put(tx, kind, &name, document)?;
-    }
-    let stored = guarded(tx, end.lease)?;
-    update(tx, &(end.row)(stored.row), end.lease.attempt)
 }
 
 fn index(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {

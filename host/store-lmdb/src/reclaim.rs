@@ -4,12 +4,12 @@
 use std::ops::Bound;
 
 use heed::RoTxn;
-use serde::{Deserialize, Serialize};
 
 use super::block::Block;
 use super::environment::{Database, Databases, engine};
 use super::heap::{Edit, Heap, Usage};
 use super::keyspace::{heap_key, heap_number, table_of, table_prefix};
+use super::reclaim_work::Reclaim;
 use super::tables::{counter, json};
 use super::transaction::Transaction;
 use jobhost_store::StoreError;
@@ -19,24 +19,6 @@ const NEXT_WORK: &[u8] = b"next work";
 const PREFIX: &[u8] = b"work ";
 /// Pages, roughly, that one step changes.
 const STEP_PAGES: usize = 1024;
-
-/// One piece of work.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum Reclaim {
-    /// Free what a dropped table holds.
-    Table { id: u64, table: u32 },
-    /// Take an attribute out of the records from `next` to before `end`. Later ones were written by those who knew that it
-    /// had been dropped.
-    Attribute { id: u64, table: u32, attribute: String, next: u64, end: u64 },
-}
-
-impl Reclaim {
-    pub fn id(&self) -> u64 {
-        match self {
-            Reclaim::Table { id, .. } | Reclaim::Attribute { id, .. } => *id,
-        }
-    }
-}
 
 fn key(id: u64) -> Vec<u8> {
     [PREFIX, &id.to_be_bytes()].concat()

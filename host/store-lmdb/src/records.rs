@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::generated::Placed;
 use super::heap::{Edit, Heap, Usage};
 use super::leaf::MAX_NUMBER;
 use super::primary::{Primary, Proposal};
@@ -26,6 +25,13 @@ enum Fate {
     Appended,
     /// Laid over a record that was there, or that stands before it in the run.
     Merged,
+}
+
+/// What a run has in the index before it is written.
+pub(super) struct Placed {
+    /// Indexes of the other records, whose keys are the client's.
+    pub explicit: Vec<u32>,
+    pub usage: Usage,
 }
 
 /// The number that the first of so many records gets. The others follow it.

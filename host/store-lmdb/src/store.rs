@@ -13,7 +13,10 @@ use super::primary::Primary;
 use super::scan::Scan;
 use super::snapshot::Moment;
 use super::writer::Message;
-use super::{EmbeddedStore, Shared, catalog, deletes, documents, environment, groups, jobs, pages, stopped, tables};
+use super::{
+    EmbeddedStore, Shared, catalog, deletes, documents, environment, groups, job_end, job_rows, jobs, pages, stopped,
+    tables,
+};
 use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
 use jobhost_model::key::Key;
 use jobhost_model::table::{Catalog, TableName};
@@ -137,11 +140,11 @@ impl JobStore for EmbeddedStore {
     async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError> {
         let documents: usize = end.documents.iter().map(|(_, text)| text.len()).sum();
         let bytes = SMALL_REQUEST_BYTES + documents + end.last_group.as_ref().map_or(0, bytes_of);
-        self.submit(bytes, move |tx| jobs::end(tx, &end)).await
+        self.submit(bytes, move |tx| job_end::end(tx, &end)).await
     }
 
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
-        let job = self.shared.read(|shared, snapshot| jobs::get(&shared.environment.dbs, snapshot, id))?;
+        let job = self.shared.read(|shared, snapshot| job_rows::get(&shared.environment.dbs, snapshot, id))?;
         Ok(job.map(|job| job.row))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use heed::{RoTxn, RwTxn};
 
 use super::environment::{Databases, Environment, engine};
-use super::reclaim::Reclaim;
+use super::reclaim_work::Reclaim;
 use super::tables::{self, Counters};
 use jobhost_model::Timestamp;
 use jobhost_model::table::{Catalog, Table, TableName};

@@ -11,7 +11,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Shared;
-use super::reclaim::{self, Reclaim};
+use super::reclaim;
+use super::reclaim_work::Reclaim;
 use super::transaction::Transaction;
 use jobhost_model::Timestamp;
 use jobhost_store::{StoreError, StoreErrorKind};

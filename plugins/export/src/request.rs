@@ -85,10 +85,9 @@ fn check_common(request: &Request) -> Result<(Output, String), Refusal> {
             let output = format.as_str().and_then(|name| Output::named(name, encoding)).unwrap_or(output);
             Ok((output, Value::Object(search.clone()).to_string()))
         }
-        Some(_) => refuse(format!(
-            "search_operation.operation must be one of the following values: {}",
-            SEARCHES.join(", ")
-        )),
+        Some(_) => {
+            refuse(format!("search_operation.operation must be one of the following values: {}", SEARCHES.join(", ")))
+        }
     }
 }
 

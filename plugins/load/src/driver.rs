@@ -2,26 +2,11 @@
 
 use jobhost_batch::Batch;
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::Checkpoint;
+use crate::error::LoadError;
 use crate::format::Format;
 use crate::host::Host;
 use crate::input::Records;
-
-/// Why a load ended early. `P` is what the format calls a problem.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError<E, P> {
-    #[error("the host refused a call")]
-    Host(E),
-    /// Something in the input; it was reported as a reject too.
-    #[error(transparent)]
-    Input(P),
-    #[error("The source changed while it was read; nothing more was written. Run the job again.")]
-    Changed,
-    #[error("The job was cancelled.")]
-    Cancelled,
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-}
 
 /// What a load that went through found in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Records out of an open source: feeds the format, asks after each chunk whether to go on.
 
-use crate::driver::LoadError;
+use crate::error::LoadError;
 use crate::format::{Format, Step};
 use crate::host::{Host, Input};
 

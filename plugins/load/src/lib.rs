@@ -9,6 +9,7 @@ mod checkpoint;
 #[cfg(feature = "memory")]
 pub mod counting;
 mod driver;
+mod error;
 mod format;
 mod host;
 mod input;
@@ -19,7 +20,8 @@ pub mod memory;
 
 pub use attribute::{AttributeType, SYSTEM_ATTRIBUTES, ValueError};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use driver::{LoadError, Loaded, load};
+pub use driver::{Loaded, load};
+pub use error::LoadError;
 pub use format::{Format, Step};
 pub use host::{Host, Input, Open, Reject, Table, shown};
 pub use key::{KeyError, MAX_KEY_BYTES};

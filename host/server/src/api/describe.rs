@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::aside::aside_if_large;
-use super::dispatch::Call;
+use super::call::Call;
 use super::error::ApiError;
 use super::names;
 use super::reply::Reply;

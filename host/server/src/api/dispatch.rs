@@ -14,6 +14,7 @@ use super::ApiState;
 use super::aside::aside_if_large;
 use super::authenticate;
 use super::body::{self, Reader, UNAUTHENTICATED_BYTES};
+use super::call::Call;
 use super::completion::to_completion;
 use super::envelope::Envelope;
 use super::error::ApiError;
@@ -30,17 +31,6 @@ const REQUEST_BYTES: u64 = 32 << 10;
 
 /// Whether a plugin provides the operation is not known yet.
 const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
-
-/// What a handler is given.
-pub(super) struct Call<'a> {
-    pub state: &'a ApiState,
-    pub user: &'a User,
-    pub envelope: &'a Envelope,
-    /// On whose behalf more is charged.
-    pub account: &'a Account,
-    /// What the request has been charged with.
-    pub held: &'a Held,
-}
 
 /// As [`Call`], for a task that may outlive the connection.
 struct OwnedCall {

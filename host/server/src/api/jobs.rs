@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::error::ApiError;
 use super::reply::Reply;
 use super::rows::{self, Parts};

@@ -6,6 +6,7 @@
 mod aside;
 mod authenticate;
 mod body;
+mod call;
 mod completion;
 mod describe;
 mod dispatch;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::HeaderMap;
 use futures::future::BoxFuture;
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::reply::Reply;

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::envelope::charged_value;
 use super::error::ApiError;
 use super::names::Problems;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::error::ApiError;
 use super::reply::Reply;
 use jobhost_access::{AccessError, RoleRequest};

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tracing::{error, info};
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::error::ApiError;
 use super::reply::Reply;
 use jobhost_budget::Held;

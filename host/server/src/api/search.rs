@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::aside::{aside, aside_if_large};
-use super::dispatch::Call;
+use super::call::Call;
 use super::envelope::{Envelope, charged_value};
 use super::error::ApiError;
 use super::reply::Reply;

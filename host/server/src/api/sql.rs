@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::aside::aside;
+use super::call::Call;
 use super::completion::to_completion;
-use super::dispatch::Call;
 use super::error::ApiError;
 use super::reply::Reply;
 use super::{search, write};

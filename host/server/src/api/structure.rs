@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::envelope::Envelope;
 use super::error::ApiError;
 use super::error_code::ErrorCode;

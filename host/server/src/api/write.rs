@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::aside::aside_if_large;
+use super::call::Call;
 use super::completion::to_completion;
-use super::dispatch::Call;
 use super::envelope::charged_value;
 use super::error::ApiError;
 use super::error_code::ErrorCode;

@@ -4,6 +4,7 @@
 mod csv;
 mod json;
 mod lines;
+pub mod malformed;
 pub mod writer;
 
 /// How the rows are written.

@@ -1,4 +1,5 @@
-use super::writer::{Malformed, RowWriter};
+use super::malformed::Malformed;
+use super::writer::RowWriter;
 use super::*;
 
 fn file(format: Format, chunks: &[&str]) -> (u64, String) {

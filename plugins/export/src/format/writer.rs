@@ -1,21 +1,10 @@
 //! A writer of rows for each format.
 
-use std::fmt;
-
 use super::Format;
 use super::csv::CsvWriter;
 use super::json::JsonWriter;
 use super::lines::LinesWriter;
-
-/// Rows in the shape of the contract, which is what every format starts from, are not in that shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the host gave rows that are no JSON arrays or objects, one a line")
-    }
-}
+use super::malformed::Malformed;
 
 /// Turns chunks of rows into bytes of the file.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ mod cell;
 mod room;
 mod scan;
 
-use super::writer::Malformed;
+use super::malformed::Malformed;
 use room::Room;
 use scan::{BLOCK, Scan};
 
