@@ -1,6 +1,8 @@
 //! Metrics for Prometheus. Labels are names of operations, states and limits, never of users, tables, files or
 //! addresses.
 
+mod process;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,10 +12,12 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use jobhost_budget::Budgets;
 use jobhost_model::jobs::Tally;
+use process::ProcessMetrics;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Accepted {
@@ -47,6 +51,11 @@ struct Budget {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
     state: String,
 }
@@ -75,6 +84,8 @@ pub struct Metrics {
     budget_refusals: Family<Budget, Counter>,
     log_lines_lost: Counter,
     changes: Gauge,
+    responses: Family<Status, Counter>,
+    process: ProcessMetrics,
 }
 
 /// What is looked at when the figures are shown.
@@ -97,7 +108,13 @@ fn buckets() -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("jobhost");
+        let mut root = Registry::default();
+        let process = ProcessMetrics::register(&mut root);
+        let registry = root.sub_registry_with_prefix("jobhost");
+        registry.register("build", "The version of jobhost", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        let responses = Family::default();
+        let help = "Responses of the Operations API, by HTTP status; 401 are failed logins";
+        registry.register("http_responses", help, responses.clone());
         let accepted = Family::default();
         registry.register("jobs_accepted", "Jobs that were accepted", accepted.clone());
         let refused = Family::default();
@@ -147,7 +164,7 @@ impl Default for Metrics {
         let help = "Requests that change data and have not finished, whether or not their clients still wait";
         registry.register("changes_running", help, changes.clone());
         Metrics {
-            registry,
+            registry: root,
             accepted,
             refused,
             ended,
@@ -168,6 +185,8 @@ impl Default for Metrics {
             budget_refusals,
             log_lines_lost,
             changes,
+            responses,
+            process,
         }
     }
 }
@@ -235,6 +254,16 @@ impl Metrics {
         }
     }
 
+    /// Shows the limit from the beginning, with 0.
+    pub fn expect_limit(&self, limit: &str) {
+        drop(self.limits_hit.get_or_create(&Limit { limit: limit.to_owned() }));
+    }
+
+    /// A request of the Operations API was answered with this HTTP status.
+    pub fn responded(&self, status: u16) {
+        self.responses.get_or_create(&Status { status }).inc();
+    }
+
     pub fn limit_hit(&self, limit: &str) {
         self.limits_hit.get_or_create(&Limit { limit: limit.to_owned() }).inc();
     }
@@ -258,6 +287,7 @@ impl Metrics {
         self.changes.set(i64::try_from(looked.changes).unwrap_or(i64::MAX));
         self.store_max_bytes.set(i64::try_from(looked.store_max_bytes).unwrap_or(i64::MAX));
         self.store_bytes.set(i64::try_from(looked.store_bytes).unwrap_or(i64::MAX));
+        self.process.look();
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -280,6 +310,8 @@ mod tests {
         metrics.job_ended("csv_file_load", "COMPLETE");
         metrics.limit_hit("sandbox.memory_bytes");
         metrics.job_refused("denied");
+        metrics.responded(401);
+        metrics.expect_limit("sandbox.handles");
         metrics.records(&Tally { received: 3, ..Tally::default() }, 1);
         let looked = Looked { plugins_in_service: 2, plugins_failed: 1, store_bytes: 4096, ..Looked::default() };
         let budgets = Budgets::ample();
@@ -298,6 +330,10 @@ mod tests {
             "jobhost_store_size_bytes 4096",
             "jobhost_budget_charged{budget=\"memory\"} 1000",
             "jobhost_budget_refusals_total{budget=\"memory\"} 0",
+            "jobhost_build_info{version=",
+            "jobhost_http_responses_total{status=\"401\"} 1",
+            "jobhost_limits_hit_total{limit=\"sandbox.handles\"} 0",
+            "process_start_time_seconds ",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

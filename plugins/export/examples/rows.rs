@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use export::format::Format;
-use export::format::writer::{Malformed, RowWriter};
+use export::format::malformed::Malformed;
+use export::format::writer::RowWriter;
 
 /// As large as a chunk of the contract.
 const CHUNK_BYTES: usize = 256 * 1024;

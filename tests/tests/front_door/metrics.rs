@@ -53,7 +53,11 @@ fn the_text_is_what_prometheus_reads() {
     assert!(kind.starts_with("application/openmetrics-text") && kind.contains("version=1.0.0"), "{kind}");
     let text = Exposition::parse(&reply.text);
     assert!(text.series().count() > 20, "{}", reply.text);
-    assert!(text.series().all(|series| series.starts_with("jobhost_")), "{}", reply.text);
+    assert!(
+        text.series().all(|series| series.starts_with("jobhost_") || series.starts_with("process_")),
+        "{}",
+        reply.text
+    );
     assert_eq!(host.send(host.admin(), "POST", "/metrics", Some("application/json"), b"{}").status, 404);
 }
 
@@ -85,6 +89,31 @@ fn jobs_are_counted_by_operation_and_end() {
     assert_eq!(after.value("jobhost_job_records_total{fate=\"received\"}"), 4.0);
     assert_eq!(after.value("jobhost_job_records_total{fate=\"written\"}"), 2.0);
     assert_eq!(after.value("jobhost_job_records_total{fate=\"skipped\"}"), 2.0);
+}
+
+#[test]
+fn responses_are_counted_by_status_and_the_process_is_measured() {
+    let host = Host::start(Options::new());
+    let before = metrics(&host);
+    assert_eq!(before.value("jobhost_limits_hit_total{limit=\"sandbox.memory_bytes\"}"), 0.0);
+    host.post(&json!({"operation": "user_info"})).ok();
+    host.post(&json!({"operation": "no_such_operation"})).refused(400);
+    host.post_as(&Login::basic("nobody", "wrong"), &json!({"operation": "user_info"})).refused(401);
+    let after = metrics(&host);
+    for status in [400, 401] {
+        assert_eq!(after.value(&format!("jobhost_http_responses_total{{status=\"{status}\"}}")), 1.0, "{status}");
+    }
+    assert!(after.value("jobhost_http_responses_total{status=\"200\"}") >= 1.0);
+    assert_eq!(after.sum("jobhost_build_info"), 1.0);
+    for series in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_threads",
+        "process_start_time_seconds",
+    ] {
+        assert!(after.value(series) > 0.0, "{series}");
+    }
 }
 
 #[test]

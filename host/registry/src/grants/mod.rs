@@ -51,6 +51,15 @@ impl Grants {
         }
     }
 
+    /// The plugins that something is granted to and that are neither among `present` nor come with the host: perhaps their
+    /// names are mistyped.
+    pub fn without_plugin<'g>(&'g self, present: impl Iterator<Item = &'g str>) -> Vec<&'g str> {
+        let present: Vec<&str> = present.collect();
+        let granted = self.plugins.iter().filter(|(_, grants)| !grants.lines.is_empty());
+        let names = granted.map(|(name, _)| name.as_str());
+        names.filter(|name| !self.shipped.contains(name) && !present.contains(name)).collect()
+    }
+
     pub fn of(&self, plugin: &str) -> Arc<PluginGrants> {
         self.plugins.get(plugin).cloned().unwrap_or_default()
     }

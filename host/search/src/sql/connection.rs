@@ -63,7 +63,17 @@ pub struct Checked {
 pub fn check(statement: &SqlStatement, tables: &[VisibleTable]) -> Result<Checked, QueryError> {
     let state = Arc::new(State::new(None));
     let mut session = Session::open(statement, tables, &state)?;
-    session.restrict()
+    session.restrict().map_err(|error| with_hint(statement, error))
+}
+
+/// The error with a hint at single quotes if the attribute that it calls unknown is in double quotes.
+fn with_hint(statement: &SqlStatement, error: QueryError) -> QueryError {
+    let QueryError::Invalid(sentence) = error else { return error };
+    let unknown = statement.double_quoted.iter().find(|name| sentence == format!("unknown attribute '{name}'"));
+    QueryError::Invalid(match unknown {
+        Some(name) => format!("unknown attribute '{name}{MEANT_AS_TEXT}'{}'", name.replace('\'', "''")),
+        None => sentence,
+    })
 }
 
 /// A connection with its tables.
@@ -338,14 +348,8 @@ pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
 fn in_our_words(message: &str) -> String {
     if let Some(column) = message.strip_prefix("no such column: ") {
         // SQLite says so only of a name in double quotes that could be a text.
-        let (column, quoted) =
-            column.split_once("\" - should this be").map_or((column, false), |(name, _)| (name, true));
-        let column = names::decode_last(column.trim_matches('"'));
-        if quoted {
-            let text = column.replace('\'', "''");
-            return format!("unknown attribute '{column}{MEANT_AS_TEXT}'{text}'");
-        }
-        return format!("unknown attribute '{column}'");
+        let column = column.split("\" - should this be").next().unwrap_or(column).trim_matches('"');
+        return format!("unknown attribute '{}'", names::decode_last(column));
     }
     if let Some(column) = message.strip_prefix("ambiguous column name: ") {
         let column = names::decode_last(column);

@@ -119,6 +119,8 @@ pub struct SqlStatement {
     tables: Vec<TableName>,
     /// Every name that may be a column, so that a wide table declares only those.
     names: BTreeSet<String>,
+    /// Of these, the ones in double quotes without a table: clients of other databases mean text by that.
+    double_quoted: BTreeSet<String>,
     /// How often `*` or `t.*` stands in it.
     stars: usize,
     /// OVER and WINDOW, and all columns, counting repetitions in it.

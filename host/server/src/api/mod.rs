@@ -97,6 +97,7 @@ async fn operation(State(state): State<Arc<ApiState>>, request: Request) -> Resp
         Ok(reply) => reply.into_response(),
         Err(error) => error.into_response(),
     };
+    state.metrics.responded(response.status().as_u16());
     signed(response)
 }
 

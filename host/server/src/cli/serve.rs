@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use super::parts::{OpenParts, ServeError, open_parts, part};
 use super::signals::{Asked, Signals};
 use crate::api::{self, ApiState};
+use crate::config::settings::{SETTINGS, Setting};
 use crate::config::{self, Config};
 use jobhost_jobs::{JobLimits, JobParts, Jobs};
 use jobhost_metrics::Metrics;
@@ -82,6 +83,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
     let stop = CancellationToken::new();
+    show_limits(&metrics);
     let opened = open_parts(config, metrics, runtimes.computing, stop.clone()).await?;
     let OpenParts { parts, plugins } = opened;
     let job_limits = JobLimits {
@@ -115,6 +117,12 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     }
     info!("stopped");
     Ok(())
+}
+
+/// The limits of plugins are among the metrics before the first of them is reached.
+fn show_limits(metrics: &Metrics) {
+    let limits = SETTINGS.iter().filter(|setting| setting.section() == "sandbox").filter_map(Setting::default_limit);
+    limits.for_each(|limit| metrics.expect_limit(limit.key()));
 }
 
 /// What requests are answered with.
@@ -156,7 +164,11 @@ async fn load_plugins(plugins: Arc<PluginFolder>, jobs: Arc<Jobs>, stop: Cancell
             plugins.standing_loaded(READY_PATIENCE).await;
             jobs.recover_known().await
         };
-        let (_files, known) = tokio::join!(plugins.reload(), recover_known);
+        let (files, known) = tokio::join!(plugins.reload(), recover_known);
+        let names = files.iter().filter_map(|file| file.plugin.as_ref()).map(|plugin| plugin.description.name.as_str());
+        for unknown in plugins.loader().grants.without_plugin(names) {
+            warn!(plugin = unknown, "the configuration grants something to a plugin that is not in the plugin folder");
+        }
         if let Err(error) = known.and(jobs.recover().await) {
             error!(error = &error as &dyn std::error::Error, "unfinished jobs could not be recovered");
         }

@@ -58,6 +58,7 @@ fn no_request_makes_series_of_its_own() {
     let host = Host::start(Options::new());
     host.create_table("t");
     host.post(&load("absent")).refused(400);
+    host.post_as(&Login::Nobody, &json!({"operation": "user_info"})).refused(401);
     let before: Vec<String> = metrics(&host).series().map(str::to_owned).collect();
     for number in 0..100 {
         let name = format!("unknown_operation_{number}");

@@ -165,6 +165,9 @@ impl Renderer {
         self.counts.columns += 1;
         if let Some(column) = path.last() {
             self.names.insert(column.value.clone());
+            if path.len() == 1 && column.quote_style == Some('"') {
+                self.double_quoted.insert(column.value.clone());
+            }
         }
         if path.len() > 3 {
             let path: Vec<_> = path.iter().map(|part| part.value.as_str()).collect();

@@ -44,6 +44,7 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
         out: String::new(),
         tables: Vec::new(),
         names: BTreeSet::new(),
+        double_quoted: BTreeSet::new(),
         copyable: true,
         ctes: Vec::new(),
         weight: 1,
@@ -52,7 +53,7 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
         counts: Counts::default(),
     };
     renderer.query(query)?;
-    let Renderer { out, mut parts, tables, names, counts, copyable, .. } = renderer;
+    let Renderer { out, mut parts, tables, names, double_quoted, counts, copyable, .. } = renderer;
     parts.push(Part::Text(out));
     let databases: BTreeSet<&str> = tables.iter().map(|table| table.database.as_str()).collect();
     if tables.len() > MAX_TABLES || databases.len() > MAX_DATABASES {
@@ -67,6 +68,7 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
         rendered: parts,
         tables,
         names,
+        double_quoted,
         stars: counts.stars,
         windows: counts.windows,
         columns: counts.names,
@@ -102,6 +104,7 @@ struct Renderer {
     out: String,
     tables: Vec<TableName>,
     names: BTreeSet<String>,
+    double_quoted: BTreeSet<String>,
     copyable: bool,
     /// Common table expressions that can be seen from here.
     ctes: Vec<VisibleCte>,
