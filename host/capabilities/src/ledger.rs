@@ -10,6 +10,7 @@ use super::limits::LimitsMet;
 use super::progress::Progress;
 use super::rejects::Rejects;
 use super::store_failure::StoreFailure;
+use super::warnings::Warnings;
 use jobhost_access::Denial;
 use jobhost_budget::Held;
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
@@ -22,6 +23,7 @@ pub struct Ledger {
     pub limits_met: LimitsMet,
     pub progress: Progress,
     pub rejects: Rejects,
+    pub warnings: Warnings,
     /// Whether the store failed under a capability.
     pub store_failure: StoreFailure,
     /// Groups in the store's hands, which go on when the guest is dropped.
@@ -49,6 +51,7 @@ impl Ledger {
             limits_met: LimitsMet::default(),
             progress: Progress::default(),
             rejects: Rejects::new(rejects),
+            warnings: Warnings::default(),
             store_failure: StoreFailure::default(),
             handed_over: TaskTracker::new(),
             denial: Mutex::default(),

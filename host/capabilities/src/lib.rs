@@ -12,11 +12,12 @@ mod queries;
 mod records;
 mod rejects;
 mod store_failure;
+mod warnings;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jobhost_contract::Reject;
+use jobhost_contract::{Reject, Warning};
 use jobhost_model::jobs::Tally;
 use jobhost_model::{Action, RowShape, Table, TableName, Timestamp};
 use jobhost_sandbox::Capabilities;
@@ -30,6 +31,7 @@ pub use queries::Queries;
 pub use records::{RecordLimits, Records};
 pub use rejects::Rejects;
 pub use store_failure::StoreFailure;
+pub use warnings::Warnings;
 
 /// Everything one attempt may act through.
 pub struct AttemptCapabilities {
@@ -95,5 +97,9 @@ impl Capabilities for AttemptCapabilities {
 
     fn reject(&self, reject: Reject) {
         self.ledger.rejects.report(reject);
+    }
+
+    fn warn(&self, warning: Warning) {
+        self.ledger.warnings.report(warning);
     }
 }

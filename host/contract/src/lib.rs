@@ -10,6 +10,7 @@ mod error;
 mod outcome;
 mod plan;
 mod reject;
+mod warning;
 
 pub use description::{Capability, Description, Operation, OperationAccess};
 pub use error::{CapabilityError, CapabilityErrorKind};
@@ -19,3 +20,4 @@ pub use plan::{
     UrlSource,
 };
 pub use reject::Reject;
+pub use warning::Warning;

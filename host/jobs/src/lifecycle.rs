@@ -65,6 +65,7 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
         error: None,
         progress: None,
         tally: Tally::default(),
+        warnings: Vec::new(),
         rejected: 0,
         rejects: Vec::new(),
         attempt: 0,

@@ -49,7 +49,8 @@ impl ProgressWriter {
         }
         let latest = Shown { progress: latest, rejected: self.rejects.count() };
         let rejects = (latest.rejected != self.shown.rejected).then(|| Arc::clone(&self.rejects));
-        let row = JobRow { progress: latest.progress.clone(), rejected: latest.rejected, ..row.clone() };
+        let warnings = self.ledger.warnings.after(&row.warnings);
+        let row = JobRow { progress: latest.progress.clone(), rejected: latest.rejected, warnings, ..row.clone() };
         let store = Arc::clone(&self.store);
         let write = tokio::spawn(async move {
             if let Some(rejects) = rejects {

@@ -126,6 +126,9 @@ pub struct JobRow {
     pub progress: Option<Progress>,
     /// What became of its records.
     pub tally: Tally,
+    /// What was done otherwise than a reader of the input would expect, by code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<JobWarning>,
     /// Rejected input records: all counted. The first ones are kept in a document of their own (`jobs/rejects.rs`).
     pub rejected: u64,
     /// Only rows of earlier versions have them here.
@@ -201,6 +204,20 @@ pub struct LimitMet {
     pub most: LimitReached,
     /// How often.
     pub times: u64,
+}
+
+/// Warnings of one code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobWarning {
+    /// A short word for a program.
+    pub code: String,
+    /// How often.
+    pub count: u64,
+    /// The first lines of the input that it was about, counted from 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<u64>,
+    /// The first sentence.
+    pub message: String,
 }
 
 /// How far a job is.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jobhost_contract::{CapabilityError, Reject};
+use jobhost_contract::{CapabilityError, Reject, Warning};
 use jobhost_model::jobs::Tally;
 use jobhost_model::{Action, ObjectInfo, Receipt, RowShape, Table, TableName, Timestamp};
 
@@ -61,6 +61,9 @@ pub trait Capabilities: Send {
 
     /// Counts an input record that could not be taken.
     fn reject(&self, reject: Reject);
+
+    /// Counts something that was done otherwise than a reader of the input would expect.
+    fn warn(&self, warning: Warning);
 }
 
 /// The rows of an open query.

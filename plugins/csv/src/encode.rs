@@ -7,7 +7,7 @@ use jobhost_load::{AttributeType, KeyError, SYSTEM_ATTRIBUTES};
 
 use crate::column;
 use crate::error::Problem;
-use crate::header::Header;
+use crate::header::{Header, HeaderError};
 use crate::key::{self, Key};
 use crate::record::{Cell, Record, unescape_into};
 
@@ -30,6 +30,8 @@ pub struct RecordEncoder {
     /// `,"name":` of every column, one after the other, then padding.
     prefixes: Vec<u8>,
     key: Option<usize>,
+    /// Places of the columns without a name.
+    unnamed: Vec<usize>,
     options: EncodeOptions,
     /// Whether a cell of any column but the key can stop the load.
     can_fail: bool,
@@ -53,7 +55,10 @@ struct Column {
 enum Role {
     Plain,
     Key,
+    /// Set by the host.
     System,
+    /// Without a name in the header, and so without a value.
+    Unnamed,
 }
 
 impl RecordEncoder {
@@ -74,6 +79,7 @@ impl RecordEncoder {
                 prefixes.string(name);
                 prefixes.byte(b':');
                 let role = match name.as_str() {
+                    "" => Role::Unnamed,
                     name if name == primary_key => Role::Key,
                     name if SYSTEM_ATTRIBUTES.contains(&name) => Role::System,
                     _ => Role::Plain,
@@ -84,12 +90,15 @@ impl RecordEncoder {
             })
             .collect();
         let can_fail = columns.iter().any(|column| match column.role {
-            Role::System => false,
+            Role::System | Role::Unnamed => false,
             Role::Plain | Role::Key => column::can_fail(column.kind),
         });
         prefixes.raw(&PADDING);
         RecordEncoder {
             key: columns.iter().position(|column| column.role == Role::Key),
+            unnamed: (0..columns.len())
+                .filter(|index| columns.get(*index).is_some_and(|c| c.role == Role::Unnamed))
+                .collect(),
             can_fail,
             columns,
             prefixes: prefixes.as_bytes().to_vec(),
@@ -101,7 +110,7 @@ impl RecordEncoder {
 
     /// The attributes that records will have.
     pub fn attributes(&self) -> Vec<String> {
-        let written = self.columns.iter().filter(|column| column.role != Role::System);
+        let written = self.columns.iter().filter(|column| !matches!(column.role, Role::System | Role::Unnamed));
         written.map(|column| column.name.clone()).collect()
     }
 
@@ -120,9 +129,27 @@ impl RecordEncoder {
         self.key
     }
 
+    /// Places of the columns without a name.
+    pub fn unnamed(&self) -> &[usize] {
+        &self.unnamed
+    }
+
+    /// The first column without a name in which the record has a value.
+    #[cold]
+    fn surprising(&self, record: &Record<'_>) -> Result<(), Problem> {
+        let has_value = |index: &usize| record.cell(*index).is_some_and(|cell| !cell.text().is_empty());
+        match self.unnamed.iter().copied().find(|index| has_value(index)) {
+            Some(index) => Err(HeaderError::Unnamed { number: index + 1, line: record.line() }.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Would `encode` succeed? Where nothing but the key can be wrong, this looks at nothing but the key.
     #[inline]
     pub fn check(&mut self, record: &Record<'_>) -> Result<(), Problem> {
+        if !self.unnamed.is_empty() {
+            self.surprising(record)?;
+        }
         if self.can_fail || self.most_bytes(record) > MAX_RECORD_BYTES {
             let mut trial = std::mem::take(&mut self.trial);
             trial.clear();
@@ -179,7 +206,7 @@ impl RecordEncoder {
         let mut has_key = false;
         for (column, cell) in self.columns.iter().zip(record.cells()) {
             let before = json.position();
-            if column.role == Role::System {
+            if matches!(column.role, Role::System | Role::Unnamed) {
                 continue;
             }
             match column.short_prefix {

@@ -12,9 +12,13 @@ pub enum HeaderError {
     Reserved(String),
     #[error("Invalid column name '{0}', cancelling load operation")]
     Character(String),
+    #[error(
+        "Invalid attribute name: ''. Column {number} has no name in the header, but the record at line {line} has a value in it: give it a name in the header"
+    )]
+    Unnamed { number: usize, line: u64 },
 }
 
-/// The names of the columns, each once.
+/// The names of the columns, each once, but for those that are empty: columns without a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     names: Vec<String>,
@@ -32,7 +36,13 @@ impl Header {
         let mut taken: HashSet<String> = HashSet::with_capacity(given.len());
         let mut repeats: HashMap<&str, usize> = HashMap::new();
         let mut names = Vec::with_capacity(given.len());
+        // A single column without a name is no header.
+        let may_be_unnamed = given.len() > 1;
         for name in &given {
+            if name.is_empty() && may_be_unnamed {
+                names.push(String::new());
+                continue;
+            }
             check(name)?;
             let mut unique = name.clone();
             if taken.contains(name) {

@@ -1,7 +1,7 @@
 //! A whole load of CSV: this format for the driver of `jobhost-load`.
 
 use jobhost_batch::JsonBuffer;
-use jobhost_load::{Format, Step, shown};
+use jobhost_load::{Format, Step, Warning, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::Dialect;
@@ -74,10 +74,27 @@ impl CsvFormat {
         self.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true, delimiter, quoting))
     }
 
-    fn surplus_cells(&self, record: &Record<'_>) -> Reject {
+    #[cold]
+    fn surplus_cells(&self, record: &Record<'_>) -> Warning {
         let (cells, width) = (record.len(), self.encoder.width());
-        let reason = format!("The record has {cells} cells, the header {width}: what is beyond was left out");
-        reject(record, None, "surplus-cells", reason)
+        let message = format!("A record has {cells} cells, the header {width}: the cells beyond it were left out");
+        Warning { code: "surplus-cells", line: Some(record.line()), message }
+    }
+
+    /// What should be known about the header.
+    fn warnings(&self, header: &Header, line: u64) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if self.encoder.key_column().is_none() {
+            let (key, columns) = (&self.table.primary_key, header.names().join(", "));
+            let message =
+                format!("No column is named '{key}', the primary key: keys were generated. The columns are: {columns}");
+            warnings.push(Warning { code: "key-missing", line: Some(line), message });
+        }
+        warnings.extend(self.encoder.unnamed().iter().map(|index| {
+            let message = format!("Column {} has no name and no values: it was left out", index + 1);
+            Warning { code: "unnamed-column", line: Some(line), message }
+        }));
+        warnings
     }
 }
 
@@ -93,12 +110,14 @@ impl Format for CsvFormat {
         self.reader.end();
     }
 
-    fn begin(&mut self) -> Result<Step, Problem> {
+    fn begin(&mut self, note: impl FnMut(Warning)) -> Result<Step, Problem> {
         let step = self.reader.advance()?;
         if step == Step::Record {
+            let line = self.reader.record().line();
             let header = Header::from_record(&self.reader.record(), &self.table.primary_key)?;
             let table = &self.table;
             self.encoder = RecordEncoder::new(&header, &table.primary_key, |name| table.kind_of(name), self.options);
+            self.warnings(&header, line).into_iter().for_each(note);
         }
         Ok(step)
     }
@@ -114,7 +133,7 @@ impl Format for CsvFormat {
     }
 
     #[inline]
-    fn check(&mut self, mut note: impl FnMut(Reject)) -> Result<(), Problem> {
+    fn check(&mut self, mut note: impl FnMut(Warning)) -> Result<(), Problem> {
         let record = self.reader.record();
         if record.len() > self.encoder.width() {
             if self.encoder.width() == 1 {

@@ -1,7 +1,7 @@
 //! A whole load of JSON: this format for the driver of `jobhost-load`.
 
 use jobhost_batch::JsonBuffer;
-use jobhost_load::{Format, Host, Loaded, Reject, Step, Table};
+use jobhost_load::{Format, Host, Loaded, Reject, Step, Table, Warning};
 
 use crate::error::Problem;
 use crate::reader::{Position, Reader, Shape};
@@ -46,7 +46,7 @@ impl Format for JsonFormat {
         self.reader.end();
     }
 
-    fn begin(&mut self) -> Result<Step, Problem> {
+    fn begin(&mut self, _note: impl FnMut(Warning)) -> Result<Step, Problem> {
         self.reader.begin()
     }
 
@@ -57,7 +57,7 @@ impl Format for JsonFormat {
 
     /// What `advance` gives has been checked.
     #[inline]
-    fn check(&mut self, _note: impl FnMut(Reject)) -> Result<(), Problem> {
+    fn check(&mut self, _note: impl FnMut(Warning)) -> Result<(), Problem> {
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! The load's way to the host: `jobhost_load::Host` over the contract.
 
-use jobhost_load::{Host, Input, Open, Reject, Table};
+use jobhost_load::{Host, Input, Open, Reject, Table, Warning};
 use jobhost_plugin::progress::Unit;
-use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, progress, records, rejects};
+use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, progress, records, rejects, warnings};
 
 /// The one source of the plan.
 const SOURCE: u32 = 0;
@@ -70,6 +70,14 @@ impl Host for GuestHost {
             kind: reject.kind.to_owned(),
             raw: reject.raw,
             reason: reject.reason,
+        });
+    }
+
+    fn warn(&mut self, warning: Warning) {
+        warnings::report(&warnings::Warning {
+            code: warning.code.to_owned(),
+            line: warning.line,
+            message: warning.message,
         });
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::driver::Loaded;
-use crate::host::{Host, Input, Reject, Table};
+use crate::host::{Host, Input, Reject, Table, Warning};
 
 /// As large as a chunk of the contract.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -93,6 +93,8 @@ impl Host for CountingHost {
         self.rejects += 1;
         eprintln!("line {}, byte {}: {}", reject.line, reject.byte_offset, reject.reason);
     }
+
+    fn warn(&mut self, _: Warning) {}
 }
 
 /// The source, opened at a byte.

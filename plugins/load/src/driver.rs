@@ -36,7 +36,7 @@ pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8
 fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<Checkpoint<F::Position>>, Failed<H, F>> {
     let mut records = Records::open(host, format, 0)?;
     host.progress(0, records.size());
-    if !records.begin(host)? {
+    if !records.begin(host, H::warn)? {
         return Ok(None);
     }
     let start = Checkpoint::new(records.etag(), records.format.position());
@@ -46,7 +46,7 @@ fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<C
     // What the first record has is declared at once: most loads that may not be are refused before they read on.
     declare(host, records.format)?;
     loop {
-        if let Err(problem) = records.format.check(|note| host.reject(note)) {
+        if let Err(problem) = records.format.check(|warning| host.warn(warning)) {
             return Err(records.rejected(host, problem));
         }
         if !records.advance(host)? {
@@ -70,7 +70,7 @@ fn reopen<H: Host, F: Format>(
 ) -> Result<Checkpoint<F::Position>, Failed<H, F>> {
     let checkpoint = Checkpoint::decode(checkpoint)?;
     let mut records = Records::open(host, format, 0)?;
-    if records.etag() != checkpoint.etag || !records.begin(host)? {
+    if records.etag() != checkpoint.etag || !records.begin(host, |_, _| ())? {
         return Err(LoadError::Changed);
     }
     declare(host, records.format)?;

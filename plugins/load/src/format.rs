@@ -4,7 +4,7 @@ use jobhost_batch::JsonBuffer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::host::Reject;
+use crate::host::{Reject, Warning};
 
 /// What was found at the next place of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +29,13 @@ pub trait Format {
     fn feed(&mut self, chunk: &[u8]);
     /// That was all.
     fn end(&mut self);
-    /// Go past what stands before the first record; `Step::Record` says that this is done.
-    fn begin(&mut self) -> Result<Step, Self::Problem>;
+    /// Go past what stands before the first record; `Step::Record` says that this is done. `note` takes what should be known
+    /// about it.
+    fn begin(&mut self, note: impl FnMut(Warning)) -> Result<Step, Self::Problem>;
     /// Go to the next record.
     fn advance(&mut self) -> Result<Step, Self::Problem>;
     /// Would `encode` succeed? `note` takes what should be known about a record that is taken all the same.
-    fn check(&mut self, note: impl FnMut(Reject)) -> Result<(), Self::Problem>;
+    fn check(&mut self, note: impl FnMut(Warning)) -> Result<(), Self::Problem>;
     /// Append the current record as one JSON object without line ends, or nothing.
     fn encode(&mut self, json: &mut JsonBuffer) -> Result<(), Self::Problem>;
     /// Where the next record begins.

@@ -22,6 +22,7 @@ pub trait Host {
     fn progress(&mut self, done: u64, total: Option<u64>);
     fn cancelled(&mut self) -> bool;
     fn reject(&mut self, reject: Reject);
+    fn warn(&mut self, warning: Warning);
 }
 
 /// An open source.
@@ -62,7 +63,17 @@ impl Table {
     }
 }
 
-/// A record that could not be taken, or not as it is.
+/// Something that was loaded, but not as a reader of the source would expect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// A short word for a program.
+    pub code: &'static str,
+    /// From 1; `None` where no line is concerned.
+    pub line: Option<u64>,
+    pub message: String,
+}
+
+/// A record that could not be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
     /// From 1.

@@ -2,7 +2,7 @@
 
 use crate::error::LoadError;
 use crate::format::{Format, Step};
-use crate::host::{Host, Input};
+use crate::host::{Host, Input, Warning};
 
 pub(crate) struct Records<'a, H: Host, F> {
     input: H::Input,
@@ -30,24 +30,28 @@ impl<'a, H: Host, F: Format> Records<'a, H, F> {
     }
 
     /// Go past what stands before the records; false if there is nothing at all.
-    pub(crate) fn begin(&mut self, host: &mut H) -> Result<bool, LoadError<H::Error, F::Problem>> {
-        self.step(host, F::begin)
+    pub(crate) fn begin(
+        &mut self,
+        host: &mut H,
+        note: impl Fn(&mut H, Warning),
+    ) -> Result<bool, LoadError<H::Error, F::Problem>> {
+        self.step(host, |format, host| format.begin(|warning| note(host, warning)))
     }
 
     /// Go to the next record; false at the end.
     #[inline]
     pub(crate) fn advance(&mut self, host: &mut H) -> Result<bool, LoadError<H::Error, F::Problem>> {
-        self.step(host, F::advance)
+        self.step(host, |format, _| format.advance())
     }
 
     #[inline(always)]
     fn step(
         &mut self,
         host: &mut H,
-        step: impl Fn(&mut F) -> Result<Step, F::Problem>,
+        step: impl Fn(&mut F, &mut H) -> Result<Step, F::Problem>,
     ) -> Result<bool, LoadError<H::Error, F::Problem>> {
         loop {
-            match step(self.format) {
+            match step(self.format, host) {
                 Ok(Step::Record) => return Ok(true),
                 Ok(Step::End) => return Ok(false),
                 Ok(Step::NeedInput) => self.feed(host)?,

@@ -23,5 +23,5 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use driver::{Loaded, load};
 pub use error::LoadError;
 pub use format::{Format, Step};
-pub use host::{Host, Input, Open, Reject, Table, shown};
+pub use host::{Host, Input, Open, Reject, Table, Warning, shown};
 pub use key::{KeyError, MAX_KEY_BYTES};

@@ -12,7 +12,7 @@
 use serde_json::Value;
 
 use crate::attribute::AttributeType;
-use crate::host::{Host, Input, Reject, Table};
+use crate::host::{Host, Input, Reject, Table, Warning};
 
 /// Why a call of the host fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub struct MemoryHost {
     pub batches: usize,
     pub checkpoint: Option<Vec<u8>>,
     pub rejects: Vec<Reject>,
+    pub warnings: Vec<Warning>,
     pub progress: Vec<(u64, Option<u64>)>,
     pub opened: Vec<u64>,
     /// Crash instead of taking this batch.
@@ -55,6 +56,7 @@ impl MemoryHost {
             batches: 0,
             checkpoint: None,
             rejects: Vec::new(),
+            warnings: Vec::new(),
             progress: Vec::new(),
             opened: Vec::new(),
             crash_at_batch: None,
@@ -133,6 +135,10 @@ impl Host for MemoryHost {
 
     fn reject(&mut self, reject: Reject) {
         self.rejects.push(reject);
+    }
+
+    fn warn(&mut self, warning: Warning) {
+        self.warnings.push(warning);
     }
 }
 

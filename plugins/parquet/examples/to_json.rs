@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write, stdout};
 use std::time::Instant;
 
-use jobhost_load::{Host, Input, Open, Reject, Table};
+use jobhost_load::{Host, Input, Open, Reject, Table, Warning};
 use jobhost_parquet::{Options, load};
 
 #[derive(Clone)]
@@ -87,6 +87,8 @@ impl Host for Printer {
     }
 
     fn reject(&mut self, _reject: Reject) {}
+
+    fn warn(&mut self, _warning: Warning) {}
 }
 
 fn main() {

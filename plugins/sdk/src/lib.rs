@@ -58,7 +58,7 @@
 //!
 //! [`BatchWriter`] collects records and hands them over, [`Source`] reads a source in chunks or, with
 //! [`Source::lines`], line by line, [`Query`] reads the rows of a query, [`Sink`] writes a file or an object, [`progress`],
-//! [`rejects`] and [`log`] report to whoever watches the job. Everything here is a thin layer over the contract in `wit/`.
+//! [`rejects`], [`warnings`] and [`log`] report to whoever watches the job. Everything here is a thin layer over the contract in `wit/`.
 //! In native builds `testing::Host` takes the host's place, so that `cargo test` can run a plugin.
 //!
 //! A job that copies the rows of a table into a file plans a query and a sink, and needs no right of its own on the table,
@@ -167,7 +167,7 @@ pub use bindings::jobhost::plugin::objects::{ObjectInfo, Receipt};
 pub use bindings::jobhost::plugin::records::{Attribute, AttributeType, RowShape, TableDescription, Tally};
 pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
 #[cfg(target_family = "wasm")]
-pub use bindings::jobhost::plugin::{log, progress, records, rejects};
+pub use bindings::jobhost::plugin::{log, progress, records, rejects, warnings};
 pub use jobhost_batch::{Batch, JsonBuffer};
 pub use lines::{Lines, MAX_LINE_BYTES};
 pub use plugin::Plugin;
@@ -176,5 +176,5 @@ pub use request::{Request, check_name};
 pub use sink::Sink;
 pub use source::{CHUNK_BYTES, Source};
 #[cfg(not(target_family = "wasm"))]
-pub use testing::doubles::{log, progress, records, rejects};
+pub use testing::doubles::{log, progress, records, rejects, warnings};
 pub use writer::BatchWriter;

@@ -16,7 +16,7 @@
 
 use std::cell::RefCell;
 
-use crate::bindings::jobhost::plugin::{log, rejects};
+use crate::bindings::jobhost::plugin::{log, rejects, warnings};
 use crate::{Action, CHUNK_BYTES, Error, ErrorKind, ObjectInfo, TableName, Tally};
 
 thread_local! {
@@ -34,6 +34,8 @@ pub struct Host {
     pub batches: Vec<(TableName, Action, String, Option<Vec<u8>>)>,
     /// Every rejected record that was reported.
     pub rejects: Vec<rejects::Reject>,
+    /// Every warning that was reported.
+    pub warnings: Vec<warnings::Warning>,
     /// Every line that was logged.
     pub log: Vec<(log::Level, String)>,
 }
@@ -162,6 +164,15 @@ pub(crate) mod doubles {
         pub fn report(reject: &Reject) {
             // Outside a test host there is nobody to tell.
             let _ = super::with(|host| host.rejects.push(reject.clone()));
+        }
+    }
+
+    pub mod warnings {
+        pub use crate::bindings::jobhost::plugin::warnings::Warning;
+
+        pub fn report(warning: &Warning) {
+            // Outside a test host there is nobody to tell.
+            let _ = super::with(|host| host.warnings.push(warning.clone()));
         }
     }
 

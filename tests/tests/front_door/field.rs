@@ -2,7 +2,7 @@
 //! `request.json` (the options of the load) and `expected.json`. A further case is a folder and no code.
 //!
 //! `expected.json` has either `rows` (the records in order of key), or `error` (a part of the sentence of a job that fails or of
-//! a request that is refused; nothing is stored then); and perhaps `text`: pieces that the answer to a search has letter by
+//! a request that is refused; nothing is stored then); perhaps `warnings` (code to lines); and perhaps `text`: pieces that the answer to a search has letter by
 //! letter, for numbers that a double does not hold.
 
 use jobhost_tests::{Host, Options, artifacts};
@@ -52,7 +52,13 @@ fn check(host: &Host, (table, key): (&str, &str), request: &Value, expected: &Va
         assert_eq!(host.count(table), 0, "{case}");
         return;
     }
-    host.run_ok(request);
+    let row = host.run(request);
+    assert_eq!(row["status"], "COMPLETE", "{case}: {row:#}");
+    let warnings = row["warnings"].as_array().into_iter().flatten();
+    let told: serde_json::Map<String, Value> = warnings
+        .map(|warning| (warning["code"].as_str().expect("a code").to_owned(), warning["lines"].clone()))
+        .collect();
+    assert_eq!(Value::Object(told), expected.get("warnings").cloned().unwrap_or(json!({})), "{case}: {row:#}");
     let all = json!({
         "operation": "search_by_value", "database": "gold", "table": table, "attribute": key, "value": "*",
         "get_attributes": ["*"],

@@ -90,7 +90,7 @@ fn a_finished_row_never_changes() {
 fn rejects_are_shown_for_one_job_and_not_in_a_listing() {
     let mut host = Host::start(Options::new());
     host.create_table("t");
-    let data = "id,a\n1,x\n2,y,surplus\n";
+    let data = "id,a\n1,x\n2,\"y\"z\n";
     let row = host.run(&json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": data}));
     assert_eq!((&row["tally"]["rejected"], &row["rejects"][0]["line"]), (&json!(1), &json!(3)), "{row:#}");
     let search = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});

@@ -17,6 +17,8 @@ impl Attempt<'_> {
     /// Enters into the row what the attempt has come to, however it ended.
     pub(super) fn record(&self, row: &mut JobRow, ledger: &Ledger, rejects: &AllRejects) {
         row.rejected = rejects.count();
+        // Until now those of the attempts that this one goes on from.
+        row.warnings = ledger.warnings.after(&row.warnings);
         row.progress = ledger.progress.latest();
         row.usage = added(row.usage, &ledger.usage);
         note_overflows(&ledger.limits_met, row, &self.running.log, &self.parts.guest_limits);

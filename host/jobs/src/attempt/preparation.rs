@@ -63,6 +63,9 @@ impl Attempt<'_> {
             Err(failure) => return Err(unbegun(row, failure)),
         };
         row.rejects = Vec::new();
+        if checkpoint.is_none() {
+            row.warnings = Vec::new();
+        }
         row.plugin = operation.plugin.label();
         row.plugin_digest = operation.plugin.digest.clone();
 

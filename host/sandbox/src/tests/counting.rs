@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use jobhost_contract::{CapabilityError, CapabilityErrorKind, Plan, Reject, TableRight};
+use jobhost_contract::{CapabilityError, CapabilityErrorKind, Plan, Reject, TableRight, Warning};
 use jobhost_model::jobs::Tally;
 use jobhost_model::{Action, RowShape, Table, TableName, Timestamp};
 
@@ -76,4 +76,6 @@ impl Capabilities for Counting {
     }
 
     fn reject(&self, _: Reject) {}
+
+    fn warn(&self, _: Warning) {}
 }

@@ -19,6 +19,7 @@ mod bindings {
             "jobhost:plugin/log": trappable,
             "jobhost:plugin/progress": trappable,
             "jobhost:plugin/rejects": trappable,
+            "jobhost:plugin/warnings": trappable,
             default: async | trappable,
         },
         exports: { default: async },

@@ -1,9 +1,9 @@
-//! Interfaces `progress`, `rejects` and `log`: what a guest tells about its work.
+//! Interfaces `progress`, `rejects`, `warnings` and `log`: what a guest tells about its work.
 
-use super::imported::{log, progress, rejects};
+use super::imported::{log, progress, rejects, warnings};
 use crate::guest::Guest;
 use crate::job_log::LogLevel;
-use jobhost_contract::Reject;
+use jobhost_contract::{Reject, Warning};
 
 impl progress::Host for Guest {
     fn report(&mut self, done: u64, total: Option<u64>, unit: progress::Unit) -> wasmtime::Result<()> {
@@ -35,6 +35,16 @@ impl rejects::Host for Guest {
                 raw: reject.raw,
                 reason: reject.reason,
             });
+        }
+        Ok(())
+    }
+}
+
+impl warnings::Host for Guest {
+    fn report(&mut self, warning: warnings::Warning) -> wasmtime::Result<()> {
+        if let Some(may) = &self.capabilities {
+            self.usage.host_call();
+            may.warn(Warning { code: warning.code, line: warning.line, message: warning.message });
         }
         Ok(())
     }

@@ -189,6 +189,9 @@ fn render(row: &JobRow, rejects: Vec<Value>) -> Map<String, Value> {
         }
         put("tally", tally);
     }
+    if !row.warnings.is_empty() {
+        put("warnings", json!(row.warnings));
+    }
     if !rejects.is_empty() {
         put("rejects", Value::Array(rejects));
     }

@@ -18,6 +18,10 @@ impl MemoryHost {
         MemoryHost(self.0.typed(types), self.1)
     }
 
+    pub fn reading(self, reading: Reading) -> Self {
+        MemoryHost(self.0, reading)
+    }
+
     pub fn load(&mut self, options: EncodeOptions) -> Result<Loaded, LoadError<Stop>> {
         let resume = self.checkpoint.clone();
         let outcome = load(&mut self.0, options, self.1.clone(), resume.as_deref());

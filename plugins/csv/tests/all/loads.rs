@@ -1,8 +1,8 @@
 //! Whole loads: rows as Harper's recordings have them, sentences of failures, rejects, what is declared.
 
-use jobhost_csv::load::LoadError;
-use jobhost_csv::load::Loaded;
-use jobhost_csv::{AttributeType, EncodeOptions};
+use jobhost_csv::load::{LoadError, Loaded};
+use jobhost_csv::{AttributeType, EncodeOptions, Reading};
+use jobhost_load::Warning;
 use serde_json::{Value, json};
 
 use crate::host::{FILE, MemoryHost, loaded, loaded_with};
@@ -59,7 +59,11 @@ fn failures_have_harpers_sentences() {
     let cases = [
         ("id,a/b\n1,2\n", "Invalid column name 'a/b', cancelling load operation"),
         ("id,a`b\n1,2\n", "Invalid column name 'a`b', cancelling load operation"),
-        ("id,,b\n201,2,3\n", "Invalid attribute name: ''"),
+        (
+            "id,,b\n201,,3\n202,2,3\n",
+            "Invalid attribute name: ''. Column 2 has no name in the header, but the record at line 3 has a value in it: give it a name \
+             in the header",
+        ),
         ("id,undefined\n51,1\n", "Invalid attribute name: 'undefined'"),
         ("id,null\n51,1\n", "Invalid attribute name: 'null'"),
         ("id,a\n1,2\ntrue,3\n", "Invalid primary key type: boolean"),
@@ -152,11 +156,31 @@ fn surplus_cells_are_dropped_and_reported() {
     host.load(EncodeOptions::default()).unwrap();
     assert_eq!(host.lines.len(), 3);
     assert_eq!(host.records()[1], json!({"id": 2, "a": "x", "b": "y", "c": "z"}));
-    assert_eq!(host.rejects.len(), 1);
-    let reject = &host.rejects[0];
-    assert_eq!((reject.line, reject.byte_offset, reject.kind), (3, 13, "surplus-cells"));
-    assert_eq!(reject.raw, "2,x,y,z,extra1,extra2\n");
-    assert!(reject.reason.contains("6 cells, the header 4"));
+    let message = "A record has 6 cells, the header 4: the cells beyond it were left out".to_owned();
+    assert_eq!(host.warnings, [Warning { code: "surplus-cells", line: Some(3), message }]);
+    assert!(host.rejects.is_empty());
+}
+
+#[test]
+fn columns_without_names_and_values_are_left_out() {
+    let mut host = MemoryHost::new("id,a,,b,\n1,x,,y,\n2,x,\"\",y,\n");
+    host.load(FILE).unwrap();
+    assert_eq!(host.records(), [json!({"id": 1, "a": "x", "b": "y"}), json!({"id": 2, "a": "x", "b": "y"})]);
+    assert_eq!(host.declared, ["id", "a", "b"]);
+    let told: Vec<_> = host.warnings.iter().map(|warning| (warning.code, warning.line)).collect();
+    assert_eq!(told, [("unnamed-column", Some(1)), ("unnamed-column", Some(1))]);
+    assert!(host.warnings[1].message.starts_with("Column 5 has no name"), "{:?}", host.warnings[1]);
+}
+
+#[test]
+fn a_key_that_is_no_column_is_a_warning_that_names_the_columns() {
+    let reading = Reading { comment: Some("#".into()), ..Reading::default() };
+    let mut host = MemoryHost::new("# made by a program\nname,Id\na,1\n").reading(reading);
+    host.load(EncodeOptions::default()).unwrap();
+    assert_eq!(host.warnings.len(), 1);
+    let Warning { code, line, message } = &host.warnings[0];
+    assert_eq!((*code, *line), ("key-missing", Some(2)));
+    assert!(message.contains("'id'") && message.ends_with("The columns are: name, Id"), "{message}");
 }
 
 #[test]
