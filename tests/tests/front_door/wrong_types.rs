@@ -8,6 +8,7 @@ fn a_value_of_the_wrong_type_is_refused_with_the_name_of_its_field() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let date = "2020-01-01";
+    let conditions = json!([{"search_attribute": "a", "search_type": "equals", "search_value": 1}]);
     let cases: [(&str, Value, &[&str]); 13] = [
         ("get_job", json!({"id": "x"}), &["id"]),
         ("get_job_log", json!({"id": "x"}), &["id"]),
@@ -15,7 +16,7 @@ fn a_value_of_the_wrong_type_is_refused_with_the_name_of_its_field() {
         ("describe_table", json!({}), &["database", "table"]),
         ("search_by_id", json!({"ids": [1], "get_attributes": ["*"]}), &["database", "table"]),
         ("search_by_value", json!({"attribute": "a", "value": 1, "get_attributes": ["*"]}), &["table", "attribute"]),
-        ("search_by_conditions", json!({"conditions": [], "get_attributes": ["*"]}), &["table", "operator"]),
+        ("search_by_conditions", json!({"conditions": conditions, "get_attributes": ["*"]}), &["table", "operator"]),
         ("delete", json!({"ids": [1]}), &["database", "table"]),
         ("create_attribute", json!({"attribute": "a"}), &["database", "table", "attribute"]),
         ("drop_attribute", json!({"attribute": "a"}), &["database", "table", "attribute"]),

@@ -31,7 +31,7 @@ impl Exposition {
             assert!(value.is_finite() && value >= 0.0, "{line}");
             let (name, labels) = parts(series);
             let kind = kind_of(&kinds, name).unwrap_or_else(|| panic!("no TYPE was given for {line}"));
-            assert!(["counter", "gauge", "histogram"].contains(&kind), "{kind}");
+            assert!(["counter", "gauge", "histogram", "info"].contains(&kind), "{kind}");
             let before = samples.insert(normal(name, labels), value);
             assert_eq!(before, None, "{series} is there twice");
         }
@@ -86,6 +86,7 @@ fn kind_of<'a>(kinds: &'a BTreeMap<String, String>, name: &str) -> Option<&'a st
         let suffix = name.strip_prefix(family.as_str())?;
         let fits = match kind.as_str() {
             "counter" => suffix == "_total",
+            "info" => suffix == "_info",
             "histogram" => ["_bucket", "_sum", "_count"].contains(&suffix),
             _ => suffix.is_empty(),
         };
