@@ -6,6 +6,7 @@ use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER
 use jobhost_load::{AttributeType, KeyError, SYSTEM_ATTRIBUTES};
 
 use crate::column;
+use crate::columns::CellOptions;
 use crate::error::Problem;
 use crate::header::{Header, HeaderError};
 use crate::key::{self, Key};
@@ -30,10 +31,13 @@ pub struct RecordEncoder {
     /// `,"name":` of every column, one after the other, then padding.
     prefixes: Vec<u8>,
     key: Option<usize>,
-    /// Places of the columns without a name.
+    /// Places of the columns that the header has no name for.
     unnamed: Vec<usize>,
+    cells: CellOptions,
+    /// Whether `cells` says anything.
+    has_cell_options: bool,
     options: EncodeOptions,
-    /// Whether a cell of any column but the key can stop the load.
+    /// Whether a cell of any column but the key can stop the load, or what the key is takes more than a look at its text.
     can_fail: bool,
     /// An unescaped cell, then padding.
     unescaped: Vec<u8>,
@@ -57,8 +61,8 @@ enum Role {
     Key,
     /// Set by the host.
     System,
-    /// Without a name in the header, and so without a value.
-    Unnamed,
+    /// Without a name.
+    LeftOut,
 }
 
 impl RecordEncoder {
@@ -68,6 +72,7 @@ impl RecordEncoder {
         primary_key: &str,
         kind_of: impl Fn(&str) -> AttributeType,
         options: EncodeOptions,
+        cells: &CellOptions,
     ) -> Self {
         let mut prefixes = JsonBuffer::default();
         let columns: Vec<Column> = header
@@ -79,7 +84,7 @@ impl RecordEncoder {
                 prefixes.string(name);
                 prefixes.byte(b':');
                 let role = match name.as_str() {
-                    "" => Role::Unnamed,
+                    "" => Role::LeftOut,
                     name if name == primary_key => Role::Key,
                     name if SYSTEM_ATTRIBUTES.contains(&name) => Role::System,
                     _ => Role::Plain,
@@ -89,16 +94,18 @@ impl RecordEncoder {
                 Column { name: name.clone(), kind: kind_of(name), role, prefix, short_prefix }
             })
             .collect();
-        let can_fail = columns.iter().any(|column| match column.role {
-            Role::System | Role::Unnamed => false,
-            Role::Plain | Role::Key => column::can_fail(column.kind),
-        });
+        let has_cell_options = *cells != CellOptions::default();
+        let can_fail = has_cell_options
+            || columns.iter().any(|column| match column.role {
+                Role::System | Role::LeftOut => false,
+                Role::Plain | Role::Key => column::can_fail(column.kind),
+            });
         prefixes.raw(&PADDING);
         RecordEncoder {
             key: columns.iter().position(|column| column.role == Role::Key),
-            unnamed: (0..columns.len())
-                .filter(|index| columns.get(*index).is_some_and(|c| c.role == Role::Unnamed))
-                .collect(),
+            unnamed: header.unnamed().to_vec(),
+            cells: cells.clone(),
+            has_cell_options,
             can_fail,
             columns,
             prefixes: prefixes.as_bytes().to_vec(),
@@ -110,7 +117,7 @@ impl RecordEncoder {
 
     /// The attributes that records will have.
     pub fn attributes(&self) -> Vec<String> {
-        let written = self.columns.iter().filter(|column| !matches!(column.role, Role::System | Role::Unnamed));
+        let written = self.columns.iter().filter(|column| !matches!(column.role, Role::System | Role::LeftOut));
         written.map(|column| column.name.clone()).collect()
     }
 
@@ -206,21 +213,39 @@ impl RecordEncoder {
         let mut has_key = false;
         for (column, cell) in self.columns.iter().zip(record.cells()) {
             let before = json.position();
-            if matches!(column.role, Role::System | Role::Unnamed) {
+            if matches!(column.role, Role::System | Role::LeftOut) {
                 continue;
             }
             match column.short_prefix {
                 Some(block) => json.block(block, column.prefix.len()),
                 None => json.raw(&self.prefixes, column.prefix.clone()),
             }
-            let (source, range) = source_of(cell, &mut self.unescaped);
+            let (source, mut range) = source_of(cell, &mut self.unescaped);
+            let mut kind = column.kind;
+            if self.has_cell_options {
+                match meaning(cell.is_quoted(), source, range, &self.cells) {
+                    Meaning::Null if column.role == Role::Key => {
+                        json.rewind(before);
+                        continue;
+                    }
+                    Meaning::Null => {
+                        json.outline(|json| json.null());
+                        continue;
+                    }
+                    Meaning::Text(text) => {
+                        range = text;
+                        kind = if kind == AttributeType::Any { AttributeType::String } else { kind };
+                    }
+                    Meaning::Cell(cell) => range = cell,
+                }
+            }
             if column.role == Role::Plain {
-                column::write(column.kind, &mut json, &column.name, source, range, self.options.parse_json)?;
-            } else if key::is_plain(source, range.clone(), column.kind) {
+                column::write(kind, &mut json, &column.name, source, range, self.options.parse_json)?;
+            } else if key::is_plain(source, range.clone(), kind) {
                 json.raw(source, range);
                 has_key = true;
             } else {
-                has_key = json.outline(|json| write_key(json, column, source, range))?;
+                has_key = json.outline(|json| write_key(json, column, kind, source, range))?;
                 if !has_key {
                     json.rewind(before);
                 }
@@ -250,17 +275,45 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
     (unescaped, 0..length)
 }
 
+/// What a cell is once the options are considered.
+enum Meaning {
+    Null,
+    /// Text, unless the column has a type.
+    Text(Range<usize>),
+    /// What it looks like.
+    Cell(Range<usize>),
+}
+
+fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOptions) -> Meaning {
+    if is_quoted {
+        return if options.quoted_text { Meaning::Text(range) } else { Meaning::Cell(range) };
+    }
+    let cell = source.get(range.clone()).unwrap_or_default();
+    let start = if options.trim { range.start + (cell.len() - cell.trim_ascii_start().len()) } else { range.start };
+    let cell = if options.trim { cell.trim_ascii() } else { cell };
+    if options.null_values.iter().any(|null| null == cell) || (options.quoted_text && cell.is_empty()) {
+        return Meaning::Null;
+    }
+    Meaning::Cell(start..start + cell.len())
+}
+
 /// Write the primary key; false if the cell holds none.
-fn write_key(json: &mut JsonWriter<'_>, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
-    if !column::can_fail(column.kind) {
-        let found = key::key(source.get(range.clone()).unwrap_or_default(), column.kind)?;
+fn write_key(
+    json: &mut JsonWriter<'_>,
+    column: &Column,
+    kind: AttributeType,
+    source: &[u8],
+    range: Range<usize>,
+) -> Result<bool, Problem> {
+    if !column::can_fail(kind) {
+        let found = key::key(source.get(range.clone()).unwrap_or_default(), kind)?;
         key::write(json, found, source, range);
         return Ok(found != Key::Absent);
     }
     let before = json.position();
-    column::write(column.kind, json, &column.name, source, range, false)?;
+    column::write(kind, json, &column.name, source, range, false)?;
     let is_null = json.since(before) == b"null";
-    if column.kind == AttributeType::Boolean && !is_null {
+    if kind == AttributeType::Boolean && !is_null {
         return Err(KeyError::Type("boolean").into());
     }
     Ok(!is_null)

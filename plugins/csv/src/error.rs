@@ -46,10 +46,17 @@ impl SyntaxError {
 pub enum Problem {
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
+    #[error(
+        "The record at line {line}, byte {offset} has bytes that are not {encoding}. Name the encoding of the file with 'encoding', for example \"windows-1252\", or load them as U+FFFD with 'invalid_bytes': \"replace\""
+    )]
+    InvalidBytes { line: u64, offset: u64, encoding: &'static str },
     #[error(transparent)]
     Header(#[from] HeaderError),
     #[error(transparent)]
     Cell(#[from] ValueError),
+    /// Of a type that the request names.
+    #[error("{error}, at line {line}")]
+    TypedCell { error: ValueError, line: u64 },
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(
@@ -68,7 +75,8 @@ impl Problem {
         match self {
             Problem::Syntax(_) => "syntax",
             Problem::Header(_) | Problem::OneColumn { .. } => "header",
-            Problem::Cell(_) => "type",
+            Problem::Cell(_) | Problem::TypedCell { .. } => "type",
+            Problem::InvalidBytes { .. } => "encoding",
             Problem::Key(_) => "key",
             Problem::RecordTooLarge { .. } => "size",
         }

@@ -1,11 +1,12 @@
-//! The names of the columns, from the first record.
+//! The names of the columns: from the first record, from the request, or numbered.
 
 use std::collections::{HashMap, HashSet};
 
+use crate::columns::{Columns, HeaderSource, Types};
 use crate::number::trim;
 use crate::record::Record;
 
-/// A name that no attribute can have.
+/// A name that no attribute can have, or that the request has and the columns do not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     #[error("Invalid attribute name: '{0}'")]
@@ -13,34 +14,54 @@ pub enum HeaderError {
     #[error("Invalid column name '{0}', cancelling load operation")]
     Character(String),
     #[error(
-        "Invalid attribute name: ''. Column {number} has no name in the header, but the record at line {line} has a value in it: give it a name in the header"
+        "Invalid attribute name: ''. Column {number} has no name in the header, but the record at line {line} has a value in it: give it a name in the header, or name all columns with 'header'"
     )]
     Unnamed { number: usize, line: u64 },
+    #[error("'{field}' names '{name}', which is no column; the columns are: {columns}")]
+    NoSuchColumn { field: &'static str, name: String, columns: String },
 }
 
-/// The names of the columns, each once, but for those that are empty: columns without a name.
+/// The attributes that the columns become, each once; empty for a column that is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     names: Vec<String>,
+    /// Places of the columns without a name.
+    unnamed: Vec<usize>,
 }
 
 impl Header {
-    /// Names from the header record. A name that repeats gets a number, as in PapaParse: `a`, `a_1`, `a_2`. Where the primary
-    /// key is found only without the blanks around the names, they go.
-    pub fn from_record(record: &Record<'_>, primary_key: &str) -> Result<Self, HeaderError> {
-        let mut given: Vec<String> = record.cells().map(|cell| cell.text()).collect();
-        if !given.iter().any(|name| name == primary_key) && given.iter().any(|name| trim(name) == primary_key) {
-            given.iter_mut().for_each(|name| *name = trim(name).to_owned());
-        }
+    /// The columns of a text whose first record this is.
+    pub fn of(first: &Record<'_>, primary_key: &str, columns: &Columns) -> Result<Self, HeaderError> {
+        let header = match &columns.header {
+            HeaderSource::FirstRecord => {
+                let mut given: Vec<String> = first.cells().map(|cell| cell.text()).collect();
+                let finds = |name: &String| trim(name) == primary_key;
+                // Where the primary key is found only without the blanks around the names, they go.
+                if columns.cells.trim || (!given.iter().any(|name| name == primary_key) && given.iter().any(finds)) {
+                    given.iter_mut().for_each(|name| *name = trim(name).to_owned());
+                }
+                Self::named(&given)?
+            }
+            HeaderSource::Numbered => {
+                Self::named(&(1..=first.len()).map(|number| format!("column{number}")).collect::<Vec<_>>())?
+            }
+            HeaderSource::Given(names) => Self::named(names)?,
+        };
+        header.selected(columns)
+    }
+
+    /// A name that repeats gets a number, as in PapaParse: `a`, `a_1`, `a_2`.
+    fn named(given: &[String]) -> Result<Self, HeaderError> {
         let reserved: HashSet<&str> = given.iter().map(String::as_str).collect();
         let mut taken: HashSet<String> = HashSet::with_capacity(given.len());
         let mut repeats: HashMap<&str, usize> = HashMap::new();
-        let mut names = Vec::with_capacity(given.len());
+        let mut header = Header::default();
         // A single column without a name is no header.
         let may_be_unnamed = given.len() > 1;
-        for name in &given {
+        for (index, name) in given.iter().enumerate() {
             if name.is_empty() && may_be_unnamed {
-                names.push(String::new());
+                header.unnamed.push(index);
+                header.names.push(String::new());
                 continue;
             }
             check(name)?;
@@ -56,13 +77,45 @@ impl Header {
                 }
             }
             taken.insert(unique.clone());
-            names.push(unique);
+            header.names.push(unique);
         }
-        Ok(Header { names })
+        Ok(header)
+    }
+
+    /// The columns that the request wants, under the names that it gives them.
+    fn selected(mut self, columns: &Columns) -> Result<Self, HeaderError> {
+        if let Some(selected) = &columns.selected {
+            for (name, attribute) in selected {
+                self.expect("columns", name)?;
+                check(attribute)?;
+            }
+            for name in &mut self.names {
+                let wanted = selected.iter().find(|(column, _)| column == name);
+                *name = wanted.map_or_else(String::new, |(_, attribute)| attribute.clone());
+            }
+            self.unnamed.clear();
+        }
+        if let Types::Named(types) = &columns.types {
+            types.iter().try_for_each(|(attribute, _)| self.expect("types", attribute))?;
+        }
+        Ok(self)
+    }
+
+    fn expect(&self, field: &'static str, name: &str) -> Result<(), HeaderError> {
+        if !name.is_empty() && self.names.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let columns = self.names.iter().filter(|known| !known.is_empty()).cloned().collect::<Vec<_>>().join(", ");
+        Err(HeaderError::NoSuchColumn { field, name: name.to_owned(), columns })
     }
 
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Places of the columns without a name.
+    pub fn unnamed(&self) -> &[usize] {
+        &self.unnamed
     }
 
     pub fn position(&self, name: &str) -> Option<usize> {

@@ -11,7 +11,9 @@
 pub mod cast;
 mod cells;
 mod column;
+pub mod columns;
 mod date;
+mod decoding;
 mod dialect;
 mod encode;
 mod error;

@@ -4,6 +4,8 @@ use jobhost_batch::JsonBuffer;
 use jobhost_load::{Format, Step, Warning, shown};
 use serde::{Deserialize, Serialize};
 
+use crate::columns::{Columns, HeaderSource, Types};
+use crate::decoding::Decoding;
 use crate::dialect::Dialect;
 use crate::encode::{EncodeOptions, RecordEncoder};
 use crate::error::Problem;
@@ -42,8 +44,11 @@ struct CsvFormat {
     table: Table,
     options: EncodeOptions,
     reading: Reading,
+    decoding: Decoding,
     /// Whether the driver was told the attributes.
     told: bool,
+    /// The reader stands at the first record, which `begin` has looked at and `advance` has not given.
+    first_is_a_record: bool,
 }
 
 /// Where the next record begins.
@@ -52,14 +57,18 @@ struct Position {
     dialect: Dialect,
     offset: u64,
     line: u64,
+    /// Offsets are of the decoded text, and the source is read from its start again.
+    #[serde(default)]
+    transcoded: bool,
 }
 
 impl CsvFormat {
     fn new(table: Table, options: EncodeOptions, reading: Reading) -> Self {
         // Until `begin` has read the header: no columns.
-        let encoder = RecordEncoder::new(&Header::default(), &table.primary_key, |name| table.kind_of(name), options);
+        let encoder = encoder(&Header::default(), &table, options, &reading);
         let reader = Reader::new().with_reading(reading.clone());
-        CsvFormat { reader, encoder, table, options, reading, told: false }
+        let decoding = Decoding::new(reading.encoding);
+        CsvFormat { reader, encoder, table, options, reading, decoding, told: false, first_is_a_record: false }
     }
 
     /// What was taken for the header is none, or was cut at the wrong character.
@@ -74,6 +83,32 @@ impl CsvFormat {
         self.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true, delimiter, quoting))
     }
 
+    /// Bytes of the current record that are not of the encoding.
+    #[inline]
+    fn check_bytes(&mut self) -> Result<Option<Warning>, Problem> {
+        let record = self.reader.record();
+        if record.raw().is_ascii() { Ok(None) } else { self.check_other_bytes() }
+    }
+
+    #[inline(never)]
+    fn check_other_bytes(&mut self) -> Result<Option<Warning>, Problem> {
+        let record = self.reader.record();
+        let (line, offset, raw) = (record.line(), record.offset(), record.raw());
+        let is_invalid = match self.decoding.is_transcoded() {
+            true => self.decoding.is_invalid(offset, offset + raw.len() as u64),
+            false => std::str::from_utf8(raw).is_err(),
+        };
+        let encoding = self.decoding.encoding();
+        match (is_invalid, self.reading.replaces_invalid_bytes) {
+            (false, _) => Ok(None),
+            (true, false) => Err(Problem::InvalidBytes { line, offset, encoding }),
+            (true, true) => {
+                let message = format!("A record has bytes that are not {encoding}: they became U+FFFD");
+                Ok(Some(Warning { code: "bytes-replaced", line: Some(line), message }))
+            }
+        }
+    }
+
     #[cold]
     fn surplus_cells(&self, record: &Record<'_>) -> Warning {
         let (cells, width) = (record.len(), self.encoder.width());
@@ -85,7 +120,10 @@ impl CsvFormat {
     fn warnings(&self, header: &Header, line: u64) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.encoder.key_column().is_none() {
-            let (key, columns) = (&self.table.primary_key, header.names().join(", "));
+            let (key, columns) = (
+                &self.table.primary_key,
+                header.names().iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>().join(", "),
+            );
             let message =
                 format!("No column is named '{key}', the primary key: keys were generated. The columns are: {columns}");
             warnings.push(Warning { code: "key-missing", line: Some(line), message });
@@ -103,20 +141,25 @@ impl Format for CsvFormat {
     type Problem = Problem;
 
     fn feed(&mut self, chunk: &[u8]) {
-        self.reader.feed(chunk);
+        let reader = &mut self.reader;
+        self.decoding.feed(chunk, false, |text| reader.feed(text));
     }
 
     fn end(&mut self) {
+        let reader = &mut self.reader;
+        self.decoding.feed(&[], true, |text| reader.feed(text));
         self.reader.end();
     }
 
-    fn begin(&mut self, note: impl FnMut(Warning)) -> Result<Step, Problem> {
+    fn begin(&mut self, mut note: impl FnMut(Warning)) -> Result<Step, Problem> {
         let step = self.reader.advance()?;
         if step == Step::Record {
             let line = self.reader.record().line();
-            let header = Header::from_record(&self.reader.record(), &self.table.primary_key)?;
-            let table = &self.table;
-            self.encoder = RecordEncoder::new(&header, &table.primary_key, |name| table.kind_of(name), self.options);
+            self.check_bytes()?.into_iter().for_each(&mut note);
+            let columns = &self.reading.columns;
+            let header = Header::of(&self.reader.record(), &self.table.primary_key, columns)?;
+            self.first_is_a_record = columns.header != HeaderSource::FirstRecord;
+            self.encoder = encoder(&header, &self.table, self.options, &self.reading);
             self.warnings(&header, line).into_iter().for_each(note);
         }
         Ok(step)
@@ -124,7 +167,10 @@ impl Format for CsvFormat {
 
     #[inline]
     fn advance(&mut self) -> Result<Step, Problem> {
-        let step = self.reader.advance()?;
+        let step = match std::mem::take(&mut self.first_is_a_record) {
+            true => Step::Record,
+            false => self.reader.advance()?,
+        };
         // A Ctrl-Z at the very end is how old programs mark the end of a text.
         if step == Step::Record && self.reader.is_at_end() && is_end_mark(self.reader.record().raw()) {
             return Ok(self.reader.advance()?);
@@ -134,6 +180,7 @@ impl Format for CsvFormat {
 
     #[inline]
     fn check(&mut self, mut note: impl FnMut(Warning)) -> Result<(), Problem> {
+        self.check_bytes()?.into_iter().for_each(&mut note);
         let record = self.reader.record();
         if record.len() > self.encoder.width() {
             if self.encoder.width() == 1 {
@@ -141,7 +188,11 @@ impl Format for CsvFormat {
             }
             note(self.surplus_cells(&record));
         }
-        self.encoder.check(&record)
+        let line = record.line();
+        self.encoder.check(&record).map_err(|problem| match (problem, &self.reading.columns.types) {
+            (Problem::Cell(error), Types::Named(_)) => Problem::TypedCell { error, line },
+            (problem, _) => problem,
+        })
     }
 
     #[inline]
@@ -150,7 +201,12 @@ impl Format for CsvFormat {
     }
 
     fn position(&self) -> Position {
-        Position { dialect: self.dialect(), offset: self.reader.offset(), line: self.reader.line() }
+        let (dialect, transcoded) = (self.dialect(), self.decoding.is_transcoded());
+        if self.first_is_a_record {
+            let first = self.reader.record();
+            return Position { dialect, offset: first.offset(), line: first.line(), transcoded };
+        }
+        Position { dialect, offset: self.reader.offset(), line: self.reader.line(), transcoded }
     }
 
     fn offset(&self) -> u64 {
@@ -160,10 +216,12 @@ impl Format for CsvFormat {
     fn rewind(&mut self, position: &Position) {
         let reader = Reader::resume(position.dialect, position.offset, position.line);
         self.reader = reader.with_reading(self.reading.clone());
+        self.decoding = Decoding::resume(self.reading.encoding, position.transcoded, position.offset);
+        self.first_is_a_record = false;
     }
 
     fn offset_of(position: &Position) -> u64 {
-        position.offset
+        if position.transcoded { 0 } else { position.offset }
     }
 
     fn new_attributes(&mut self) -> Vec<String> {
@@ -184,14 +242,23 @@ impl Format for CsvFormat {
                     reason: problem.to_string(),
                 };
             }
-            Problem::Cell(error) => Some(error.attribute().to_owned()),
+            Problem::Cell(error) | Problem::TypedCell { error, .. } => Some(error.attribute().to_owned()),
             Problem::Key(_) => {
                 self.encoder.key_column().and_then(|index| self.encoder.column_name(index)).map(str::to_owned)
             }
-            Problem::Header(_) | Problem::RecordTooLarge { .. } | Problem::OneColumn { .. } => None,
+            Problem::Header(_)
+            | Problem::InvalidBytes { .. }
+            | Problem::RecordTooLarge { .. }
+            | Problem::OneColumn { .. } => None,
         };
         reject(&record, column, problem.kind(), problem.to_string())
     }
+}
+
+fn encoder(header: &Header, table: &Table, options: EncodeOptions, reading: &Reading) -> RecordEncoder {
+    let Columns { types, cells, .. } = &reading.columns;
+    let kind_of = |name: &str| types.kind_of(name, table.kind_of(name));
+    RecordEncoder::new(header, &table.primary_key, kind_of, options, cells)
 }
 
 fn reject(record: &Record<'_>, column: Option<String>, kind: &'static str, reason: String) -> Reject {

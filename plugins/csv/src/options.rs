@@ -1,8 +1,10 @@
 //! The fields of a request that say how a CSV text is written, and what is wrong with them. Without any of them the delimiter
 //! and the line end are guessed.
 
+use encoding_rs::Encoding;
 use serde_json::{Value, json};
 
+use crate::columns::{self, Columns};
 use crate::dialect::Quoting;
 use crate::reader::Reading;
 
@@ -10,7 +12,18 @@ use crate::reader::Reading;
 const MAX_SKIP_ROWS: u64 = 1_000_000;
 const MAX_COMMENT_BYTES: usize = 16;
 /// Options, and how many letters may differ: few in short names, which other words resemble.
-const MISSPELT: [(&str, usize); 4] = [("delimiter", 2), ("skip_rows", 2), ("escape", 1), ("comment", 1)];
+const MISSPELT: [(&str, usize); 10] = [
+    ("encoding", 2),
+    ("invalid_bytes", 2),
+    ("delimiter", 2),
+    ("skip_rows", 2),
+    ("null_values", 2),
+    ("quoted_text", 2),
+    ("escape", 1),
+    ("comment", 1),
+    ("header", 1),
+    ("columns", 1),
+];
 
 /// What a request says, or one sentence for each field that is wrong. `get` is given a field's name, and returns null as it
 /// stands.
@@ -21,6 +34,10 @@ pub fn reading<'v>(
     let mut problems: Vec<String> = fields.filter_map(misspelt).collect();
     let mut take = |outcome: Result<(), String>| problems.extend(outcome.err());
     let mut reading = Reading::default();
+    match Columns::of(&get) {
+        Ok(columns) => reading.columns = columns,
+        Err(wrong) => wrong.into_iter().for_each(|problem| take(Err(problem))),
+    }
     take(delimiter(get("delimiter")).map(|delimiter| reading.delimiter = delimiter));
     let mut quoting = Quoting::default();
     match get("quote") {
@@ -33,6 +50,8 @@ pub fn reading<'v>(
     if let Some(value) = get("escape").filter(|value| !value.is_null()) {
         take(character("escape", value).map(|escape| quoting.escape = escape));
     }
+    take(encoding(get("encoding")).map(|encoding| reading.encoding = encoding));
+    take(invalid_bytes(get("invalid_bytes")).map(|replaces| reading.replaces_invalid_bytes = replaces));
     reading.quoting = quoting;
     take(skip_rows(get("skip_rows")).map(|lines| reading.skip_lines = lines));
     take(comment(get("comment")).map(|comment| reading.comment = comment));
@@ -47,7 +66,7 @@ pub fn reading<'v>(
 
 /// The fields as JSON Schema.
 pub fn schema() -> Vec<(&'static str, Value, bool)> {
-    vec![
+    let mut fields = vec![
         (
             "delimiter",
             json!({ "type": ["string", "null"], "default": "auto",
@@ -78,7 +97,21 @@ pub fn schema() -> Vec<(&'static str, Value, bool)> {
                 "description": "Lines that begin so are passed over." }),
             false,
         ),
-    ]
+        (
+            "encoding",
+            json!({ "type": ["string", "null"], "default": "auto",
+                "description": "A label of the WHATWG Encoding Standard, or \"auto\": a byte order mark tells, or else it is UTF-8." }),
+            false,
+        ),
+        (
+            "invalid_bytes",
+            json!({ "enum": ["error", "replace", null], "default": "error",
+                "description": "Whether bytes that are not of the encoding end the load or become U+FFFD." }),
+            false,
+        ),
+    ];
+    fields.extend(columns::schema());
+    fields
 }
 
 fn delimiter(value: Option<&Value>) -> Result<Option<u8>, String> {
@@ -127,8 +160,31 @@ fn comment(value: Option<&Value>) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
+fn encoding(value: Option<&Value>) -> Result<Option<&'static Encoding>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(word)) if word == "auto" => Ok(None),
+        Some(value) => match value.as_str().and_then(|label| Encoding::for_label(label.as_bytes())) {
+            Some(encoding) => Ok(Some(encoding)),
+            None => Err(format!(
+                "'encoding' must be \"auto\" or a label of the WHATWG Encoding Standard, for example \"utf-8\", \"utf-16le\", \
+                 \"windows-1252\" or \"shift_jis\", not {}",
+                shown(value)
+            )),
+        },
+    }
+}
+
+fn invalid_bytes(value: Option<&Value>) -> Result<bool, String> {
+    match value.map(|value| (value, value.as_str())) {
+        None | Some((Value::Null, _) | (_, Some("error"))) => Ok(false),
+        Some((_, Some("replace"))) => Ok(true),
+        Some((value, _)) => Err(format!("'invalid_bytes' must be \"error\" or \"replace\", not {}", shown(value))),
+    }
+}
+
 /// The start of a value, for a sentence.
-fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -173,6 +229,8 @@ mod tests {
             (json!({"quote": "ab"}), "'quote' must be one ASCII character"),
             (json!({"escape": "é"}), "'escape' must be one ASCII character"),
             (json!({"skip_rows": -1}), "'skip_rows' must be a number from 0 to 1000000, not -1"),
+            (json!({"encoding": "utf-9"}), "'encoding' must be \"auto\" or a label of the WHATWG Encoding Standard"),
+            (json!({"invalid_bytes": "skip"}), "'invalid_bytes' must be \"error\" or \"replace\", not \"skip\""),
             (json!({"comment": ""}), "'comment' must be a text of 1 to 16 bytes"),
             (json!({"delimeter": ";"}), "'delimeter' is not a field of this operation; did you mean 'delimiter'?"),
             (json!({"skiprows": 1}), "did you mean 'skip_rows'?"),

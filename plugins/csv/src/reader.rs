@@ -1,9 +1,11 @@
 //! Cuts a stream of bytes into records and cells. Strict: a quoted cell must be closed, and nothing but blanks may stand
 //! between its closing quote and the next delimiter. It never holds more than one record and the last chunk.
 
+use encoding_rs::Encoding;
 use jobhost_load::Step;
 
 use crate::cells::{Input, Scan};
+use crate::columns::Columns;
 use crate::dialect::{Dialect, Quoting, SAMPLE_BYTES};
 use crate::error::SyntaxError;
 use crate::preface;
@@ -16,7 +18,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Enough to tell what is no text.
 const SNIFFED_BYTES: usize = 16;
 
-/// What is known of a text before it is read.
+/// What is known of a text before it is read: how it is written, and what its columns are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// `None`: guessed.
@@ -28,6 +30,11 @@ pub struct Reading {
     pub comment: Option<Vec<u8>>,
     /// Blanks may stand before an opening quote.
     pub skip_blanks: bool,
+    pub columns: Columns,
+    /// `None`: a byte order mark tells, or else it is UTF-8.
+    pub encoding: Option<&'static Encoding>,
+    /// Bytes that are not of the encoding become U+FFFD, with a warning. Otherwise they are an error.
+    pub replaces_invalid_bytes: bool,
 }
 
 /// A CSV reader that is fed. See the module.

@@ -62,7 +62,7 @@ fn failures_have_harpers_sentences() {
         (
             "id,,b\n201,,3\n202,2,3\n",
             "Invalid attribute name: ''. Column 2 has no name in the header, but the record at line 3 has a value in it: give it a name \
-             in the header",
+             in the header, or name all columns with 'header'",
         ),
         ("id,undefined\n51,1\n", "Invalid attribute name: 'undefined'"),
         ("id,null\n51,1\n", "Invalid attribute name: 'null'"),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 
 mod cast;
+mod columns;
 mod fuzz;
 mod grammar;
 mod host;

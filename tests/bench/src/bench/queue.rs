@@ -31,7 +31,8 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let setup = bench
         .setup
         .clone()
-        .set("jobs.max_queued", queued + 1000)
+        // The last eighth of the queue is for users who have few jobs in it.
+        .set("jobs.max_queued", queued * 2)
         .set("urls.allow", gate.address())
         .set("urls.timeout_seconds", 1800)
         .set("sandbox.wall_seconds", 1800);

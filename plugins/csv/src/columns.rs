@@ -1,0 +1,286 @@
+//! The fields of a request that say what the columns are and what their cells hold, and what is wrong with them. Without any
+//! of them the first record names the columns, and each cell is what it looks like.
+
+use jobhost_load::AttributeType;
+use serde_json::{Map, Value, json};
+
+use crate::options::shown;
+
+const MAX_COLUMNS: usize = 10_000;
+const MAX_NULL_VALUES: usize = 32;
+const MAX_NULL_VALUE_BYTES: usize = 256;
+/// The types that a request can name.
+const TYPES: [(&str, AttributeType); 8] = [
+    ("String", AttributeType::String),
+    ("Int", AttributeType::Int),
+    ("Long", AttributeType::Long),
+    ("Float", AttributeType::Float),
+    ("Boolean", AttributeType::Boolean),
+    ("Date", AttributeType::Date),
+    ("BigInt", AttributeType::BigInt),
+    ("Any", AttributeType::Any),
+];
+
+/// Where the names of the columns come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum HeaderSource {
+    /// The first record.
+    #[default]
+    FirstRecord,
+    /// There are none: `column1`, `column2` and so on.
+    Numbered,
+    /// The request.
+    Given(Vec<String>),
+}
+
+/// What the columns are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    pub header: HeaderSource,
+    /// The columns to load, each with the name of its attribute; `None`: all, under their own names.
+    pub selected: Option<Vec<(String, String)>>,
+    pub types: Types,
+    pub cells: CellOptions,
+}
+
+/// The types that the request names, by attribute. They take precedence over those of the table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Types {
+    /// Each cell is what it looks like, unless the table says otherwise.
+    #[default]
+    Auto,
+    /// Each cell is text, unless the table says otherwise.
+    Text,
+    Named(Vec<(String, AttributeType)>),
+}
+
+/// What cells mean besides their text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CellOptions {
+    /// White space around an unquoted cell goes.
+    pub trim: bool,
+    /// Unquoted cells that are null.
+    pub null_values: Vec<Vec<u8>>,
+    /// A quoted cell is text, and an unquoted empty one null.
+    pub quoted_text: bool,
+}
+
+impl Types {
+    /// The type of an attribute, which has `declared` in its table.
+    pub(crate) fn kind_of(&self, attribute: &str, declared: AttributeType) -> AttributeType {
+        match self {
+            Types::Auto => declared,
+            Types::Text if declared == AttributeType::Any => AttributeType::String,
+            Types::Text => declared,
+            Types::Named(types) => types.iter().find(|(name, _)| name == attribute).map_or(declared, |(_, kind)| *kind),
+        }
+    }
+}
+
+impl Columns {
+    /// What a request says, or one sentence for each field that is wrong.
+    pub(crate) fn of<'v>(get: impl Fn(&str) -> Option<&'v Value>) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut columns = Columns::default();
+        let mut take = |outcome: Result<(), String>| problems.extend(outcome.err());
+        take(header(get("header")).map(|header| columns.header = header));
+        take(selected(get("columns")).map(|selected| columns.selected = selected));
+        take(types(get("types")).map(|types| columns.types = types));
+        take(flag("trim", get("trim")).map(|trim| columns.cells.trim = trim));
+        take(flag("quoted_text", get("quoted_text")).map(|quoted| columns.cells.quoted_text = quoted));
+        take(null_values(get("null_values")).map(|values| columns.cells.null_values = values));
+        if problems.is_empty() { Ok(columns) } else { Err(problems) }
+    }
+}
+
+/// The fields as JSON Schema.
+pub(crate) fn schema() -> Vec<(&'static str, Value, bool)> {
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
+    vec![
+        (
+            "header",
+            json!({ "anyOf": [{ "type": ["boolean", "null"] }, texts], "default": true,
+                "description": "Whether the first record names the columns; or their names." }),
+            false,
+        ),
+        (
+            "columns",
+            json!({ "anyOf": [{ "type": "null" }, texts,
+                { "type": "object", "additionalProperties": { "type": "string" } }],
+                "description": "The columns to load; as an object, each with the attribute that it becomes." }),
+            false,
+        ),
+        (
+            "types",
+            json!({ "anyOf": [{ "enum": ["auto", "text", null] },
+                { "type": "object", "additionalProperties": { "enum": names } }], "default": "auto",
+                "description": "The types of attributes." }),
+            false,
+        ),
+        (
+            "trim",
+            json!({ "type": ["boolean", "null"], "default": false,
+                "description": "Whether white space around unquoted cells is removed." }),
+            false,
+        ),
+        (
+            "null_values",
+            json!({ "anyOf": [{ "type": "null" }, texts], "default": [],
+                "description": "Unquoted cells that are null." }),
+            false,
+        ),
+        (
+            "quoted_text",
+            json!({ "type": ["boolean", "null"], "default": false,
+                "description": "Whether quoted cells are text, and unquoted empty ones null." }),
+            false,
+        ),
+    ]
+}
+
+fn header(value: Option<&Value>) -> Result<HeaderSource, String> {
+    let wrong = |value: &Value| {
+        format!("'header' must be true, false or an array of different names of columns, not {}", shown(value))
+    };
+    match value {
+        None | Some(Value::Null | Value::Bool(true)) => Ok(HeaderSource::FirstRecord),
+        Some(Value::Bool(false)) => Ok(HeaderSource::Numbered),
+        Some(value) => {
+            let names =
+                texts(value).filter(|names| !names.is_empty() && all_differ(names)).ok_or_else(|| wrong(value))?;
+            Ok(HeaderSource::Given(names))
+        }
+    }
+}
+
+fn selected(value: Option<&Value>) -> Result<Option<Vec<(String, String)>>, String> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
+    let pairs = match value {
+        Value::Object(map) => renamed(map),
+        other => texts(other).map(|names| names.into_iter().map(|name| (name.clone(), name)).collect()),
+    };
+    let pairs = pairs.filter(|pairs: &Vec<(String, String)>| {
+        let attributes: Vec<String> = pairs.iter().map(|(_, attribute)| attribute.clone()).collect();
+        !attributes.is_empty() && all_differ(&attributes)
+    });
+    pairs.map(Some).ok_or_else(|| {
+        format!(
+            "'columns' must be an array of names of columns, or an object of names of columns and different names of \
+             attributes, not {}",
+            shown(value)
+        )
+    })
+}
+
+fn renamed(map: &Map<String, Value>) -> Option<Vec<(String, String)>> {
+    let pairs =
+        map.iter().take(MAX_COLUMNS).map(|(name, attribute)| Some((name.clone(), attribute.as_str()?.to_owned())));
+    pairs.collect()
+}
+
+fn types(value: Option<&Value>) -> Result<Types, String> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Types::Auto) };
+    let named = |map: &Map<String, Value>| -> Option<Vec<(String, AttributeType)>> {
+        let types = map.iter().take(MAX_COLUMNS).map(|(attribute, word)| {
+            let (_, kind) = TYPES.iter().find(|(name, _)| word.as_str() == Some(name))?;
+            Some((attribute.clone(), *kind))
+        });
+        types.collect()
+    };
+    let types = match value {
+        Value::String(word) if word == "auto" => Some(Types::Auto),
+        Value::String(word) if word == "text" => Some(Types::Text),
+        Value::Object(map) => named(map).map(Types::Named),
+        _ => None,
+    };
+    types.ok_or_else(|| {
+        let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
+        format!(
+            "'types' must be \"auto\", \"text\" or an object of attributes and types ({}), not {}",
+            names.join(", "),
+            shown(value)
+        )
+    })
+}
+
+fn null_values(value: Option<&Value>) -> Result<Vec<Vec<u8>>, String> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Vec::new()) };
+    let fits = |values: &Vec<String>| {
+        values.len() <= MAX_NULL_VALUES && values.iter().all(|value| value.len() <= MAX_NULL_VALUE_BYTES)
+    };
+    let values = texts(value).filter(fits).ok_or_else(|| {
+        format!(
+            "'null_values' must be an array of at most {MAX_NULL_VALUES} texts of at most {MAX_NULL_VALUE_BYTES} bytes, not {}",
+            shown(value)
+        )
+    })?;
+    Ok(values.into_iter().map(String::into_bytes).collect())
+}
+
+fn flag(field: &str, value: Option<&Value>) -> Result<bool, String> {
+    match value {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(value) => Err(format!("'{field}' must be true or false, not {}", shown(value))),
+    }
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let items = value.as_array().filter(|items| items.len() <= MAX_COLUMNS)?;
+    items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+fn all_differ(names: &[String]) -> bool {
+    let mut seen = std::collections::HashSet::new();
+    names.iter().all(|name| seen.insert(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(request: &Value) -> Result<Columns, Vec<String>> {
+        Columns::of(|field| request.get(field))
+    }
+
+    #[test]
+    fn options_say_what_the_columns_are() {
+        assert_eq!(of(&json!({"header": true, "types": "auto", "columns": null})), Ok(Columns::default()));
+        assert_eq!(of(&json!({"header": false})).unwrap().header, HeaderSource::Numbered);
+        let columns = of(&json!({"header": ["a", "b"], "columns": {"a": "id"}, "types": {"id": "String"}})).unwrap();
+        assert_eq!(columns.header, HeaderSource::Given(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(columns.selected, Some(vec![("a".to_owned(), "id".to_owned())]));
+        assert_eq!(columns.types.kind_of("id", AttributeType::Any), AttributeType::String);
+        assert_eq!(columns.types.kind_of("b", AttributeType::Any), AttributeType::Any);
+        let text = of(&json!({"types": "text"})).unwrap().types;
+        assert_eq!(text.kind_of("a", AttributeType::Any), AttributeType::String);
+        assert_eq!(text.kind_of("a", AttributeType::Int), AttributeType::Int);
+        let cells = of(&json!({"trim": true, "quoted_text": true, "null_values": ["", "NA"]})).unwrap().cells;
+        assert_eq!(
+            cells,
+            CellOptions { trim: true, quoted_text: true, null_values: vec![b"".to_vec(), b"NA".to_vec()] }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_field_the_value_and_what_is_possible() {
+        for (request, sentence) in [
+            (
+                json!({"header": "yes"}),
+                "'header' must be true, false or an array of different names of columns, not \"yes\"",
+            ),
+            (json!({"header": ["a", "a"]}), "not [\"a\",\"a\"]"),
+            (json!({"columns": []}), "'columns' must be an array"),
+            (json!({"columns": {"a": "x", "b": "x"}}), "different names of attributes"),
+            (json!({"types": "Text"}), "'types' must be \"auto\", \"text\" or an object"),
+            (json!({"types": {"a": "Varchar"}}), "String, Int, Long, Float, Boolean, Date, BigInt, Any"),
+            (json!({"trim": 1}), "'trim' must be true or false, not 1"),
+            (json!({"null_values": "NA"}), "'null_values' must be an array of at most 32 texts"),
+            (json!({"quoted_text": "x"}), "'quoted_text' must be true or false"),
+        ] {
+            let problems = of(&request).unwrap_err().join(",");
+            assert!(problems.contains(sentence), "{request}: {problems}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! From the bytes of a source to UTF-8. A source that is UTF-8 is passed on as it is; of any other, no more than one chunk is
+//! held. Bytes that are not of the encoding become U+FFFD, and where they stood is noted.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
+/// Enough to recognise a byte order mark of UTF-16. That of UTF-8 is the reader's to pass over.
+const SNIFFED_BYTES: usize = 2;
+const ROOM_BYTES: usize = 64 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Decoding {
+    named: Option<&'static Encoding>,
+    /// Decoded bytes that are to be passed over, where the source is fed from its start again.
+    skip: u64,
+    /// Whether `is_invalid` will be asked.
+    is_checked: bool,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// What was fed so far is too short to tell.
+    Begun(Vec<u8>),
+    /// Nothing is to be done.
+    Utf8,
+    Other(Transcoder),
+}
+
+struct Transcoder {
+    encoding: &'static Encoding,
+    decoder: Decoder,
+    skip: u64,
+    /// Decoded bytes so far.
+    decoded: u64,
+    /// Where U+FFFD stands for bytes that are not of the encoding, in decoded bytes, until it was asked for. `None`: nobody
+    /// will ask.
+    invalid: Option<VecDeque<u64>>,
+}
+
+impl Decoding {
+    /// `named`: what the request says; without it a byte order mark tells, or else it is UTF-8.
+    pub(crate) fn new(named: Option<&'static Encoding>) -> Self {
+        Decoding { named, skip: 0, is_checked: true, state: State::Begun(Vec::new()) }
+    }
+
+    /// For a source of which `offset` decoded bytes are done with, and all were checked. Only one that is transcoded is fed from its start.
+    pub(crate) fn resume(named: Option<&'static Encoding>, is_transcoded: bool, offset: u64) -> Self {
+        let state = if is_transcoded { State::Begun(Vec::new()) } else { State::Utf8 };
+        Decoding { named, skip: offset, is_checked: false, state }
+    }
+
+    /// Whether the source is of another encoding than UTF-8.
+    pub(crate) fn is_transcoded(&self) -> bool {
+        matches!(self.state, State::Other(_))
+    }
+
+    pub(crate) fn encoding(&self) -> &'static str {
+        match &self.state {
+            State::Other(transcoder) => transcoder.encoding.name(),
+            State::Begun(_) | State::Utf8 => UTF_8.name(),
+        }
+    }
+
+    /// The next bytes of the source, or its end.
+    pub(crate) fn feed(&mut self, chunk: &[u8], is_last: bool, mut sink: impl FnMut(&[u8])) {
+        match &mut self.state {
+            State::Utf8 => sink(chunk),
+            State::Other(transcoder) => transcoder.feed(chunk, is_last, sink),
+            State::Begun(start) => {
+                start.extend_from_slice(chunk);
+                if start.len() < SNIFFED_BYTES && !is_last {
+                    return;
+                }
+                let start = std::mem::take(start);
+                self.state = match encoding_of(&start, self.named) {
+                    None => State::Utf8,
+                    Some(encoding) => State::Other(Transcoder::new(encoding, self.skip, self.is_checked)),
+                };
+                self.feed(&start, is_last, sink);
+            }
+        }
+    }
+
+    /// Whether U+FFFD stands between these decoded bytes for bytes that are not of the encoding. To be asked in ascending order.
+    pub(crate) fn is_invalid(&mut self, from: u64, to: u64) -> bool {
+        let State::Other(Transcoder { invalid: Some(invalid), .. }) = &mut self.state else { return false };
+        while invalid.front().is_some_and(|at| *at < from) {
+            invalid.pop_front();
+        }
+        invalid.front().is_some_and(|at| *at < to)
+    }
+}
+
+fn encoding_of(start: &[u8], named: Option<&'static Encoding>) -> Option<&'static Encoding> {
+    match start {
+        [0xff, 0xfe, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] => Some(UTF_16BE),
+        _ => named.filter(|encoding| *encoding != UTF_8),
+    }
+}
+
+impl Transcoder {
+    fn new(encoding: &'static Encoding, skip: u64, is_checked: bool) -> Self {
+        let decoder = encoding.new_decoder_with_bom_removal();
+        Transcoder { encoding, decoder, skip, decoded: 0, invalid: is_checked.then(VecDeque::new) }
+    }
+
+    fn feed(&mut self, chunk: &[u8], is_last: bool, mut sink: impl FnMut(&[u8])) {
+        let mut rest = chunk;
+        let mut room = vec![0; ROOM_BYTES];
+        loop {
+            let (outcome, read, written) = self.decoder.decode_to_utf8_without_replacement(rest, &mut room, is_last);
+            self.pass(room.get(..written).unwrap_or_default(), &mut sink);
+            rest = rest.get(read..).unwrap_or_default();
+            match outcome {
+                DecoderResult::InputEmpty => return,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => {
+                    if let Some(invalid) = &mut self.invalid {
+                        invalid.push_back(self.decoded);
+                    }
+                    self.pass(REPLACEMENT, &mut sink);
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, decoded: &[u8], sink: &mut impl FnMut(&[u8])) {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(decoded.len());
+        self.skip -= skipped as u64;
+        self.decoded += decoded.len() as u64;
+        sink(decoded.get(skipped..).unwrap_or_default());
+    }
+}
+
+impl fmt::Debug for Transcoder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Transcoder").field(&self.encoding.name()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(mut decoding: Decoding, source: &[u8], chunk: usize) -> (String, Decoding) {
+        let mut text = Vec::new();
+        for part in source.chunks(chunk) {
+            decoding.feed(part, false, |bytes| text.extend_from_slice(bytes));
+        }
+        decoding.feed(&[], true, |bytes| text.extend_from_slice(bytes));
+        (String::from_utf8(text).unwrap(), decoding)
+    }
+
+    #[test]
+    fn byte_order_marks_and_names_tell_the_encoding() {
+        let utf16: Vec<u8> = "\u{feff}id,ä\n1,💶\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for chunk in [1, 3, 1000] {
+            let (text, decoding) = decoded(Decoding::new(None), &utf16, chunk);
+            assert_eq!((text.as_str(), decoding.encoding()), ("id,ä\n1,💶\n", "UTF-16LE"));
+            let (text, _) = decoded(Decoding::resume(None, true, 6), &utf16, chunk);
+            assert_eq!(text, "1,💶\n");
+        }
+        let latin = Encoding::for_label(b"latin1");
+        assert_eq!(decoded(Decoding::new(latin), b"caf\xe9", 2).0, "café");
+        assert_eq!(decoded(Decoding::new(None), "caf\u{e9}".as_bytes(), 2).0, "café");
+        assert_eq!(decoded(Decoding::new(None), b"", 2).0, "");
+    }
+
+    #[test]
+    fn bytes_that_are_not_of_the_encoding_are_noted() {
+        let (text, _) = decoded(Decoding::new(Encoding::for_label(b"gbk")), b"a\xffb", 100);
+        assert_eq!(text, "a\u{fffd}b");
+        let mut fed = Decoding::new(Encoding::for_label(b"gbk"));
+        fed.feed(b"a\xffb\xff", false, |_| ());
+        assert!(!fed.is_invalid(0, 1) && fed.is_invalid(1, 4) && !fed.is_invalid(4, 5));
+    }
+}
