@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use wide::u8x16;
 
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 /// Enough to recognise a byte order mark of UTF-16. That of UTF-8 is the reader's to pass over.
@@ -17,8 +18,10 @@ pub(crate) struct Decoding {
     named: Option<&'static Encoding>,
     /// Decoded bytes that are to be passed over, where the source is fed from its start again.
     skip: u64,
-    /// Whether `is_invalid` will be asked.
+    /// Whether anybody wants to know of bytes that are not of the encoding.
     is_checked: bool,
+    /// Whether there may have been some.
+    may_be_invalid: bool,
     state: State,
 }
 
@@ -45,13 +48,13 @@ struct Transcoder {
 impl Decoding {
     /// `named`: what the request says; without it a byte order mark tells, or else it is UTF-8.
     pub(crate) fn new(named: Option<&'static Encoding>) -> Self {
-        Decoding { named, skip: 0, is_checked: true, state: State::Begun(Vec::new()) }
+        Decoding { named, skip: 0, is_checked: true, may_be_invalid: false, state: State::Begun(Vec::new()) }
     }
 
     /// For a source of which `offset` decoded bytes are done with, and all were checked. Only one that is transcoded is fed from its start.
     pub(crate) fn resume(named: Option<&'static Encoding>, is_transcoded: bool, offset: u64) -> Self {
         let state = if is_transcoded { State::Begun(Vec::new()) } else { State::Utf8 };
-        Decoding { named, skip: offset, is_checked: false, state }
+        Decoding { named, skip: offset, is_checked: false, may_be_invalid: false, state }
     }
 
     /// Whether the source is of another encoding than UTF-8.
@@ -69,7 +72,10 @@ impl Decoding {
     /// The next bytes of the source, or its end.
     pub(crate) fn feed(&mut self, chunk: &[u8], is_last: bool, mut sink: impl FnMut(&[u8])) {
         match &mut self.state {
-            State::Utf8 => sink(chunk),
+            State::Utf8 => {
+                self.may_be_invalid |= self.is_checked && !self.may_be_invalid && !is_ascii(chunk);
+                sink(chunk);
+            }
             State::Other(transcoder) => transcoder.feed(chunk, is_last, sink),
             State::Begun(start) => {
                 start.extend_from_slice(chunk);
@@ -79,11 +85,20 @@ impl Decoding {
                 let start = std::mem::take(start);
                 self.state = match encoding_of(&start, self.named) {
                     None => State::Utf8,
-                    Some(encoding) => State::Other(Transcoder::new(encoding, self.skip, self.is_checked)),
+                    Some(encoding) => {
+                        self.may_be_invalid = self.is_checked;
+                        State::Other(Transcoder::new(encoding, self.skip, self.is_checked))
+                    }
                 };
                 self.feed(&start, is_last, sink);
             }
         }
+    }
+
+    /// False if all records so far are known to be of the encoding.
+    #[inline]
+    pub(crate) fn may_be_invalid(&self) -> bool {
+        self.may_be_invalid
     }
 
     /// Whether U+FFFD stands between these decoded bytes for bytes that are not of the encoding. To be asked in ascending order.
@@ -94,6 +109,18 @@ impl Decoding {
         }
         invalid.front().is_some_and(|at| *at < to)
     }
+}
+
+/// As the method of slices, by blocks: there a word has four bytes.
+fn is_ascii(bytes: &[u8]) -> bool {
+    let mut blocks = bytes.chunks_exact(64);
+    let mut all = u8x16::splat(0);
+    for block in &mut blocks {
+        for part in block.chunks_exact(16) {
+            all |= u8x16::from(<[u8; 16]>::try_from(part).unwrap_or_default());
+        }
+    }
+    all.to_array().is_ascii() && blocks.remainder().is_ascii()
 }
 
 fn encoding_of(start: &[u8], named: Option<&'static Encoding>) -> Option<&'static Encoding> {

@@ -191,7 +191,11 @@ impl RecordEncoder {
     /// Append the record as a JSON object. Cells beyond the header are left out; columns without a cell are absent.
     #[inline]
     pub fn encode(&mut self, record: &Record<'_>, json: &mut JsonBuffer) -> Result<(), Problem> {
-        let (size, has_key) = self.encode_cells(record, json.room(self.most_bytes(record)))?;
+        let room = json.room(self.most_bytes(record));
+        let (size, has_key) = match self.has_cell_options {
+            false => self.encode_cells::<false>(record, room)?,
+            true => self.encode_cells::<true>(record, room)?,
+        };
         self.require(has_key)?;
         if size > MAX_RECORD_BYTES || !json.commit(size) {
             let (line, offset) = (record.line(), record.offset());
@@ -209,7 +213,11 @@ impl RecordEncoder {
     /// Write the object; gives its size, and whether it has a key. What is rare is `outline`d, which keeps the writer in
     /// registers for what is not.
     #[inline]
-    fn encode_cells(&mut self, record: &Record<'_>, mut json: JsonWriter<'_>) -> Result<(usize, bool), Problem> {
+    fn encode_cells<const OPTIONS: bool>(
+        &mut self,
+        record: &Record<'_>,
+        mut json: JsonWriter<'_>,
+    ) -> Result<(usize, bool), Problem> {
         let mut has_key = false;
         for (column, cell) in self.columns.iter().zip(record.cells()) {
             let before = json.position();
@@ -222,7 +230,7 @@ impl RecordEncoder {
             }
             let (source, mut range) = source_of(cell, &mut self.unescaped);
             let mut kind = column.kind;
-            if self.has_cell_options {
+            if OPTIONS {
                 match meaning(cell.is_quoted(), source, range, &self.cells) {
                     Meaning::Null if column.role == Role::Key => {
                         json.rewind(before);

@@ -86,8 +86,7 @@ impl CsvFormat {
     /// Bytes of the current record that are not of the encoding.
     #[inline]
     fn check_bytes(&mut self) -> Result<Option<Warning>, Problem> {
-        let record = self.reader.record();
-        if record.raw().is_ascii() { Ok(None) } else { self.check_other_bytes() }
+        if self.decoding.may_be_invalid() { self.check_other_bytes() } else { Ok(None) }
     }
 
     #[inline(never)]
@@ -106,6 +105,16 @@ impl CsvFormat {
                 let message = format!("A record has bytes that are not {encoding}: they became U+FFFD");
                 Ok(Some(Warning { code: "bytes-replaced", line: Some(line), message }))
             }
+        }
+    }
+
+    /// With the line, where the request names types.
+    #[cold]
+    #[inline(never)]
+    fn placed(&self, problem: Problem) -> Problem {
+        match (problem, &self.reading.columns.types) {
+            (Problem::Cell(error), Types::Named(_)) => Problem::TypedCell { error, line: self.reader.record().line() },
+            (problem, _) => problem,
         }
     }
 
@@ -167,10 +176,11 @@ impl Format for CsvFormat {
 
     #[inline]
     fn advance(&mut self) -> Result<Step, Problem> {
-        let step = match std::mem::take(&mut self.first_is_a_record) {
-            true => Step::Record,
-            false => self.reader.advance()?,
-        };
+        if self.first_is_a_record {
+            self.first_is_a_record = false;
+            return Ok(Step::Record);
+        }
+        let step = self.reader.advance()?;
         // A Ctrl-Z at the very end is how old programs mark the end of a text.
         if step == Step::Record && self.reader.is_at_end() && is_end_mark(self.reader.record().raw()) {
             return Ok(self.reader.advance()?);
@@ -188,11 +198,10 @@ impl Format for CsvFormat {
             }
             note(self.surplus_cells(&record));
         }
-        let line = record.line();
-        self.encoder.check(&record).map_err(|problem| match (problem, &self.reading.columns.types) {
-            (Problem::Cell(error), Types::Named(_)) => Problem::TypedCell { error, line },
-            (problem, _) => problem,
-        })
+        match self.encoder.check(&record) {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(self.placed(problem)),
+        }
     }
 
     #[inline]
