@@ -244,7 +244,12 @@ impl RecordEncoder {
                         range = text;
                         kind = if kind == AttributeType::Any { AttributeType::String } else { kind };
                     }
-                    Meaning::Cell(cell) => range = cell,
+                    Meaning::Number(number) if kind == AttributeType::Any => {
+                        json.outline(|json| json.raw(source, number));
+                        has_key |= column.role == Role::Key;
+                        continue;
+                    }
+                    Meaning::Number(cell) | Meaning::Cell(cell) => range = cell,
                 }
             }
             if column.role == Role::Plain {
@@ -288,6 +293,8 @@ enum Meaning {
     Null,
     /// Text, unless the column has a type.
     Text(Range<usize>),
+    /// A number of JSON, as it stands.
+    Number(Range<usize>),
     /// What it looks like.
     Cell(Range<usize>),
 }
@@ -302,7 +309,13 @@ fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOp
     if options.null_values.iter().any(|null| null == cell) || (options.quoted_text && cell.is_empty()) {
         return Meaning::Null;
     }
-    Meaning::Cell(start..start + cell.len())
+    let range = start..start + cell.len();
+    // A text like a number would be in quotes, so an exponent is no part of a code.
+    let has_exponent = options.quoted_text && memchr::memchr2(b'e', b'E', cell).is_some();
+    if has_exponent && serde_json::from_slice::<f64>(cell).is_ok_and(f64::is_finite) {
+        return Meaning::Number(range);
+    }
+    Meaning::Cell(range)
 }
 
 /// Write the primary key; false if the cell holds none.

@@ -68,7 +68,34 @@ fn request(operation: &str, fields: &[Field<'_>]) -> Value {
         "required": ["operation"]
     });
     let shared = [("format", format, true), ("compression", compression, false), ("search_operation", search, true)];
-    schema::request(operation, &[&shared, fields].concat())
+    let csv = [
+        (
+            "delimiter",
+            json!({ "type": "string", "default": ",", "description": "CSV: one ASCII character, or \"tab\"." }),
+            false,
+        ),
+        (
+            "quote_all",
+            json!({ "type": "boolean", "default": false, "description": "CSV: numbers and booleans are in quotes too." }),
+            false,
+        ),
+        (
+            "header",
+            json!({ "type": "boolean", "default": true, "description": "CSV: whether names come first." }),
+            false,
+        ),
+        (
+            "null_value",
+            json!({ "type": "string", "maxLength": 64, "default": "", "description": "CSV: what null becomes." }),
+            false,
+        ),
+        (
+            "line_end",
+            json!({ "enum": ["\n", "\r\n"], "default": "\n", "description": "CSV: the end of a row." }),
+            false,
+        ),
+    ];
+    schema::request(operation, &[&shared[..], &csv, fields].concat())
 }
 
 #[cfg(test)]

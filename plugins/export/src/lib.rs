@@ -2,6 +2,7 @@
 //!
 //! [`format`] is the text of the formats, `request` the requests; here is the way between query and sink.
 
+mod csv_style;
 mod describe;
 pub mod format;
 mod output;
@@ -12,6 +13,7 @@ use jobhost_plugin::progress::{self, Unit};
 use jobhost_plugin::{Description, Failure, Outcome, Plan, Plugin, Query, Receipt, Refusal, Request, RowShape, Sink};
 use serde_json::{Map, Value, json};
 
+use crate::csv_style::{CsvStyle, Restyler};
 use crate::format::Format;
 use crate::format::writer::RowWriter;
 use crate::output::Output;
@@ -33,7 +35,7 @@ impl Plugin for Export {
     fn run(operation: &str, request: &Request, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         let request = ExportRequest::check(operation, request)?;
         let (receipt, records) = match request.output {
-            Output::Text(format, _) => copy(format)?,
+            Output::Text(format, _) => copy(format, request.style.clone())?,
             Output::Parquet(compression) => parquet::copy(compression)?,
         };
         Ok(Outcome::result(&result(&request, &receipt, records)))
@@ -41,11 +43,12 @@ impl Plugin for Export {
 }
 
 /// Write all rows of the query into the sink; gives how many there are.
-fn copy(format: Format) -> Result<(Receipt, u64), Failure> {
+fn copy(format: Format, style: CsvStyle) -> Result<(Receipt, u64), Failure> {
     let shape = if format == Format::Csv { RowShape::Arrays } else { RowShape::Objects };
     let mut query = Query::open(0, shape)?;
     let mut sink = Sink::create(0)?;
     let mut writer = RowWriter::new(format, query.columns());
+    let mut restyler = Restyler::new(style);
     loop {
         if progress::cancelled() {
             return Err(Failure::interrupted());
@@ -54,7 +57,7 @@ fn copy(format: Format) -> Result<(Receipt, u64), Failure> {
         if rows.is_empty() {
             break;
         }
-        sink.write(writer.rows(rows).map_err(Failure::internal)?)?;
+        sink.write(restyler.chunk(writer.rows(rows).map_err(Failure::internal)?))?;
         progress::report(writer.count(), None, Unit::Records);
     }
     sink.write(writer.finish())?;
@@ -87,6 +90,9 @@ fn result(request: &ExportRequest, receipt: &Receipt, records: u64) -> Value {
 }
 
 jobhost_plugin::export!(Export);
+
+#[cfg(test)]
+mod round_trip_tests;
 
 #[cfg(test)]
 mod tests {

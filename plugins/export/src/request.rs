@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jobhost_plugin::{Encoding, FileSink, PlannedSink, Refusal, Request, S3Credentials, S3Object, S3Sink};
 use serde_json::{Map, Value};
 
+use crate::csv_style::CsvStyle;
 use crate::output::Output;
 
 /// What S3 is told the object is, as Harper does.
@@ -18,6 +19,7 @@ const SEARCHES: [&str; 5] = ["search_by_value", "search_by_hash", "search_by_id"
 #[derive(Debug)]
 pub(crate) struct ExportRequest {
     pub(crate) output: Output,
+    pub(crate) style: CsvStyle,
     /// The search as JSON text.
     pub(crate) search: String,
     pub(crate) target: Target,
@@ -35,16 +37,16 @@ impl ExportRequest {
         // The order of the checks is Harper's.
         match operation {
             "export_local" => {
-                let (output, search) = check_common(request)?;
+                let (output, style, search) = check_common(request)?;
                 let directory = check_path(request)?;
                 let name = format!("{}{}", check_filename(request)?, output.suffix());
-                Ok(ExportRequest { output, search, target: Target::File { directory, name } })
+                Ok(ExportRequest { output, style, search, target: Target::File { directory, name } })
             }
             "export_to_s3" => {
                 let mut object = check_s3(request)?;
-                let (output, search) = check_common(request)?;
+                let (output, style, search) = check_common(request)?;
                 object.key.push_str(&output.suffix());
-                Ok(ExportRequest { output, search, target: Target::S3(object) })
+                Ok(ExportRequest { output, style, search, target: Target::S3(object) })
             }
             _ => refuse(format!("Operation '{operation}' not found")),
         }
@@ -64,7 +66,7 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
 }
 
 /// The rules of both operations.
-fn check_common(request: &Request) -> Result<(Output, String), Refusal> {
+fn check_common(request: &Request) -> Result<(Output, CsvStyle, String), Refusal> {
     let Some(format) = request.get("format") else { return refuse("format missing") };
     let Some(output) = format.as_str().and_then(|name| Output::named(name, Encoding::Identity)) else {
         return refuse("format invalid. must be one of the following values: json, csv, jsonl, parquet");
@@ -83,7 +85,8 @@ fn check_common(request: &Request) -> Result<(Output, String), Refusal> {
         Some(Value::String(name)) if SEARCHES.contains(&name.as_str()) => {
             let encoding = check_compression(request)?;
             let output = format.as_str().and_then(|name| Output::named(name, encoding)).unwrap_or(output);
-            Ok((output, Value::Object(search.clone()).to_string()))
+            let style = CsvStyle::of(request, format.as_str() == Some("csv")).map_err(Refusal::new)?;
+            Ok((output, style, Value::Object(search.clone()).to_string()))
         }
         Some(_) => {
             refuse(format!("search_operation.operation must be one of the following values: {}", SEARCHES.join(", ")))

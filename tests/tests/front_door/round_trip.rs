@@ -1,6 +1,6 @@
 //! What is exported and imported again is what it was, record by record.
 
-use jobhost_tests::exports::{export_to_s3, import_from_s3, sql};
+use jobhost_tests::exports::{export_local, export_to_s3, import_from_s3, sql};
 use jobhost_tests::s3::S3Server;
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
@@ -66,4 +66,46 @@ fn by_compressed_lines_of_json() {
 #[test]
 fn by_csv() {
     assert_round_trip(300_000, "csv", None, false);
+}
+
+/// A text in quotes stays text, whatever it looks like.
+#[test]
+fn csv_of_any_style_comes_back_by_the_same_options() {
+    let host = Host::start(Options::new());
+    host.create_table("first");
+    host.insert(
+        "first",
+        json!([
+            {"id": 1, "a": "5", "n": 5, "b": true},
+            {"id": 2, "a": null, "n": -1.25, "b": false},
+            {"id": 3, "a": "x;y\"z\nw", "n": null, "b": null},
+            {"id": 4, "a": "NA", "n": 1e21, "b": "true"},
+        ]),
+    );
+    let styles = [
+        ("plain", json!({}), json!({})),
+        ("semicolons", json!({"delimiter": ";", "line_end": "\r\n"}), json!({"delimiter": ";"})),
+        ("nulls", json!({"delimiter": "tab", "null_value": "NA"}), json!({"delimiter": "tab", "null_values": ["NA"]})),
+        ("bare", json!({"header": false}), json!({"header": ["id", "a", "n", "b"]})),
+    ];
+    let search = sql("SELECT id, a, n, b FROM gold.first ORDER BY id");
+    let with = |mut request: Value, options: &Value| {
+        let options = options.as_object().expect("an object");
+        request.as_object_mut().expect("an object").extend(options.clone());
+        request
+    };
+    for (name, export, load) in styles {
+        let request = export_local(&host, "csv", name, search.clone());
+        let result = host.run_for_result(&with(request, &export));
+        let text = std::fs::read(result["path"].as_str().expect("a path")).expect("the file");
+        host.create_table(name);
+        let request = json!({"operation": "csv_file_load", "database": "gold", "table": name, "quoted_text": true,
+            "file_path": host.file(&format!("{name}.csv"), &text)});
+        host.run_ok(&with(request, &load));
+        let rows = |table: &str| host.sql(&format!("SELECT id, a, n, b FROM gold.{table} ORDER BY id"));
+        assert_eq!(rows(name), rows("first"), "{name}: {}", String::from_utf8_lossy(&text));
+    }
+    let request = export_local(&host, "json", "f", search);
+    let told = host.post(&with(request, &json!({"delimiter": ";"}))).refused(400);
+    assert!(told.contains("'delimiter' is an option of the format csv"), "{told}");
 }
