@@ -1,5 +1,6 @@
 //! A whole load of CSV: this format for the driver of `jobhost-load`.
 
+use encoding_rs::{Encoding, UTF_8};
 use jobhost_batch::JsonBuffer;
 use jobhost_load::{Format, Step, Warning, shown};
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,16 @@ impl CsvFormat {
 impl Format for CsvFormat {
     type Position = Position;
     type Problem = Problem;
+
+    fn charset(&mut self, label: &str) {
+        // What the request says counts more, and a label that nobody knows says nothing.
+        if self.reading.encoding.is_none()
+            && let Some(encoding) = Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != UTF_8)
+        {
+            self.reading.encoding = Some(encoding);
+            self.decoding = Decoding::new(Some(encoding));
+        }
+    }
 
     fn feed(&mut self, chunk: &[u8]) {
         let reader = &mut self.reader;

@@ -110,6 +110,10 @@ impl Input for SourceInput {
         &self.0.info().etag
     }
 
+    fn media_type(&self) -> Option<&str> {
+        self.0.info().media_type.as_deref()
+    }
+
     fn read(&mut self) -> Result<Vec<u8>, Error> {
         self.0.chunk()
     }

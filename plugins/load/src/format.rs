@@ -25,6 +25,8 @@ pub trait Format {
     type Position: Clone + Serialize + DeserializeOwned;
     type Problem: std::error::Error + 'static;
 
+    /// The source calls itself a text of this charset. Told each time that it is opened, before anything is fed.
+    fn charset(&mut self, _label: &str) {}
     /// The next bytes. The current record is gone after that.
     fn feed(&mut self, chunk: &[u8]);
     /// That was all.

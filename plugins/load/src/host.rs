@@ -33,6 +33,10 @@ pub trait Input {
     fn size(&self) -> Option<u64>;
     /// Changes when the content changes.
     fn etag(&self) -> &str;
+    /// The media type that the source named, with its parameters.
+    fn media_type(&self) -> Option<&str> {
+        None
+    }
     /// The next bytes; none at the end.
     fn read(&mut self) -> Result<Vec<u8>, Self::Error>;
 }
@@ -86,6 +90,14 @@ pub struct Reject {
     /// The start of the record as it stands in the source; see [`shown`].
     pub raw: String,
     pub reason: String,
+}
+
+/// The charset of a media type, `text/csv; charset="x"`, if it has one.
+pub(crate) fn charset(media_type: &str) -> Option<&str> {
+    media_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    })
 }
 
 /// The start of some input, as text of a bounded size.

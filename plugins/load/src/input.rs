@@ -2,7 +2,7 @@
 
 use crate::error::LoadError;
 use crate::format::{Format, Step};
-use crate::host::{Host, Input, Warning};
+use crate::host::{Host, Input, Warning, charset};
 
 pub(crate) struct Records<'a, H: Host, F> {
     input: H::Input,
@@ -14,6 +14,9 @@ impl<'a, H: Host, F: Format> Records<'a, H, F> {
     /// Open the source at `offset`, where `format` expects it.
     pub(crate) fn open(host: &mut H, format: &'a mut F, offset: u64) -> Result<Self, LoadError<H::Error, F::Problem>> {
         let input = host.open(offset).map_err(LoadError::Host)?;
+        if let Some(label) = input.media_type().and_then(charset) {
+            format.charset(label);
+        }
         Ok(Records { input, format, reports_progress: false })
     }
 

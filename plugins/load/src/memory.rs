@@ -27,6 +27,7 @@ pub struct MemoryHost {
     pub source: Vec<u8>,
     pub chunk: usize,
     pub etag: String,
+    pub media_type: Option<&'static str>,
     pub table: Table,
     pub declared: Vec<String>,
     pub lines: Vec<String>,
@@ -50,6 +51,7 @@ impl MemoryHost {
             source: source.into(),
             chunk: 256 * 1024,
             etag: "one".to_owned(),
+            media_type: None,
             table: Table { primary_key: "id".to_owned(), types: Vec::new() },
             declared: Vec::new(),
             lines: Vec::new(),
@@ -101,6 +103,7 @@ impl Host for MemoryHost {
             size: self.source.len() as u64,
             chunk: self.chunk,
             etag: self.etag.clone(),
+            media_type: self.media_type,
         })
     }
 
@@ -149,6 +152,7 @@ pub struct MemoryInput {
     size: u64,
     chunk: usize,
     etag: String,
+    media_type: Option<&'static str>,
 }
 
 impl Input for MemoryInput {
@@ -160,6 +164,10 @@ impl Input for MemoryInput {
 
     fn etag(&self) -> &str {
         &self.etag
+    }
+
+    fn media_type(&self) -> Option<&str> {
+        self.media_type
     }
 
     fn read(&mut self) -> Result<Vec<u8>, Stop> {

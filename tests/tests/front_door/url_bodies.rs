@@ -111,3 +111,18 @@ fn what_is_not_there_is_not_asked_for_again() {
     assert_eq!(row["error"]["retryable"], true, "{row:#}");
     assert_eq!(web.seen().iter().filter(|seen| seen.path == "/failing").count(), 4);
 }
+
+#[test]
+fn the_charset_of_the_media_type_counts_unless_the_request_names_an_encoding() {
+    let (web, host) = start();
+    web.page("/latin", Page::new("text/csv; charset=ISO-8859-1", b"id,a\n1,caf\xe9\n"));
+    host.run_ok(&load(&web, "/latin"));
+    assert_eq!(host.rows("t"), [json!({"id": 1, "a": "café"})]);
+    let mut named = load(&web, "/latin");
+    named["encoding"] = json!("windows-1251");
+    host.run_ok(&named);
+    assert_eq!(host.rows("t"), [json!({"id": 1, "a": "cafй"})]);
+    web.page("/wrong", Page::new("text/csv; charset=UTF-8", b"id,a\n2,caf\xe9\n"));
+    let told = host.run_error(&load(&web, "/wrong"));
+    assert!(told.contains("line 2, byte 5 has bytes that are not UTF-8"), "{told}");
+}

@@ -20,16 +20,25 @@ fn type_of_name(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// The media type without its parameters, lower case.
+/// Longer ones are no media types that anybody knows.
+const MAX_BYTES: usize = 255;
+
+/// The media type as the header has it, with its parameters.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?.trim();
+    (1..=MAX_BYTES).contains(&value.len()).then(|| value.to_owned())
+}
+
+/// The media type without its parameters, lower case.
+fn essence(media_type: &str) -> Option<String> {
+    let essence = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     (!essence.is_empty()).then_some(essence)
 }
 
 pub(super) fn check_media_type(url: &Url, accepted: &[String], found: Option<&str>) -> Result<(), ObjectError> {
     // Without a type the name has to say it.
-    let found = found.or_else(|| type_of_name(url));
+    let found = found.and_then(essence);
+    let found = found.as_deref().or_else(|| type_of_name(url));
     if accepted.is_empty() || found.is_some_and(|found| accepted.iter().any(|one| one == found)) {
         return Ok(());
     }

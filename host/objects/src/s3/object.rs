@@ -24,6 +24,9 @@ const LARGEST_RANGE: u64 = 8 * 1024 * 1024;
 const MAX_RESUMES: usize = 3;
 
 /// A version of an object.
+/// Longer ones are no media types that anybody knows.
+const MAX_MEDIA_TYPE_BYTES: usize = 255;
+
 #[derive(Debug)]
 pub struct RemoteObject {
     store: Store,
@@ -151,11 +154,10 @@ async fn why(store: &Store) -> Option<Failure> {
     store.bounded(store.brief.get_opts(&store.placement.key, options)).await.err()
 }
 
-/// Without parameters, lower case.
+/// With its parameters.
 fn media_type(attributes: &Attributes) -> Option<String> {
-    let value = attributes.get(&Attribute::ContentType)?;
-    let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    (!essence.is_empty()).then_some(essence)
+    let value = attributes.get(&Attribute::ContentType)?.trim();
+    (1..=MAX_MEDIA_TYPE_BYTES).contains(&value.len()).then(|| value.to_owned())
 }
 
 /// The bytes of an object from an offset on, range by range, one of them read ahead.

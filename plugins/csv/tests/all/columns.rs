@@ -122,6 +122,21 @@ fn a_text_may_be_of_another_encoding() {
 }
 
 #[test]
+fn the_charset_of_the_media_type_counts_unless_the_request_names_an_encoding() {
+    let read = |media_type: &'static str, encoding: Option<&str>| {
+        let encoding = encoding.and_then(|label| Encoding::for_label(label.as_bytes()));
+        let mut host = MemoryHost::new(&b"id,a\n1,\xe9\n"[..]).reading(Reading { encoding, ..Reading::default() });
+        host.media_type = Some(media_type);
+        host.load(EncodeOptions::default()).map_err(|error| error.to_string())?;
+        Ok::<_, String>(host.records()[0]["a"].clone())
+    };
+    assert_eq!(read("text/csv; header=present; Charset=\"ISO-8859-1\"", None), Ok(json!("é")));
+    assert_eq!(read("text/csv;charset=iso-8859-1", Some("windows-1251")), Ok(json!("й")));
+    assert!(read("text/csv; charset=utf-8", None).unwrap_err().contains("not UTF-8"));
+    assert!(read("text/csv; charset=nonsense", None).unwrap_err().contains("not UTF-8"));
+}
+
+#[test]
 fn bytes_that_are_not_of_the_encoding_are_an_error_or_replaced() {
     let text = b"id,a\n1,x\n2,\xe9\xe8\n3,y\n4,\xff\n";
     let error = read(text, Reading::default()).unwrap_err();
