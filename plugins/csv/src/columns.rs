@@ -59,8 +59,8 @@ pub enum Types {
 pub struct CellOptions {
     /// White space around an unquoted cell goes.
     pub trim: bool,
-    /// Unquoted cells that are null.
-    pub null_values: Vec<Vec<u8>>,
+    /// Unquoted cells that are null, and all that are. `None`: those that Harper takes for null, quoted or not.
+    pub null_values: Option<Vec<Vec<u8>>>,
     /// A quoted cell is text, and an unquoted empty one null.
     pub quoted_text: bool,
 }
@@ -126,8 +126,8 @@ pub(crate) fn schema() -> Vec<(&'static str, Value, bool)> {
         ),
         (
             "null_values",
-            json!({ "anyOf": [{ "type": "null" }, texts], "default": [],
-                "description": "Unquoted cells that are null." }),
+            json!({ "anyOf": [{ "type": "null" }, texts], "default": null,
+                "description": "The unquoted cells that are null; without it: null, NULL, undefined and NaN, quoted or not." }),
             false,
         ),
         (
@@ -204,8 +204,8 @@ fn types(value: Option<&Value>) -> Result<Types, String> {
     })
 }
 
-fn null_values(value: Option<&Value>) -> Result<Vec<Vec<u8>>, String> {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Vec::new()) };
+fn null_values(value: Option<&Value>) -> Result<Option<Vec<Vec<u8>>>, String> {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
     let fits = |values: &Vec<String>| {
         values.len() <= MAX_NULL_VALUES && values.iter().all(|value| value.len() <= MAX_NULL_VALUE_BYTES)
     };
@@ -215,7 +215,7 @@ fn null_values(value: Option<&Value>) -> Result<Vec<Vec<u8>>, String> {
             shown(value)
         )
     })?;
-    Ok(values.into_iter().map(String::into_bytes).collect())
+    Ok(Some(values.into_iter().map(String::into_bytes).collect()))
 }
 
 fn flag(field: &str, value: Option<&Value>) -> Result<bool, String> {
@@ -259,7 +259,7 @@ mod tests {
         let cells = of(&json!({"trim": true, "quoted_text": true, "null_values": ["", "NA"]})).unwrap().cells;
         assert_eq!(
             cells,
-            CellOptions { trim: true, quoted_text: true, null_values: vec![b"".to_vec(), b"NA".to_vec()] }
+            CellOptions { trim: true, quoted_text: true, null_values: Some(vec![b"".to_vec(), b"NA".to_vec()]) }
         );
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, MAX_RECORD_BYTES};
 use jobhost_load::{AttributeType, KeyError, SYSTEM_ATTRIBUTES};
 
+use crate::cast;
 use crate::column;
 use crate::columns::CellOptions;
 use crate::error::Problem;
@@ -300,16 +301,23 @@ enum Meaning {
 }
 
 fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOptions) -> Meaning {
-    if is_quoted {
-        return if options.quoted_text { Meaning::Text(range) } else { Meaning::Cell(range) };
-    }
     let cell = source.get(range.clone()).unwrap_or_default();
+    // Where the request says what is null, no word is null by itself.
+    let is_word_of_null = |cell: &[u8]| options.null_values.is_some() && cast::cast(cell) == cast::Value::Null;
+    if is_quoted {
+        let is_text = options.quoted_text || is_word_of_null(cell);
+        return if is_text { Meaning::Text(range) } else { Meaning::Cell(range) };
+    }
     let start = if options.trim { range.start + (cell.len() - cell.trim_ascii_start().len()) } else { range.start };
     let cell = if options.trim { cell.trim_ascii() } else { cell };
-    if options.null_values.iter().any(|null| null == cell) || (options.quoted_text && cell.is_empty()) {
+    let is_null = options.null_values.as_ref().is_some_and(|nulls| nulls.iter().any(|null| null == cell));
+    if is_null || (options.quoted_text && cell.is_empty()) {
         return Meaning::Null;
     }
     let range = start..start + cell.len();
+    if is_word_of_null(cell) {
+        return Meaning::Text(range);
+    }
     // A text like a number would be in quotes, so an exponent is no part of a code.
     let has_exponent = options.quoted_text && memchr::memchr2(b'e', b'E', cell).is_some();
     if has_exponent && serde_json::from_slice::<f64>(cell).is_ok_and(f64::is_finite) {

@@ -81,7 +81,7 @@ fn types_are_as_the_request_says() {
 #[test]
 fn cells_are_trimmed_null_or_text_as_the_request_says() {
     let text = "id , a,b\n 1 , x ,\" y \"\n2,NA,\"NA\"\n3,,\"\"\n4,5,\"5\"\n\"6\",true,\"true\"\n";
-    let cells = CellOptions { trim: true, null_values: vec![b"NA".to_vec()], quoted_text: true };
+    let cells = CellOptions { trim: true, null_values: Some(vec![b"NA".to_vec()]), quoted_text: true };
     let rows = loaded(text, Columns { cells, ..Columns::default() }).unwrap();
     assert_eq!(
         rows,
@@ -93,7 +93,11 @@ fn cells_are_trimmed_null_or_text_as_the_request_says() {
             json!({"id": "6", "a": true, "b": "true"}),
         ]
     );
-    let nulls = CellOptions { null_values: vec![b"-".to_vec(), Vec::new()], ..CellOptions::default() };
+    let nulls = CellOptions { null_values: Some(vec![b"-".to_vec(), Vec::new()]), ..CellOptions::default() };
+    let none = CellOptions { null_values: Some(Vec::new()), ..CellOptions::default() };
+    let rows = loaded("id,a,b\n1,NULL,\"NaN\"\nnull,undefined,5\n", Columns { cells: none, ..Columns::default() });
+    let expected = [json!({"id": 1, "a": "NULL", "b": "NaN"}), json!({"id": "null", "a": "undefined", "b": 5})];
+    assert_eq!(rows.unwrap(), expected);
     let rows = loaded("id,a,b\n1,-,\n-,x,y\n", Columns { cells: nulls, ..Columns::default() }).unwrap();
     assert_eq!(rows, [json!({"id": 1, "a": null, "b": null}), json!({"a": "x", "b": "y"})]);
 }

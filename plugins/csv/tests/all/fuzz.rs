@@ -2,6 +2,7 @@
 
 use bolero::{check, produce};
 use jobhost_csv::load::Loaded;
+use jobhost_csv::{Reader, Reading, Step};
 
 use crate::grammar::read_in_chunks;
 use crate::host::{FILE, MemoryHost};
@@ -56,6 +57,46 @@ fn loads_whole(text: &[u8]) {
         Ok(loaded) => assert_eq!(loaded == Loaded::Nothing, host.records().is_empty()),
         Err(_) => assert!(host.lines.is_empty() && host.rejects.len() == 1),
     }
+}
+
+/// What is guessed is what reads the same when the request names it.
+fn guess_reads_as_named(text: &[u8]) {
+    // A first line that names the delimiter is one only where the request names none.
+    if text.windows(4).any(|window| window.eq_ignore_ascii_case(b"sep=")) {
+        return;
+    }
+    let read = |delimiter: Option<u8>| {
+        let mut reader = Reader::new().with_reading(Reading { delimiter, ..Reading::default() });
+        reader.feed(text);
+        reader.end();
+        let mut records = Vec::new();
+        let end = loop {
+            match reader.advance() {
+                Ok(Step::Record) => {
+                    records
+                        .push(reader.record().cells().map(|cell| (cell.text(), cell.is_quoted())).collect::<Vec<_>>());
+                }
+                Ok(end) => break Ok(end),
+                Err(error) => break Err(error),
+            }
+        };
+        (records, end, reader.dialect())
+    };
+    let guessed = read(None);
+    if let Some(dialect) = guessed.2 {
+        assert_eq!(read(Some(dialect.delimiter)), guessed);
+    }
+}
+
+#[test]
+fn fuzz_dialect() {
+    check!().with_iterations(3_000).for_each(guess_reads_as_named);
+}
+
+#[test]
+fn fuzz_dialect_of_pieces() {
+    let input = produce::<Vec<u8>>().with().len(0usize..400);
+    check!().with_iterations(3_000).with_generator(input).for_each(|picks| guess_reads_as_named(&text(picks)));
 }
 
 #[test]
