@@ -4,8 +4,6 @@
 use jobhost_load::AttributeType;
 use serde_json::{Map, Value, json};
 
-use crate::options::shown;
-
 const MAX_COLUMNS: usize = 10_000;
 const MAX_NULL_VALUES: usize = 32;
 const MAX_NULL_VALUE_BYTES: usize = 256;
@@ -234,6 +232,15 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 fn all_differ(names: &[String]) -> bool {
     let mut seen = std::collections::HashSet::new();
     names.iter().all(|name| seen.insert(name))
+}
+
+/// The start of a value, for a sentence.
+pub(crate) fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use encoding_rs::Encoding;
 use serde_json::{Value, json};
 
-use crate::columns::{self, Columns};
+use crate::columns::{self, Columns, shown};
 use crate::dialect::Quoting;
 use crate::reader::Reading;
 
@@ -180,15 +180,6 @@ fn invalid_bytes(value: Option<&Value>) -> Result<bool, String> {
         None | Some((Value::Null, _) | (_, Some("error"))) => Ok(false),
         Some((_, Some("replace"))) => Ok(true),
         Some((value, _)) => Err(format!("'invalid_bytes' must be \"error\" or \"replace\", not {}", shown(value))),
-    }
-}
-
-/// The start of a value, for a sentence.
-pub(crate) fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
     }
 }
 
