@@ -165,7 +165,7 @@ impl Access {
         Ok(role)
     }
 
-    /// Gives the name of the dropped role. A role that any user has, active or not, stays.
+    /// Returns the name of the dropped role. A role that any user has, active or not, stays.
     pub async fn drop_role(&self, id: &str) -> Result<String, AccessError> {
         let _changing = self.changing.lock().await;
         let mut directory = Directory::clone(&self.snapshot());

@@ -83,7 +83,7 @@ impl DiskHeld {
     }
 }
 
-/// Bytes that are free on the disk of a path; `None` where the system does not tell.
+/// Bytes that are free on the disk of a path; `None` if the system does not say.
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))

@@ -60,7 +60,7 @@ fn least_limit(root: &Path, path: &str, file: &str) -> Option<u64> {
     beneath.ancestors().filter_map(limit).min()
 }
 
-/// Memory of this process that is no file's: what it allocated and touched. `None` where the system does not tell.
+/// Memory of this process that is no file's: what it allocated and touched. `None` if the system does not say.
 pub fn anonymous_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/statm").ok()?;
     let mut pages = text.split_whitespace().skip(1).map(str::parse::<u64>);

@@ -237,7 +237,7 @@ impl Charge {
         }
     }
 
-    /// Gives back what is more than this.
+    /// Releases what exceeds this amount.
     pub fn shrink_to(&mut self, amount: u64) {
         let surplus = self.amount.saturating_sub(amount);
         self.amount -= surplus;

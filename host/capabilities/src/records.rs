@@ -172,7 +172,7 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes the oldest records created before a time, at most `limit` and at most a step of them. Gives how many.
+    /// Deletes the oldest records created before a time, at most `limit` and at most a step of them. Returns how many.
     pub async fn delete_before(
         &mut self,
         table: &TableName,
@@ -197,7 +197,7 @@ impl Records {
         Ok(applied.tally.deleted)
     }
 
-    /// Makes everything durable. Gives what became of all records of the job.
+    /// Makes everything durable. Returns what became of all records of the job.
     pub async fn flush(&mut self) -> Result<Tally, CapabilityError> {
         self.hand_over().await?;
         self.await_store().await?;
@@ -229,7 +229,7 @@ impl Records {
         widened
     }
 
-    /// Gives the group to the store, after the one before it is done.
+    /// Hands the group to the store after the one before it is done.
     async fn hand_over(&mut self) -> Result<(), CapabilityError> {
         self.await_store().await?;
         if self.group.writes.is_empty() && self.group.checkpoint.is_none() {

@@ -221,7 +221,7 @@ impl Worker {
         end
     }
 
-    /// Stores that the job waits for another attempt. Gives the row as stored.
+    /// Stores that the job waits for another attempt. Returns the row as stored.
     async fn requeue(
         &self,
         row: JobRow,

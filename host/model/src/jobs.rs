@@ -191,7 +191,7 @@ pub struct LimitReached {
     pub key: Arc<str>,
     /// What it allows.
     pub limit: u64,
-    /// What was asked for or used; `None` where that cannot be known.
+    /// What was asked for or used; `None` if that cannot be known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<u64>,
 }

@@ -63,7 +63,7 @@ impl Limit {
         }
     }
 
-    /// What a job's row says when the limit was reached. `reached` is `None` where it cannot be known.
+    /// What a job's row says when the limit was reached. `reached` is `None` if it cannot be known.
     pub fn reached(&self, reached: impl Into<Option<u64>>) -> LimitReached {
         LimitReached { key: self.key().into(), limit: self.value, reached: reached.into() }
     }

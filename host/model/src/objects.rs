@@ -32,7 +32,7 @@ pub struct S3Location {
 /// What a source is before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
-    /// Bytes that reading from offset 0 gives; `None` where only decoding tells.
+    /// Bytes that reading from offset 0 gives; `None` if only decoding tells.
     pub size: Option<u64>,
     /// Changes when the content changes; opaque.
     pub etag: String,

@@ -96,7 +96,7 @@ pub struct PluginOperation {
 pub struct PluginFile {
     /// The file's name, without its folder.
     pub file: String,
-    /// sha256 of what was read; `None` where nothing could be read.
+    /// sha256 of what was read; `None` if nothing could be read.
     pub digest: Option<String>,
     /// The plugin in service from this file: its content, or what it held before it went bad.
     pub plugin: Option<Arc<Plugin>>,

@@ -14,7 +14,7 @@ pub struct Limiter {
     memory_used: usize,
     table_elements_used: usize,
     usage: Arc<UsageMeter>,
-    /// For the linear memories, as they grow; `None` where nobody counts.
+    /// For the linear memories, as they grow; `None`: not charged.
     charge: Option<Charge>,
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::cpu::CpuMeter;
 
-/// Gives what the future gives, or the processor time used when that is more than the limit.
+/// Returns what the future gives, or the processor time used when that is more than the limit.
 pub struct Metered<F> {
     future: Pin<Box<F>>,
     meter: Arc<CpuMeter>,

@@ -28,7 +28,7 @@ pub(super) fn of_lease(
 }
 
 /// Add to a job's tally and replace its checkpoint, if there is a new one. Either is progress, so no attempt up to this one
-/// counts as fruitless any more. Gives the tally of the job.
+/// counts as fruitless any more. Returns the tally of the job.
 pub(super) fn account(
     tx: &mut Transaction<'_>,
     mut job: StoredJob,

@@ -75,7 +75,7 @@ fn free(tx: &mut Transaction<'_>, db: Database, table: u32) -> Result<usize, Sto
     Ok(keys.len())
 }
 
-/// Take an attribute out of the records of some blocks; gives the number to go on with.
+/// Take an attribute out of the records of some blocks; returns the number to go on with.
 fn strip(
     tx: &mut Transaction<'_>,
     table: u32,

@@ -37,7 +37,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Counts what a transaction changed of the table's data. Gives the bytes that it has grown by.
+    /// Counts what a transaction changed of the table's data. Returns the bytes that it has grown by.
     pub fn resize(&mut self, usage: Usage) -> u64 {
         let before = self.bytes;
         self.bytes = (before + usage.added).saturating_sub(usage.removed);

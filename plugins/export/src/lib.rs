@@ -42,7 +42,7 @@ impl Plugin for Export {
     }
 }
 
-/// Write all rows of the query into the sink; gives how many there are.
+/// Write all rows of the query into the sink; returns how many there are.
 fn copy(format: Format, style: CsvStyle) -> Result<(Receipt, u64), Failure> {
     let shape = if format == Format::Csv { RowShape::Arrays } else { RowShape::Objects };
     let mut query = Query::open(0, shape)?;

@@ -32,7 +32,7 @@ pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8
     Ok(Loaded::Records)
 }
 
-/// Pass 1: look at every record. Gives where the first one is, or `None` if there are none.
+/// Pass 1: look at every record. Returns where the first one is, or `None` if there are none.
 fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<Checkpoint<F::Position>>, Failed<H, F>> {
     let mut records = Records::open(host, format, 0)?;
     host.progress(0, records.size());

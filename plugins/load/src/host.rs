@@ -29,7 +29,7 @@ pub trait Host {
 pub trait Input {
     type Error;
 
-    /// Bytes of the whole source; `None` where only reading tells.
+    /// Bytes of the whole source; `None` if only reading tells.
     fn size(&self) -> Option<u64>;
     /// Changes when the content changes.
     fn etag(&self) -> &str;
@@ -72,7 +72,7 @@ impl Table {
 pub struct Warning {
     /// A short word for a program.
     pub code: &'static str,
-    /// From 1; `None` where no line is concerned.
+    /// From 1; `None` if no line is concerned.
     pub line: Option<u64>,
     pub message: String,
 }

@@ -62,7 +62,7 @@ impl Error for Failure {
     }
 }
 
-/// Gives an error the sentence that says what was being done.
+/// Returns an error the sentence that says what was being done.
 pub trait Doing<T> {
     fn doing(self, sentence: impl FnOnce() -> String) -> Result<T>;
 }

@@ -63,7 +63,7 @@ fn grant(host: &mut Host, lines: &[String]) {
 }
 
 /// A request that is refused without a grant and works with the one that the refusal names, which must be this; a grant of
-/// another scope does not do. Gives what came of its steps.
+/// another scope does not do. Returns what came of its steps.
 #[track_caller]
 fn works_with_its_line_only(host: &mut Host, request: &Value, line: &str, other: &str) -> Vec<String> {
     grant(host, &[]);

@@ -28,7 +28,7 @@ impl Places {
         Places { most: most.max(1), held: 0, users: HashMap::new() }
     }
 
-    /// Gives the name to give the place back with.
+    /// Returns the name to give the place back with.
     pub fn take(&mut self, user: &str) -> Result<Arc<str>, NoPlace> {
         if self.held >= self.most {
             return Err(NoPlace::Full);

@@ -17,7 +17,7 @@ const NO_STRING: UnescapeError = UnescapeError::Malformed("a string was expected
 const BAD_ESCAPE: UnescapeError = UnescapeError::Malformed("invalid escape");
 const LONE_SURROGATE: UnescapeError = UnescapeError::Malformed("lone surrogate in hex escape");
 
-/// Writes what a string with its quotes stands for. Gives the number of bytes.
+/// Writes what a string with its quotes stands for. Returns the number of bytes.
 pub fn unescape(quoted: &str, to: &mut impl Write) -> Result<u64, UnescapeError> {
     let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(NO_STRING)?;
     let mut rest = inner.as_bytes();

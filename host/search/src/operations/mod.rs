@@ -35,7 +35,7 @@ pub struct SearchLimits {
     /// Memory for the rows of a search in one table that wait to be sorted.
     pub sort_bytes: usize,
     pub sql: SqlLimits,
-    /// What a search is charged to; `None` where nobody counts.
+    /// What a search is charged to; `None`: not charged.
     pub budget: Option<SearchBudget>,
 }
 

@@ -70,7 +70,7 @@ impl Fields {
     }
 
     /// Fills `spans`, one for each slot, from the record at the beginning of `text`, which may go on behind it. Where a
-    /// name stands twice, the last one counts. Gives the length of the record.
+    /// name stands twice, the last one counts. Returns the length of the record.
     pub fn find(&mut self, text: &[u8], spans: &mut Vec<Span>) -> Result<usize, Damaged> {
         if spans.len() == self.slots {
             spans.fill(ABSENT);

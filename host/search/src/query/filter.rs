@@ -71,7 +71,7 @@ impl Filter {
     }
 
     /// The attribute in whose order a search comes that asks for none: that of the condition which Harper looks up in an
-    /// index, the narrowest by its kind, and of these the first. `None` where that is the order of key.
+    /// index, the narrowest by its kind, and of these the first. `None` if that is the order of key.
     pub fn order(&self, primary_key: &str) -> Option<&str> {
         let Filter::All(parts) = self else { return None };
         let conditions: Option<Vec<&Condition>> = parts

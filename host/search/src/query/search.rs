@@ -27,7 +27,7 @@ const SORTED_UNASKED_BYTES: usize = 8 << 20;
 pub struct SearchLimits {
     /// Memory for rows that wait to be sorted.
     pub sort_bytes: usize,
-    /// To which they are charged; `None` where nobody counts.
+    /// The account that they are charged to; `None`: not charged.
     pub account: Option<Account>,
 }
 

@@ -1,5 +1,5 @@
 //! Walks over JSON text that is known to be well-formed, because it was checked before it was stored: finds where values
-//! end and nothing else. Reads bytes beyond the value where there are some, never beyond the slice, and gives `None` where
+//! end and nothing else. Reads bytes beyond the value where there are some, never beyond the slice, and gives `None` if
 //! a damaged text ends too early.
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -106,7 +106,7 @@ fn container_end(text: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// Gives the parts of a value that are no white space between its tokens.
+/// Returns the parts of a value that are no white space between its tokens.
 pub(crate) fn each_compact_part(value: &[u8], mut part: impl FnMut(&[u8])) {
     let (mut from, mut at) = (0, 0);
     while let Some(byte) = value.get(at) {

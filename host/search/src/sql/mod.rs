@@ -92,7 +92,7 @@ pub struct SqlLimits {
     pub time: Limit,
     /// Memory of all statements of the process together.
     pub heap_bytes: usize,
-    /// To which temporary files are charged; `None` where nobody counts.
+    /// The budget that temporary files are charged to; `None`: not charged.
     pub spill: Option<Spill>,
 }
 

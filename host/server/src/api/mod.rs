@@ -77,7 +77,7 @@ pub struct ApiState {
     pub user_store_bytes: Option<u64>,
     /// Requests that change something: they go on when their clients have gone, and the host waits for them when it stops.
     pub changes: TaskTracker,
-    /// Where computing is done that takes a while: its threads stand back behind those that answer.
+    /// Where computing is done that takes a while: its threads run at lower priority than those that answer.
     pub computing: tokio::runtime::Handle,
     pub metrics: Arc<Metrics>,
 }

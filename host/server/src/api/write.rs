@@ -51,7 +51,7 @@ pub(super) async fn upsert(call: &Call<'_>) -> Result<Reply, ApiError> {
     }))
 }
 
-/// Gives the number of records received, and the keys written and skipped.
+/// Returns the number of records received, and the keys written and skipped.
 async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     let mut problems = Problems::default();
     let name = names::written_table_name(call.envelope, &mut problems)?;

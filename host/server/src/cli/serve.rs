@@ -24,7 +24,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(20);
 /// After SIGTERM, requests that are being answered have so long; then the host stops all the same.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// How far threads that compute stand back behind those that answer.
+/// How much lower the priority of threads that compute is than that of threads that answer, in the terms of nice(1).
 const COMPUTING_NICENESS: i32 = 10;
 /// More than ever have a turn at once.
 const COMPUTING_THREADS: usize = 1024;

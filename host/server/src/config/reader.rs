@@ -23,7 +23,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `None` where nothing is set.
+    /// `None` if nothing is set.
     pub fn optional(&self, setting: &Setting) -> Option<String> {
         Some(self.text(setting)).filter(|text| !text.is_empty())
     }

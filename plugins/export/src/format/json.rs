@@ -1,6 +1,6 @@
 //! One JSON array of all rows, on one line, without a line end.
 
-/// Gives each chunk when the next one comes, because only then it is known whether a comma follows its last row.
+/// Returns each chunk when the next one comes, because only then it is known whether a comma follows its last row.
 #[derive(Debug)]
 pub(super) struct JsonWriter {
     /// What was given last.

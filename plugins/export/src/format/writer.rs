@@ -31,7 +31,7 @@ impl RowWriter {
         RowWriter { kind, count: 0 }
     }
 
-    /// Take the next rows, each followed by LF; gives the next bytes of the file.
+    /// Take the next rows, each followed by LF; returns the next bytes of the file.
     pub fn rows(&mut self, rows: Vec<u8>) -> Result<&[u8], Malformed> {
         if rows.last() != Some(&b'\n') {
             return Err(Malformed);

@@ -191,7 +191,7 @@ impl Setting {
         }
     }
 
-    /// The limit that the key sets, with its default; `None` where the key sets no limit that a type of the host enforces.
+    /// The limit that the key sets, with its default; `None` if the key sets no limit that a type of the host enforces.
     pub fn default_limit(&self) -> Option<Limit> {
         match self.declared {
             Declared::Limit(limit) => Some(limit()),

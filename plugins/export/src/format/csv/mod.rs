@@ -39,7 +39,7 @@ impl CsvWriter {
     }
 }
 
-/// Write the rows, each with its LF; gives how many there are, or `None` if they are no JSON arrays, one a line.
+/// Write the rows, each with its LF; returns how many there are, or `None` if they are no JSON arrays, one a line.
 fn translate(rows: &[u8], room: &mut Room) -> Option<u64> {
     let mut count = 0;
     // What is copied next begins here, behind the opening bracket.

@@ -105,7 +105,7 @@ impl Drop for Mob {
     }
 }
 
-/// Sends the request again and again; gives the job that was under way when it was told to stop.
+/// Sends the request again and again; returns the job that was under way when it was told to stop.
 fn pester(client: Client, request: &str, stop: &AtomicBool, ended: &AtomicU64) -> Result<Option<String>> {
     while !stop.load(Ordering::Relaxed) {
         // Where the plan never ends there is no job.
