@@ -160,7 +160,7 @@ fn impossible_names_are_refused() {
     assert!(parse("{\"id\":1,\"constructor\":1,\"naïve\\\\\":2}").is_ok());
     let long = "é".repeat(126);
     let error = parse(&format!("{{\"{long}\":1}}")).unwrap_err();
-    assert!(matches!(error.kind, BatchErrorKind::Limit(_)));
+    assert!(matches!(error.kind, BatchErrorKind::FixedLimit));
     let sentence = format!(
         "transaction aborted due to attribute name {long} being too long. \
          Attribute names cannot be longer than 250 bytes."
