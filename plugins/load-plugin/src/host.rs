@@ -1,8 +1,9 @@
 //! The load's way to the host: `jobhost_load::Host` over the contract.
 
 use jobhost_load::{Host, Input, Open, Reject, Table, Warning};
+use jobhost_plugin::log::Level;
 use jobhost_plugin::progress::Unit;
-use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, progress, records, rejects, warnings};
+use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, log, progress, records, rejects, warnings};
 
 /// The one source of the plan.
 const SOURCE: u32 = 0;
@@ -63,6 +64,8 @@ impl Host for GuestHost {
 
     fn reject(&mut self, reject: Reject) {
         self.last_reject = Some(reject.clone());
+        // Sentences of Harper's send the reader to the log.
+        log::write(Level::Error, &format!("line {}, byte {}: {}", reject.line, reject.byte_offset, reject.reason));
         rejects::report(&rejects::Reject {
             line: reject.line,
             byte_offset: reject.byte_offset,

@@ -122,3 +122,16 @@ fn a_log_is_for_its_owner_and_for_super_users() {
     }
     assert!(host.post(&json!({"operation": "get_job_log"})).refused(400).contains("'id'"));
 }
+
+#[test]
+fn a_load_that_ends_with_an_error_says_in_its_log_where_it_was() {
+    let host = Host::start(Options::new());
+    host.create_table("t");
+    let load = json!({"operation": "csv_data_load", "database": "gold", "table": "t", "action": "update",
+        "data": "id,a\n1,x\n,y\n"});
+    let id = host.start_job(&load);
+    let message = host.job(&id)["message"].as_str().expect("a sentence").to_owned();
+    assert!(message.ends_with("check log for more info"), "{message}");
+    let said = lines(&host, &id);
+    assert!(said.iter().any(|line| line.contains(&format!("line 3, byte 9: {message}"))), "{said:?}");
+}
