@@ -65,9 +65,9 @@ impl CsvStyle {
             ("quote_all" | "header", _) => return wrong("true or false"),
             ("null_value", Value::String(text)) if text.len() <= MAX_NULL_BYTES => self.null.clone_from(text),
             ("null_value", _) => return wrong("a text of at most 64 bytes"),
-            ("line_end", Value::String(text)) if text == "\n" => self.line_end = "\n",
-            ("line_end", Value::String(text)) if text == "\r\n" => self.line_end = "\r\n",
-            _ => return wrong("\"\\n\" or \"\\r\\n\""),
+            ("line_end", Value::String(word)) if word == "lf" => self.line_end = "\n",
+            ("line_end", Value::String(word)) if word == "crlf" => self.line_end = "\r\n",
+            _ => return wrong("\"lf\" or \"crlf\""),
         }
         Ok(())
     }
@@ -177,7 +177,7 @@ mod tests {
     fn the_text_says_the_same_in_every_style() {
         assert_eq!(restyled(json!({}), &CHUNKS), CHUNKS.concat());
         assert_eq!(
-            restyled(json!({"delimiter": ";", "null_value": "NA", "line_end": "\r\n"}), &CHUNKS),
+            restyled(json!({"delimiter": ";", "null_value": "NA", "line_end": "crlf"}), &CHUNKS),
             "\"id\";\"a, b\"\r\n1;\"x\"\"\ny\"\r\n2;NA\r\nNA;true"
         );
         assert_eq!(
@@ -196,7 +196,7 @@ mod tests {
             (json!({"quote_all": "yes"}), "'quote_all' must be true or false; it is \"yes\""),
             (json!({"null_value": 5}), "'null_value' must be a text of at most 64 bytes; it is 5"),
             (json!({"null_value": "a,b"}), "must not contain the delimiter"),
-            (json!({"line_end": "\r"}), "'line_end' must be \"\\n\" or \"\\r\\n\"; it is \"\\r\""),
+            (json!({"line_end": "cr"}), "'line_end' must be \"lf\" or \"crlf\"; it is \"cr\""),
         ] {
             let problem = style(request.clone()).unwrap_err();
             assert!(problem.contains(sentence), "{request}: {problem}");

@@ -91,7 +91,7 @@ fn request(operation: &str, fields: &[Field<'_>]) -> Value {
         ),
         (
             "line_end",
-            json!({ "enum": ["\n", "\r\n"], "default": "\n", "description": "CSV: the end of a row." }),
+            json!({ "enum": ["lf", "crlf"], "default": "lf", "description": "CSV: the end of a row." }),
             false,
         ),
     ];

@@ -50,7 +50,7 @@ fn number(number: f64) -> Option<Value> {
 fn styles() -> impl Strategy<Value = (Value, Value)> {
     let styles = [
         (json!({}), json!({})),
-        (json!({"delimiter": ";", "line_end": "\r\n"}), json!({"delimiter": ";"})),
+        (json!({"delimiter": ";", "line_end": "crlf"}), json!({"delimiter": ";"})),
         (json!({"delimiter": "tab", "null_value": "NA"}), json!({"delimiter": "tab", "null_values": ["NA"]})),
         (json!({"header": false}), json!({"header": ["id", "a", "b c"]})),
     ];

@@ -84,7 +84,7 @@ fn csv_of_any_style_comes_back_by_the_same_options() {
     );
     let styles = [
         ("plain", json!({}), json!({})),
-        ("semicolons", json!({"delimiter": ";", "line_end": "\r\n"}), json!({"delimiter": ";"})),
+        ("semicolons", json!({"delimiter": ";", "line_end": "crlf"}), json!({"delimiter": ";"})),
         ("nulls", json!({"delimiter": "tab", "null_value": "NA"}), json!({"delimiter": "tab", "null_values": ["NA"]})),
         ("bare", json!({"header": false}), json!({"header": ["id", "a", "n", "b"]})),
     ];
