@@ -1,4 +1,4 @@
-//! Rows of jobs, their payloads and checkpoints, and two indexes: by start time, and of the jobs that are not final.
+//! Job rows, payloads and checkpoints, with two indexes: by start time, and of the jobs that are not final.
 
 use std::ops::Bound;
 
@@ -16,9 +16,9 @@ use jobhost_store::{JobEnd, StoreError};
 
 const NEXT_JOB: &[u8] = b"next job";
 
-/// A row as it is stored.
+/// A job row as stored.
 pub(super) struct StoredJob {
-    /// Jobs are numbered as they are created.
+    /// Creation number; ascends in order of creation.
     pub number: u64,
     pub row: JobRow,
 }
@@ -32,7 +32,7 @@ pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<S
     read().map(Some).ok_or_else(|| StoreError::damaged("the row of a job"))
 }
 
-/// Store a row; the indexes are the caller's business.
+/// Stores a row. The caller updates the indexes.
 fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
     let mut value = job.number.to_be_bytes().to_vec();
     value.extend_from_slice(&json(&job.row)?);
@@ -40,7 +40,7 @@ fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
     jobs.put(tx.change(), job.row.id.as_bytes(), &value).map_err(engine)
 }
 
-/// The job of a request that may carry a lease, if the lease is the current one. A checkpoint needs one.
+/// Returns the job of an optional lease, after checking that the lease is current. A checkpoint requires a lease.
 pub(super) fn of_lease(
     tx: &Transaction<'_>,
     lease: Option<Lease>,
@@ -50,8 +50,8 @@ pub(super) fn of_lease(
     lease.map(|lease| guarded(tx, lease)).transpose()
 }
 
-/// Add to a job's tally and replace its checkpoint, if there is a new one. Either is progress, so no attempt up to this one
-/// counts as fruitless any more. Gives the tally of the job.
+/// Adds to a job's tally and replaces its checkpoint if a new one is given. Both count as progress and reset the
+/// number of fruitless attempts. Returns the job's tally.
 pub(super) fn account(
     tx: &mut Transaction<'_>,
     mut job: StoredJob,
@@ -60,7 +60,7 @@ pub(super) fn account(
 ) -> Result<Tally, StoreError> {
     let checkpoints = tx.dbs.checkpoints;
     let advanced = match checkpoint {
-        // Looked at only where it matters: the first group of an attempt.
+        // Only compared for the first group of an attempt; later ones cannot change the result.
         Some(checkpoint) if job.row.fruitless_attempts > 0 => {
             checkpoints.get(tx.read(), job.row.id.as_bytes()).map_err(engine)? != Some(checkpoint)
         }
@@ -117,7 +117,7 @@ pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u
     Ok(job.row)
 }
 
-/// The last records of a job, its documents and its final row.
+/// Stores the last records of a job, its documents and its final row.
 pub(super) fn end(tx: &mut Transaction<'_>, end: &JobEnd) -> Result<JobRow, StoreError> {
     guarded(tx, end.lease)?;
     if let Some(group) = &end.last_group {
@@ -150,7 +150,7 @@ pub(super) fn payload(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Opti
     Ok(Some((payload.to_vec(), checkpoint.map(<[u8]>::to_vec))))
 }
 
-/// What is in the index of start times, behind a position.
+/// Iterates over the start-time index, from the position after `after`.
 fn started<'t>(
     dbs: &Databases,
     txn: &'t RoTxn<'_>,
@@ -163,7 +163,7 @@ fn started<'t>(
     };
     let to = started_key(range.before, Uuid::nil());
     let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Excluded(&from), Bound::Excluded(&to));
-    // The engine takes no range that ends before it begins.
+    // LMDB rejects a range whose end precedes its start.
     let entries = if from < to { Some(dbs.started.range(txn, &bounds).map_err(engine)?) } else { None };
     Ok(entries.into_iter().flatten().map(|entry| {
         let (key, _) = entry.map_err(engine)?;
