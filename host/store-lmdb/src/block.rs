@@ -5,7 +5,8 @@
 //! small commits and deletions waste no space.
 //!
 //! Layout, all numbers little-endian:
-//! `format u8 | flags u8 | count u16 | created u64 | end u32 * count | [step u32 * count] | [updated u64 * count] | texts`
+//! `format u8 | flags u8 | count u16 | created u64 | end u32 * count |`
+//! `[step u32 * count] | [updated u64 * count] | texts`
 //!
 //! - `end`: end offset of a record's text, relative to the first text.
 //! - `step`: record number minus the number of the block. Without the flag, record numbers are consecutive.
