@@ -72,7 +72,7 @@ impl Budgets {
             memory: Pool::new(terms("memory", "memory.total_bytes", memory, memory / RESERVED_PART)),
             searches: Slots::new(terms("searches", "searches.max_running", options.searches, 0), SEARCH_PATIENCE),
             sql: Slots::new(terms("SQL statements", "sql.max_running", options.sql, 0), SEARCH_PATIENCE),
-            // A single user can take all but one core's worth, so that the next user need not wait.
+            // Twice the cores, of which a single user can take half: the next user need not wait.
             computing: Slots::new(
                 terms("computing", "memory.total_bytes", cores.saturating_mul(COMPUTING_PER_CORE), 0),
                 COMPUTING_PATIENCE,
