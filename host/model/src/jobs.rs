@@ -127,7 +127,7 @@ pub struct JobRow {
     pub progress: Option<Progress>,
     /// Counts of the job's records.
     pub tally: Tally,
-    /// Number of rejected input records. The first ones are stored in a separate document (`jobs/rejects.rs`).
+    /// Rejected input records: all counted. The first ones are kept in a document of their own (`jobs/rejects.rs`).
     pub rejected: u64,
     /// Rejected records. Only rows written by earlier versions hold them here.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::list")]
@@ -202,7 +202,7 @@ impl LimitReached {
     }
 }
 
-/// How often a job reached a limit, and the highest value requested.
+/// How often a limit was met in a job, and the most that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitMet {
     /// The occurrence with the highest value.
@@ -212,7 +212,7 @@ pub struct LimitMet {
     pub times: u64,
 }
 
-/// The progress of a job.
+/// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Amount done so far.

@@ -90,7 +90,7 @@ pub struct Attribute {
     pub indexed: bool,
 }
 
-/// A table of the catalog.
+/// One table as the catalog knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Database and table name.

@@ -16,14 +16,14 @@ use jobhost_store::StoreError;
 use jobhost_store::key_source::KeySource;
 use jobhost_store::rules::merging::{MAX_KEY_TRIES, no_free_key, with_key};
 
-/// Records of a run whose keys were inserted into the index in advance.
+/// What a run has in the index before it is written.
 pub(super) struct Placed {
-    /// Indexes of the remaining records: those whose keys came from the client.
+    /// Indexes of the other records, whose keys are the client's.
     pub explicit: Vec<u32>,
     pub usage: Usage,
 }
 
-/// A record whose generated key was replaced.
+/// A record that got another key.
 pub(super) struct Moved {
     pub index: usize,
     pub key: Vec<u8>,

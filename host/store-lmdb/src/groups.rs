@@ -37,7 +37,7 @@ pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Appl
     Ok(applied)
 }
 
-/// Returns the table's id, the tally, and the number of bytes by which the table grew.
+/// Gives the table's id, the tally, and the bytes that the table has grown by.
 fn write_run(
     tx: &mut Transaction<'_>,
     first: &TableWrite,

@@ -1,4 +1,4 @@
-//! Job rows, payloads and checkpoints, with two indexes: by start time, and of the jobs that are not final.
+//! Rows of jobs, their payloads and checkpoints, and two indexes: by start time, and of the jobs that are not final.
 
 use std::ops::Bound;
 
@@ -16,9 +16,9 @@ use jobhost_store::{JobEnd, StoreError};
 
 const NEXT_JOB: &[u8] = b"next job";
 
-/// A job row as stored.
+/// A row as it is stored.
 pub(super) struct StoredJob {
-    /// Creation number; ascends in order of creation.
+    /// Jobs are numbered as they are created.
     pub number: u64,
     pub row: JobRow,
 }
@@ -32,7 +32,7 @@ pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Option<S
     read().map(Some).ok_or_else(|| StoreError::damaged("the row of a job"))
 }
 
-/// Stores a row. The caller updates the indexes.
+/// Store a row; the indexes are the caller's business.
 fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
     let mut value = job.number.to_be_bytes().to_vec();
     value.extend_from_slice(&json(&job.row)?);
@@ -40,7 +40,7 @@ fn put(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {
     jobs.put(tx.change(), job.row.id.as_bytes(), &value).map_err(engine)
 }
 
-/// Returns the job of an optional lease, after checking that the lease is current. A checkpoint requires a lease.
+/// The job of a request that may carry a lease, if the lease is the current one. A checkpoint needs one.
 pub(super) fn of_lease(
     tx: &Transaction<'_>,
     lease: Option<Lease>,
@@ -50,8 +50,8 @@ pub(super) fn of_lease(
     lease.map(|lease| guarded(tx, lease)).transpose()
 }
 
-/// Adds to a job's tally and replaces its checkpoint if a new one is given. Both count as progress and reset the
-/// number of fruitless attempts. Returns the job's tally.
+/// Add to a job's tally and replace its checkpoint, if there is a new one. Either is progress, so no attempt up to this one
+/// counts as fruitless any more. Gives the tally of the job.
 pub(super) fn account(
     tx: &mut Transaction<'_>,
     mut job: StoredJob,
@@ -117,7 +117,7 @@ pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u
     Ok(job.row)
 }
 
-/// Stores the last records of a job, its documents and its final row.
+/// The last records of a job, its documents and its final row.
 pub(super) fn end(tx: &mut Transaction<'_>, end: &JobEnd) -> Result<JobRow, StoreError> {
     guarded(tx, end.lease)?;
     if let Some(group) = &end.last_group {

@@ -1,6 +1,6 @@
 //! Options of the embedded store, with the reason for each default.
 
-/// Options of the embedded store. Sizes are in bytes.
+/// Sizes in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedOptions {
     /// Maximum size of the data file. This reserves address space, not memory or disk, so the default is far above the

@@ -20,13 +20,13 @@ const PREFIX: &[u8] = b"work ";
 /// Approximate number of pages that one step changes.
 const STEP_PAGES: usize = 1024;
 
-/// A unit of background work.
+/// One piece of work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Reclaim {
-    /// Frees the pages of a dropped table.
+    /// Free what a dropped table holds.
     Table { id: u64, table: u32 },
-    /// Removes an attribute from the records numbered `next` up to but excluding `end`. Later records were written
-    /// after the attribute had been dropped.
+    /// Take an attribute out of the records from `next` to before `end`. Later ones were written by those who knew that it
+    /// had been dropped.
     Attribute { id: u64, table: u32, attribute: String, next: u64, end: u64 },
 }
 
@@ -93,7 +93,7 @@ fn free(tx: &mut Transaction<'_>, db: Database, table: u32) -> Result<usize, Sto
     Ok(keys.len())
 }
 
-/// Removes an attribute from the records of some blocks. Returns the record number to continue with.
+/// Take an attribute out of the records of some blocks; gives the number to go on with.
 fn strip(
     tx: &mut Transaction<'_>,
     table: u32,

@@ -28,7 +28,7 @@ enum Fate {
     Merged,
 }
 
-/// Returns the number of the first of `records` new records. The others follow consecutively.
+/// The number that the first of so many records gets. The others follow it.
 pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> Result<u64, StoreError> {
     let base = tx.counters(table)?.next_number;
     if base.saturating_add(records as u64) > MAX_NUMBER {

@@ -37,7 +37,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Applies a transaction's change of the table's size. Returns the number of bytes by which the table grew.
+    /// Counts what a transaction changed of the table's data. Gives the bytes that it has grown by.
     pub fn resize(&mut self, usage: Usage) -> u64 {
         let before = self.bytes;
         self.bytes = (before + usage.added).saturating_sub(usage.removed);

@@ -98,7 +98,7 @@ impl<'e> Transaction<'e> {
         tables::delete_counters(&dbs, self.change(), table)
     }
 
-    /// Makes all changes durable. Returns the catalog to publish and the background work to start.
+    /// Make all of it durable. Gives the catalog to publish and the work that begins.
     pub fn commit(mut self) -> Result<(Arc<Catalog>, Vec<Reclaim>), StoreError> {
         for (table, counters) in &self.counters {
             tables::put_counters(&self.dbs, &mut self.txn, *table, counters)?;

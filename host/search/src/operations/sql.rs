@@ -26,7 +26,7 @@ pub(super) fn statement(fields: &Map<String, Value>) -> Result<SqlStatement, Sql
     }
 }
 
-/// A valid statement, restricted to what the role may read of each table.
+/// A statement that can be run, and no more of each table than the role may read.
 #[derive(Debug, Clone)]
 pub(super) struct PermittedSql {
     statement: SqlStatement,

@@ -22,9 +22,9 @@ use crate::query::QueryError;
 use jobhost_model::table::TableName;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// Maximum size of a text, a blob or a row being sorted, in bytes.
+/// The longest text or blob, and the longest row while it is sorted.
 pub(super) const MAX_VALUE_BYTES: usize = 16 << 20;
-/// SQLite's limits per statement. The rendered text is longer than the original one.
+/// SQLite's bounds on one statement. What is rendered is longer than what was sent.
 const LIMITS: &[(Limit, usize)] = &[
     (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
@@ -338,7 +338,7 @@ pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
 
 fn in_our_words(message: &str) -> String {
     if let Some(column) = message.strip_prefix("no such column: ") {
-        // SQLite adds this only for a name in double quotes that could be a string.
+        // SQLite says so only of a name in double quotes that could be a text.
         let (column, quoted) = column.split_once("\" - should this be").map_or((column, false), |(name, _)| (name, true));
         let column = names::decode_last(column.trim_matches('"'));
         if quoted {

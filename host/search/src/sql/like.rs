@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_patterns_finish_on_the_longest_texts() {
+    fn the_worst_patterns_end_on_the_longest_texts() {
         let text = "a".repeat(super::super::connection::MAX_VALUE_BYTES);
         for pattern in
             [format!("%{}b%", "a".repeat(990)), format!("%{}b%", "a_".repeat(490)), "%a_".repeat(300), "_%".repeat(450)]

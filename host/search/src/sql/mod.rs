@@ -94,7 +94,7 @@ pub struct SqlLimits {
     pub spill: Option<Spill>,
 }
 
-/// The budget that temporary files are charged to.
+/// Whose temporary files they are.
 #[derive(Debug, Clone)]
 pub struct Spill {
     pub disk: DiskPool,
@@ -108,7 +108,7 @@ pub struct SqlStatement {
     tables: Vec<TableName>,
     /// Every name that may be a column. A wide table declares only these.
     names: BTreeSet<String>,
-    /// Number of `*` and `t.*` in the statement.
+    /// How often `*` or `t.*` stands in it.
     stars: usize,
     /// Number of OVER and WINDOW clauses, and of column references including repetitions.
     windows: usize,

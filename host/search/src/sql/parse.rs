@@ -11,14 +11,13 @@ use super::{MAX_SQL_BYTES, SqlError, SqlStatement};
 /// Maximum number of consecutive tokens that may each deepen the syntax tree by one level: terms of a chain, and what
 /// contains them.
 const MAX_CHAIN_TOKENS: usize = 4000;
-/// Maximum number of SELECTs joined by UNION, INTERSECT and EXCEPT.
+/// SELECTs that UNION, INTERSECT and EXCEPT may join.
 const MAX_COMPOUND: usize = 100;
-/// Maximum nesting of parentheses, subqueries and similar.
+/// Parentheses, subqueries and the like within each other.
 const MAX_PARSER_DEPTH: usize = 100;
-/// The syntax tree is walked and dropped recursively. With the limits above, this stack is sufficient even in a debug
-/// build.
+/// The syntax tree is walked and dropped by recursion. With the bounds above this is more than it takes in a debug build.
 const STACK_BYTES: usize = 32 << 20;
-/// Maximum number of characters of the text that a message shows.
+/// What a sentence shows of the text.
 const MAX_PLACE_CHARS: usize = 40;
 
 /// First words of statements that exist but are not SELECT.

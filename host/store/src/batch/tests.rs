@@ -232,7 +232,7 @@ fn invalid_records_are_rejected_with_their_position() {
 }
 
 #[test]
-fn every_limit_of_a_batch_is_enforced() {
+fn limits_hold() {
     let limits = BatchLimits { bytes: 200, records: 3, record_bytes: 60, depth: 3, name_bytes: 20 };
     let limited = |text: &str| Batch::parse(text.to_owned(), &table(&[]), Action::Insert, &limits, &source());
     let kind = |text: &str| limited(text).unwrap_err().kind;
