@@ -49,7 +49,7 @@ fn queue() -> Arc<HashQueue> {
 }
 
 #[tokio::test]
-async fn a_flood_of_names_does_not_block_a_known_one() {
+async fn a_storm_of_names_lets_a_known_one_through() {
     let queue = queue();
     let running = queue.turn(asker(address(1), "first", true)).await.unwrap();
     let unknown: Vec<String> = (0..300).map(|number| format!("ghost {number}")).collect();
@@ -94,7 +94,7 @@ async fn waiters_per_name_and_address_are_limited() {
 }
 
 #[tokio::test]
-async fn a_full_queue_admits_addresses_with_few_waiters() {
+async fn a_full_queue_has_room_for_those_who_have_few_waiting() {
     let queue = queue();
     let _running = queue.turn(asker(address(1), "ann", true)).await.unwrap();
     let names: Vec<String> = (0..WAITING_OF_A_CLASS).map(|number| format!("ghost {number}")).collect();

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reserved_part_of_the_disk_is_never_charged() {
+    fn the_last_part_of_the_disk_is_never_given() {
         let directory = tempfile::tempdir().unwrap();
         let terms = Terms { what: "spool", key: "spool.max_bytes", total: u64::MAX / 4, reserve: 0, threshold: 1 };
         let free = free_bytes(directory.path()).unwrap();

@@ -108,7 +108,7 @@ async fn many_large_values_at_once_exceed_the_heap_limit() {
 }
 
 #[tokio::test]
-async fn like_on_long_texts_stops_at_the_time_limit() {
+async fn like_on_long_texts_ends_at_the_time_limit() {
     let place = kennel().await;
     let text = "WITH RECURSIVE n(x) AS (SELECT 'aaaa' UNION ALL SELECT x || x FROM n WHERE length(x) < 8000000)";
     // A single row, and no jump between the calls at which SQLite would check the clock.
@@ -137,7 +137,7 @@ async fn the_length_of_a_like_pattern_is_limited() {
 }
 
 #[tokio::test]
-async fn regexp_stops_at_the_time_limit_and_its_sizes_are_limited() {
+async fn regexp_ends_at_the_time_limit_and_has_bounds() {
     let place = kennel().await;
     let doubled = |bytes: usize| {
         format!("WITH RECURSIVE n(x) AS (SELECT 'abba' UNION ALL SELECT x || x FROM n WHERE length(x) < {bytes})")

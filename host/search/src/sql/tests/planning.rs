@@ -54,7 +54,7 @@ fn joins(count: usize) -> String {
 }
 
 #[tokio::test]
-async fn the_hardest_statements_within_the_limits_are_planned() {
+async fn the_hardest_statements_within_the_bounds_are_planned() {
     let place = wide_and_narrow().await;
     let terms = columns(WIDE - MAX_TERMS..WIDE);
     for sql in [
@@ -76,7 +76,7 @@ async fn the_hardest_statements_within_the_limits_are_planned() {
 }
 
 #[tokio::test]
-async fn statements_beyond_a_limit_are_rejected_and_the_error_names_it() {
+async fn what_would_take_long_to_plan_is_refused_with_the_bound() {
     let place = wide_and_narrow().await;
     let doubled = nested(14, "(SELECT x || x AS x FROM ");
     let chain = list(1..5, |n| format!("c{n} AS (SELECT * FROM c{})", n - 1));
