@@ -1,4 +1,4 @@
-//! Authentication: by password or by token. Accounts are changed in `register`.
+//! Authentication by password or token. `register` changes accounts.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,15 +16,15 @@ use super::verified::Verified;
 use jobhost_model::Clock;
 use jobhost_store::DocumentStore;
 
-/// How long tokens live and what password hashes cost.
+/// Lifetimes of tokens and the cost of password hashes.
 #[derive(Debug, Clone)]
 pub struct AccessOptions {
     pub operation_token_seconds: u64,
     pub refresh_token_seconds: u64,
     pub hash_cost: HashCost,
-    /// Password hashes computed at once.
+    /// Maximum number of password hashes computed concurrently.
     pub hashes_at_once: usize,
-    /// Whose threads compute password hashes; `None` for those of whoever asks.
+    /// The runtime that computes password hashes; `None` for the caller's runtime.
     pub computing: Option<tokio::runtime::Handle>,
 }
 
@@ -40,7 +40,7 @@ impl Default for AccessOptions {
     }
 }
 
-/// The administrator that is created when there is no user at all.
+/// The administrator created at the first start, when there are no users.
 pub struct FirstAdmin {
     pub username: String,
     pub password: String,
@@ -50,12 +50,12 @@ pub struct FirstAdmin {
 pub struct NewUser {
     pub username: String,
     pub password: String,
-    /// Name of the role.
+    /// The name of the role.
     pub role: String,
     pub active: bool,
 }
 
-/// What is to change about a user.
+/// A change of a user.
 #[derive(Default)]
 pub struct UserChange {
     pub password: Option<String>,
@@ -69,7 +69,7 @@ pub struct Access {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: AccessOptions,
     pub(super) directory: RwLock<Arc<Directory>>,
-    /// Held while something changes.
+    /// Serializes changes of users and roles.
     pub(super) changing: tokio::sync::Mutex<()>,
     pub(super) passwords: Arc<Passwords>,
     pub(super) verified: Verified,
@@ -77,7 +77,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Opens the register. `first_admin` is asked only when there is no user yet: at the first start.
+    /// Loads users and roles from the store. Calls `first_admin` only if there are no users, that is, at the first
+    /// start.
     pub async fn open(
         store: Arc<dyn DocumentStore>,
         clock: Arc<dyn Clock>,
@@ -120,15 +121,15 @@ impl Access {
         *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
     }
 
-    // --- who is there
+    // --- lookups
 
-    /// The user as of now, active or not.
+    /// Returns the user, active or not.
     pub fn user(&self, username: &str) -> Option<User> {
         let directory = self.snapshot();
         directory.user(directory.accounts.get(username)?)
     }
 
-    /// All users, in order of name.
+    /// Returns all users, in order of name.
     pub fn users(&self) -> Vec<User> {
         let directory = self.snapshot();
         let mut users: Vec<_> = directory.accounts.values().filter_map(|account| directory.user(account)).collect();
@@ -136,14 +137,15 @@ impl Access {
         users
     }
 
-    /// All roles, in order of id.
+    /// Returns all roles, in order of id.
     pub fn roles(&self) -> Vec<Arc<Role>> {
         self.snapshot().roles.values().cloned().collect()
     }
 
-    // --- the door
+    // --- authentication
 
-    /// `source`: the client's address, if it is known. Those who wait for their password to be checked take turns by it.
+    /// Authenticates a user by name and password. `source` is the client's address, if known; clients that wait for a
+    /// password check take turns by address.
     pub async fn authenticate_basic(
         &self,
         username: &str,
@@ -160,14 +162,14 @@ impl Access {
             }
             self.verified.remember(fingerprint);
         }
-        // Looked up again: checking took its time, in which the account may have changed.
+        // Looked up again, because the account may have changed during the check.
         let directory = self.snapshot();
         let account = directory.accounts.get(username).filter(|account| account.generation == generation);
         let user = account.and_then(|account| directory.user(account)).ok_or(AuthenticationError::LoginFailed)?;
         if user.active { Ok(user) } else { Err(AuthenticationError::Inactive) }
     }
 
-    /// The user whom a token names. A token for another use is as good as a forged one.
+    /// Returns the user of a token. A token issued for another use is rejected like a forged one.
     pub fn authenticate_token(&self, token: &str, wanted: TokenUse) -> Result<User, AuthenticationError> {
         self.read_token(token).and_then(
             |(user, found)| {
@@ -176,7 +178,7 @@ impl Access {
         )
     }
 
-    /// The user whom a token names, and what the token is good for.
+    /// Returns the user of a token and the use the token was issued for.
     pub fn read_token(&self, token: &str) -> Result<(User, TokenUse), AuthenticationError> {
         let claims = self.tokens.read(token, self.clock.now())?;
         let directory = self.snapshot();
@@ -196,7 +198,7 @@ impl Access {
         })
     }
 
-    /// A new operation token for the holder of a refresh token.
+    /// Creates a new operation token for the holder of a refresh token.
     pub fn create_operation_token(&self, user: &User) -> Result<String, AccessError> {
         self.issue(user, TokenUse::Operation)
     }

@@ -69,7 +69,7 @@ fn failed<T>(result: Result<T, AccessError>) -> (AccessErrorKind, String) {
 }
 
 #[tokio::test]
-async fn the_first_start_makes_the_administrator_and_later_ones_do_not() {
+async fn only_the_first_start_creates_the_administrator() {
     let bench = bench().await;
     assert_eq!(bench.login("boss", "secret").await, Ok("boss".to_owned()));
     assert!(bench.access.user("boss").unwrap().role.is_super_user());
@@ -80,7 +80,7 @@ async fn the_first_start_makes_the_administrator_and_later_ones_do_not() {
 }
 
 #[tokio::test]
-async fn logins_fail_alike_for_wrong_passwords_and_unknown_users() {
+async fn wrong_passwords_and_unknown_users_get_the_same_error() {
     let bench = bench().await;
     for (username, password) in [("boss", "wrong"), ("boss", ""), ("ghost", "secret"), ("", ""), ("BOSS", "secret")] {
         assert_eq!(bench.login(username, password).await, Err(AuthenticationError::LoginFailed));
@@ -95,7 +95,7 @@ async fn logins_fail_alike_for_wrong_passwords_and_unknown_users() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_of_a_login_ends_with_the_password() {
+async fn a_changed_password_invalidates_cached_logins() {
     let bench = bench().await;
     bench.add("bob", SUPER_USER_ROLE, true).await.unwrap();
     for _ in 0..2 {
@@ -112,7 +112,7 @@ async fn what_is_remembered_of_a_login_ends_with_the_password() {
 }
 
 #[tokio::test]
-async fn tokens_live_as_long_as_they_say_and_serve_one_use() {
+async fn tokens_expire_on_time_and_are_valid_for_one_use_only() {
     let bench = bench().await;
     let boss = bench.access.user("boss").unwrap();
     let TokenPair { operation_token, refresh_token } = bench.access.create_tokens(&boss).unwrap();
@@ -151,7 +151,7 @@ async fn forged_tokens_are_invalid() {
 }
 
 #[tokio::test]
-async fn tokens_end_with_the_account_and_its_password() {
+async fn tokens_are_invalid_after_the_account_or_its_password_changed() {
     let bench = bench().await;
     bench.add("bob", SUPER_USER_ROLE, true).await.unwrap();
     let token = || bench.access.create_tokens(&bench.access.user("bob").unwrap()).unwrap().operation_token;
@@ -172,7 +172,7 @@ async fn tokens_end_with_the_account_and_its_password() {
 }
 
 #[tokio::test]
-async fn somebody_who_can_do_everything_always_stays() {
+async fn the_last_active_super_user_cannot_be_removed() {
     let bench = bench().await;
     bench.add_role("plain").await;
     let conflict = |result| assert_eq!(failed(result).0, AccessErrorKind::Conflict);
@@ -190,7 +190,7 @@ async fn somebody_who_can_do_everything_always_stays() {
 }
 
 #[tokio::test]
-async fn roles_in_use_stay() {
+async fn roles_in_use_cannot_be_dropped() {
     let bench = bench().await;
     bench.add_role("plain").await;
     bench.add("bob", "plain", true).await.unwrap();
@@ -204,7 +204,7 @@ async fn roles_in_use_stay() {
 }
 
 #[tokio::test]
-async fn refusals_have_harpers_sentences() {
+async fn errors_have_harpers_messages() {
     let bench = bench().await;
     bench.add_role("plain").await;
     bench.add("bob", "plain", true).await.unwrap();
@@ -232,7 +232,7 @@ async fn users_and_roles_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_burst_of_logins_is_turned_away_not_queued_without_end() {
+async fn a_burst_of_logins_is_rejected_once_the_queue_is_full() {
     let bench = bench().await;
     let attempts = futures::future::join_all((0..500).map(|_| bench.login("boss", "wrong"))).await;
     let busy = attempts.iter().filter(|attempt| **attempt == Err(AuthenticationError::Busy)).count();
@@ -242,7 +242,7 @@ async fn a_burst_of_logins_is_turned_away_not_queued_without_end() {
 }
 
 #[tokio::test]
-async fn a_storm_of_wrong_passwords_does_not_keep_the_first_login_of_another_out() {
+async fn a_flood_of_wrong_passwords_does_not_block_another_users_first_login() {
     let bench = bench().await;
     bench.add("bob", SUPER_USER_ROLE, true).await.unwrap();
     let login = |number: u32| {
@@ -257,11 +257,11 @@ async fn a_storm_of_wrong_passwords_does_not_keep_the_first_login_of_another_out
 }
 
 #[tokio::test]
-async fn a_change_of_one_account_does_not_make_the_host_forget_another() {
+async fn changing_one_account_keeps_the_cached_logins_of_others() {
     let bench = bench().await;
     bench.add("bob", SUPER_USER_ROLE, true).await.unwrap();
     assert!(bench.login("boss", "secret").await.is_ok());
-    // Nobody is given a turn any more.
+    // From here on, nobody gets a turn.
     let permit = bench.access.passwords.occupy().await;
     bench.access.alter_user("bob", UserChange { active: Some(false), ..UserChange::default() }).await.unwrap();
     bench.add_role("plain").await;

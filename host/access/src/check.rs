@@ -1,4 +1,4 @@
-//! Authorization: may this role do this to these tables and attributes?
+//! Authorization: checks whether a role may perform an action on tables and attributes.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,8 +10,8 @@ use jobhost_model::table::SYSTEM_DATABASE;
 use jobhost_model::{Action, Catalog, Right, Table, TableName};
 
 impl Role {
-    /// May this be done to the records of these tables? For a super_user a table that does not exist is no matter of
-    /// permission and passes. The tables of the system database can be changed by nobody.
+    /// Checks the rights on several tables. For a super_user, a table that does not exist passes, because it is not a
+    /// matter of permission. Nobody may modify the tables of the system database.
     pub fn check_tables(&self, catalog: &Catalog, tables: &[(TableName, Vec<Right>)]) -> Result<(), Denial> {
         let mut denial = Denial::default();
         for (table, rights) in tables {
@@ -21,7 +21,7 @@ impl Role {
         denial.into_result()
     }
 
-    /// May this be done to the table?
+    /// Checks one right on one table.
     pub fn check_table(&self, catalog: &Catalog, table: &TableName, right: Right) -> Result<(), Denial> {
         let mut denial = Denial::default();
         self.check_rights(catalog, table, &[right], &mut denial);
@@ -58,8 +58,8 @@ impl Role {
         }
     }
 
-    /// May attributes with these names be written with this action? A role that lists attributes for a table is denied
-    /// all others, new ones included.
+    /// Checks whether attributes with these names may be written with this action. If the role lists attributes of the
+    /// table, all others are denied, including new ones.
     pub fn check_attributes<'n>(
         &self,
         table: &Table,
@@ -69,8 +69,8 @@ impl Role {
         self.check_attribute_rights(table, Right::of_action(action), names, &|_| true)
     }
 
-    /// May attributes with these names be read? Refuses names that the table does not have too, if the role lists some of
-    /// its attributes: such a role cannot tell what is hidden from what is not there.
+    /// Checks whether attributes with these names may be read. If the role lists attributes of the table, names that do
+    /// not exist are denied as well, so that the role cannot tell hidden attributes from missing ones.
     pub fn check_readable<'n>(&self, table: &Table, names: impl IntoIterator<Item = &'n str>) -> Result<(), Denial> {
         self.check_attribute_rights(table, &[Right::Read], names, &|name| table.has_attribute(name))
     }
@@ -104,7 +104,7 @@ impl Role {
         denial.into_result()
     }
 
-    /// The rights on one attribute of a table.
+    /// Returns the role's rights on one attribute of a table.
     pub fn attribute_permissions(&self, table: &Table, name: &str) -> AttributePermissions {
         match self.restrictions(table) {
             Some(permissions) => permissions.attribute(name, name == table.primary_key),
@@ -112,7 +112,7 @@ impl Role {
         }
     }
 
-    /// True if the role is restricted to some attributes of the table.
+    /// Returns whether the role may access only some attributes of the table.
     pub fn restricts_attributes(&self, table: &Table) -> bool {
         self.restrictions(table).is_some()
     }
@@ -121,7 +121,7 @@ impl Role {
         if self.is_super_user() {
             return None;
         }
-        // A table that the role cannot see is refused by `check_table`; asked all the same, deny every attribute.
+        // `check_table` rejects tables that the role cannot see. If it was not called, deny every attribute.
         let permissions = self.permissions.table(&table.name.database, &table.name.table);
         match permissions {
             Some(permissions) if permissions.attributes.is_empty() => None,
@@ -133,17 +133,17 @@ impl Role {
         }
     }
 
-    /// Can the role see that the table exists?
+    /// Returns whether the role can see that the table exists.
     pub fn sees_table(&self, table: &TableName) -> bool {
         self.is_super_user() || self.permissions.table(&table.database, &table.table).is_some()
     }
 
-    /// Can the role see that the database exists?
+    /// Returns whether the role can see that the database exists.
     pub fn sees_database(&self, database: &str) -> bool {
         self.is_super_user() || self.permissions.sees_database(database)
     }
 
-    /// May the role create and drop databases, tables and attributes?
+    /// Checks whether the role may create and drop databases, tables and attributes.
     pub fn check_structure(&self, operation: &str, database: &str) -> Result<(), Denial> {
         if self.is_super_user() || self.permissions.structure_of(database) {
             return Ok(());

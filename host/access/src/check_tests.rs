@@ -30,7 +30,7 @@ fn role(permission: Value) -> Role {
     Role::new("r".to_owned(), "r".to_owned(), permission, Timestamp(0), Timestamp(0))
 }
 
-/// The role of the recordings.
+/// The role used in the recordings.
 fn loader() -> Role {
     role(json!({"super_user": false, "gold": {"tables": {
         "cd": {"read": true, "insert": true, "update": false, "delete": false, "attribute_permissions": []},
@@ -61,7 +61,7 @@ fn writing(role: &Role, table: (&str, &str), actions: &[Action]) -> Result<(), D
 }
 
 #[test]
-fn actions_need_the_rights_that_harper_asks_for() {
+fn actions_require_the_same_rights_as_in_harper() {
     let loader = loader();
     assert_eq!(writing(&loader, ("gold", "cd"), &[Action::Insert]), Ok(()));
     let missing = json!([{"schema": "gold", "table": "cd", "required_table_permissions": ["update"],
@@ -77,7 +77,7 @@ fn actions_need_the_rights_that_harper_asks_for() {
 }
 
 #[test]
-fn what_a_role_cannot_see_does_not_exist() {
+fn hidden_objects_look_like_missing_ones() {
     for (table, sentence) in [
         (("gold", "cd2"), "Table 'gold.cd2' does not exist"),
         (("gold", "zzz"), "Table 'gold.zzz' does not exist"),
@@ -91,7 +91,7 @@ fn what_a_role_cannot_see_does_not_exist() {
 }
 
 #[test]
-fn a_super_user_may_everything_but_write_the_system_database() {
+fn a_super_user_may_do_anything_except_write_the_system_database() {
     let boss = role(json!({"super_user": true}));
     assert_eq!(writing(&boss, ("gold", "zzz"), &[Action::Upsert]), Ok(()));
     let missing = json!([{"schema": "system", "table": "hdb_user", "required_table_permissions": ["insert", "update"],
@@ -104,7 +104,7 @@ fn a_super_user_may_everything_but_write_the_system_database() {
 }
 
 #[test]
-fn listed_attributes_shut_out_all_others() {
+fn attributes_that_are_not_listed_are_denied() {
     let cf = table("gold", "cf");
     let loader = loader();
     let missing = json!([{"schema": "gold", "table": "cf", "required_table_permissions": [],
@@ -112,11 +112,11 @@ fn listed_attributes_shut_out_all_others() {
             {"attribute_name": "id", "required_permissions": ["insert"]},
             {"attribute_name": "name", "required_permissions": ["insert"]}]}]);
     assert_eq!(denied(loader.check_attributes(&cf, Action::Insert, ["id", "name", "id"])), (missing, json!([])));
-    // The key follows the listed attributes: without it their right to be updated would be worth nothing.
+    // The key gets the rights of the listed attributes: without it, the right to update them could not be used.
     assert_eq!(loader.check_attributes(&cf, Action::Update, ["id", "name"]), Ok(()));
     assert_eq!(loader.check_readable(&cf, ["id", "name"]), Ok(()));
     assert_eq!(loader.check_attributes(&table("gold", "cd"), Action::Insert, ["anything"]), Ok(()));
-    // Without any right an attribute reads like one that does not exist, whether it does or not.
+    // An attribute without any right looks like one that does not exist, whether it exists or not.
     let unknown = |names: &[&str]| {
         let sentences = names.iter().map(|name| format!("Attribute '{name}' does not exist on 'gold.cf'"));
         (json!([]), json!(sentences.collect::<Vec<_>>()))
@@ -127,18 +127,18 @@ fn listed_attributes_shut_out_all_others() {
     let (unauthorized, invalid) = denied(loader.check_attributes(&cf, Action::Insert, ["new", "name"]));
     assert_eq!(unauthorized[0]["required_attribute_permissions"][0]["attribute_name"], "name");
     assert_eq!(invalid, unknown(&["new"]).1);
-    // Listed, but no longer there: it can come back with a record, and cannot be read.
+    // Listed but dropped: a record can add it again, but it cannot be read.
     let mut without_name = cf.clone();
     without_name.attributes.retain(|attribute| attribute.name != "name");
     assert_eq!(loader.check_attributes(&without_name, Action::Update, ["name"]), Ok(()));
     assert_eq!(denied(loader.check_readable(&without_name, ["name"])), unknown(&["name"]));
-    // Asked about a table that it cannot see, a role has no right to any attribute.
+    // A role has no rights on the attributes of a table that it cannot see.
     assert!(loader.check_attributes(&table("silver", "x"), Action::Insert, ["id"]).is_err());
     assert!(loader.check_attributes(&table("silver", "x"), Action::Insert, [""]).is_err());
 }
 
 #[test]
-fn structure_users_build_where_they_may() {
+fn structure_users_change_only_their_databases() {
     let builder = role(json!({"super_user": false, "structure_user": ["gold"]}));
     assert_eq!(builder.check_structure("create_table", "gold"), Ok(()));
     assert_eq!(writing(&builder, ("gold", "cd"), &[Action::Upsert]), Ok(()));

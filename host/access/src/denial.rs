@@ -1,4 +1,4 @@
-//! What a role forbids, as a response body in Harper's shape.
+//! What a role denies, as a response body in Harper's format.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use jobhost_model::{Right, TableName};
 
 const SENTENCE: &str = "This operation is not authorized due to role restrictions and/or invalid database items";
 
-/// One attribute and the rights on it that are missing.
+/// An attribute with the rights that the role lacks on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttributeDenial {
     pub attribute_name: String,
     pub required_permissions: Vec<Right>,
 }
 
-/// One table and the rights on it that are missing.
+/// A table with the rights that the role lacks on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableDenial {
     pub schema: String,
@@ -32,12 +32,12 @@ pub enum Unauthorized {
     Table(TableDenial),
 }
 
-/// The body of a 403. Serializes to `{"error", "unauthorized_access", "invalid_schema_items"}`.
+/// The body of a 403 response. Serializes to `{"error", "unauthorized_access", "invalid_schema_items"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Denial {
     error: &'static str,
     pub unauthorized_access: Vec<Unauthorized>,
-    /// What the role cannot see reads exactly like what does not exist.
+    /// Objects that do not exist for the role. Hidden and missing ones get the same message.
     pub invalid_schema_items: Vec<String>,
 }
 
@@ -78,12 +78,12 @@ impl Denial {
         }));
     }
 
-    /// An attribute on which the role has no right at all; it reads like one that is not there.
+    /// Adds an attribute on which the role has no rights. The message is the same as for a missing attribute.
     pub(super) fn missing_attribute(&mut self, table: &TableName, name: &str) {
         self.invalid_schema_items.push(format!("Attribute '{name}' does not exist on '{table}'"));
     }
 
-    /// Adds what another check denied.
+    /// Adds the entries of another denial.
     pub fn add(&mut self, other: Denial) {
         self.unauthorized_access.extend(other.unauthorized_access);
         self.invalid_schema_items.extend(other.invalid_schema_items);
@@ -93,7 +93,7 @@ impl Denial {
         self.unauthorized_access.is_empty() && self.invalid_schema_items.is_empty()
     }
 
-    /// `Ok` if nothing was denied.
+    /// Returns `Ok` if nothing was denied.
     pub(super) fn into_result(self) -> Result<(), Denial> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }

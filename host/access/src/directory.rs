@@ -1,4 +1,4 @@
-//! A snapshot of all accounts and roles, and their form as documents in the store.
+//! A snapshot of all accounts and roles, and their format in the store.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,11 +18,11 @@ const ROLES: &str = "role";
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Account {
     pub username: String,
-    /// Id of the role.
+    /// The id of the role.
     pub role: String,
     pub active: bool,
     pub password_hash: String,
-    /// Random, and another one after each change of the password.
+    /// A random number that changes with every change of the password.
     pub generation: u64,
     pub created: Timestamp,
     pub updated: Timestamp,
@@ -65,12 +65,12 @@ impl Directory {
         Some(User { username: account.username.clone(), role, active: account.active })
     }
 
-    /// Roles are named by clients, and found by name first and id second.
+    /// Finds the role that a client refers to: by name or, failing that, by id.
     pub fn role_named(&self, name: &str) -> Option<&Arc<Role>> {
         self.roles.values().find(|role| role.name == name).or_else(|| self.roles.get(name))
     }
 
-    /// True if somebody is left who can do everything.
+    /// Returns whether there is an active super_user.
     pub fn has_active_super_user(&self) -> bool {
         let super_role = |account: &Account| self.roles.get(&account.role).is_some_and(|role| role.is_super_user());
         self.accounts.values().any(|account| account.active && super_role(account))

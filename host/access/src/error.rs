@@ -1,16 +1,16 @@
-//! Errors of access control: a kind, one sentence, the cause.
+//! Errors of access control: a kind, a message and a cause.
 
 use super::validate::RoleErrors;
 use jobhost_store::StoreError;
 
-/// What went wrong, for a caller to match on.
+/// The kind of an access error, for callers to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessErrorKind {
-    /// A field is missing or not what it must be.
+    /// A field is missing or invalid.
     Invalid,
     /// The user or role does not exist.
     NotFound,
-    /// It exists already, or is still needed.
+    /// The user or role exists already, or is still in use.
     Conflict,
     /// Too many passwords are being checked; try again.
     Busy,
@@ -18,13 +18,13 @@ pub enum AccessErrorKind {
     Unavailable,
 }
 
-/// A refused change of users or roles.
+/// A rejected change of users or roles.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct AccessError {
     pub kind: AccessErrorKind,
     pub message: String,
-    /// Set when the permissions of a role are at fault: all that is wrong with them.
+    /// All errors in the permissions of a role, if that is the reason.
     pub role_errors: Option<Box<RoleErrors>>,
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -59,10 +59,10 @@ impl From<RoleErrors> for AccessError {
     }
 }
 
-/// Why somebody is not let in. The texts are Harper's and say no more than they must.
+/// Why authentication failed. The messages are Harper's and reveal as little as possible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticationError {
-    /// Unknown user and wrong password alike.
+    /// Unknown user or wrong password. The two are not distinguished.
     #[error("Login failed")]
     LoginFailed,
     #[error("Cannot complete request: User is inactive")]
@@ -71,7 +71,7 @@ pub enum AuthenticationError {
     InvalidToken,
     #[error("token expired")]
     TokenExpired,
-    /// More passwords wait to be checked than the host allows.
+    /// The queue of password checks is full.
     #[error("Too many logins are being checked at once; try again in a moment")]
     Busy,
     #[error("Logins cannot be checked at the moment")]

@@ -1,11 +1,11 @@
 //! The queue for password hashes. Only a few are computed at a time, and a flood of wrong passwords must not delay
 //! users with the right one:
 //!
-//! - Names of existing accounts get three of four turns, unknown names the fourth. Under a flood this makes existing
-//!   names observable by timing; without it one flood would lock every user out.
-//! - Within each class, addresses take turns, and within an address the names.
+//! - Names of existing accounts get three of four turns, unknown names the fourth. During a flood, timing reveals which
+//! names exist; without this rule, one flood would lock every user out.
+//! - Within each class, addresses take turns, and within an address, names do.
 //! - The number of waiting hashes is limited, in total and per name and address. When the queue is full, a newcomer
-//!   replaces a waiter of the address with the most waiters, or is rejected if that address is its own.
+//! replaces a waiter of the address with the most waiters, or is rejected if that address is its own.
 //! - Nobody waits longer than a client would.
 
 use std::collections::VecDeque;
@@ -19,16 +19,16 @@ use tokio::sync::oneshot;
 use super::error::AuthenticationError;
 use super::turns::{Left, Turns};
 
-/// Of known and of unknown names each.
+/// Maximum number of waiters per class (known and unknown names).
 const WAITING_OF_A_CLASS: usize = 2048;
-/// Of one name from one address.
+/// Maximum number of waiters per name and address.
 const WAITING_OF_A_NAME: usize = 64;
-/// Turns of known names for one of unknown ones.
+/// Number of turns for known names per turn for an unknown name.
 const KNOWN_TURNS: u32 = 3;
-/// A network of IPv6 is one client's: it has as many addresses as it likes.
+/// IPv6 addresses are grouped by network prefix, because a single client can use a whole network.
 const IPV6_CLIENT_BITS: u32 = 64;
 
-/// The longest wait for a turn.
+/// Maximum wait for a turn.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Where a password came from.
@@ -36,7 +36,7 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub(super) enum Source {
     Unknown,
     Address(IpAddr),
-    /// A change of a user, by somebody who is logged in.
+    /// A logged-in user changes a user.
     Administration,
 }
 
@@ -53,16 +53,16 @@ impl Source {
     }
 }
 
-/// For whom a hash is to be computed.
+/// The request for which a hash is computed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker<'n> {
     pub source: Source,
     pub username: &'n str,
-    /// There is such an account.
+    /// Whether an account with this name exists.
     pub known: bool,
 }
 
-/// Names by their hash: unknown ones are as long as the client likes.
+/// Names are stored as hashes, because a client can send names of any length.
 type Name = u64;
 type Names = Turns<Name, VecDeque<Waiter>>;
 
@@ -100,8 +100,8 @@ impl Class {
         next
     }
 
-    /// Make room for one more by sending away the last of those who have more waiting: of another address, or of another
-    /// name at the same one.
+    /// Makes room for one more waiter by evicting the last waiter of whoever has the most: another address, or another
+    /// name at the same address.
     fn make_room(&mut self, source: Source, of_name: usize) -> Result<(), AuthenticationError> {
         if self.waiting < WAITING_OF_A_CLASS {
             return Ok(());
@@ -122,7 +122,7 @@ impl Class {
             line.waiting -= usize::from(sent_away.is_some());
             (sent_away, Left::of(line.names.is_empty()))
         });
-        // Dropping him tells him.
+        // Dropping the waiter notifies it.
         let _sent_away = sent_away.flatten().ok_or(AuthenticationError::Busy)?;
         self.waiting -= 1;
         Ok(())
@@ -160,7 +160,7 @@ impl Class {
 struct State {
     running: usize,
     next_ticket: u64,
-    /// Turns of known names since the last of an unknown one.
+    /// Turns given to known names since the last turn of an unknown name.
     known_turns: u32,
     known: Class,
     unknown: Class,
@@ -202,7 +202,7 @@ impl HashQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn, which lasts as long as the permit.
+    /// Waits for a turn. The turn ends when the permit is dropped.
     pub async fn turn(self: &Arc<Self>, asker: Asker<'_>) -> Result<Permit, AuthenticationError> {
         let Asker { source, username, known } = asker;
         let name = self.hasher.hash_one(username);
@@ -217,11 +217,11 @@ impl HashQueue {
         self.grant();
         let permit = tokio::time::timeout(self.longest_wait, granted).await;
         drop(place);
-        // Both mean that no turn came: too late, or sent away for somebody else.
+        // Either way there was no turn: the wait timed out, or the waiter was evicted.
         permit.map_err(|_| AuthenticationError::Busy)?.map_err(|_| AuthenticationError::Busy)
     }
 
-    /// Gives turns to those who are next, as many as may run.
+    /// Gives turns to the next waiters, as many as may run.
     fn grant(self: &Arc<Self>) {
         loop {
             let next = {
@@ -234,7 +234,7 @@ impl HashQueue {
                 next
             };
             if let Err(unwanted) = next.turn.send(Permit { queue: Some(Arc::clone(self)) }) {
-                // Left in this moment. Not given back by dropping, which would grant within granting.
+                // The waiter left just now. Dropping the permit here would call `grant` recursively.
                 unwanted.defuse();
                 self.state().running -= 1;
             }
@@ -242,7 +242,7 @@ impl HashQueue {
     }
 }
 
-/// A place in the queue, given up when the client leaves.
+/// A place in the queue, released when the client leaves.
 struct Place<'q> {
     queue: &'q HashQueue,
     source: Source,
@@ -257,8 +257,8 @@ impl Drop for Place<'_> {
     }
 }
 
-/// The right to compute one hash. It belongs to the thread that computes, so that no client makes room for another
-/// computation by leaving while his is still going on.
+/// The right to compute one hash. It is held by the computing thread, so that a client cannot free its slot by
+/// disconnecting while its hash is still being computed.
 #[derive(Debug)]
 pub(super) struct Permit {
     queue: Option<Arc<HashQueue>>,

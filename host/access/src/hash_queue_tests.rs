@@ -18,14 +18,14 @@ fn poll(waiting: &mut Waiting<'_>) -> Poll<Result<Permit, AuthenticationError>> 
     waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Joins the queue and does not get a turn at once.
+/// Joins the queue and checks that there is no immediate turn.
 fn wait<'q>(queue: &'q Arc<HashQueue>, asker: Asker<'q>) -> Waiting<'q> {
     let mut waiting: Waiting<'q> = Box::pin(queue.turn(asker));
     assert!(poll(&mut waiting).is_pending());
     waiting
 }
 
-/// Ends one computation after another until it is this one's turn; says how many came before.
+/// Ends one computation after another until `one` gets its turn. Returns how many came before.
 fn turns_until(mut running: Permit, others: &mut Vec<Waiting<'_>>, one: &mut Waiting<'_>) -> usize {
     for before in 0.. {
         drop(running);
@@ -60,7 +60,7 @@ async fn a_storm_of_names_lets_a_known_one_through() {
 }
 
 #[tokio::test]
-async fn unknown_names_have_one_turn_of_four() {
+async fn unknown_names_get_one_of_four_turns() {
     let queue = queue();
     let running = queue.turn(asker(address(1), "first", true)).await.unwrap();
     let known: Vec<String> = (0..100).map(|number| format!("user {number}")).collect();
@@ -80,7 +80,7 @@ async fn addresses_take_turns() {
 }
 
 #[tokio::test]
-async fn few_of_one_name_and_address_wait() {
+async fn waiters_per_name_and_address_are_limited() {
     let queue = queue();
     let _running = queue.turn(asker(address(1), "ann", true)).await.unwrap();
     let waiting: Vec<_> = (0..WAITING_OF_A_NAME).map(|_| wait(&queue, asker(address(1), "ann", true))).collect();
@@ -110,7 +110,7 @@ async fn a_full_queue_has_room_for_those_who_have_few_waiting() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_ever() {
+async fn the_wait_for_a_turn_times_out() {
     let queue = HashQueue::new(1, Duration::from_millis(1));
     let _running = queue.turn(asker(address(1), "ann", true)).await.unwrap();
     assert_eq!(queue.turn(asker(address(1), "bob", true)).await.err(), Some(AuthenticationError::Busy));
@@ -118,13 +118,13 @@ async fn nobody_waits_for_ever() {
 }
 
 #[tokio::test]
-async fn a_permit_that_nobody_takes_is_given_to_the_next() {
+async fn a_permit_that_is_not_taken_goes_to_the_next_waiter() {
     let queue = queue();
     let running = queue.turn(asker(address(1), "first", true)).await.unwrap();
     let mut waiting: Vec<_> =
         ["a", "b", "c"].map(|name| wait(&queue, asker(address(1), name, true))).into_iter().collect();
     drop(running);
-    // Granted, and gone before he took it.
+    // It got its turn and left before taking it.
     drop(waiting.remove(0));
     drop(waiting.remove(0));
     assert!(poll(&mut waiting[0]).is_ready());
@@ -134,7 +134,7 @@ async fn a_permit_that_nobody_takes_is_given_to_the_next() {
 }
 
 #[test]
-fn a_network_of_ipv6_is_one_client() {
+fn an_ipv6_network_counts_as_one_client() {
     let source = |text: &str| Source::of(Some(text.parse().unwrap()));
     assert_eq!(source("2001:db8::1"), source("2001:db8::2:3:4:5"));
     assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));

@@ -1,6 +1,6 @@
 //! Access control: users, roles, permissions, passwords and tokens.
 //!
-//! Knows the trait `Store`, in which it keeps its documents, and nothing of HTTP. A password never leaves this crate
+//! This crate knows the trait `Store`, which keeps its documents, and nothing about HTTP. No password leaves this crate
 //! in any form, not even hashed, and no error or log line here contains one.
 
 mod accounts;

@@ -1,7 +1,7 @@
-//! Password hashes: Argon2id, computed on blocking threads, a limited number at a time; `hash_queue` decides the
+//! Password hashes (Argon2id), computed on blocking threads, a limited number at a time. `hash_queue` decides the
 //! order.
 //!
-//! One hash takes about 20 ms and 19 MiB on purpose. Without a limit, a burst of logins would exhaust the machine.
+//! One hash deliberately takes about 20 ms and 19 MiB. Without a limit, a burst of logins would exhaust the machine.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use tokio::runtime::Handle;
 use super::error::{AccessError, AccessErrorKind, AuthenticationError};
 use super::hash_queue::{Asker, HashQueue, LONGEST_WAIT, Source};
 
-/// A longer one is refused when it is set and is wrong when it is tried.
+/// Maximum length of a password in bytes. A longer one is rejected when it is set, and is always wrong at login.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 const SALT_BYTES: usize = 16;
 
-/// What one hash costs. The default is OWASP's first choice for Argon2id.
+/// The cost of one hash. The default is OWASP's first recommendation for Argon2id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashCost {
     pub memory_kib: u32,
@@ -30,14 +30,14 @@ impl Default for HashCost {
     }
 }
 
-/// Computes and checks password hashes.
+/// Computes and verifies password hashes.
 #[derive(Debug)]
 pub(super) struct Passwords {
     params: Params,
     queue: Arc<HashQueue>,
-    /// Checked when there is no such user, so that the answer takes as long as for one that exists.
+    /// Verified if the user does not exist, so that the response takes as long as for an existing user.
     decoy: String,
-    /// Where hashes are computed; `None` for the runtime of whoever asks.
+    /// The runtime that computes hashes; `None` for the caller's runtime.
     computing: Option<Handle>,
 }
 
@@ -49,7 +49,7 @@ impl Passwords {
         Ok(Passwords { params, queue: HashQueue::new(at_once, LONGEST_WAIT), decoy, computing })
     }
 
-    /// The hash of a new password of a user, as a PHC string.
+    /// Hashes a user's new password. Returns a PHC string.
     pub async fn hash(self: &Arc<Self>, username: &str, password: String) -> Result<String, AccessError> {
         let this = Arc::clone(self);
         let asker = Asker { source: Source::Administration, username, known: true };
@@ -58,7 +58,7 @@ impl Passwords {
             .map_err(|_| AccessError::new(AccessErrorKind::Busy, AuthenticationError::Busy.to_string()))?
     }
 
-    /// True if the password is the one that was hashed. `None` stands for a user that does not exist.
+    /// Returns whether the password matches the hash. `None` stands for a user that does not exist.
     pub async fn verify(
         self: &Arc<Self>,
         source: Source,
@@ -76,7 +76,7 @@ impl Passwords {
         .await
     }
 
-    /// Takes the turn of a computation, for a test that shows that none is needed.
+    /// Takes a turn, so that a test can show that none is needed.
     #[cfg(test)]
     pub async fn occupy(&self) -> super::hash_queue::Permit {
         self.queue.turn(Asker { source: Source::Unknown, username: "", known: true }).await.unwrap()
@@ -109,7 +109,7 @@ fn hash(params: &Params, password: &[u8]) -> Result<String, AccessError> {
         .map_err(|error| AccessError::caused_by("The password cannot be hashed", error.to_string()))
 }
 
-/// A password for the first administrator: 144 bits in letters that survive copying.
+/// Generates a password for the first administrator: 144 random bits, in characters that are safe to copy.
 pub fn random_password() -> String {
     use base64::Engine;
     let mut bytes = [0_u8; 18];

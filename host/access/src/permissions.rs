@@ -1,5 +1,5 @@
-//! The permissions of a role as types. `validate` checks what a client sent, and clients get it back unchanged;
-//! decisions use these types only.
+//! The permissions of a role as types. `validate` checks what a client sent, and clients get it back unchanged. All
+//! decisions are based on these types.
 
 use jobhost_model::Right;
 use std::borrow::Cow;
@@ -37,7 +37,7 @@ pub struct TablePermissions {
     pub insert: bool,
     pub update: bool,
     pub delete: bool,
-    /// Empty: no restriction by attribute. Otherwise what is not in it is forbidden.
+    /// Rights by attribute. If empty, there are no restrictions; otherwise attributes that are not listed are denied.
     pub attributes: BTreeMap<String, AttributePermissions>,
 }
 
@@ -51,13 +51,13 @@ impl TablePermissions {
         }
     }
 
-    /// A table without any right does not exist for the role.
+    /// Returns whether the role has any right on the table. Without one, the table does not exist for the role.
     pub fn visible(&self) -> bool {
         Right::ALL.iter().any(|&right| self.allows(right))
     }
 
-    /// The rights on an attribute. The primary key, if it is not listed, has every right that any listed attribute has:
-    /// without it none of them could be used.
+    /// Returns the rights on an attribute. A primary key that is not listed has every right that any listed attribute
+    /// has, because the listed ones could not be used without it.
     pub fn attribute(&self, name: &str, is_primary_key: bool) -> AttributePermissions {
         if self.attributes.is_empty() {
             return AttributePermissions { read: true, insert: true, update: true };
@@ -77,7 +77,7 @@ impl TablePermissions {
     }
 }
 
-/// Who may create and drop databases, tables and attributes without being a super_user.
+/// Where a role may create and drop databases, tables and attributes without being a super_user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum StructureRight {
     #[default]
@@ -86,7 +86,7 @@ pub enum StructureRight {
     Databases(BTreeSet<String>),
 }
 
-/// Everything a role may do.
+/// All permissions of a role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Permissions {
     pub super_user: bool,
@@ -95,7 +95,7 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// Reads a permission object that `validate` has accepted. Whatever is not exactly as expected grants nothing.
+    /// Parses a permission object that `validate` has accepted. Anything unexpected grants nothing.
     pub fn parse(permission: &Map<String, Value>) -> Self {
         let mut permissions = Permissions::default();
         for (key, value) in permission {
@@ -121,7 +121,7 @@ impl Permissions {
         }
     }
 
-    /// The rights on a table, whether it exists or not; `None` means that the role cannot see it.
+    /// Returns the rights on a table, whether it exists or not, or `None` if the role cannot see it.
     pub fn table(&self, database: &str, table: &str) -> Option<Cow<'_, TablePermissions>> {
         if self.structure_of(database) {
             return Some(Cow::Owned(TablePermissions::full()));
@@ -130,7 +130,7 @@ impl Permissions {
         listed.filter(|permissions| permissions.visible()).map(Cow::Borrowed)
     }
 
-    /// True if the role can see anything in the database.
+    /// Returns whether the role can see anything in the database.
     pub fn sees_database(&self, database: &str) -> bool {
         self.structure_of(database)
             || self.databases.get(database).is_some_and(|tables| tables.values().any(TablePermissions::visible))

@@ -1,5 +1,5 @@
-//! Changes of users and roles, one at a time: first in the store, then in the snapshot that requests read. After an
-//! error of the store, the snapshot is read again, so that the two never differ.
+//! Changes users and roles, one at a time: first in the store, then in the snapshot that requests read. If the store
+//! fails, the snapshot is reloaded, so that the two never differ.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::validate::RoleRequest;
 const MAX_USERNAME_BYTES: usize = 250;
 
 impl Access {
-    /// Awaits a change in the store. An error does not say whether the change is there all the same.
+    /// Performs a change in the store. After an error, the change may or may not have been stored.
     async fn stored(&self, change: impl Future<Output = Result<(), AccessError>>) -> Result<(), AccessError> {
         let outcome = change.await;
         if outcome.is_err()
@@ -41,7 +41,7 @@ impl Access {
             )));
         }
         check_password(&new.password)?;
-        // Asked before the hash is computed and again below, because the hash takes its time.
+        // Checked before computing the hash and again afterwards, because the hash takes a while.
         self.role_of_new_user(&self.snapshot(), &new)?;
         let password_hash = self.passwords.hash(&new.username, new.password.clone()).await?;
 
@@ -199,7 +199,7 @@ fn check_password(password: &str) -> Result<(), AccessError> {
     Ok(())
 }
 
-/// Refuses a change that would leave nobody who can undo it.
+/// Rejects a change after which no active super_user would be left to undo it.
 fn keep_a_super_user(directory: &Directory, refused: impl FnOnce() -> String) -> Result<(), AccessError> {
     if directory.has_active_super_user() {
         return Ok(());

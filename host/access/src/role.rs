@@ -17,9 +17,9 @@ pub const SUPER_USER_ROLE: &str = "super_user";
 pub struct Role {
     pub id: String,
     pub name: String,
-    /// As the client sent it, echoed by the operations that show roles.
+    /// The permissions as the client sent them. Operations that show roles return them unchanged.
     pub permission: Map<String, Value>,
-    /// What decisions are made on.
+    /// The parsed permissions, on which decisions are based.
     pub permissions: Permissions,
     pub created: Timestamp,
     pub updated: Timestamp,
@@ -41,12 +41,12 @@ impl Role {
         self.permissions.super_user
     }
 
-    /// What a user of this role may store. A super user could set the bound anyway.
+    /// Returns the storage quota of a user with this role. A super_user has none, because he could raise it anyway.
     pub fn quota(&self, user: &str, most: Option<u64>) -> Option<Quota> {
         most.filter(|_| !self.is_super_user()).map(|bytes| Quota { user: Arc::from(user), bytes })
     }
 
-    /// The role as `list_roles`, `add_role` and `user_info` show it.
+    /// Returns the role in the format of `list_roles`, `add_role` and `user_info`.
     pub fn to_json(&self) -> Value {
         json!({
             "role": self.name,
@@ -58,7 +58,7 @@ impl Role {
     }
 }
 
-/// A user and the role in force at the moment the user was looked up.
+/// A user and the user's role at the time of the lookup.
 #[derive(Debug, Clone)]
 pub struct User {
     pub username: String,
@@ -67,7 +67,7 @@ pub struct User {
 }
 
 impl User {
-    /// The user as `list_users` and `user_info` show it.
+    /// Returns the user in the format of `list_users` and `user_info`.
     pub fn to_json(&self) -> Value {
         json!({ "active": self.active, "username": self.username, "role": self.role.to_json() })
     }

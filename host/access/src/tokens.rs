@@ -1,4 +1,4 @@
-//! Signed tokens (JWT, HS256). A token only names its user: every use looks the account up again.
+//! Signed tokens (JWT, HS256). A token only names its user; the account is looked up on every use.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use jobhost_model::Timestamp;
 use jobhost_private_files::{KeyFileError, open_key};
 
 const KEY_BYTES: usize = 64;
-/// Below this many bytes HS256 is weaker than its hash.
+/// Minimum length of the key in bytes. A shorter key makes HS256 weaker than its hash.
 const SHORTEST_KEY: usize = 32;
-/// Above this a file holds something else.
+/// Maximum length of the key in bytes. A larger file is not a key.
 const LONGEST_KEY: usize = 4096;
 
-/// What a token is good for; its `sub` claim.
+/// What a token may be used for; its `sub` claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenUse {
@@ -24,7 +24,7 @@ pub enum TokenUse {
     Refresh,
 }
 
-/// What `create_authentication_tokens` answers.
+/// The response of `create_authentication_tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenPair {
     pub operation_token: String,
@@ -35,7 +35,7 @@ pub struct TokenPair {
 pub(super) struct Claims {
     pub username: String,
     pub super_user: bool,
-    /// The account's generation: a changed password or a new account of the same name makes old tokens worthless.
+    /// The account's generation. Old tokens become invalid when the password changes or the account is recreated.
     pub generation: u64,
     pub iat: u64,
     pub exp: u64,
@@ -56,13 +56,13 @@ impl SigningKey {
         Ok(SigningKey(bytes))
     }
 
-    /// Reads the key file, or makes one.
+    /// Reads the key file, and creates it if it does not exist.
     pub fn from_file(path: &Path) -> Result<Self, KeyFileError> {
         open_key(path, KEY_BYTES, SHORTEST_KEY..=LONGEST_KEY).map(SigningKey)
     }
 }
 
-/// Makes and checks tokens.
+/// Creates and verifies tokens.
 pub(super) struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -72,7 +72,7 @@ pub(super) struct Tokens {
 impl Tokens {
     pub fn new(key: &SigningKey) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // Expiry is judged below, by the host's clock, to the second and with a sentence of its own.
+        // Expiry is checked below, against the host's clock, to the second and with a message of its own.
         validation.validate_exp = false;
         Tokens { encoding: EncodingKey::from_secret(&key.0), decoding: DecodingKey::from_secret(&key.0), validation }
     }
@@ -98,7 +98,7 @@ impl Tokens {
             .map_err(|error| AccessError::caused_by("The token cannot be signed", error))
     }
 
-    /// The claims of a token with a good signature that has not expired, whatever its use.
+    /// Returns the claims of a token with a valid signature that has not expired, whatever its use.
     pub fn read(&self, token: &str, now: Timestamp) -> Result<Claims, AuthenticationError> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| AuthenticationError::InvalidToken)?
@@ -117,7 +117,7 @@ mod fuzz {
 
     use super::*;
 
-    /// Of a token every byte counts; of made-up headers none helps.
+    /// Changing any byte invalidates a token, and no forged header is accepted.
     #[test]
     fn fuzz_token() {
         let tokens = Tokens::new(&SigningKey::from_bytes(vec![7; KEY_BYTES]).unwrap());

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-/// Lines by their key. A line that was served goes behind all others, so between two turns of one every other has one.
+/// Lines, by owner. A served line moves behind all others, so between two turns of one line every other line gets one.
 #[derive(Debug)]
 pub(super) struct Turns<K, L> {
     next: u64,
-    /// When it is whose turn.
+    /// Turn number -> owner.
     order: BTreeMap<u64, K>,
     lines: HashMap<K, (u64, L)>,
 }
@@ -31,7 +31,7 @@ impl<K: Copy + Eq + Hash, L: Default> Turns<K, L> {
         self.lines.iter().map(|(key, (_, line))| (*key, line))
     }
 
-    /// The line of this key; a new one gets its turn behind all that are there.
+    /// Returns the owner's line. A new line gets its turn after all existing ones.
     pub fn join(&mut self, key: K) -> &mut L {
         let (next, order) = (&mut self.next, &mut self.order);
         let (_, line) = self.lines.entry(key).or_insert_with(|| {
@@ -43,7 +43,7 @@ impl<K: Copy + Eq + Hash, L: Default> Turns<K, L> {
         line
     }
 
-    /// Serve the line whose turn it is.
+    /// Serves the line whose turn it is.
     pub fn serve<T>(&mut self, serve: impl FnOnce(&mut L) -> (T, Left)) -> Option<T> {
         let (_, key) = self.order.pop_first()?;
         let (turn, line) = self.lines.get_mut(&key)?;
@@ -59,7 +59,7 @@ impl<K: Copy + Eq + Hash, L: Default> Turns<K, L> {
         Some(served)
     }
 
-    /// Change a line out of turn.
+    /// Changes a line out of turn.
     pub fn change<T>(&mut self, key: K, change: impl FnOnce(&mut L) -> (T, Left)) -> Option<T> {
         let (turn, line) = self.lines.get_mut(&key)?;
         let turn = *turn;
@@ -72,7 +72,7 @@ impl<K: Copy + Eq + Hash, L: Default> Turns<K, L> {
     }
 }
 
-/// Whether anybody is left in a line.
+/// Whether a line still has waiting items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     Some,
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_has_its_turn_before_any_has_another() {
+    fn every_line_gets_a_turn_before_any_line_gets_another() {
         let mut turns: Turns<char, Vec<u32>> = Turns::default();
         turns.join('a').extend([4, 3, 2, 1]);
         turns.join('b').extend([6, 5]);

@@ -1,5 +1,4 @@
-//! Checks a request of `add_role` or `alter_role` and reports all of its errors at once, in Harper's sentences and
-//! shape.
+//! Validates an `add_role` or `alter_role` request and reports all errors at once, in Harper's wording and format.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +10,10 @@ use jobhost_model::{Catalog, Right, Table, TableName};
 const REQUEST_KEYS: [&str; 5] = ["operation", "role", "id", "permission", "access"];
 const ATTRIBUTE_PERMISSIONS: &str = "attribute_permissions";
 const ATTRIBUTE_NAME: &str = "attribute_name";
-/// More than these nobody reads.
+/// Maximum number of reported errors.
 const MAX_ERRORS: usize = 200;
 
-/// All that is wrong with a role: in general, and by `database_table`.
+/// All errors in a role: general ones, and by `database_table`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RoleErrors {
     pub main_permissions: Vec<String>,
@@ -42,7 +41,7 @@ impl RoleErrors {
     }
 }
 
-/// A role as a client asked for it, checked.
+/// A validated request to add or alter a role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoleRequest {
     pub id: Option<String>,
@@ -51,12 +50,12 @@ pub struct RoleRequest {
 }
 
 impl RoleRequest {
-    /// For `add_role`: needs `role` and `permission`.
+    /// Validates an `add_role` request. Requires `role` and `permission`.
     pub fn to_add(request: &Map<String, Value>, catalog: &Catalog) -> Result<Self, RoleErrors> {
         RoleRequest::check(request, catalog, "role")
     }
 
-    /// For `alter_role`: needs `id` and `permission`.
+    /// Validates an `alter_role` request. Requires `id` and `permission`.
     pub fn to_alter(request: &Map<String, Value>, catalog: &Catalog) -> Result<Self, RoleErrors> {
         RoleRequest::check(request, catalog, "id")
     }

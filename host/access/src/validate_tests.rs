@@ -32,7 +32,7 @@ fn table_errors(table: Value) -> Value {
 }
 
 #[test]
-fn a_good_role_passes_as_it_came() {
+fn a_valid_role_passes_unchanged() {
     let permission = json!({"super_user": false, "gold": {"tables": {"cd": {
         "read": true, "insert": true, "update": false, "delete": false,
         "attribute_permissions": [{"attribute_name": "id", "read": true, "insert": true, "update": false, "delete": false}],
@@ -45,7 +45,7 @@ fn a_good_role_passes_as_it_came() {
 }
 
 #[test]
-fn all_that_is_wrong_is_said() {
+fn all_errors_are_reported() {
     assert_eq!(
         errors(json!({"role": "x"})),
         json!({"main_permissions": ["Permission can't be blank"], "schema_permissions": {}})
@@ -112,7 +112,7 @@ fn tables_and_attributes_are_checked_key_by_key() {
 }
 
 #[test]
-fn the_number_of_errors_is_bounded() {
+fn the_number_of_reported_errors_is_limited() {
     let permission: Map<String, Value> = (0..10_000).map(|number| (format!("db{number}"), json!({}))).collect();
     assert_eq!(main_errors(json!({"role": "x", "permission": permission})).as_array().unwrap().len(), MAX_ERRORS);
 }

@@ -1,9 +1,9 @@
-//! A cache of verified name and password pairs, so that Basic authentication does not compute a password hash for
-//! every request.
+//! A cache of verified name and password pairs, so that Basic authentication does not compute a password hash for every
+//! request.
 //!
-//! It stores no password: only a keyed hash of name, password and the account's generation; the key lives as long as
-//! the process. A changed password changes the generation, so an old entry can never match again, and a change of one
-//! account does not evict others. Whether the account is active, and its role, are looked up each time.
+//! The cache holds no passwords, only keyed hashes of name, password and the account's generation. The key lives as
+//! long as the process. A changed password changes the generation, so an old entry never matches again, and changing
+//! one account does not evict others. Whether the account is active, and its role, are looked up each time.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 type Fingerprint = [u8; 32];
 
-/// At most twice this many are remembered: when the young half is full it becomes the old half, and the old one goes.
+/// Size of each half of the cache. When the young half is full, it becomes the old half, and the previous old half is
+/// dropped.
 const HALF: usize = 2048;
 
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ impl Verified {
         let mut hasher = Sha256::new();
         hasher.update(self.key);
         hasher.update(generation.to_le_bytes());
-        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        // The length separates ("ab", "c") from ("a", "bc").
         hasher.update((username.len() as u64).to_le_bytes());
         hasher.update(username.as_bytes());
         hasher.update(password.as_bytes());

@@ -1,4 +1,4 @@
-//! A budget of disk space for the temporary files of jobs and queries. In addition to its total it keeps the last part
+//! A budget of disk space for the temporary files of jobs and queries. In addition to its total, it keeps the last part
 //! of the disk free for the store.
 
 use std::path::{Path, PathBuf};
@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pool::{Charge, Exhausted, Holder, Owner, Pool, Terms};
 
-/// Clones are the same budget.
+/// A budget of disk space in bytes. Clones share the budget.
 #[derive(Debug, Clone)]
 pub struct DiskPool {
     pool: Pool,
     directory: PathBuf,
-    /// Bytes of the disk that stay free.
+    /// Minimum free disk space in bytes.
     keep_free: u64,
 }
 
 impl DiskPool {
-    /// `directory` must exist.
+    /// Creates a budget. `directory` must exist.
     pub fn new(terms: Terms, directory: PathBuf, keep_free: u64) -> Self {
         DiskPool { pool: Pool::new(terms), directory, keep_free }
     }
@@ -30,13 +30,13 @@ impl DiskPool {
         Ok(DiskCharge { charge: self.pool.take(owner, bytes)?, disk: self.clone() })
     }
 
-    /// Charges what lies there already.
+    /// Charges bytes that are on the disk already. Cannot fail.
     pub fn adopt(&self, owner: &Owner, bytes: u64) -> DiskCharge {
         DiskCharge { charge: self.pool.adopt(owner, bytes), disk: self.clone() }
     }
 
     fn look(&self, bytes: u64) -> Result<(), Exhausted> {
-        // Where the disk does not tell, the total is all that bounds.
+        // If the system does not report the free space, only the total applies.
         if bytes == 0 || free_bytes(&self.directory).is_none_or(|free| free >= self.keep_free.saturating_add(bytes)) {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl DiskPool {
     }
 }
 
-/// Bytes on the disk that are held.
+/// Disk space charged to an owner, in bytes. Dropping it releases the space.
 #[derive(Debug)]
 pub struct DiskCharge {
     charge: Charge,
@@ -56,7 +56,7 @@ impl DiskCharge {
         self.charge.amount()
     }
 
-    /// Holds at least this much from now on, or is refused and stays as it was.
+    /// Grows the charge to at least `bytes`. If that fails, the charge is unchanged.
     pub fn grow_to(&mut self, bytes: u64) -> Result<(), Exhausted> {
         self.disk.look(bytes.saturating_sub(self.charge.amount()))?;
         self.charge.grow_to(bytes)
@@ -67,7 +67,7 @@ impl DiskCharge {
     }
 }
 
-/// A charge that several hold together: it is given back when the last of them is gone.
+/// A shared charge, released when its last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct DiskHeld(Arc<Mutex<DiskCharge>>);
 

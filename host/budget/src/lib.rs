@@ -1,8 +1,8 @@
-//! Budgets: everything that a client, user or guest makes the host hold is charged here first, in total and per user,
-//! with a reserve for the host's own work. `docs/limits.md` lists the budgets.
+//! Budgets limit what clients, users and guests make the host hold. Everything is charged here first, in total and per
+//! user, with a reserve for the host's own work. `docs/limits.md` lists the budgets.
 //!
-//! Knows nothing about what is charged, and no other crate of the host. A charge is owned by what it pays for, and is
-//! returned when that is dropped and in no other way.
+//! This crate does not know what is charged, nor any other crate of the host. The resource that was charged owns the
+//! charge, and dropping it is the only way to release it.
 
 mod disk;
 pub mod memory;
@@ -17,16 +17,16 @@ pub use disk::{DiskCharge, DiskHeld, DiskPool, free_bytes};
 pub use pool::{Charge, Exhausted, Holder, Owner, Pool, Terms};
 pub use slots::{Slot, Slots};
 
-/// The part of the memory that only the host's own work, logins and questions about jobs may use: one in so many.
+/// One in this many parts of the memory is reserved for the host's own work, logins and requests about jobs.
 const RESERVED_PART: u64 = 8;
 /// How long a search waits for a slot.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(2);
-/// How long computing that is done aside waits for its turn.
+/// How long a computation waits for a slot.
 const COMPUTING_PATIENCE: Duration = Duration::from_secs(10);
-/// Computations at once for each processor core.
+/// Maximum number of concurrent computations per CPU core.
 const COMPUTING_PER_CORE: u64 = 2;
 
-/// The totals, from the configuration.
+/// The totals of the budgets, from the configuration.
 #[derive(Debug, Clone)]
 pub struct BudgetOptions {
     /// `memory.total_bytes`.
@@ -41,24 +41,24 @@ pub struct BudgetOptions {
     pub spill_bytes: u64,
     /// `data.reserve_bytes`.
     pub keep_free_bytes: u64,
-    /// The data directory, which exists.
+    /// The data directory. Must exist.
     pub directory: PathBuf,
     pub cores: usize,
 }
 
-/// All budgets of a host. Clones are the same budgets.
+/// All budgets of a host. Clones share the budgets.
 #[derive(Debug, Clone)]
 pub struct Budgets {
     pub memory: Pool,
-    /// Searches that keep a snapshot of the store.
+    /// Searches that pin a store snapshot.
     pub searches: Slots,
-    /// SQL statements that run.
+    /// Running SQL statements.
     pub sql: Slots,
-    /// Parsing and planning of what is large, on threads that answer no requests.
+    /// Parsing and planning of large requests, on threads that serve no requests.
     pub computing: Slots,
     /// Payloads and downloads of jobs.
     pub spool: DiskPool,
-    /// Temporary files of SQL.
+    /// Temporary files of SQL statements.
     pub spill: DiskPool,
 }
 
@@ -72,7 +72,7 @@ impl Budgets {
             memory: Pool::new(terms("memory", "memory.total_bytes", memory, memory / RESERVED_PART)),
             searches: Slots::new(terms("searches", "searches.max_running", options.searches, 0), SEARCH_PATIENCE),
             sql: Slots::new(terms("SQL statements", "sql.max_running", options.sql, 0), SEARCH_PATIENCE),
-            // One core more than a single user can take, so that the next one does not wait for him.
+            // Twice the cores, of which a single user can take half: the next user need not wait.
             computing: Slots::new(
                 terms("computing", "memory.total_bytes", cores.saturating_mul(COMPUTING_PER_CORE), 0),
                 COMPUTING_PATIENCE,
@@ -82,12 +82,12 @@ impl Budgets {
         }
     }
 
-    /// The budgets as one user finds them.
+    /// Returns the budgets as seen by one owner.
     pub fn of(&self, owner: Owner) -> Account {
         Account { budgets: self.clone(), owner }
     }
 
-    /// By name, for the metrics.
+    /// Returns all budgets by name, for the metrics.
     pub fn all(&self) -> [(&'static str, &Pool); 6] {
         [
             ("memory", &self.memory),
@@ -100,7 +100,7 @@ impl Budgets {
     }
 }
 
-/// Somebody's access to the budgets.
+/// One owner's access to the budgets.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub budgets: Budgets,
@@ -112,13 +112,13 @@ impl Account {
         self.budgets.memory.take(&self.owner, bytes)
     }
 
-    /// Memory of one request, which several parts of it hold together.
+    /// Charges memory that several parts of one request share.
     pub fn held(&self, bytes: u64) -> Result<Held, Exhausted> {
         self.memory(bytes).map(Held::new)
     }
 }
 
-/// A charge that several hold together: it is given back when the last of them is gone.
+/// A shared charge, released when its last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Held(Arc<Mutex<Charge>>);
 
@@ -145,7 +145,7 @@ impl Held {
 }
 
 impl Budgets {
-    /// More than any test needs, so that tests of other things need not care.
+    /// Creates budgets large enough for tests that are not about budgets.
     pub fn ample() -> Self {
         let much = 1 << 40;
         Budgets::new(&BudgetOptions {

@@ -1,4 +1,4 @@
-//! The memory budget: its size, the memory that the process really uses, and returning unused heap memory to the
+//! The memory budget: determines its size, measures the memory of the process, and returns unused heap memory to the
 //! system after a peak.
 
 use std::fs;
@@ -9,24 +9,26 @@ use rustix::process::{Resource, getrlimit};
 
 use super::pool::{Owner, Pool};
 
-/// How often it is looked at what the process holds.
+/// Interval between two measurements of the process's memory.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often at most the heap is asked to give back what it does not use. It is locked meanwhile.
+/// Minimum interval between two heap trims. The heap is locked during a trim.
 const TRIM: Duration = Duration::from_secs(2);
-/// After a trim that brought little the next one waits longer, up to this.
+/// Maximum interval between two trims. The interval grows while trims gain little.
 const RARELY: Duration = Duration::from_secs(60);
-/// The heap may keep this much for the next request.
+/// Heap memory, in bytes, that is not trimmed but kept for the next requests.
 const KEPT_BYTES: u64 = 16 << 20;
-/// What is at least this large has pages of its own, which go back to the system at once. Bodies, batches and the tables
-/// of password hashes would otherwise leave holes in the heap, and what is held would be twice what is charged.
+/// Allocations of at least this size get their own pages, which return to the system as soon as they are freed.
+/// Otherwise bodies, batches and the buffers of password hashing would fragment the heap, and the process would hold
+/// twice the memory that is charged.
 #[cfg(target_env = "gnu")]
 const APART_BYTES: libc::c_int = 1 << 20;
 
-/// The memory that this process may use at most: of the machine, of its control groups, of its own limits.
+/// Returns the memory in bytes that this process may use: the minimum of the machine's memory, its control groups and
+/// its own limits.
 pub fn available_bytes() -> u64 {
     let limits = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current);
     let all = [machine_bytes(), control_group_bytes()].into_iter().chain(limits).flatten();
-    // 1 GiB where the system tells nothing at all.
+    // 1 GiB if the system reports nothing.
     all.min().unwrap_or(1 << 30)
 }
 
@@ -37,7 +39,7 @@ fn machine_bytes() -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// The least limit of the control groups that the process is in, of either version.
+/// Returns the lowest memory limit of the process's control groups, for cgroup v1 and v2.
 fn control_group_bytes() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let limits = groups.lines().filter_map(|line| {
@@ -53,7 +55,8 @@ fn control_group_bytes() -> Option<u64> {
     limits.min()
 }
 
-/// A group is bounded by those that it is in, too. Inside a container its own root is what can be seen.
+/// Returns the lowest limit of a control group and its ancestors. Inside a container, only the groups below its own
+/// root are visible.
 fn least_limit(root: &Path, path: &str, file: &str) -> Option<u64> {
     let beneath = Path::new(path.trim_start_matches('/'));
     let limit = |group: &Path| fs::read_to_string(root.join(group).join(file)).ok()?.trim().parse::<u64>().ok();
@@ -68,11 +71,11 @@ pub fn anonymous_bytes() -> Option<u64> {
     Some(resident.saturating_sub(shared).saturating_mul(rustix::param::page_size() as u64))
 }
 
-/// Looks at what the process holds for as long as it lives: tells the budget, and has the heap trimmed after a peak.
+/// Starts a thread that measures the process's memory, reports it to the budget, and trims the heap after a peak.
 pub fn watch(pool: &Pool) -> std::io::Result<()> {
     let pool = pool.clone();
     std::thread::Builder::new().name("memory".to_owned()).spawn(move || {
-        // What the host is without anybody: its code's own data, its threads.
+        // The baseline of the host without requests: static data and threads.
         let _own = pool.adopt(&Owner::Host, anonymous_bytes().unwrap_or(0));
         let mut trimming = Trimming { last: Instant::now(), pause: TRIM };
         loop {
@@ -105,7 +108,7 @@ impl Trimming {
     }
 }
 
-/// Sets how the heap deals with large pieces. To be called before the first of them.
+/// Configures the heap to allocate large blocks in separate pages. Must be called before the first large allocation.
 pub fn keep_large_pieces_apart() {
     #[cfg(target_env = "gnu")]
     #[allow(
@@ -115,7 +118,8 @@ pub fn keep_large_pieces_apart() {
     )]
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, APART_BYTES);
-        // The first call ends the heap's own adjusting of this one; its smallest value would have each free give back.
+        // The first call also disables the automatic adjustment of this threshold. With its minimum, every free would
+        // return memory to the system.
         libc::mallopt(libc::M_TRIM_THRESHOLD, 16 * APART_BYTES);
     }
 }
@@ -137,14 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_tells_how_much_memory_there_is_and_what_this_process_holds() {
+    fn the_system_reports_available_memory_and_memory_of_the_process() {
         let available = available_bytes();
         let held = anonymous_bytes().unwrap();
         assert!(held > 0 && held < available, "{held} of {available}");
     }
 
     #[test]
-    fn a_group_has_no_more_than_the_groups_around_it() {
+    fn the_limit_of_an_outer_control_group_applies_to_inner_ones() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("a/b")).unwrap();
         fs::write(root.path().join("a/memory.max"), "1000\n").unwrap();

@@ -1,9 +1,9 @@
-//! One budget: an amount that many owners share. Everything is charged here *before* it is held, and returned when the
-//! charge is dropped.
+//! A budget: an amount shared by many owners. An amount is charged *before* it is used, and released when the charge is
+//! dropped.
 //!
-//! Sharing follows the dynamic threshold of shared-buffer switches: a user may hold a multiple of what is still free.
-//! A single user gets a part, two users get less each, and something is always left for the next; the number of users
-//! need not be known.
+//! Sharing follows the dynamic-threshold algorithm of shared-buffer switches: a user may hold at most a multiple of
+//! what is still free. A single user gets a part, two users get less each, and something is always left for the next.
+//! The number of users need not be known.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// On whose behalf something is held.
+/// On whose behalf an amount is charged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// The host's own work, logins, and what tells about jobs or ends them: it may use the reserve.
+    /// The host's own work, logins, and requests that report on jobs or cancel them. May use the reserve.
     Host,
     User(Arc<str>),
 }
@@ -25,22 +25,22 @@ impl Owner {
     }
 }
 
-/// Who has to give something back before there is room.
+/// Who has to release something before the request can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder {
-    /// The user who asks holds his share already.
+    /// The requesting user already holds his share.
     Asker,
-    /// All together hold too much.
+    /// All owners together hold too much.
     Everybody,
 }
 
-/// There is no room. Nothing was charged.
+/// A budget is exhausted. Nothing was charged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 pub struct Exhausted {
-    /// What there is too little of, in words: `memory`.
+    /// The exhausted resource, for the message: `memory`.
     pub what: &'static str,
-    /// The key of the configuration that sets the total.
+    /// The configuration key that sets the total.
     pub key: &'static str,
     pub holder: Holder,
 }
@@ -57,19 +57,19 @@ impl Exhausted {
     }
 }
 
-/// What a budget is of, and how it is shared.
+/// The resource that a budget is for, and how it is shared.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
     pub what: &'static str,
     pub key: &'static str,
     pub total: u64,
-    /// Only [`Owner::Host`] may use this last part of the total.
+    /// The part of the total that only [`Owner::Host`] may use.
     pub reserve: u64,
-    /// A user may hold so many times what is free.
+    /// A user may hold at most this many times the free amount.
     pub threshold: u64,
 }
 
-/// A budget that many share. Clones are the same budget.
+/// A budget shared by many owners. Clones share the budget.
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<Shared>);
 
@@ -77,7 +77,7 @@ pub struct Pool(Arc<Shared>);
 struct Shared {
     terms: Terms,
     state: Mutex<State>,
-    /// What is really held, where that can be measured and is more than what was charged.
+    /// The amount actually in use, for resources where it can be measured.
     measured: AtomicU64,
     refusals: AtomicU64,
     given_back: Notify,
@@ -108,29 +108,29 @@ impl Pool {
         self.0.lock().used
     }
 
-    /// How often something was refused.
+    /// Returns how many requests were refused.
     pub fn refusals(&self) -> u64 {
         self.0.refusals.load(Ordering::Relaxed)
     }
 
-    /// Tells the budget what is really held, so that what no charge foresaw cannot add up beyond the total.
+    /// Sets the measured amount in use, so that usage which no charge covers also counts towards the total.
     pub fn set_measured(&self, amount: u64) {
         self.0.measured.store(amount, Ordering::Relaxed);
     }
 
-    /// Charges an amount, or refuses it at once.
+    /// Charges an amount. Fails immediately if the budget is exhausted.
     pub fn take(&self, owner: &Owner, amount: u64) -> Result<Charge, Exhausted> {
         self.add(owner, amount)?;
         Ok(Charge { pool: self.clone(), owner: owner.clone(), amount })
     }
 
-    /// Charges what is held already, such as the files of an earlier process. Cannot be refused.
+    /// Charges something that exists already, such as the files of a previous process. Cannot fail.
     pub fn adopt(&self, owner: &Owner, amount: u64) -> Charge {
         self.0.lock().add(owner, amount);
         Charge { pool: self.clone(), owner: owner.clone(), amount }
     }
 
-    /// Ends when something is given back after this call.
+    /// Returns a future that completes when a charge is released after this call.
     pub fn given_back(&self) -> tokio::sync::futures::Notified<'_> {
         self.0.given_back.notified()
     }
@@ -166,8 +166,8 @@ impl Pool {
     }
 }
 
-/// From this amount on, what is measured counts and not only what is charged: while the heap is fragmented, small requests
-/// still pass.
+/// For requests of at least this size, the measured amount counts as well as the charges. Small requests still pass
+/// while the heap is fragmented.
 const LARGE: u64 = 1 << 20;
 
 impl Shared {
@@ -182,7 +182,7 @@ impl Shared {
         };
         let room = total.saturating_sub(reserve);
         let mine = state.users.get(user).copied().unwrap_or(0).saturating_add(amount);
-        // More than he would get if nobody else held anything.
+        // More than the user would get if nobody else held anything.
         if mine > room.saturating_sub(mine).saturating_mul(threshold) {
             return Some(Holder::Asker);
         }
@@ -191,7 +191,7 @@ impl Shared {
         if after > room {
             return Some(Holder::Everybody);
         }
-        // By what is charged alone: what was measured may be somebody else's.
+        // Uses only the charges, because the measured amount may belong to others.
         let free = room.saturating_sub(state.used.saturating_add(amount));
         (mine > free.saturating_mul(threshold)).then_some(Holder::Asker)
     }
@@ -209,7 +209,7 @@ impl State {
     }
 }
 
-/// An amount that is held. Dropping it gives it back.
+/// An amount charged to an owner. Dropping it releases the amount.
 #[derive(Debug)]
 pub struct Charge {
     pool: Pool,
@@ -222,14 +222,14 @@ impl Charge {
         self.amount
     }
 
-    /// Holds more, or is refused and stays as it was.
+    /// Charges more. If that fails, the charge is unchanged.
     pub fn grow(&mut self, more: u64) -> Result<(), Exhausted> {
         self.pool.add(&self.owner, more)?;
         self.amount = self.amount.saturating_add(more);
         Ok(())
     }
 
-    /// Holds at least this much from now on.
+    /// Grows the charge to at least `amount`. If that fails, the charge is unchanged.
     pub fn grow_to(&mut self, amount: u64) -> Result<(), Exhausted> {
         match amount.checked_sub(self.amount) {
             Some(more) if more > 0 => self.grow(more),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_gets_half_and_leaves_room_for_the_next() {
+    fn one_user_gets_half_and_the_next_gets_half_of_the_rest() {
         let pool = pool(1000, 0);
         let (one, two) = (Owner::user("one"), Owner::user("two"));
         let mut held = pool.take(&one, 500).unwrap();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reserve_is_for_the_host_alone() {
+    fn only_the_host_may_use_the_reserve() {
         let pool = pool(1000, 200);
         let users: Vec<_> = (0..20).map(|number| Owner::user(&number.to_string())).collect();
         let mut held = Vec::new();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_measured_counts_for_large_amounts() {
+    fn the_measured_amount_counts_for_large_requests() {
         let pool = pool(100 << 20, 0);
         let user = Owner::user("one");
         pool.set_measured(100 << 20);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_growth_leaves_the_charge_as_it_was() {
+    fn a_refused_growth_leaves_the_charge_unchanged() {
         let pool = pool(100, 0);
         let mut held = pool.take(&Owner::user("one"), 10).unwrap();
         assert!(held.grow(1000).is_err());
@@ -312,7 +312,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever is taken, grown and dropped: nothing is lost, and users never reach into the reserve.
+        /// For any sequence of calls, no amount is lost, and users never get the reserve.
         #[test]
         fn fuzz_pool(steps in proptest::collection::vec((0..4_u8, 0..3_usize, 0..200_u64), 0..200)) {
             let pool = pool(1000, 100);

@@ -1,4 +1,4 @@
-//! Slots: a budget of resources that are held briefly and worth a short wait, such as readers of the store.
+//! Slots: a budget for resources that are held briefly and worth a short wait, such as snapshots of the store.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use tokio::time::{Instant, timeout_at};
 
 use super::pool::{Charge, Exhausted, Owner, Pool, Terms};
 
-/// So many at once, shared as [`Pool`] shares.
+/// A limited number of slots, shared between users as in [`Pool`].
 #[derive(Debug, Clone)]
 pub struct Slots {
     pool: Pool,
     patience: Duration,
 }
 
-/// A slot that is held.
+/// A slot that is in use. Dropping it frees the slot.
 pub type Slot = Charge;
 
 impl Slots {
-    /// Whoever finds none waits for `patience` before the refusal.
+    /// Creates slots. If none is free, a request waits for up to `patience` before it fails.
     pub fn new(terms: Terms, patience: Duration) -> Self {
         Slots { pool: Pool::new(terms), patience }
     }
@@ -29,7 +29,7 @@ impl Slots {
     pub async fn take(&self, owner: &Owner) -> Result<Slot, Exhausted> {
         let deadline = Instant::now() + self.patience;
         loop {
-            // Made before the look, so that what is given back in between is not missed.
+            // Created before the check, so that a release in between is not missed.
             let given_back = self.pool.given_back();
             match self.pool.take(owner, 1) {
                 Ok(slot) => return Ok(slot),

@@ -1,17 +1,19 @@
 //! Dates in requests: the one ISO 8601 grammar for all operations.
 //!
-//! `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; a full date may be followed by `T` or a space and `HH`, `HH:mm` or `HH:mm:ss`
-//! with a fraction after a point or a comma; a time may be followed by `Z`, `±HH`, `±HHmm` or `±HH:mm`. Omitted parts
-//! are the first of their kind. Without a zone a date is UTC, so that a request means the same on every server.
+//! `YYYY`, `YYYY-MM` or `YYYY-MM-DD`. A full date may be followed by `T` or a space and `HH`, `HH:mm` or `HH:mm:ss`;
+//! seconds may have a fraction after a point or a comma. A time may be followed by `Z`, `±HH`, `±HHmm` or `±HH:mm`.
+//! Omitted parts are the first of their kind. Without a zone a date is in UTC, so that a request means the same on
+//! every server.
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-/// Digits of a fraction that count; what is finer is cut off.
+/// Number of fraction digits that count. Further digits are truncated.
 const FRACTION_DIGITS: usize = 6;
 
-/// Microseconds since the Unix epoch, negative before it; `None` if the text is of another form or names no real date.
+/// Parses a date. Returns microseconds since the Unix epoch, negative before it, or `None` if the text has another
+/// format or the day or time does not exist.
 ///
 /// ```
 /// use jobhost_json_text::date::parse;
@@ -47,7 +49,7 @@ impl Scanner<'_> {
         digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
     }
 
-    /// Whether the next byte is one of these, which is then behind.
+    /// Consumes the next byte if it is one of these. Returns whether it was.
     fn accept(&mut self, any: &[u8]) -> bool {
         match self.rest.split_first() {
             Some((first, rest)) if any.contains(first) => {
@@ -58,7 +60,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Microseconds since midnight; 24:00 is the end of the day.
+    /// Parses a time. Returns microseconds since midnight; 24:00 is the end of the day.
     fn time(&mut self) -> Option<i64> {
         let hour = self.digits(2)?;
         let (mut minute, mut second, mut fraction) = (0, 0, 0);
@@ -83,7 +85,7 @@ impl Scanner<'_> {
         (count > 0).then(|| (0..FRACTION_DIGITS).fold(0, |value, index| value * 10 + digit(index)))
     }
 
-    /// The zone's distance from UTC.
+    /// Parses a zone. Returns its offset from UTC.
     fn zone(&mut self) -> Option<i64> {
         if self.accept(b"Zz") {
             return Some(0);
@@ -96,7 +98,7 @@ impl Scanner<'_> {
     }
 }
 
-/// Days since the epoch; `None` if there is no such day.
+/// Returns the number of days since the epoch, or `None` if the day does not exist.
 fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {
@@ -108,7 +110,7 @@ fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=last).contains(&day) {
         return None;
     }
-    // Years begin in March, so that the leap day is their last.
+    // Years start in March, so that the leap day comes last.
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_instants() {
+    fn dates_are_parsed_to_instants() {
         let cases = [
             ("1970", 0),
             ("2021", 1_609_459_200_000),
@@ -149,13 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn fractions_have_six_digits() {
+    fn fractions_are_truncated_to_six_digits() {
         assert_eq!(parse("1970-01-01T00:00:00.123456789"), Some(123_456));
         assert_eq!(parse("1970-01-01T00:00:00,5"), Some(500_000));
         assert_eq!(parse("1969-12-31T23:59:59.9999999"), Some(-1));
     }
 
-    /// Texts near to dates name an instant of the years that four digits can write, or none.
+    /// Any variation of a date is either rejected or an instant within the years that four digits can express.
     #[test]
     fn fuzz_date() {
         let input = (bolero::produce::<Vec<u8>>().with().len(0usize..6), 0usize..30);
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_and_impossible_dates_are_none() {
+    fn other_formats_and_invalid_dates_are_rejected() {
         for text in [
             "",
             " ",

@@ -1,5 +1,5 @@
-//! Grammars that host and plugins share, so that both read a text the same way. No I/O, and nothing that only one of
-//! the two needs: it is compiled for the machine and for WebAssembly.
+//! Grammars shared by host and plugins, so that both parse a text in the same way. No I/O, and nothing that only one of
+//! the two needs: the crate is compiled natively and for WebAssembly.
 
 #![warn(missing_docs, unreachable_pub)]
 

@@ -60,7 +60,7 @@ struct State {
     state: String,
 }
 
-/// What is counted. Cheap to count, cheap to show.
+/// The metrics of a host. Cheap to update and cheap to export.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -88,20 +88,20 @@ pub struct Metrics {
     process: ProcessMetrics,
 }
 
-/// What is looked at when the figures are shown.
+/// Values that are read when the metrics are exported.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Looked {
     pub plugins_in_service: usize,
-    /// Their files hold something newer that is not fit.
+    /// Plugins that run their previous version, because the current file is not usable.
     pub plugins_previous_in_service: usize,
     pub plugins_failed: usize,
     pub store_bytes: u64,
     pub store_max_bytes: u64,
-    /// Requests that change something and have not come to their end.
+    /// Running requests that change data.
     pub changes: usize,
 }
 
-/// A millisecond to about an hour.
+/// Buckets from one millisecond to about an hour.
 fn buckets() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 4.0, 12))
 }
@@ -196,33 +196,33 @@ impl Metrics {
         self.accepted.get_or_create(&Accepted { operation: operation.to_owned() }).inc();
     }
 
-    /// `reason` is a word of the host's own.
+    /// Counts a rejected job. `reason` is one of the host's own words.
     pub fn job_refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
     }
 
-    /// For the writer of the log, which counts in it.
+    /// Returns the counter of lost log lines, for the log writer.
     pub fn log_lines_lost(&self) -> Counter {
         self.log_lines_lost.clone()
     }
 
-    /// How many jobs may wait and run.
+    /// Sets the maximum number of queued jobs and the number of workers.
     pub fn capacity(&self, max_queued: usize, workers: usize) {
         self.queue_limit.set(i64::try_from(max_queued).unwrap_or(i64::MAX));
         self.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
     }
 
-    /// Jobs wait.
+    /// Counts jobs that joined the queue.
     pub fn queued(&self, jobs: usize) {
         self.queued.inc_by(i64::try_from(jobs).unwrap_or(i64::MAX));
     }
 
-    /// One of them waits no longer.
+    /// Counts a job that left the queue.
     pub fn taken(&self) {
         self.queued.dec();
     }
 
-    /// A job begins for the first time after it has waited so long.
+    /// Records how long a job waited before its first attempt.
     pub fn waited(&self, time: Duration) {
         self.queue_wait.observe(time.as_secs_f64());
     }
@@ -241,7 +241,7 @@ impl Metrics {
         self.ended.get_or_create(&Ended { operation: operation.to_owned(), status: status.to_owned() }).inc();
     }
 
-    /// What became of the records of a job that has ended.
+    /// Counts the records of a job that has ended.
     pub fn records(&self, tally: &Tally, rejected: u64) {
         for (fate, count) in [
             ("received", tally.received),
@@ -268,7 +268,7 @@ impl Metrics {
         self.limits_hit.get_or_create(&Limit { limit: limit.to_owned() }).inc();
     }
 
-    /// In the text format of OpenMetrics, which Prometheus reads.
+    /// Returns all metrics in the OpenMetrics text format, which Prometheus reads.
     pub fn show(&self, looked: Looked, budgets: &Budgets) -> Result<String, std::fmt::Error> {
         for (budget, pool) in budgets.all() {
             let label = Budget { budget };
@@ -300,7 +300,7 @@ mod tests {
     use jobhost_budget::Owner;
 
     #[test]
-    fn what_happened_is_shown() {
+    fn recorded_events_are_exported() {
         let metrics = Metrics::default();
         metrics.job_accepted("csv_file_load");
         metrics.queued(3);

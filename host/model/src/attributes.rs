@@ -41,21 +41,21 @@ pub struct Attribute {
     pub indexed: bool,
 }
 
-/// From here on an index is faster than looking through the list.
+/// From this number of attributes on, an index is faster than a linear search.
 const MANY: usize = 16;
 
-/// Attributes in the order in which they became known, each name once.
+/// The attributes of a table, in the order in which they were added. Names are unique.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Attributes {
     list: Vec<Attribute>,
-    /// Places in the list in order of the names there. Made when it is first asked for.
+    /// Positions in `list`, ordered by attribute name. Built on first use.
     #[serde(skip)]
     by_name: OnceLock<Box<[u32]>>,
 }
 
 impl Attributes {
-    /// The attribute of this name.
+    /// Returns the attribute with this name.
     pub fn named(&self, name: &str) -> Option<&Attribute> {
         if self.list.len() < MANY {
             return self.list.iter().find(|attribute| attribute.name == name);
@@ -70,12 +70,12 @@ impl Attributes {
         self.list.get(*first as usize).filter(|attribute| attribute.name == name)
     }
 
-    /// Append an attribute.
+    /// Appends an attribute.
     pub fn push(&mut self, attribute: Attribute) {
         self.extend([attribute]);
     }
 
-    /// Keep those that pass.
+    /// Keeps only the attributes for which `keep` returns true.
     pub fn retain(&mut self, keep: impl FnMut(&Attribute) -> bool) {
         self.by_name = OnceLock::new();
         self.list.retain(keep);
@@ -103,7 +103,7 @@ impl Deref for Attributes {
     }
 }
 
-/// Whoever copies is about to change.
+/// Does not copy the index: a clone is usually made to be changed.
 impl Clone for Attributes {
     fn clone(&self) -> Self {
         self.list.clone().into()
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn few_and_many_are_found_alike() {
+    fn attributes_are_found_by_name_in_short_and_long_lists() {
         for count in [0, 1, MANY - 1, MANY, MANY + 1, 10_000] {
             let mut attributes: Attributes =
                 (0..count).map(|number| attribute(format!("a{}", number * 7_919 % 10_007))).collect::<Vec<_>>().into();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_stored_as_a_list() {
+    fn attributes_are_serialized_as_a_list() {
         let attributes: Attributes = vec![attribute("id"), attribute("name")].into();
         let json = serde_json::to_string(&attributes).unwrap();
         assert_eq!(json, serde_json::to_string(&*attributes).unwrap());

@@ -8,33 +8,34 @@ use uuid::Uuid;
 
 use crate::{Timestamp, json};
 
-/// Kinds of documents that belong to a job, under its id, and go when its row goes: its log and its rejected records.
+/// Kinds of documents that belong to a job: its log and its rejected records. They are stored under the job's id and
+/// deleted with its row.
 pub const DOCUMENTS: [&str; 2] = [LOG_DOCUMENT, REJECTS_DOCUMENT];
-/// What a job has logged.
+/// The log of a job.
 pub const LOG_DOCUMENT: &str = "job_log";
 /// The first rejected records of a job.
 pub const REJECTS_DOCUMENT: &str = "job_rejects";
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
-    /// Waits for an attempt, its first or a further one.
+    /// Waiting for its first attempt or for another one.
     #[serde(rename = "CREATED")]
     Queued,
-    /// An attempt runs.
+    /// An attempt is running.
     InProgress,
-    /// Ended; its work is done.
+    /// Ended successfully.
     Complete,
-    /// Ended; its work is not done.
+    /// Ended with an error.
     Error,
-    /// Ended because somebody asked for it.
+    /// Ended at a user's request.
     Cancelled,
 }
 
 impl JobStatus {
-    /// As clients see it. Those of Harper know a job that has not ended as IN_PROGRESS and take any other word for a failure;
-    /// whether it waits is told by its [`Phase`].
+    /// Returns the status as clients see it. Harper's clients know a job that has not ended as IN_PROGRESS and take any
+    /// other word for a failure. Whether the job is waiting is reported by its [`Phase`].
     pub fn word(self) -> &'static str {
         match self {
             JobStatus::Queued | JobStatus::InProgress => "IN_PROGRESS",
@@ -44,25 +45,25 @@ impl JobStatus {
         }
     }
 
-    /// A final row never changes again.
+    /// Returns whether the status is final. A final row never changes.
     pub fn is_final(self) -> bool {
         matches!(self, JobStatus::Complete | JobStatus::Error | JobStatus::Cancelled)
     }
 }
 
-/// What a job that has not ended is doing.
+/// The phase of a job that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// For its first attempt.
+    /// Waiting for its first attempt.
     Queued,
-    /// An attempt runs.
+    /// An attempt is running.
     Running,
-    /// Waits for a further attempt: the one before it was cut short.
+    /// Waiting for another attempt, because the previous one was interrupted.
     Retrying,
 }
 
 impl Phase {
-    /// As clients see it.
+    /// Returns the phase as clients see it.
     pub fn word(self) -> &'static str {
         match self {
             Phase::Queued => "queued",
@@ -72,14 +73,14 @@ impl Phase {
     }
 }
 
-/// What became of the records of a job, all attempts taken together.
+/// Counts of a job's records, over all attempts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Records handed over.
+    /// Records received from the plugin.
     pub received: u64,
-    /// Records stored or merged.
+    /// Records inserted or merged.
     pub written: u64,
-    /// Records that the action passed over.
+    /// Records skipped because of the action.
     pub skipped: u64,
     /// Records deleted.
     #[serde(default)]
@@ -95,101 +96,102 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
-/// The row of a job: what clients are told, and what the store needs for its guards and indexes.
+/// The row of a job: what clients see, and what the store needs for its checks and indexes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobRow {
-    /// What clients are told.
+    /// The job id that clients see.
     pub id: Uuid,
-    /// The name the client asked for: an operation or one of its aliases.
+    /// The operation as requested, possibly an alias.
     #[serde(rename = "type")]
     pub operation: String,
-    /// Who started it.
+    /// The user who started the job.
     pub user: String,
-    /// Where it stands.
+    /// The current status.
     pub status: JobStatus,
-    /// When it was accepted.
+    /// When the job was accepted.
     pub created: Timestamp,
-    /// When the latest attempt began.
+    /// When the latest attempt started.
     pub started: Option<Timestamp>,
-    /// When it ended.
+    /// When the job ended.
     pub ended: Option<Timestamp>,
-    /// A sentence, or for a denial an object in Harper's shape.
+    /// A sentence, or, if access was denied, an object in Harper's format.
     #[serde(default, deserialize_with = "json::optional")]
     pub message: Option<serde_json::Value>,
-    /// What the plugin returned.
+    /// The result returned by the plugin.
     #[serde(default, deserialize_with = "json::optional")]
     pub result: Option<serde_json::Value>,
-    /// What an operator or plugin author needs beyond the sentence: kind, backtrace, tail of stderr.
+    /// Details for operators and plugin authors: kind, backtrace, end of stderr.
     #[serde(default, deserialize_with = "json::optional")]
     pub error: Option<serde_json::Value>,
-    /// How far it is, as far as that was stored.
+    /// The latest stored progress.
     pub progress: Option<Progress>,
-    /// What became of its records.
+    /// Counts of the job's records.
     pub tally: Tally,
     /// What was done otherwise than a reader of the input would expect, by code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<JobWarning>,
     /// Rejected input records: all counted. The first ones are kept in a document of their own (`jobs/rejects.rs`).
     pub rejected: u64,
-    /// Only rows of earlier versions have them here.
+    /// Rejected records. Only rows written by earlier versions hold them here.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::list")]
     pub rejects: Vec<serde_json::Value>,
-    /// Number of the latest attempt; the lease number that guards every write. 0 before the first attempt.
+    /// Number of the latest attempt, which is also the lease number that guards every write; 0 before the first
+    /// attempt.
     pub attempt: u32,
-    /// Attempts in a row that were cut short without progress, the current one included. The store sets it to 0 with
-    /// each checkpoint and tally of the job.
+    /// Consecutive attempts, including the current one, that were interrupted without progress. The store resets it to
+    /// 0 with each checkpoint and tally of the job.
     #[serde(default)]
     pub fruitless_attempts: u32,
-    /// Which plugin runs it: `name@version`, and the sha256 of the component.
+    /// The plugin that runs the job, as `name@version`.
     pub plugin: String,
-    /// The sha256 of the component.
+    /// SHA-256 of the plugin's component.
     pub plugin_digest: String,
-    /// What the attempts took, summed up.
+    /// Resources used by all attempts together.
     #[serde(default)]
     pub usage: Usage,
-    /// Limits that were met without ending an attempt, of the latest one.
+    /// Limits that the latest attempt reached without being stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits_met: Vec<LimitMet>,
-    /// Somebody wants the job to end. Once stored it stays.
+    /// A request to cancel the job. Once stored, it is never removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<CancelRequest>,
 }
 
-/// Who asked for a job to end, and when.
+/// A request to cancel a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelRequest {
-    /// The user.
+    /// The user who requested it.
     pub by: String,
-    /// When.
+    /// When it was requested.
     pub at: Timestamp,
 }
 
-/// What the attempts of a job took.
+/// Resources used by the attempts of a job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Processor time of the guests, host calls that run on their threads included.
+    /// CPU time of the guests in microseconds, including host calls that run on their threads.
     pub cpu_microseconds: u64,
-    /// The part of it that the host spent on checking batches.
+    /// The part of the CPU time that the host spent on validating batches, in microseconds.
     pub checking_microseconds: u64,
-    /// The most memory one guest had.
+    /// Peak memory of a single guest in bytes.
     pub memory_peak_bytes: u64,
-    /// Bytes that guests were given: of sources and of queries.
+    /// Bytes passed to guests, from sources and queries.
     #[serde(default)]
     pub bytes_in: u64,
-    /// Bytes that guests handed over: batches and what went to sinks.
+    /// Bytes received from guests, for batches and sinks.
     #[serde(default)]
     pub bytes_out: u64,
-    /// Calls of capabilities.
+    /// Number of capability calls.
     #[serde(default)]
     pub host_calls: u64,
 }
 
-/// A limit that was met. Figures are in the unit that the key names.
+/// A limit that was reached. Values are in the unit that the key names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitReached {
-    /// The key of the configuration that sets it.
+    /// The configuration key that sets the limit.
     pub key: Arc<str>,
-    /// What it allows.
+    /// The value of the limit.
     pub limit: u64,
     /// What was asked for or used; `None` if that cannot be known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,10 +201,10 @@ pub struct LimitReached {
 /// How often a limit was met in a job, and the most that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitMet {
-    /// The greatest excess.
+    /// The occurrence with the highest value.
     #[serde(flatten)]
     pub most: LimitReached,
-    /// How often.
+    /// Number of occurrences.
     pub times: u64,
 }
 
@@ -223,43 +225,44 @@ pub struct JobWarning {
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// So far.
+    /// Amount done so far.
     pub done: u64,
-    /// In all, if that is known.
+    /// Total amount, if known.
     pub total: Option<u64>,
-    /// `bytes` or `records`.
+    /// The unit: `bytes` or `records`.
     pub unit: String,
 }
 
-/// Proof that an attempt is the current one. Every write of an attempt carries it.
+/// Identifies the current attempt of a job. Every write of an attempt carries its lease, and the store rejects stale
+/// ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
-    /// Which job.
+    /// The job.
     pub job: Uuid,
-    /// Which attempt of it.
+    /// The attempt.
     pub attempt: u32,
 }
 
-/// Jobs whose start time lies strictly between the two.
+/// A range of job start times. Both ends are exclusive.
 #[derive(Debug, Clone, Copy)]
 pub struct StartRange {
-    /// Exclusive.
+    /// Lower end, exclusive.
     pub after: Timestamp,
-    /// Exclusive.
+    /// Upper end, exclusive.
     pub before: Timestamp,
 }
 
-/// A job's place in the order of start times.
+/// The position of a job in the order of start times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StartPosition {
-    /// Its start time.
+    /// The job's start time.
     pub started: Timestamp,
-    /// Orders those of one time.
+    /// The job's id, which orders jobs with the same start time.
     pub job: Uuid,
 }
 
 impl JobRow {
-    /// `None` once it has ended.
+    /// Returns the phase of the job, or `None` if it has ended.
     pub fn phase(&self) -> Option<Phase> {
         match self.status {
             JobStatus::Queued if self.attempt == 0 => Some(Phase::Queued),
@@ -269,7 +272,8 @@ impl JobRow {
         }
     }
 
-    /// `None` for a row that never had a start time, which no search by start time finds.
+    /// Returns the job's position in the order of start times, or `None` if it has no start time. Searches by start
+    /// time never find such a job.
     pub fn start_position(&self) -> Option<StartPosition> {
         self.started.map(|started| StartPosition { started, job: self.id })
     }

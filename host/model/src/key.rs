@@ -1,17 +1,17 @@
-//! Primary keys: a number or a string, and their order-preserving binary form.
+//! Primary keys: a number or a string, and their order-preserving binary encoding.
 //!
-//! The one order of keys, everywhere: numbers by value, then strings by their UTF-8 bytes, then UUIDs (strings of 36
+//! Keys have the same order everywhere: numbers by value, then strings by their UTF-8 bytes, then UUIDs (strings of 36
 //! characters in canonical lower case) by their value. UUIDs have a class of their own because 16 bytes instead of 36
-//! make the index of a table with such keys half as large.
+//! halve the size of a table's index.
 //!
-//! Numbers are doubles, as in JSON's home language: integers beyond 2^53 that round to one double are one key. The text
-//! of the record keeps its digits all the same. The binary form must never change: it is on disk.
+//! Numbers are doubles, as in JavaScript: integers beyond 2^53 that round to the same double are the same key. The
+//! record's text still keeps all digits. The binary encoding is stored on disk and must never change.
 
 use serde_json::Value;
 
-/// Longest string key, in bytes of UTF-8. Harper's figure.
+/// Maximum length of a string key in bytes of UTF-8, as in Harper.
 pub const MAX_KEY_BYTES: usize = 1978;
-/// Longest binary form: a class byte and the string.
+/// Maximum length of an encoded key in bytes: a class byte and the string.
 pub const MAX_ENCODED_BYTES: usize = 1 + MAX_KEY_BYTES;
 
 const NUMBER: u8 = 0x10;
@@ -22,46 +22,46 @@ const UUID_TEXT_BYTES: usize = 36;
 /// The primary key of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Key {
-    /// Finite, and never -0.
+    /// A finite number, never -0.
     Number(f64),
-    /// At most [`MAX_KEY_BYTES`].
+    /// A string of at most [`MAX_KEY_BYTES`] bytes.
     String(Box<str>),
 }
 
-/// Why a value cannot be a primary key. The sentences are Harper's.
+/// Why a value cannot be a primary key. The messages are Harper's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// A value of this JSON type.
+    /// The value has this JSON type.
     #[error("Invalid primary key type: {0}")]
     Type(&'static str),
-    /// A string of so many bytes.
+    /// The string has this many bytes.
     #[error("Primary key size is too large: {0}")]
     TooLarge(usize),
-    /// Not reachable from JSON, which has no such numbers.
+    /// The number is not finite. Cannot occur in JSON.
     #[error("Invalid primary key: the number is not finite")]
     NotFinite,
-    /// Bytes that no key has as its binary form.
+    /// The bytes are not a valid encoding of a key.
     #[error("the stored form of a primary key is damaged")]
     Damaged,
 }
 
 impl Key {
-    /// A number; -0 becomes 0.
+    /// Creates a number key. -0 becomes 0.
     pub fn number(value: f64) -> Result<Key, KeyError> {
         if !value.is_finite() {
             return Err(KeyError::NotFinite);
         }
-        // Adding positive zero turns -0 into 0 and changes nothing else.
+        // Adding positive zero turns -0 into 0 and leaves all other values unchanged.
         Ok(Key::Number(value + 0.0))
     }
 
-    /// A string.
+    /// Creates a string key.
     pub fn string(value: impl Into<Box<str>>) -> Result<Key, KeyError> {
         let value = value.into();
         if value.len() > MAX_KEY_BYTES { Err(KeyError::TooLarge(value.len())) } else { Ok(Key::String(value)) }
     }
 
-    /// `None` for null, which stands for an absent key.
+    /// Converts a JSON value. Returns `None` for null, which counts as a missing key.
     pub fn from_json(value: &Value) -> Result<Option<Key>, KeyError> {
         match value {
             Value::Null => Ok(None),
@@ -73,7 +73,7 @@ impl Key {
         }
     }
 
-    /// A whole number comes back without a fraction.
+    /// Converts the key to JSON. Integers are written without a fraction.
     pub fn to_json(&self) -> Value {
         match self {
             Key::Number(number) => number_to_json(*number),
@@ -81,7 +81,7 @@ impl Key {
         }
     }
 
-    /// Append the binary form. Forms compare as bytes in the order of keys.
+    /// Appends the binary encoding. Encoded keys compare as bytes in key order.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Key::Number(number) => encode_number(*number, out),
@@ -89,7 +89,7 @@ impl Key {
         }
     }
 
-    /// The key of a binary form.
+    /// Decodes a binary encoding.
     pub fn decode(encoded: &[u8]) -> Result<Key, KeyError> {
         let (class, rest) = encoded.split_first().ok_or(KeyError::Damaged)?;
         match *class {
@@ -118,12 +118,12 @@ impl std::fmt::Display for Key {
 }
 
 fn number_to_json(number: f64) -> Value {
-    // 2^53: from here on a double no longer tells neighbours apart, and digits would pretend it did.
+    // 2^53: above it, doubles cannot represent every integer, so writing all digits would suggest false precision.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT { Value::from(number as i64) } else { Value::from(number) }
 }
 
-/// `number` is finite.
+/// Appends the encoding of a number key. `number` must be finite.
 pub fn encode_number(number: f64, out: &mut Vec<u8>) {
     let bits = (number + 0.0).to_bits();
     let ordered = if bits >> 63 == 1 { !bits } else { bits ^ (1 << 63) };
@@ -131,7 +131,7 @@ pub fn encode_number(number: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(&[NUMBER, a, b, c, d, e, f, g, h]);
 }
 
-/// `text` is UTF-8 of at most `MAX_KEY_BYTES`.
+/// Appends the encoding of a string key. `text` must be UTF-8 of at most `MAX_KEY_BYTES` bytes.
 pub fn encode_string(text: &[u8], out: &mut Vec<u8>) {
     if let Some(packed) = pack_uuid(text) {
         out.push(UUID);
@@ -142,7 +142,7 @@ pub fn encode_string(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The 16 bytes of a UUID in canonical lower case; nothing else is packed, so that unpacking gives the same text.
+/// Returns the 16 bytes of a UUID in canonical lower case. Nothing else is packed, so decoding restores the exact text.
 fn pack_uuid(text: &[u8]) -> Option<[u8; 16]> {
     let text: &[u8; UUID_TEXT_BYTES] = text.try_into().ok()?;
     let mut packed = [0u8; 16];
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_forms_compare_as_keys_do() {
+    fn encoded_keys_compare_in_key_order() {
         let ascending = [
             json!(-1.0e300),
             json!(-2),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_key_is_refused_in_harpers_words() {
+    fn invalid_keys_are_rejected_with_harpers_messages() {
         let sentence = |value: Value| Key::from_json(&value).unwrap_err().to_string();
         assert_eq!(sentence(json!(true)), "Invalid primary key type: boolean");
         assert_eq!(sentence(json!([1])), "Invalid primary key type: array");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn minus_zero_is_zero_and_whole_numbers_have_no_fraction() {
+    fn minus_zero_equals_zero_and_integers_have_no_fraction() {
         assert_eq!(Key::from_json(&json!(-0.0)).unwrap(), Some(Key::Number(0.0)));
         assert_eq!(encoded(json!(-0.0)), encoded(json!(0)));
         assert_eq!(Key::Number(3.0).to_json().to_string(), "3");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_forms_are_errors() {
+    fn damaged_encodings_are_reported_as_errors() {
         for form in [&[][..], &[NUMBER], &[NUMBER, 1, 2], &[STRING, 0xff], &[UUID, 1], &[0x99]] {
             assert!(Key::decode(form).is_err());
         }

@@ -1,6 +1,7 @@
-//! The vocabulary of the host: names, keys, tables, times, job rows, and untrusted JSON.
+//! Shared types of the host: names, keys, tables, times, job rows, and untrusted JSON.
 //!
-//! No I/O and no rule of a single crate: nothing here may know a store, a permission, WebAssembly or HTTP.
+//! No I/O, and no rules that belong to a single crate. This crate knows nothing about stores, permissions, WebAssembly
+//! or HTTP.
 
 #![warn(missing_docs, unreachable_pub)]
 

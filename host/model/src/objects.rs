@@ -1,54 +1,55 @@
-//! Descriptions of byte streams: location, compression, what was read and stored.
+//! Descriptions of byte streams: location, compression, and the results of reading and storing them.
 
 use serde::{Deserialize, Serialize};
 
-/// How stored bytes are compressed.
+/// The compression of a stored byte stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// Not at all.
+    /// Not compressed.
     Identity,
-    /// As RFC 1952 says.
+    /// gzip, RFC 1952.
     Gzip,
-    /// As RFC 8878 says.
+    /// Zstandard, RFC 8878.
     Zstd,
 }
 
-/// Where an object of an S3 server is.
+/// The location of an S3 object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Location {
     /// The bucket.
     pub bucket: String,
     /// The key in the bucket.
     pub key: String,
-    /// The region that requests are signed for.
+    /// The region for which requests are signed.
     pub region: String,
-    /// URL of the server; `None` for the one of the configuration.
+    /// URL of the server; `None` for the configured one.
     pub endpoint: Option<String>,
-    /// Whether the bucket stands in the path and not in the host name; `None`: it does unless the server is AWS.
+    /// Whether the bucket is part of the path instead of the host name. `None` means part of the path, unless the
+    /// server is AWS.
     pub path_style: Option<bool>,
 }
 
-/// What a source is before it is read.
+/// Metadata of a source, before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Bytes that reading from offset 0 gives; `None` if only decoding tells.
     pub size: Option<u64>,
-    /// Changes when the content changes; opaque.
+    /// Opaque tag that changes with the content.
     pub etag: String,
-    /// As the source named it.
+    /// The media type reported by the source.
     pub media_type: Option<String>,
 }
 
-/// What was stored.
+/// The result of storing a byte stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// Bytes as stored, after encoding.
+    /// Stored size in bytes, after compression.
     pub size: u64,
-    /// As the other side gave it, without quotes.
+    /// The ETag reported by the server, without quotes.
     pub etag: Option<String>,
     /// CRC-32 of the stored bytes: four bytes, big-endian, in base64.
     pub checksum_crc32: String,
-    /// Path of the file or URL of the object.
+    /// Path of the file, or URL of the object.
     pub location: String,
 }

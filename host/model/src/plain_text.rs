@@ -1,8 +1,9 @@
-//! Makes untrusted text safe to show: no terminal commands, no forged lines, no change of text direction.
+//! Makes untrusted text safe to display: no terminal commands, no forged lines, no changes of text direction.
 
 use std::borrow::Cow;
 
-/// Control characters, line and paragraph separators, and what reorders text.
+/// Returns whether a character is unsafe: a control character, a line or paragraph separator, or one that reorders
+/// text.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -17,12 +18,12 @@ pub fn is_unsafe(character: char) -> bool {
         )
 }
 
-/// One line: a blank stands for each character that is not plain.
+/// Converts text to a single line. Replaces each unsafe character with a space.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     replaced(text, is_unsafe)
 }
 
-/// As [`one_line`], but line breaks and tabs stay.
+/// Like [`one_line`], but keeps line breaks and tabs.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replaced(text, |character| is_unsafe(character) && !matches!(character, '\n' | '\t'))
 }
@@ -34,7 +35,8 @@ fn replaced(text: &str, replace: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|character| if replace(character) { ' ' } else { character }).collect())
 }
 
-/// What a log or a terminal gets: each character that is not plain as `\uXXXX`, which JSON reads as that character again.
+/// Escapes text for a log or a terminal. Each unsafe character becomes `\uXXXX`, which a JSON parser decodes to the
+/// same character.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
@@ -50,7 +52,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The start of a text, cut at a character boundary.
+/// Returns the start of a text, at most `max_bytes` long and cut at a character boundary.
 pub fn truncated(text: &str, max_bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(max_bytes)).unwrap_or(text)
 }
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_commands_a_terminal_or_reorders_text_is_left() {
+    fn terminal_commands_and_direction_changes_are_removed() {
         for character in
             ['\n', '\r', '\0', '\u{1b}', '\u{7f}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}']
         {

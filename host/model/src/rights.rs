@@ -4,27 +4,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::Action;
 
-/// What may be done to a table, and except for `Delete` to an attribute.
+/// A right on a table. All except `Delete` also apply to attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
-    /// See values.
+    /// Read values.
     Read,
-    /// Write new records.
+    /// Insert records.
     Insert,
-    /// Change records.
+    /// Update records.
     Update,
     /// Delete records.
     Delete,
 }
 
 impl Right {
-    /// All of them.
+    /// All rights.
     pub const ALL: [Right; 4] = [Right::Read, Right::Insert, Right::Update, Right::Delete];
-    /// There is no right to delete an attribute's value alone.
+    /// The rights that apply to attributes. `Delete` applies only to whole records.
     pub const OF_ATTRIBUTES: [Right; 3] = [Right::Read, Right::Insert, Right::Update];
 
-    /// As permissions write it.
+    /// Returns the name used in permissions.
     pub fn name(self) -> &'static str {
         match self {
             Right::Read => "read",
@@ -34,7 +34,7 @@ impl Right {
         }
     }
 
-    /// The rights that writing with an action takes.
+    /// Returns the rights that writing with an action requires.
     pub fn of_action(action: Action) -> &'static [Right] {
         match action {
             Action::Insert => &[Right::Insert],

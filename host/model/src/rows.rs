@@ -1,10 +1,10 @@
-//! The shapes of rows.
+//! Formats of result rows.
 
 /// How the rows of a result are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowShape {
-    /// A JSON object a row, an absent value as null.
+    /// One JSON object per row. Absent values are null.
     Objects,
-    /// A JSON array a row, one element a column.
+    /// One JSON array per row, with one element per column.
     Arrays,
 }

@@ -1,4 +1,5 @@
-//! The catalog: databases, tables, attributes. An immutable snapshot that the store publishes again after each change.
+//! The catalog: databases, tables and attributes. It is an immutable snapshot, which the store replaces after each
+//! change.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,28 +9,28 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::{Attribute, Attributes};
 
-/// Set by the host on every record; never taken from outside.
+/// Set by the host on every record; ignored in input.
 pub const CREATED_TIME: &str = "__createdtime__";
-/// Set by the host on every record; never taken from outside.
+/// Set by the host on every record; ignored in input.
 pub const UPDATED_TIME: &str = "__updatedtime__";
 /// The database of the host's own tables. It cannot be created, dropped or written by anybody.
 pub const SYSTEM_DATABASE: &str = "system";
 /// Where a request goes that names no database.
 pub const DEFAULT_DATABASE: &str = "data";
-/// Attributes a table may have, so that records cannot grow the catalog without end.
+/// Maximum number of attributes per table, so that records cannot grow the catalog without limit.
 pub const MAX_ATTRIBUTES: usize = 10_000;
 
-/// A table: its database, and its name in that database.
+/// The name of a table and of its database.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
     /// The database.
     pub database: String,
-    /// The table in it.
+    /// The table in the database.
     pub table: String,
 }
 
 impl TableName {
-    /// A table of a database.
+    /// Creates a table name.
     pub fn new(database: impl Into<String>, table: impl Into<String>) -> Self {
         TableName { database: database.into(), table: table.into() }
     }
@@ -41,59 +42,59 @@ impl fmt::Display for TableName {
     }
 }
 
-/// What is done to records.
+/// What a write does with records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Write new records; skip those that exist.
+    /// Insert new records; skip existing ones.
     Insert,
-    /// Merge into records; skip those that are absent.
+    /// Merge into existing records; skip missing ones.
     Update,
-    /// Write new records, merge into the others.
+    /// Insert new records; merge into existing ones.
     Upsert,
 }
 
 /// One table as the catalog knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    /// Database and name.
+    /// Database and table name.
     pub name: TableName,
-    /// Identifies the table's data in the store. A table that is dropped and created again gets another one.
+    /// Identifies the table's data in the store. A recreated table gets a new id.
     pub id: u32,
     /// The attribute that holds the primary key.
     pub primary_key: String,
-    /// True for a table that was created with `attributes`.
+    /// Whether the table was created with `attributes`.
     pub schema_defined: bool,
-    /// In the order in which they became known, the primary key first. The system attributes are not among them.
+    /// In the order in which they were added, primary key first. System attributes are not included.
     pub attributes: Attributes,
 }
 
 impl Table {
-    /// The attribute of this name.
+    /// Returns the attribute with this name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.named(name)
     }
 
-    /// True for attributes of the table and for the two system attributes.
+    /// Returns whether the name is an attribute of the table or a system attribute.
     pub fn has_attribute(&self, name: &str) -> bool {
         name == CREATED_TIME || name == UPDATED_TIME || self.attribute(name).is_some()
     }
 }
 
-/// All databases and tables at one moment.
+/// A snapshot of all databases and tables.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
-    /// Tables by database and name.
+    /// Database name -> table name -> table.
     pub databases: BTreeMap<String, BTreeMap<String, Arc<Table>>>,
 }
 
 impl Catalog {
-    /// The table of this name.
+    /// Returns the table with this name.
     pub fn table(&self, name: &TableName) -> Option<&Arc<Table>> {
         self.databases.get(&name.database)?.get(&name.table)
     }
 
-    /// Whether there is a database of this name.
+    /// Returns whether there is a database with this name.
     pub fn has_database(&self, name: &str) -> bool {
         self.databases.contains_key(name)
     }

@@ -1,22 +1,22 @@
 //! Timestamps and clocks.
 
-/// A moment in microseconds since the Unix epoch. Harper's clients see milliseconds with a fraction.
+/// Microseconds since the Unix epoch. Harper's clients see milliseconds with a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// Milliseconds with a fraction, as `__createdtime__` and `__updatedtime__` show it.
+    /// Returns milliseconds with a fraction, the format of `__createdtime__` and `__updatedtime__`.
     pub fn as_millis_f64(self) -> f64 {
         self.0 as f64 / 1000.0
     }
 
-    /// Whole milliseconds, as the times of a job row show it.
+    /// Returns whole milliseconds, the format of the times in job rows.
     pub fn as_millis(self) -> u64 {
         self.0 / 1000
     }
 
-    /// Appends milliseconds with as much of a fraction as there is.
+    /// Appends the time in milliseconds. Writes a fraction only if it is not zero.
     pub fn write_millis(self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_millis().to_string().as_bytes());
         let fraction = self.0 % 1000;
@@ -26,19 +26,19 @@ impl Timestamp {
         }
     }
 
-    /// Milliseconds as a JSON number, with a fraction only if there is one.
+    /// Returns milliseconds as a JSON number, with a fraction only if it is not zero.
     pub fn to_json_millis(self) -> serde_json::Value {
         if self.0.is_multiple_of(1000) { self.as_millis().into() } else { self.as_millis_f64().into() }
     }
 }
 
-/// Where the time comes from, so that tests decide what time it is.
+/// A source of time, so that tests can control it.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -1,6 +1,6 @@
-//! Searches: the search operations of clients and of jobs' queries, evaluated by conditions or by SQL.
+//! Searches: the search operations of clients and the queries of jobs, evaluated by conditions or by SQL.
 //!
-//! Nothing here may name a storage engine, and nothing may know HTTP, jobs or WebAssembly.
+//! This crate must not name a storage engine, and it knows nothing about HTTP, jobs or WebAssembly.
 
 mod operations;
 pub mod query;

@@ -1,7 +1,9 @@
-//! Loads records into the embedded store as a job does (batches, checked, in groups with a checkpoint), and tells what it
-//! cost: `cargo run --release -p jobhost --example store_load -- [rows] [sequential|uuid|both|tiny] [group MiB] [directory]`.
+//! Loads records into the embedded store the way a job does (parsed batches, commit groups with a checkpoint) and
+//! prints the cost.
 //!
-//! Making the records is measured by itself first and taken off.
+//! `cargo run --release -p jobhost --example store_load -- [rows] [sequential|uuid|both|tiny] [group MiB] [directory]`
+//!
+//! The cost of generating the records is measured first and subtracted.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,7 @@ enum Keys {
     Uuid,
 }
 
-/// Records as the CSV plugin makes them of the benchmark's 97-byte rows.
+/// Generates records like those the CSV plugin produces from the benchmark's 97-byte rows.
 struct Records {
     keys: Keys,
     next: u64,
@@ -83,7 +85,7 @@ struct Cost {
     cpu: Duration,
 }
 
-/// User and system time of this process, all threads.
+/// User plus system CPU time of this process, over all threads.
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default();
@@ -115,7 +117,7 @@ fn report(what: &str, rows: u64, cost: Cost, made: Cost) {
     );
 }
 
-/// Watches the resident set while something runs: the peak as the kernel keeps it, its two parts as they are seen.
+/// Samples resident memory while a measurement runs. The peak comes from the kernel; its two parts are sampled.
 struct Watch {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<()>,
@@ -125,7 +127,7 @@ struct Watch {
 
 impl Watch {
     fn start() -> Self {
-        // 5: forget the peak so far.
+        // Writing 5 resets the peak.
         let _older_kernels_keep_it = std::fs::write("/proc/self/clear_refs", "5");
         let (stop, anonymous, file) = <(Arc<AtomicBool>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
         let thread = {
@@ -287,7 +289,8 @@ fn snapshot_scan(store: &dyn Store, name: &TableName) -> Result<u64, Failure> {
     }
 }
 
-/// As `delete_records_before` does. Says how many, and how long the slowest step took.
+/// Deletes all records in steps, as `delete_records_before` does. Returns the number of records and the duration of
+/// the slowest step.
 async fn delete_all(store: &dyn Store, name: &TableName) -> Result<(u64, Duration), Failure> {
     let id = Uuid::new_v4();
     store.create_job(job(id)?, Vec::new()).await?;
@@ -309,7 +312,7 @@ async fn delete_all(store: &dyn Store, name: &TableName) -> Result<(u64, Duratio
     }
 }
 
-/// Jobs that do nothing: created, started, ended; each step durable before the next.
+/// Measures jobs that do no work: create, start, end, each durable before the next.
 fn tiny(dir: &Path) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let store = Arc::new(EmbeddedStore::open(dir, EmbeddedOptions::default(), Arc::new(SystemClock))?);

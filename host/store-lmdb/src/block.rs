@@ -1,13 +1,16 @@
-//! A block: consecutive records of one table and one commit group in one value of the heap, about a page of them.
+//! A block: consecutive records of one table and one commit group, stored in one heap value of about a page.
 //!
-//! Why blocks and not a value a record: a put into LMDB costs what copying ten records costs, and a page that is full of
-//! one value needs no search inside. A block that shrinks to a few records is stored as what it is, so nothing is lost
-//! where commits are small or records get deleted.
+//! One value per record would be slower: an LMDB put costs as much as copying ten records, and a page that holds a
+//! single value needs no search inside it. A block that shrinks to a few records is stored at its actual size, so
+//! small commits and deletions waste no space.
 //!
 //! Layout, all numbers little-endian:
-//! `format u8 | flags u8 | count u16 | created u64 | end u32 * count | [step u32 * count] | [updated u64 * count] | texts`
-//! `end`: where a record's text ends, counted from the first text. `step`: record number minus that of the block; without
-//! the flag they run on. `updated`: without the flag all equal `created`.
+//! `format u8 | flags u8 | count u16 | created u64 | end u32 * count |`
+//! `[step u32 * count] | [updated u64 * count] | texts`
+//!
+//! - `end`: end offset of a record's text, relative to the first text.
+//! - `step`: record number minus the number of the block. Without the flag, record numbers are consecutive.
+//! - `updated`: without the flag, all are equal to `created`.
 
 use jobhost_model::Timestamp;
 use jobhost_store::{RecordPage, StoreError};
@@ -16,10 +19,10 @@ const FORMAT: u8 = 1;
 const HAS_STEPS: u8 = 1;
 const HAS_UPDATED: u8 = 2;
 const HEADER_BYTES: usize = 12;
-/// What a record costs at most besides its text.
+/// Maximum overhead per record, in bytes, in addition to its text.
 const RECORD_OVERHEAD: usize = 16;
-/// A value of so many bytes fills one page of LMDB's (4096 less its header), so that no run of free pages is needed to
-/// store it again. A single record may be larger.
+/// Target size of a block in bytes. It fills one LMDB page (4096 bytes minus the header), so rewriting a block never
+/// needs a run of free pages. A block with a single record may be larger.
 pub(super) const TARGET_BYTES: usize = 4080;
 
 /// One record of a block.
@@ -30,7 +33,7 @@ pub(super) struct Entry<'a> {
     pub text: &'a [u8],
 }
 
-/// A block as it is stored.
+/// A view of an encoded block.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
     first: u64,
@@ -43,7 +46,7 @@ pub(super) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// `first`: the record number in the block's key.
+    /// Decodes a block. `first` is the record number in the block's key.
     pub fn decode(first: u64, value: &'a [u8]) -> Result<Self, StoreError> {
         Self::read(first, value).ok_or_else(|| StoreError::damaged("a block of records"))
     }
@@ -104,7 +107,7 @@ impl<'a> Block<'a> {
         self.count
     }
 
-    /// How many records have a number less than this.
+    /// Returns how many records have a number less than `number`.
     fn lower_bound(&self, number: u64) -> usize {
         let step = number.saturating_sub(self.first);
         let Some(steps) = self.steps else { return usize::try_from(step).unwrap_or(usize::MAX).min(self.count) };
@@ -119,8 +122,8 @@ impl<'a> Block<'a> {
         low
     }
 
-    /// Append the records from this number on to a page; gives the number of the last. Their texts lie together, so they
-    /// are copied in one piece: scans of whole tables spend their time here.
+    /// Appends all records whose number is at least `number` to a page. Returns the number of the last one. Table
+    /// scans spend most of their time here, so the texts, which are contiguous, are copied in one piece.
     pub fn append_from(&self, number: u64, page: &mut RecordPage) -> Result<Option<u64>, StoreError> {
         let from = self.lower_bound(number);
         if from >= self.count {
@@ -158,7 +161,7 @@ impl<'a> Block<'a> {
         ascend.then_some(last)
     }
 
-    /// The record of this number.
+    /// Returns the record with this number.
     pub fn find(&self, number: u64) -> Result<Option<Entry<'a>>, StoreError> {
         let index = self.lower_bound(number);
         if index >= self.count {
@@ -174,7 +177,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Collects records into blocks. Reused, so that a load allocates once.
+/// Collects records into blocks. Reusable, so a load allocates its buffers once.
 #[derive(Default)]
 pub(super) struct BlockBuilder {
     created_micros: u64,
@@ -194,7 +197,7 @@ impl BlockBuilder {
         self.ends.is_empty()
     }
 
-    /// Whether a record of this number and size belongs into this block rather than the next.
+    /// Returns whether a record with this number and size still fits into the current block.
     pub fn has_room(&self, number: u64, created: Timestamp, text_bytes: usize) -> bool {
         const MOST_RECORDS: usize = u16::MAX as usize;
         let count = self.ends.len() / 4;
@@ -210,7 +213,7 @@ impl BlockBuilder {
                 && number - self.first <= u64::from(u32::MAX))
     }
 
-    /// Numbers ascend. The caller asked `has_room`.
+    /// Adds a record. Numbers must ascend, and the caller must have checked `has_room`.
     pub fn push(&mut self, entry: Entry<'_>, created: Timestamp) {
         if self.is_empty() {
             self.first = entry.number;
@@ -221,13 +224,13 @@ impl BlockBuilder {
         self.has_updated |= entry.updated != created;
         self.next = entry.number + 1;
         self.texts.extend_from_slice(entry.text);
-        // Both fit: texts and steps were bounded by `has_room`, or this is a single record of at most 4 GiB.
+        // Neither cast truncates: `has_room` limits texts and steps, and a single record has at most 4 GiB.
         self.ends.extend_from_slice(&(self.texts.len() as u32).to_le_bytes());
         self.steps.extend_from_slice(&((entry.number - self.first) as u32).to_le_bytes());
         self.updated.extend_from_slice(&entry.updated.0.to_le_bytes());
     }
 
-    /// The number and value of the block; the builder is empty afterwards.
+    /// Returns the number and the encoded value of the block, and empties the builder.
     pub fn finish(&mut self) -> (u64, &[u8]) {
         let value = &mut self.value;
         value.clear();
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_in_comes_out() {
+    fn a_block_decodes_to_the_records_it_was_built_from() {
         for entries in [
             &[(5, 9, "a"), (6, 9, ""), (7, 9, "ccc")][..],
             &[(5, 9, "a"), (8, 9, "b"), (9, 9, "c")],
@@ -300,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_gets_what_iterating_gives_from_any_number_on() {
+    fn append_from_returns_the_same_records_as_iterating() {
         for entries in [
             &[(5, 9, "a"), (6, 9, ""), (7, 9, "ccc")][..],
             &[(5, 9, "a"), (8, 9, "b"), (11, 9, "c")],
@@ -325,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_builder_can_be_used_again() {
+    fn a_builder_can_be_reused() {
         let mut builder = BlockBuilder::default();
         builder.push(Entry { number: 1, updated: Timestamp(3), text: b"long text" }, Timestamp(2));
         builder.push(Entry { number: 9, updated: Timestamp(3), text: b"x" }, Timestamp(2));
@@ -336,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_end_at_a_page_at_another_time_and_at_far_numbers() {
+    fn a_block_is_closed_by_its_size_by_another_created_time_and_by_distant_numbers() {
         let mut builder = BlockBuilder::default();
         let created = Timestamp(1);
         assert!(builder.has_room(1, created, 1 << 20));
@@ -348,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_an_error() {
+    fn damaged_blocks_are_reported_as_errors() {
         let (first, value) = build(9, &[(5, 10, "abc"), (8, 9, "def")]);
         for length in 0..value.len() {
             let decoded = Block::decode(first, &value[..length]);

@@ -1,5 +1,5 @@
-//! Changes of the catalog inside a transaction. What takes time (freeing a table's pages, removing an attribute from
-//! every record) is left to `reclaim`.
+//! Catalog changes inside a transaction. Slow work, such as freeing a table's pages or removing an attribute from
+//! every record, is left to `reclaim`.
 
 use super::reclaim;
 use super::reclaim_work::Reclaim;
@@ -9,7 +9,7 @@ use jobhost_model::table::{Table, TableName};
 use jobhost_store::rules::catalog::{CatalogEdit, edits};
 use jobhost_store::{CatalogChange, StoreError};
 
-/// The id of the background work to wait for, if there is such.
+/// Applies a catalog change. Returns the id of the background work to wait for, if there is any.
 pub(super) fn change(tx: &mut Transaction<'_>, change: &CatalogChange) -> Result<Option<u64>, StoreError> {
     let mut work = None;
     for edit in edits(tx.catalog(), change)? {

@@ -1,8 +1,8 @@
-//! Deleting records of one table inside a transaction: by key, and the oldest ones.
+//! Deletes records of one table inside a transaction, by key or by age.
 //!
-//! Records do not know their created time; their blocks do, in order of their numbers within each era (`eras`). So the
-//! oldest are a prefix of each era, and deleting them never looks at a record that stays, but for those that share the last
-//! block, and the first block of each era.
+//! The created time is stored per block, not per record, and ascends with record numbers within each era (`eras`). The
+//! oldest records are therefore a prefix of each era. Deleting them reads no records that are kept, except those in
+//! the last affected block and in the first block of each era.
 
 use super::heap::{Edit, Heap, Usage};
 use super::jobs;
@@ -17,7 +17,8 @@ use jobhost_model::table::TableName;
 use jobhost_store::rules::times;
 use jobhost_store::{Applied, DeleteBefore, StoreError};
 
-/// Delete by key; says for each key whether it was there. Of a key that is named twice, the first was.
+/// Deletes records by key. Returns, for each key, whether its record existed. If a key is listed twice, only its first
+/// occurrence reports true.
 pub(super) fn by_key(tx: &mut Transaction<'_>, name: &TableName, keys: &[Key]) -> Result<Vec<bool>, StoreError> {
     let table = tx.table(name)?.id;
     let encoded = encode(keys);
@@ -58,7 +59,7 @@ fn encode(keys: &[Key]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Tell the table's counters what went.
+/// Updates the table's counters after a deletion.
 fn count(tx: &mut Transaction<'_>, table: u32, records: usize, usage: Usage) -> Result<(), StoreError> {
     let mut counters = tx.counters(table)?;
     counters.records = counters.records.saturating_sub(records as u64);
@@ -72,11 +73,11 @@ fn count(tx: &mut Transaction<'_>, table: u32, records: usize, usage: Usage) -> 
     Ok(())
 }
 
-/// The records that are to go, the oldest first.
+/// The records to delete, oldest first.
 #[derive(Default)]
 struct Oldest {
     numbers: Vec<u64>,
-    /// Binary forms of their keys, one after another, and where each ends.
+    /// Encoded keys, concatenated. `ends` holds the end offset of each.
     keys: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -93,7 +94,7 @@ impl Oldest {
     }
 }
 
-/// Delete the oldest records that were created before a moment, as many as the step allows.
+/// Deletes the oldest records created before a given time, up to the limit of the step.
 pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> Result<Applied, StoreError> {
     let job = jobs::of_lease(tx, step.lease, step.checkpoint.is_some())?;
     let table = tx.table(&step.table)?;
@@ -123,8 +124,8 @@ pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> R
     Ok(Applied { tally, job_tally, ..Applied::default() })
 }
 
-/// Take the keys out of the index, which must know each under its number: what is deleted in one place only would be
-/// found by a scan of the other for ever.
+/// Removes the keys from the primary index and verifies that each maps to the expected record number. A record deleted
+/// from only one of heap and index would be reported as damage by every later scan.
 fn forget(
     tx: &mut Transaction<'_>,
     primary: Primary<'_>,

@@ -1,4 +1,4 @@
-//! Small things of the host, kept by kind and name.
+//! Small documents of the host, keyed by kind and name.
 
 use heed::RoTxn;
 
@@ -16,7 +16,7 @@ pub(super) fn get(dbs: &Databases, txn: &RoTxn<'_>, kind: &str, name: &str) -> R
     Ok(dbs.documents.get(txn, &key(kind, name)?).map_err(engine)?.map(<[u8]>::to_vec))
 }
 
-/// Bytes of a document; 0 if there is none.
+/// Returns the size of a document in bytes, or 0 if it does not exist.
 pub(super) fn length(dbs: &Databases, txn: &RoTxn<'_>, kind: &str, name: &str) -> Result<usize, StoreError> {
     Ok(dbs.documents.get(txn, &key(kind, name)?).map_err(engine)?.map_or(0, <[u8]>::len))
 }

@@ -1,5 +1,5 @@
-//! The LMDB environment: opening it, its databases, the lock that keeps a second process out, and keeping small what the
-//! process is charged for the memory map. No other module of the store may be `unsafe`.
+//! The LMDB environment: opens it, defines its databases, locks out other processes, and limits how much of the memory
+//! map counts towards the process's resident memory. The only module of the store that may use `unsafe`.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,60 +12,61 @@ use heed::{CommitOrAbort, Env, EnvOpenOptions, MdbError, RoTxn, WithoutTls};
 use super::options::EmbeddedOptions;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// All keys and values are bytes that this module's siblings encode.
+/// Keys and values are bytes; the other modules of this crate encode them.
 pub(super) type Database = heed::Database<'static, Bytes, Bytes>;
 pub(super) type Snapshot<'e> = RoTxn<'e, WithoutTls>;
 
 const LOCK_FILE: &str = "lock";
 const DATA_FILE: &str = "data.mdb";
-/// Written once. A store of another layout is refused, never guessed at.
+/// Written once, when the store is created. A store with a different layout is refused.
 const LAYOUT: &[u8] = b"jobhost embedded store, layout 1";
 const DISK_FULL: &str = "the disk that holds the store is full";
-/// A write that fails while less than this is free failed for want of space: it is what one transaction may write.
+/// If a write fails while less than this many bytes are free, the disk counts as full. Equal to what one transaction
+/// may write.
 const FULL_BELOW_BYTES: u64 = 16 << 20;
-/// What a read at a random place maps, roughly: the kernel maps neighbours that are in memory as well.
+/// Approximate number of bytes that one random read maps: the kernel also maps neighbouring cached pages.
 pub(super) const RANDOM_READ_BYTES: usize = 16 << 10;
-/// By how much more than the bound a scan in order of random keys may keep mapped: it comes back to every page many times,
-/// and mapping it anew each time would cost more than all else.
+/// Factor applied to the limit on mapped bytes for scans that visit pages in random order. Such a scan returns to each
+/// page many times, and mapping the page again each time would dominate its cost.
 const SCATTERED_FACTOR: u64 = 8;
-/// How much may be touched between two looks at what is mapped; a look costs a few microseconds.
+/// Number of bytes that may be read between two checks of the mapped size. A check takes a few microseconds.
 const LOOK_EVERY_BYTES: u64 = 4 << 20;
 
-/// The databases. Tables share them: a key begins with the table's id (`keyspace`).
+/// The LMDB databases. All tables share them: each key starts with the table's id (see `keyspace`).
 #[derive(Clone, Copy)]
 pub(super) struct Databases {
-    /// Layout of the store, and counters.
+    /// Layout of the store, persistent counters, unfinished background work and per-user totals.
     pub meta: Database,
-    /// Databases (by name) and tables (by id) as JSON.
+    /// Database names and table descriptions, as JSON.
     pub catalog: Database,
-    /// Counters of a table, and work left to do on it.
+    /// Table id -> counters.
     pub tables: Database,
-    /// Table and record number -> block of records.
+    /// Table id and record number -> block of records.
     pub heap: Database,
-    /// Table and primary key -> leaf of (key, record number).
+    /// Table id and primary key -> leaf of (key, record number) pairs.
     pub primary: Database,
     pub documents: Database,
-    /// Id -> creation number and row.
+    /// Job id -> creation number and row.
     pub jobs: Database,
-    /// Id -> payload.
+    /// Job id -> payload.
     pub payloads: Database,
-    /// Id -> checkpoint.
+    /// Job id -> checkpoint.
     pub checkpoints: Database,
-    /// Start time and id -> nothing.
+    /// Start time and job id -> empty value.
     pub started: Database,
-    /// Creation number -> id, of jobs that are not final.
+    /// Creation number -> job id, for jobs that are not final.
     pub unfinished: Database,
-    /// User, time of the end and id -> bytes that the job keeps.
+    /// User, end time and job id -> size of the job in bytes.
     pub finished: Database,
 }
 
 pub(super) struct Environment {
-    // Closed before the lock below is given up: fields are dropped in this order.
+    // Fields are dropped in declaration order: the environment closes before the lock is released.
     env: Env<WithoutTls>,
     pub dbs: Databases,
     map: Option<Map>,
     mapped_bytes: u64,
-    /// What each user's finished jobs may keep.
+    /// Maximum size, in bytes, of each user's job history.
     pub history_bytes: u64,
     touched: AtomicU64,
     data_file: PathBuf,
@@ -119,7 +120,7 @@ impl Environment {
         self.env.read_txn().map_err(engine)
     }
 
-    /// A snapshot that may outlive the borrow, for scans.
+    /// Opens a snapshot that may outlive the borrow, for scans.
     pub fn read_static(&self) -> Result<Snapshot<'static>, StoreError> {
         self.env.clone().static_read_txn().map_err(engine)
     }
@@ -128,15 +129,15 @@ impl Environment {
         self.env.write_txn().map_err(engine)
     }
 
-    /// Bytes on disk.
+    /// Returns the size of the data file in bytes.
     pub fn size(&self) -> Result<u64, StoreError> {
         std::fs::metadata(&self.data_file).map(|metadata| metadata.len()).map_err(|error| {
             StoreError::caused_by(StoreErrorKind::Unavailable, "cannot determine the size of the store", error)
         })
     }
 
-    /// Why a transaction failed. LMDB reports a write that the disk took only a part of as a failed one, so whether the
-    /// disk is full is asked of the disk.
+    /// Refines the reason for a failed transaction. LMDB does not distinguish a short write from other failures, so
+    /// this checks how much space is left on the disk.
     pub fn explain(&self, error: StoreError) -> StoreError {
         if error.kind != StoreErrorKind::Unavailable || self.free_bytes().is_none_or(|free| free > FULL_BELOW_BYTES) {
             return error;
@@ -149,12 +150,13 @@ impl Environment {
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// Say that about so many bytes of the map were read. Now and then, if more is mapped than was allowed, unmaps it all.
+    /// Records that about `bytes` of the map were read. Checks the mapped size at intervals and unmaps all pages if it
+    /// exceeds the limit.
     pub fn touched(&self, bytes: usize) {
         self.look(bytes, self.mapped_bytes);
     }
 
-    /// The same for readers that come back to pages in no order.
+    /// Like `touched`, for readers that visit pages in random order.
     pub fn touched_scattered(&self, bytes: usize) {
         self.look(bytes, self.mapped_bytes.saturating_mul(SCATTERED_FACTOR));
     }
@@ -183,7 +185,8 @@ fn create_private(dir: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// The lock goes with the process, however that ends; the number in the file is only there to be read by people.
+/// Locks the data directory. The operating system releases the lock when the process ends, however it ends. The
+/// process id in the file is for people only.
 fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK_FILE);
     let failed = |error| {
@@ -223,7 +226,7 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
     const NAMES: [&str; 12] = [
         "meta",
-        // As it is called in every store that exists.
+        // The name on disk; existing stores depend on the spelling.
         "catalogue",
         "tables",
         "heap",
@@ -290,7 +293,7 @@ fn check_layout(env: &Env<WithoutTls>, dbs: &Databases, dir: &Path) -> Result<()
     txn.commit().map_err(engine)
 }
 
-/// The engine's error in the words of the trait.
+/// Converts an LMDB error into a store error.
 pub(super) fn engine(error: heed::Error) -> StoreError {
     use std::io::ErrorKind;
     let full = match &error {
@@ -313,16 +316,16 @@ pub(super) fn engine(error: heed::Error) -> StoreError {
     }
 }
 
-/// Where the data file is mapped.
+/// The address range where the data file is mapped.
 struct Map {
     start: usize,
     length: usize,
-    /// File pages that the process had before: its own code.
+    /// Resident file pages, in bytes, before the store was opened: the program's own code.
     before_open: u64,
 }
 
 impl Map {
-    /// `None`, and nothing is ever unmapped, where the system does not tell.
+    /// Returns `None` if the system does not report the mapping. Nothing is ever unmapped then.
     fn find(data_file: &Path) -> Option<Map> {
         let before_open = file_pages_bytes()?;
         let path = data_file.canonicalize().ok()?;
@@ -341,14 +344,14 @@ impl Map {
                       place as long as the environment does, which owns this: pages that are touched again come back \
                       from the page cache with the same content, so no reader can tell"
         )]
-        // A failure leaves the pages mapped, which costs nothing but the figure.
+        // If this fails, the pages stay mapped; only the reported memory is affected.
         unsafe {
             libc::madvise(self.start as *mut libc::c_void, self.length, libc::MADV_DONTNEED);
         }
     }
 }
 
-/// File pages that are mapped into this process, in bytes.
+/// Returns the number of bytes of file pages mapped into this process.
 fn file_pages_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssFile:"))?;

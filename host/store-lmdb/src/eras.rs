@@ -1,9 +1,9 @@
-//! Eras: what a table keeps of a clock that went back.
+//! Eras: how a table handles a clock that moved backwards.
 //!
-//! Created times ascend in order of the records' numbers, so the oldest records are a prefix of the heap. When the clock
-//! goes back a little, the table's time stands still until the clock has caught up. When it goes back far, because it had
-//! jumped forward before, that would give all later records a time of the future. Then a new era begins: within each era
-//! times ascend, and what is the oldest is looked for at the beginning of each.
+//! Created times ascend with record numbers, so the oldest records are a prefix of the heap. If the clock moves back a
+//! little, the table keeps using its newest time until the clock has caught up. If the clock moves far back, because
+//! it had been wrong before, that would give all later records a time in the future. The table starts a new era
+//! instead: times ascend within each era, and a search for the oldest records looks at the start of each.
 
 use std::ops::Range;
 
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use jobhost_store::StoreError;
 
-/// Of one table. With so many that all have records, its time stands still again when the clock goes back.
+/// Maximum number of eras per table. If all of them still hold records, the table keeps using its newest time when the
+/// clock moves back.
 const MOST_ERAS: usize = 64;
 
-/// Numbers of the records that begin a new era, ascending. The first era begins with the table.
+/// Record numbers at which a new era starts, ascending. The first era starts with the table and is not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Eras {
@@ -26,14 +27,14 @@ impl Eras {
         self.starts.is_empty()
     }
 
-    /// The numbers of each era, in order.
+    /// Returns the range of record numbers of each era, in order.
     pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> {
         let starts = std::iter::once(0).chain(self.starts.iter().copied());
         let ends = self.starts.iter().copied().chain(std::iter::once(u64::MAX));
         starts.zip(ends).map(|(start, end)| start..end)
     }
 
-    /// Begin an era with the record of this number; false if there are too many that have records.
+    /// Starts an era at this record number. Returns false if the maximum number of eras still hold records.
     pub fn begin(
         &mut self,
         number: u64,
@@ -48,11 +49,11 @@ impl Eras {
         Ok(true)
     }
 
-    /// Forget eras whose records are gone, but for the last: it goes on.
+    /// Forgets eras that hold no more records, except the last one, which is still growing.
     pub fn forget(&mut self, has_records: impl Fn(Range<u64>) -> Result<bool, StoreError>) -> Result<(), StoreError> {
         let mut kept = Vec::with_capacity(self.starts.len());
         let mut start = 0;
-        // An era is kept by keeping where it ends.
+        // An era is identified by its end: keeping the end keeps the era.
         for end in &self.starts {
             if has_records(start..*end)? {
                 kept.push(*end);
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn eras_are_forgotten_when_their_records_are_gone() {
+    fn eras_without_records_are_forgotten() {
         for (starts, with_records, left) in [
             (&[][..], &[][..], &[][..]),
             (&[5], &[2], &[5]),
@@ -89,7 +90,7 @@ mod tests {
             let there: Vec<u64> = with_records.to_vec();
             eras.forget(|range| Ok(there.iter().any(|number| range.contains(number)))).unwrap();
             assert_eq!(eras, began_at(left), "{starts:?} {with_records:?}");
-            // What is left still keeps records of different eras apart.
+            // The remaining starts still separate records of different eras.
             let of = |eras: &Eras, number: u64| eras.ranges().position(|range| range.contains(&number));
             for pair in there.windows(2) {
                 let [before, after] = [of(&began_at(starts), pair[0]), of(&began_at(starts), pair[1])];
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_only_so_many() {
+    fn the_number_of_eras_is_limited() {
         let mut eras = Eras::default();
         let begun = (1..200).take_while(|number| eras.begin(*number, |_| Ok(true)).unwrap()).count();
         assert_eq!(begun, MOST_ERAS - 1);

@@ -1,5 +1,6 @@
-//! Records whose keys were generated: each is a new one, whatever the action. A key that is taken is replaced, so that no
-//! record is skipped or merged into another because two hosts, or two moments, happened to generate the same.
+//! Records with generated keys: each is a new record, whatever the action. A generated key that is already taken is
+//! replaced, so that no record is skipped or merged because two hosts, or one host at two times, generated the same
+//! key.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -28,8 +29,8 @@ struct Pending<'b> {
     key: Cow<'b, [u8]>,
 }
 
-/// Put the generated keys of a run into the index, each under its record's number, and none that the client gave to another
-/// record. `generated` has the indexes of their records, ascending.
+/// Inserts the generated keys of a run into the index, each with its record's number. Replaces keys that are taken,
+/// also by an explicit key of the same run. `generated` lists the indexes of the records, ascending.
 pub(super) fn place<'b>(
     tx: &mut Transaction<'_>,
     table: &Table,

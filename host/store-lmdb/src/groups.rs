@@ -1,4 +1,4 @@
-//! Applying a write group: everything that can be refused is looked at before the first change.
+//! Applies a write group. Everything that can be rejected is checked before the first change.
 
 use super::generated::{self, Moved};
 use super::jobs;
@@ -49,7 +49,7 @@ fn write_run(
     let mut generated: Vec<(u32, &KeySource)> = Vec::new();
     for write in run {
         if let Some(marked) = write.batch.generated() {
-            // A run has fewer records than 2^32: they are in memory.
+            // The cast does not truncate: a run is held in memory and has fewer than 2^32 records.
             let before = incoming.len() as u32;
             generated.extend(marked.records.iter().map(|place| (before + place, &marked.source)));
         }

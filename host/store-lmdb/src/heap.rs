@@ -1,6 +1,5 @@
-//! The heap of one table: blocks of records in order of their numbers, which is the order of their arrival and, within an
-//! era (`eras`), of their created times. It is only appended to; an update rewrites a block in place, a deletion makes it
-//! smaller.
+//! The heap of one table: blocks of records, ordered by record number. That is the order of arrival and, within an era
+//! (`eras`), of created time. The heap is append-only; an update rewrites a block in place, and a deletion shrinks it.
 
 use std::ops::{Bound, Range};
 
@@ -18,15 +17,15 @@ pub(super) struct Heap<'e> {
     pub table: u32,
 }
 
-/// What becomes of a record that an edit visits.
+/// What to do with a record that an edit visits.
 pub(super) enum Edit {
     Keep,
-    /// By the text that was put into the buffer.
+    /// Replace it with the text in the buffer, updated at this time.
     Replace(Timestamp),
     Delete,
 }
 
-/// Bytes that a table's data takes, as far as one transaction changed it.
+/// Bytes that one transaction added to and removed from a table's data.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Usage {
     pub added: u64,
@@ -43,20 +42,20 @@ impl Usage {
     }
 }
 
-/// The oldest records of an era: whole blocks, and some records of the block behind them.
+/// The oldest records of an era: a number of whole blocks, followed by some records of the next block.
 #[derive(Debug, Default)]
 pub(super) struct Prefix {
-    /// Where the era begins.
+    /// First record number of the era.
     start: u64,
-    /// The number of the last block of which all records are meant.
+    /// Number of the last block that is included completely.
     last_whole: Option<u64>,
-    /// What those blocks take.
+    /// Size of the included blocks.
     usage: Usage,
-    /// Numbers of the records of the next block that are meant.
+    /// Numbers of the included records of the next block.
     of_next: Vec<u64>,
 }
 
-/// A block, and what it takes in the store.
+/// A block together with its key and size in the store.
 struct StoredBlock<'t> {
     first: u64,
     key: &'t [u8],
@@ -65,7 +64,8 @@ struct StoredBlock<'t> {
 }
 
 impl Heap<'_> {
-    /// Add records. Numbers ascend and are greater than any in the heap; `created` is not before that of any of its era.
+    /// Appends records. Numbers must ascend and exceed all numbers in the heap. `created` must not be earlier than any
+    /// created time of the current era.
     pub fn append<'r>(
         &self,
         txn: &mut RwTxn<'_>,
@@ -90,7 +90,7 @@ impl Heap<'_> {
         self.environment.dbs.heap.put(txn, &key, value).map_err(engine)
     }
 
-    /// The block that holds the record of this number, if there is such a record.
+    /// Returns the block that holds this record number, if the record exists.
     fn block_of<'t>(&self, txn: &'t RoTxn<'_>, number: u64) -> Result<Option<(u64, &'t [u8])>, StoreError> {
         let found =
             self.environment.dbs.heap.get_lower_than_or_equal_to(txn, &heap_key(self.table, number)).map_err(engine)?;
@@ -101,7 +101,7 @@ impl Heap<'_> {
         self.block_of(txn, number)?.map(|(first, value)| Block::decode(first, value)).transpose()
     }
 
-    /// The number of the block that holds this record, or would.
+    /// Returns the number of the block that holds this record number, or would hold it.
     pub fn block_number(&self, txn: &RoTxn<'_>, number: u64) -> Result<Option<u64>, StoreError> {
         Ok(self.block_of(txn, number)?.map(|(first, _)| first))
     }
@@ -110,7 +110,7 @@ impl Heap<'_> {
         Ok(self.blocks(txn, &numbers)?.next().transpose()?.is_some())
     }
 
-    /// Blocks whose numbers are in a range, in order.
+    /// Returns the blocks whose numbers are in a range, in order.
     fn blocks<'t>(
         &self,
         txn: &'t RoTxn<'_>,
@@ -127,8 +127,8 @@ impl Heap<'_> {
         }))
     }
 
-    /// Visit the oldest records, at most `limit`, that were created before a moment: of those with the same time the ones
-    /// that arrived first. What comes back is what was visited of each era.
+    /// Visits at most `limit` of the oldest records that were created before the given time. Records with the same
+    /// time are visited in order of arrival. Returns the visited prefix of each era.
     pub fn oldest(
         &self,
         txn: &RoTxn<'_>,
@@ -171,7 +171,7 @@ impl Heap<'_> {
         Ok(fronts.into_iter().map(|(_, _, prefix)| prefix).collect())
     }
 
-    /// Delete what `oldest` visited of an era, if nothing was changed since.
+    /// Deletes a prefix returned by `oldest`. The heap must not have changed in between.
     pub fn remove_prefix(&self, txn: &mut RwTxn<'_>, prefix: &Prefix, usage: &mut Usage) -> Result<(), StoreError> {
         if let Some(last) = prefix.last_whole {
             let (start, end) = (heap_key(self.table, prefix.start), heap_key(self.table, last));
@@ -182,7 +182,7 @@ impl Heap<'_> {
         self.edit(txn, &prefix.of_next, usage, |_, _, _| Ok(Edit::Delete))
     }
 
-    /// Visit the records of these numbers, which ascend and are all there.
+    /// Visits the records with these numbers. They must ascend, and all must exist.
     pub fn edit(
         &self,
         txn: &mut RwTxn<'_>,

@@ -1,5 +1,5 @@
-//! The history of jobs: rows that are final, with their logs and rejected records. Each user has room for so many bytes of it;
-//! beyond that the oldest of his own go, in the transaction that brings a new one.
+//! The job history: final rows with their logs and rejected records. Its size is limited per user. When a job ends,
+//! the same transaction deletes the oldest jobs of its user until the history fits the limit.
 
 use heed::RoTxn;
 use uuid::Uuid;
@@ -12,11 +12,12 @@ use super::transaction::Transaction;
 use jobhost_model::jobs::{DOCUMENTS, JobRow};
 use jobhost_store::StoreError;
 
-/// Rows that go in one transaction at most. A user whose history has shrunk by configuration is there after some jobs.
+/// Maximum number of jobs deleted by one transaction. After the limit was lowered, it takes several jobs to reach the
+/// new one.
 const MOST_PRUNED: usize = 64;
 const NAME_END: u8 = 0;
 
-/// Notes that a job of this user has ended, and makes room for it. Its row and documents are stored already.
+/// Adds a finished job to its user's history and prunes older ones. The job's row and documents are stored already.
 pub(super) fn add(tx: &mut Transaction<'_>, row: &JobRow) -> Result<(), StoreError> {
     let (dbs, limit) = (tx.dbs, tx.environment.history_bytes);
     let user = prefix(&row.user);
@@ -29,7 +30,7 @@ pub(super) fn add(tx: &mut Transaction<'_>, row: &JobRow) -> Result<(), StoreErr
             break;
         }
         let Some((oldest, bytes)) = oldest(&dbs, tx.read(), &user)? else { break };
-        // However large: whoever has just been told its id wants to see it.
+        // The new job is kept whatever its size: the client has just received its id.
         if oldest == own {
             break;
         }
@@ -39,7 +40,7 @@ pub(super) fn add(tx: &mut Transaction<'_>, row: &JobRow) -> Result<(), StoreErr
     dbs.meta.put(tx.change(), &counter(&user), &total.to_be_bytes()).map_err(engine)
 }
 
-/// Takes a job out of the history, with all that belongs to it.
+/// Removes a job from the history, with its row, documents and index entries.
 fn prune(tx: &mut Transaction<'_>, key: &[u8]) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     let id = key
@@ -61,7 +62,7 @@ fn prefix(user: &str) -> Vec<u8> {
     [user.as_bytes(), &[NAME_END]].concat()
 }
 
-/// In order of the jobs' ends.
+/// Keys sort by the end time of the jobs.
 fn key(user: &[u8], row: &JobRow) -> Vec<u8> {
     let ended = row.ended.map_or(0, |ended| ended.0);
     [user, &ended.to_be_bytes(), row.id.as_bytes()].concat()

@@ -37,7 +37,7 @@ pub(super) fn account(
 ) -> Result<Tally, StoreError> {
     let checkpoints = tx.dbs.checkpoints;
     let advanced = match checkpoint {
-        // Looked at only where it matters: the first group of an attempt.
+        // Only compared for the first group of an attempt; later ones cannot change the result.
         Some(checkpoint) if job.row.fruitless_attempts > 0 => {
             checkpoints.get(tx.read(), job.row.id.as_bytes()).map_err(engine)? != Some(checkpoint)
         }
@@ -113,7 +113,7 @@ pub(super) fn payload(dbs: &Databases, txn: &RoTxn<'_>, id: Uuid) -> Result<Opti
     Ok(Some((payload.to_vec(), checkpoint.map(<[u8]>::to_vec))))
 }
 
-/// What is in the index of start times, behind a position.
+/// Iterates over the start-time index, from the position after `after`.
 fn started<'t>(
     dbs: &Databases,
     txn: &'t RoTxn<'_>,
@@ -126,7 +126,7 @@ fn started<'t>(
     };
     let to = started_key(range.before, Uuid::nil());
     let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Excluded(&from), Bound::Excluded(&to));
-    // The engine takes no range that ends before it begins.
+    // LMDB rejects a range whose end precedes its start.
     let entries = if from < to { Some(dbs.started.range(txn, &bounds).map_err(engine)?) } else { None };
     Ok(entries.into_iter().flatten().map(|entry| {
         let (key, _) = entry.map_err(engine)?;

@@ -1,16 +1,16 @@
-//! Primary keys, read back from the texts of stored records: the heap keeps no other copy of them.
+//! Reads primary keys back from the texts of stored records. The heap stores no other copy of them.
 
 use jobhost_model::key::{self, Key};
 use jobhost_store::StoreError;
 use jobhost_store::batch::members;
 
-/// So many digits are exact in a double.
+/// Integers with up to this many digits are exact in a double.
 const EXACT_DIGITS: usize = 15;
 
 pub(super) struct KeyReader {
-    /// `{"name":`, which is how nearly every record begins.
+    /// `{"name":`, the start of nearly every record.
     opening: Vec<u8>,
-    /// The name with its quotes, as stored records have it.
+    /// The attribute name with its quotes, as it appears in stored records.
     name: Vec<u8>,
 }
 
@@ -20,7 +20,7 @@ impl KeyReader {
         KeyReader { opening: [b"{", name.as_slice(), b":"].concat(), name }
     }
 
-    /// Append the binary form of a record's key.
+    /// Appends the encoded key of a record to `out`.
     pub fn append_key(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), StoreError> {
         if let Some(rest) = text.strip_prefix(self.opening.as_slice())
             && append_plain(rest, out).is_some()
@@ -42,7 +42,7 @@ impl KeyReader {
     }
 }
 
-/// The key that stands at the beginning, if it can be told without a parser: a short integer or a string without escapes.
+/// Fast path: encodes a key at the start of the record if it is a short integer or a string without escapes.
 fn append_plain(rest: &[u8], out: &mut Vec<u8>) -> Option<()> {
     match rest.split_first()? {
         (b'"', rest) => {
@@ -73,7 +73,7 @@ mod tests {
     use jobhost_store::{Batch, BatchLimits, KeySource};
 
     #[test]
-    fn keys_read_back_are_those_that_a_batch_lifted() {
+    fn keys_read_from_stored_records_equal_those_of_the_batch() {
         let source = KeySource::new(std::sync::Arc::new(SystemClock));
         for name in ["id", "na\"me", "é"] {
             let table = Table {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_its_key_is_damage() {
+    fn a_stored_record_without_a_key_is_reported_as_damaged() {
         let reader = KeyReader::new("id");
         for text in [
             "",

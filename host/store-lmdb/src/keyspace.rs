@@ -1,12 +1,13 @@
-//! Keys of the shared databases. Every one that belongs to a table begins with the table's id in three bytes: LMDB takes
-//! keys of 1982 bytes on 4 KiB pages, and a primary key of Harper's greatest length leaves room for no more.
+//! Keys of the shared LMDB databases. Every key that belongs to a table starts with the table's id in three bytes. A
+//! wider id does not fit: with 4 KiB pages LMDB limits keys to 1982 bytes, and the longest primary key that Harper
+//! allows takes the rest.
 
 use uuid::Uuid;
 
 use jobhost_model::Timestamp;
 
 pub(super) const TABLE_BYTES: usize = 3;
-/// Ids are given once, so this is how many tables can be created in the life of a store.
+/// Highest table id. Ids are never reused, so this is also how many tables can be created in the lifetime of a store.
 pub(super) const MAX_TABLE_ID: u32 = (1 << 24) - 1;
 
 pub(super) fn table_prefix(table: u32) -> [u8; TABLE_BYTES] {
@@ -27,7 +28,7 @@ pub(super) fn heap_key(table: u32, number: u64) -> [u8; TABLE_BYTES + 8] {
     key
 }
 
-/// The record number in a heap key of this table.
+/// Returns the record number of a heap key of this table.
 pub(super) fn heap_number(table: u32, key: &[u8]) -> Option<u64> {
     let number = key.strip_prefix(&table_prefix(table))?;
     Some(u64::from_be_bytes(number.try_into().ok()?))

@@ -1,22 +1,23 @@
 //! A leaf of the primary index: consecutive (primary key, record number) pairs of one table in one value.
 //!
-//! Why leaves and not a value a key: commit groups bring many keys in order, so they are merged a leaf at a time at the
-//! price of a copy, where LMDB would search and shift for every key.
+//! One value per key would be slower: a commit group adds many keys in sorted order, so merging them costs one copy
+//! per leaf, where LMDB would search and shift once per key.
 //!
-//! Layout, little-endian: `format u8 | 0 u8 | key bytes u16 | count u16 | pairs`. If all keys have one length it is in
-//! `key bytes`, and a pair is `key | number u48`; else that is 0 and a pair is `length u16 | key | number u48`.
+//! Layout, little-endian: `format u8 | 0 u8 | key bytes u16 | count u16 | pairs`. If all keys have the same length,
+//! `key bytes` holds it and a pair is `key | number u48`. Otherwise `key bytes` is 0 and a pair is `length u16 | key |
+//! number u48`.
 
 use jobhost_store::StoreError;
 
 const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 6;
 const NUMBER_BYTES: usize = 6;
-/// One page of LMDB's, as with blocks. The two longest keys fit.
+/// Maximum size of a leaf in bytes: one LMDB page, as for blocks. Two keys of the maximum length fit.
 const MOST_BYTES: usize = 4080;
-/// No record number is greater.
+/// Highest record number.
 pub(super) const MAX_NUMBER: u64 = (1 << (8 * NUMBER_BYTES)) - 1;
 
-/// A leaf as it is stored.
+/// A view of an encoded leaf.
 #[derive(Clone, Copy)]
 pub(super) struct Leaf<'a> {
     key_bytes: usize,
@@ -61,7 +62,7 @@ impl<'a> Leaf<'a> {
         Ok(pair.filter(|(there, _)| *there == key).map(|(_, number)| number))
     }
 
-    /// With keys of one length: how many are less than `key`, if the first `from` are.
+    /// For keys of equal length: returns how many are less than `key`, given that the first `from` are.
     fn lower_bound(&self, from: usize, key: &[u8]) -> usize {
         let (mut low, mut high) = (from, self.count);
         while low < high {
@@ -90,7 +91,8 @@ impl<'a> Leaf<'a> {
     }
 }
 
-/// `one < other`, where the first bytes nearly always decide and a call for each comparison would be most of the work.
+/// Returns `one < other`. The first eight bytes nearly always decide, and a call per comparison would dominate the
+/// cost.
 #[inline(always)]
 fn precedes(one: &[u8], other: &[u8]) -> bool {
     match (one.first_chunk::<8>(), other.first_chunk::<8>()) {
@@ -136,28 +138,28 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// Pairs on their way into leaves.
+/// Collects pairs into leaves.
 #[derive(Default)]
 pub(super) struct LeafBuilder {
     pairs: Vec<u8>,
-    /// Where each pair ends.
+    /// End offset of each pair.
     ends: Vec<u32>,
-    /// The one length of all keys so far; 0 if they differ.
+    /// Length of all keys, or 0 if they differ.
     key_bytes: usize,
     value: Vec<u8>,
 }
 
-/// How full leaves are made that are split.
+/// How leaves are filled when they are split.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fill {
-    /// Keys came at the end: fill each leaf, for no key will come between.
+    /// Fill each leaf completely: the new keys are at the end, so no later keys are expected in between.
     Full,
-    /// Leave each leaf as much room as the others.
+    /// Divide the pairs evenly, which leaves the same room in each leaf.
     Even,
 }
 
 impl LeafBuilder {
-    /// Prepare to take pairs; `uniform` is the length of all keys that will come, or 0 if they differ.
+    /// Prepares the builder for new pairs. `uniform` is the length of all keys, or 0 if they differ.
     fn start(&mut self, uniform: usize) {
         self.pairs.clear();
         self.ends.clear();
@@ -166,7 +168,7 @@ impl LeafBuilder {
 
     fn push(&mut self, key: &[u8], number: u64) {
         if self.key_bytes == 0 {
-            // Keys are at most `key::MAX_ENCODED_BYTES` long.
+            // The cast does not truncate: keys have at most `key::MAX_ENCODED_BYTES` bytes.
             self.pairs.extend_from_slice(&(key.len() as u16).to_le_bytes());
         }
         self.pairs.extend_from_slice(key);
@@ -175,7 +177,7 @@ impl LeafBuilder {
         self.ends.push(self.pairs.len() as u32);
     }
 
-    /// Pairs of a leaf of the same uniform length, as they stand.
+    /// Copies a run of pairs from a leaf with the same key length.
     fn push_run(&mut self, leaf: &Leaf<'_>, from: usize, to: usize) {
         let stride = self.key_bytes + NUMBER_BYTES;
         if let Some(run) = leaf.pairs.get(from * stride..to * stride) {
@@ -185,8 +187,9 @@ impl LeafBuilder {
         }
     }
 
-    /// Merge new keys, ascending and each once, into a leaf. `found` is told the index of each key that is there, and its
-    /// number; the others are added with theirs. Says how to split, or `None` if nothing was added.
+    /// Merges new keys into a leaf. Keys must ascend and be unique. A key that already exists is reported to `found`
+    /// with its index and its stored number; the others are added. Returns how to split the result, or `None` if
+    /// nothing was added.
     pub fn merge<'k>(
         &mut self,
         leaf: &Leaf<'_>,
@@ -244,8 +247,8 @@ impl LeafBuilder {
         Ok(added.then_some(if at_end { Fill::Full } else { Fill::Even }))
     }
 
-    /// Take keys, ascending and each once, out of a leaf. `found` is told the index of each that is there, and its number.
-    /// False if none was.
+    /// Removes keys from a leaf. Keys must ascend and be unique. Each key that exists is reported to `found` with its
+    /// index and number. Returns false if none existed.
     pub fn remove<'k>(
         &mut self,
         leaf: &Leaf<'_>,
@@ -271,7 +274,7 @@ impl LeafBuilder {
         Ok(removed)
     }
 
-    /// The same where all keys have one length: what stays between two keys is copied in one piece.
+    /// Like `remove`, for keys of equal length: the pairs kept between two removed keys are copied in one piece.
     fn remove_uniform<'k>(
         &mut self,
         leaf: &Leaf<'_>,
@@ -281,7 +284,7 @@ impl LeafBuilder {
         let mut done = 0;
         let mut removed = false;
         for (index, key) in keys.enumerate() {
-            // Keys that arrived in order go in order: then the next one is here.
+            // Keys that arrived in order are removed in order, so the next pair is often the one.
             let here = leaf.uniform(done).is_some_and(|(there, _)| there >= key);
             let place = if here { done } else { leaf.lower_bound(done, key) };
             if let Some((there, number)) = leaf.uniform(place)
@@ -297,7 +300,7 @@ impl LeafBuilder {
         removed
     }
 
-    /// Give the leaves, in order: each one's first key and its value. Nothing is given if there are no pairs.
+    /// Emits the leaves in order, each with its first key and its value. Emits nothing if there are no pairs.
     pub fn finish(
         &mut self,
         fill: Fill,
@@ -305,7 +308,7 @@ impl LeafBuilder {
     ) -> Result<(), StoreError> {
         let room = MOST_BYTES - HEADER_BYTES;
         let total = self.pairs.len();
-        // The longest pair must still fit behind an even share, or the last leaf would overflow.
+        // An even share must leave room for the longest pair, or the last leaf would overflow.
         let share = match fill {
             Fill::Full => room,
             Fill::Even => total.div_ceil(total.div_ceil(room).max(1)),
@@ -314,7 +317,7 @@ impl LeafBuilder {
         let mut first = 0;
         while first < self.ends.len() {
             let start = from as usize;
-            // At least one pair; then as many as the share asks for and the page holds.
+            // At least one pair, then as many as the share and the page allow.
             let mut count = 0;
             for end in self.ends.get(first..).unwrap_or_default() {
                 let bytes = *end as usize - start;

@@ -1,4 +1,4 @@
-//! Leaves: what is put in comes out, and nothing else.
+//! Tests of leaves: encoding round-trips, merging, removal and damage.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn keys(seed: u64, count: usize, uniform: bool) -> BTreeMap<Vec<u8>, u64> {
 }
 
 #[test]
-fn merging_gives_the_union_and_tells_what_was_there() {
+fn merging_returns_the_union_and_reports_existing_keys() {
     for (old_uniform, new_uniform) in [(true, true), (true, false), (false, true), (false, false)] {
         for seed in 0..40 {
             let old = keys(seed, 60, old_uniform);
@@ -78,7 +78,7 @@ fn merging_gives_the_union_and_tells_what_was_there() {
 }
 
 #[test]
-fn keys_at_the_end_fill_leaves_and_others_leave_room() {
+fn keys_added_at_the_end_fill_leaves_and_others_leave_room() {
     let mut builder = LeafBuilder::default();
     let all: Vec<_> = (0..1000u64).map(|number| (number.to_be_bytes(), number)).collect();
     let fill = builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
@@ -104,7 +104,7 @@ fn the_longest_keys_fit() {
 }
 
 #[test]
-fn removing_takes_what_is_there() {
+fn removing_deletes_the_keys_that_exist() {
     for uniform in [true, false] {
         let old = keys(5, 50, uniform);
         let mut builder = LeafBuilder::default();
@@ -124,7 +124,7 @@ fn removing_takes_what_is_there() {
 }
 
 #[test]
-fn damage_is_an_error() {
+fn damaged_leaves_are_reported_as_errors() {
     let mut builder = LeafBuilder::default();
     for uniform in [true, false] {
         let old = keys(5, 20, uniform);

@@ -1,8 +1,8 @@
-//! The embedded store: LMDB behind one writer thread. The layout and the measurements that led to it are in
-//! `docs/storage.md`.
+//! The embedded store: LMDB with a single writer thread. `docs/storage.md` describes the layout and the measurements
+//! behind it.
 //!
-//! It must never lose what it acknowledged, never show half a group, and never let one reader or writer stop another for
-//! longer than a commit takes. It knows nothing of jobs beyond their rows.
+//! The store must never lose an acknowledged write or expose a partially applied commit group. No reader or writer may
+//! block another for longer than a commit takes. It knows nothing about jobs beyond their rows.
 
 mod block;
 mod catalog;
@@ -50,10 +50,10 @@ use jobhost_model::table::{Catalog, TableName};
 use jobhost_store::KeySource;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// Requests that wait for the writer.
+/// Maximum number of requests queued for the writer.
 const QUEUE_REQUESTS: usize = 4096;
 
-/// A store in a directory of its own, for one process.
+/// An embedded store in its own directory, opened by one process at a time.
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
     queue: Option<mpsc::Sender<Message>>,
@@ -61,7 +61,7 @@ pub struct EmbeddedStore {
     writer: Option<std::thread::JoinHandle<()>>,
 }
 
-/// What readers and the writer share.
+/// State shared by readers and the writer.
 struct Shared {
     environment: Environment,
     catalog: RwLock<Arc<Catalog>>,
@@ -75,8 +75,8 @@ impl Shared {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// To be asked when the snapshot that will be read is open. A catalog that is older than the snapshot might name a
-    /// dropped table of which the snapshot has a part; one that is younger at worst does not name it.
+    /// Returns the id of a table. Call this after opening the snapshot to read. An older catalog could name a table
+    /// that was dropped and is only partly in the snapshot; a newer one at worst no longer names it.
     fn table_id(&self, name: &TableName) -> Result<u32, StoreError> {
         self.catalog().table(name).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(name))
     }
@@ -92,7 +92,8 @@ impl Shared {
 }
 
 impl EmbeddedStore {
-    /// Open the store in `dir`, which is made if it is not there. Refused while another process has it open.
+    /// Opens the store in `dir` and creates the directory if it is missing. Fails if another process has the store
+    /// open.
     pub fn open(dir: &Path, options: EmbeddedOptions, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let environment = Environment::open(dir, &options)?;
         let (catalog, reclaims) = {
@@ -116,13 +117,13 @@ impl EmbeddedStore {
         Ok(EmbeddedStore { shared, queue: Some(queue), room, writer: Some(writer) })
     }
 
-    /// Have the writer do something, and wait until it is durable.
+    /// Runs `work` on the writer thread and waits until its changes are durable.
     async fn submit<T, F>(&self, bytes: usize, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        // What is larger than the whole queue waits until it is alone.
+        // A request larger than the whole queue waits until the queue is empty.
         let permits = u32::try_from(bytes.clamp(1, self.shared.options.queue_bytes.max(1))).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| stopped())?;
         let (reply, answer) = oneshot::channel();
@@ -136,7 +137,7 @@ impl EmbeddedStore {
         queue.send(message).await.map_err(|_| stopped())
     }
 
-    /// Read where it may take a while.
+    /// Runs a read that may take long on a blocking thread.
     async fn read_aside<T>(
         &self,
         read: impl FnOnce(&Shared, &Snapshot<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -156,7 +157,7 @@ fn stopped() -> StoreError {
 }
 
 impl Drop for EmbeddedStore {
-    /// Waits until everything that was handed over is durable.
+    /// Waits until all submitted requests are durable.
     fn drop(&mut self) {
         self.queue = None;
         if let Some(writer) = self.writer.take()

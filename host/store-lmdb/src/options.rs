@@ -1,26 +1,26 @@
-//! What an operator may set about the embedded store, with the reason for each default.
+//! Options of the embedded store, with the reason for each default.
 
 use jobhost_model::Limit;
 
 /// Sizes in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedOptions {
-    /// The store's data file never grows beyond this. It is address space that is reserved, not memory or disk, so the
-    /// default is far above what one machine holds.
+    /// Maximum size of the data file. This reserves address space, not memory or disk, so the default is far above the
+    /// disk size of one machine.
     pub max_bytes: u64,
-    /// A commit group is closed when its records' texts reach this: the pages that one transaction changes are in memory
-    /// until it commits, and they are what bounds the memory of a load.
+    /// A commit group is closed when the texts of its records reach this size. The pages that a transaction changes
+    /// stay in memory until it commits, so this limits the memory of a load.
     pub group_bytes: usize,
-    /// A commit group is closed when it has this many requests.
+    /// Maximum number of requests in a commit group.
     pub group_requests: usize,
-    /// Records' texts that may wait for the writer; whoever would exceed it waits.
+    /// Maximum size of record texts queued for the writer. Further requests wait.
     pub queue_bytes: usize,
-    /// Pages of the data file that this process keeps mapped. They belong to the page cache and cost no memory, but they
-    /// are counted as the process's own, and would grow to the size of the store.
+    /// Maximum size of the pages of the data file that stay mapped. They belong to the page cache and use no extra
+    /// memory, but they count as the process's resident memory and would grow to the size of the store.
     pub mapped_bytes: u64,
-    /// Snapshots that can be read at one time.
+    /// Maximum number of concurrent snapshots.
     pub max_readers: u32,
-    /// What each user's jobs may keep when they have ended: `jobs.history_bytes`.
+    /// Maximum size of each user's job history: `jobs.history_bytes`.
     pub history_bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Pages of records, read from a snapshot: in order of arrival, in order of keys, and by key.
+//! Reads pages of records from a snapshot: in order of arrival, in order of keys, or by key.
 
 use std::ops::Bound;
 
@@ -10,24 +10,25 @@ use super::primary::Primary;
 use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
 use jobhost_store::{RecordPage, StoreError};
 
-/// Text of a page, unless a single record is larger.
+/// Target size of a page's text in bytes. A single record may be larger.
 const PAGE_BYTES: usize = 256 << 10;
-/// Records of a page, so that tiny ones do not make it large.
+/// Maximum number of records per page, for tables with tiny records.
 const PAGE_RECORDS: usize = 16 << 10;
 
-/// A record whose number differs by less from that of the one before lies in a block beside it, roughly.
+/// Two records whose numbers differ by less than this are likely in neighbouring blocks.
 const NEAR: u64 = 4096;
-/// What a block takes, roughly.
+/// Approximate size of a block in bytes.
 const BLOCK_BYTES: usize = 4096;
 
 fn is_full(page: &RecordPage) -> bool {
     page.text.len() >= PAGE_BYTES || page.len() >= PAGE_RECORDS
 }
 
-/// The records from number `next` on, in order of arrival; moves `next` behind the last. Empty at the end.
+/// Returns the records from number `next` on, in order of arrival, and advances `next` past the last. An empty page
+/// means the end of the table.
 pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64) -> Result<RecordPage, StoreError> {
     let mut page = RecordPage::default();
-    // The block that would hold `next` may begin before it.
+    // The block that holds `next` may start before it.
     let from = heap.block_number(snapshot, *next)?.unwrap_or(*next);
     let (start, end) = (heap_key(heap.table, from), heap_key(heap.table, u64::MAX));
     let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
@@ -42,8 +43,7 @@ pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64
             break;
         }
         if added == 0 {
-            // Where there are more blocks than one there are probably enough for a page: room for it once, rather than
-            // copying what is there each time it doubles.
+            // A second block suggests a full page: reserving once avoids copying the page each time it grows.
             page.text.reserve(PAGE_BYTES + BLOCK_BYTES);
             page.records.reserve((PAGE_BYTES / page.text.len().max(1)).saturating_mul(page.len()).min(PAGE_RECORDS));
         }
@@ -52,7 +52,8 @@ pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64
     Ok(page)
 }
 
-/// The records whose keys are greater than `after`, in order of keys; moves `after` to the last. Empty at the end.
+/// Returns the records whose keys are greater than `after`, in order of keys, and advances `after` to the last key. An
+/// empty page means the end of the table.
 pub(super) fn by_key(
     snapshot: &Snapshot<'_>,
     primary: Primary<'_>,
@@ -60,7 +61,7 @@ pub(super) fn by_key(
     after: &mut Option<Vec<u8>>,
 ) -> Result<RecordPage, StoreError> {
     let mut page = RecordPage::default();
-    // Keys that ascend with arrival find their record in the block of the one before.
+    // If keys ascend with arrival, the next record is usually in the same block.
     let mut block: Option<Block<'_>> = None;
     let mut last: Option<&[u8]> = None;
     let mut last_number = 0;
@@ -94,14 +95,14 @@ pub(super) fn by_key(
             }
         }
     }
-    // At the end the next page must be empty, also when nothing more came.
+    // Advance even on a partial page, so that the next page is empty.
     if let Some(last) = last {
         *after = Some(last.to_vec());
     }
     Ok(page)
 }
 
-/// The records of these keys, in the order of the keys; absent ones are left out.
+/// Returns the records with these keys, in the order of `keys`. Missing ones are omitted.
 pub(super) fn of_keys(
     snapshot: &Snapshot<'_>,
     primary: Primary<'_>,

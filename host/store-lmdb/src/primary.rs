@@ -1,7 +1,8 @@
-//! The primary index of one table: primary key -> record number, in leaves (`leaf`) that LMDB keeps in order.
+//! The primary index of one table: primary key -> record number, stored in leaves (see `leaf`) that LMDB keeps in
+//! order.
 //!
-//! The key of a leaf is a lower bound of its keys; the first leaf of a table is bounded by the table's prefix alone, so
-//! every key has a leaf to go to.
+//! The key of a leaf is a lower bound of the keys in it. The first leaf of a table has the bare table prefix as its
+//! key, so every key belongs to a leaf.
 
 use std::ops::Bound;
 
@@ -19,18 +20,18 @@ pub(super) struct Primary<'e> {
     pub table: u32,
 }
 
-/// The key of a leaf, with the table's prefix, and its value.
+/// The key of a leaf, including the table's prefix, and its value.
 type StoredLeaf<'t> = (&'t [u8], &'t [u8]);
 
-/// A key that a group brings, and the number that it gets if it is new.
+/// A key of a commit group, with the record number it gets if it is new.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Proposal<'k> {
     pub key: &'k [u8],
     pub number: u64,
 }
 
-/// How many items at the front meet a condition that none meets behind the first that does not. A leaf gets few of a
-/// group's keys where they are spread, so this looks near the front first.
+/// Returns the length of the leading run of items that meet a condition which no later item meets. The run is usually
+/// short, because a group's keys are spread over many leaves, so this searches from the front with growing steps.
 fn count_first<T>(items: &[T], meets: impl Fn(&T) -> bool) -> usize {
     let mut bound = 1;
     while items.get(bound).is_some_and(&meets) {
@@ -42,13 +43,13 @@ fn count_first<T>(items: &[T], meets: impl Fn(&T) -> bool) -> usize {
 }
 
 impl Primary<'_> {
-    /// The leaf that a key belongs to: its own key and its value.
+    /// Returns the key and the value of the leaf that a key belongs to.
     fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<StoredLeaf<'t>>, StoreError> {
         let found = self.environment.dbs.primary.get_lower_than_or_equal_to(txn, key).map_err(engine)?;
         Ok(found.filter(|(key, _)| table_of(key) == Some(self.table)))
     }
 
-    /// The key of the next leaf, without the table's prefix.
+    /// Returns the key of the next leaf, without the table's prefix.
     fn fence<'t>(&self, txn: &'t RoTxn<'_>, leaf_key: &[u8]) -> Result<Option<&'t [u8]>, StoreError> {
         let next = self.environment.dbs.primary.get_greater_than(txn, leaf_key).map_err(engine)?;
         Ok(next.filter(|(key, _)| table_of(key) == Some(self.table)).and_then(|(key, _)| key.get(TABLE_BYTES..)))
@@ -61,7 +62,8 @@ impl Primary<'_> {
         }
     }
 
-    /// Numbers of keys that ascend.
+    /// Looks up the record numbers of keys, which must ascend. Each key that exists is reported to `found` with its
+    /// index and number.
     pub fn numbers<'k>(
         &self,
         txn: &RoTxn<'_>,
@@ -87,7 +89,8 @@ impl Primary<'_> {
         Ok(())
     }
 
-    /// Add the keys that are absent. Keys ascend, each once. `found` is told the index of each that is there, and its number.
+    /// Inserts the keys that do not exist yet. Keys must ascend and be unique. Each key that exists is reported to
+    /// `found` with its index and stored number.
     pub fn insert_absent(
         &self,
         txn: &mut RwTxn<'_>,
@@ -113,7 +116,8 @@ impl Primary<'_> {
         )
     }
 
-    /// Take keys out. They ascend, each once. `found` is told the index of each that was there, and its number.
+    /// Removes keys, which must ascend and be unique. Each key that existed is reported to `found` with its index and
+    /// number.
     pub fn remove(
         &self,
         txn: &mut RwTxn<'_>,
@@ -141,8 +145,8 @@ impl Primary<'_> {
         )
     }
 
-    /// Part the keys by the leaves they belong to: `visit` gets a leaf's own key, a copy of its value (empty if there is no
-    /// such leaf yet), and the keys that belong there with the index of the first.
+    /// Groups the keys by leaf. `visit` receives the leaf's key, a copy of its value (empty if the leaf does not exist
+    /// yet), the index of the first key of the group, and the keys.
     fn by_leaf<'k, K>(
         &self,
         txn: &mut RwTxn<'_>,
@@ -175,7 +179,7 @@ impl Primary<'_> {
         Ok(())
     }
 
-    /// Put what the builder holds in the place of a leaf.
+    /// Replaces a leaf with the contents of the builder.
     fn replace(
         &self,
         txn: &mut RwTxn<'_>,
@@ -191,7 +195,7 @@ impl Primary<'_> {
         let mut key = leaf_key.to_vec();
         let mut first = true;
         builder.finish(fill, |first_key, value| {
-            // The first leaf keeps its bound: keys that come between it and the first key still belong there.
+            // The first leaf keeps its key: keys between it and the first pair still belong to this leaf.
             if !first {
                 key.truncate(TABLE_BYTES);
                 key.extend_from_slice(first_key);
@@ -206,7 +210,7 @@ impl Primary<'_> {
         Ok(())
     }
 
-    /// Leaves from the one that holds the first key greater than `after` on, in order of keys.
+    /// Returns the leaves in order of keys, starting with the one that may hold the first key greater than `after`.
     pub fn leaves_after<'t>(
         &self,
         txn: &'t RoTxn<'_>,
@@ -233,7 +237,7 @@ mod tests {
     use super::count_first;
 
     #[test]
-    fn counting_from_the_front_is_counting() {
+    fn count_first_returns_the_length_of_the_leading_run() {
         for length in 0..40 {
             let items: Vec<usize> = (0..length).collect();
             for bound in 0..=length {

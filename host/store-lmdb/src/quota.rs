@@ -1,5 +1,5 @@
-//! What each user has written of each table, for the quota of a user. How shares are counted is decided in
-//! `jobhost_store::rules::shares`; here they are stored.
+//! Stores how many bytes each user has written to each table, for the per-user quota. `jobhost_store::rules::shares`
+//! defines how shares are computed.
 
 use heed::RoTxn;
 
@@ -18,7 +18,7 @@ fn key(user: &str, table: u32) -> Vec<u8> {
     [prefix(user).as_slice(), &table.to_be_bytes()].concat()
 }
 
-/// The tables that a user has written to, with the shares.
+/// Returns the tables that a user has written to, with the user's share of each.
 fn shares(dbs: &Databases, txn: &RoTxn<'_>, user: &str) -> Result<Vec<(u32, Share)>, StoreError> {
     let prefix = prefix(user);
     let mut shares = Vec::new();
@@ -31,18 +31,18 @@ fn shares(dbs: &Databases, txn: &RoTxn<'_>, user: &str) -> Result<Vec<(u32, Shar
     Ok(shares)
 }
 
-/// Refuses writes that might take a user beyond the quota, before anything is changed.
+/// Rejects writes that might exceed the user's quota, before anything is changed.
 pub(super) fn check(tx: &Transaction<'_>, quota: &Quota, writes: &[TableWrite]) -> Result<(), StoreError> {
     let mut held: u64 = 0;
     for (table, share) in shares(&tx.dbs, tx.read(), &quota.user)? {
         let counters = tx.counters(table)?;
-        // No more than there is: the table may have been dropped.
+        // A share never exceeds the table, which may have been dropped since.
         held = held.saturating_add(share.bytes(counters.scale).min(counters.bytes));
     }
     quota::check(quota, held, writes)
 }
 
-/// Charges a user with what a table has grown by.
+/// Charges a user for the bytes by which a table grew.
 pub(super) fn charge(tx: &mut Transaction<'_>, user: &str, table: u32, bytes: u64) -> Result<(), StoreError> {
     if bytes == 0 {
         return Ok(());
@@ -58,7 +58,7 @@ pub(super) fn charge(tx: &mut Transaction<'_>, user: &str, table: u32, bytes: u6
     dbs.meta.put(tx.change(), &key, &share.grown(scale, bytes).encode()).map_err(engine)
 }
 
-/// Tables come and go, and their ids do not come again.
+/// Deletes the user's shares of dropped tables. Table ids are never reused.
 fn forget_dropped(tx: &mut Transaction<'_>, user: &str) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     for (table, _) in shares(&dbs, tx.read(), user)? {

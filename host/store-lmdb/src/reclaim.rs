@@ -1,5 +1,5 @@
-//! Work that is begun by one transaction and done by many small ones behind it: freeing the pages of a dropped table,
-//! taking a dropped attribute out of the records. It is stored, so that it goes on after a restart.
+//! Background work: started by one transaction and completed by many small ones. It frees the pages of dropped tables
+//! and removes dropped attributes from records. The work is stored, so it continues after a restart.
 
 use std::ops::Bound;
 
@@ -17,14 +17,14 @@ use jobhost_store::batch::members;
 
 const NEXT_WORK: &[u8] = b"next work";
 const PREFIX: &[u8] = b"work ";
-/// Pages, roughly, that one step changes.
+/// Approximate number of pages that one step changes.
 const STEP_PAGES: usize = 1024;
 
 fn key(id: u64) -> Vec<u8> {
     [PREFIX, &id.to_be_bytes()].concat()
 }
 
-/// Store a piece of work; it begins when the transaction commits.
+/// Stores a unit of work. It starts when the transaction commits.
 pub(super) fn begin(tx: &mut Transaction<'_>, work: impl FnOnce(u64) -> Reclaim) -> Result<u64, StoreError> {
     let dbs = tx.dbs;
     let id = counter(&dbs, tx.change(), NEXT_WORK)?;
@@ -34,7 +34,7 @@ pub(super) fn begin(tx: &mut Transaction<'_>, work: impl FnOnce(u64) -> Reclaim)
     Ok(id)
 }
 
-/// What was left to do when the store was closed.
+/// Returns the work that was unfinished when the store was closed.
 pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim>, StoreError> {
     let mut all = Vec::new();
     for entry in dbs.meta.prefix_iter(txn, PREFIX).map_err(engine)? {
@@ -44,7 +44,7 @@ pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim
     Ok(all)
 }
 
-/// Do one bounded step. What is left comes back, `None` when it is done.
+/// Performs one step of limited size. Returns the remaining work, or `None` if it is complete.
 pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim) -> Result<Option<Reclaim>, StoreError> {
     let dbs = tx.dbs;
     let left = match work {
@@ -63,7 +63,7 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim) -> Result<Option<Re
     Ok(left)
 }
 
-/// Delete the first values of a table; says how many.
+/// Deletes the first values of a table. Returns how many were deleted.
 fn free(tx: &mut Transaction<'_>, db: Database, table: u32) -> Result<usize, StoreError> {
     let mut keys = Vec::new();
     for entry in db.prefix_iter(tx.read(), &table_prefix(table)).map_err(engine)?.take(STEP_PAGES) {
@@ -105,7 +105,7 @@ fn strip(
         }
         for record in Block::decode(first, value)?.iter() {
             let record = record?;
-            // Later records may share the last block.
+            // The last block may also hold records from `end` on.
             if record.number < end && finder.find(record.text).is_some() {
                 numbers.push(record.number);
             }

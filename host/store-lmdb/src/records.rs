@@ -1,4 +1,4 @@
-//! Writing records of one table inside a transaction.
+//! Writes records of one table inside a transaction.
 
 use std::collections::HashMap;
 
@@ -14,16 +14,16 @@ use jobhost_model::table::Action;
 use jobhost_store::rules::{merging, times};
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// A record of a run: binary key and text.
+/// A record of a run: encoded key and text.
 pub(super) type Incoming<'b> = (&'b [u8], &'b [u8]);
 
-/// What becomes of one record of a run.
+/// The outcome for one record of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Skipped,
-    /// A new record of the heap.
+    /// Appended to the heap as a new record.
     Appended,
-    /// Laid over a record that was there, or that stands before it in the run.
+    /// Merged into an existing record, or into an earlier record of the run.
     Merged,
 }
 
@@ -46,9 +46,9 @@ pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> 
     Ok(base)
 }
 
-/// Write a run: records of one table that came one after another for one action. Those that `placed` does not name are in
-/// the index already, and new. Tells `written` of each, in order, whether it was written. Gives the tally, and the bytes that
-/// the table has grown by.
+/// Writes a run: consecutive records of one table with the same action. If `placed` is given, records that it does not
+/// list as explicit are new and already in the index. Calls `written` for each record, in order, with whether it was
+/// written. Returns the tally and the number of bytes by which the table grew.
 pub(super) fn write(
     tx: &mut Transaction<'_>,
     table: u32,
@@ -67,7 +67,7 @@ pub(super) fn write(
     };
     let mut usage = placed.map_or_else(Usage::default, |placed| placed.usage);
 
-    // (record number, rank of its key) of the records that are there.
+    // (record number, rank of its key) of the records that exist already.
     let mut existing: Vec<(u64, u32)> = Vec::new();
     let mut note = |rank: usize, number: u64| existing.push((number, rank as u32));
     let first_of = |rank: usize| sorted.records(rank).first().map_or(0, |index| *index as usize);
@@ -88,7 +88,7 @@ pub(super) fn write(
         }
     };
     let later = if action == Action::Insert { Fate::Skipped } else { Fate::Merged };
-    // The texts of new records whose key came more than once.
+    // Merged texts of new records whose key occurs more than once in the run.
     let mut folded: HashMap<u32, Vec<u8>> = HashMap::new();
     if sorted.keys() < sorted.len() && action != Action::Update {
         for rank in 0..sorted.keys() {
@@ -145,7 +145,8 @@ pub(super) fn write(
     Ok((tally, grown))
 }
 
-/// The clock's time, or that of the newest record if the clock has gone back a little. Far back, new records begin an era.
+/// Returns the clock's time, or the time of the newest record if the clock moved back a little. If it moved far back,
+/// new records start a new era.
 fn time_of_write(
     tx: &Transaction<'_>,
     heap: &Heap<'_>,
@@ -164,7 +165,7 @@ fn text_of<'b>(records: &[Incoming<'b>], index: u32) -> &'b [u8] {
     records.get(index as usize).map_or(&[][..], |(_, text)| *text)
 }
 
-/// Lays records over a text, one after another.
+/// Merges records into a text, in order.
 fn fold(records: &[Incoming<'_>], indexes: &[u32], text: &mut Vec<u8>) -> Result<(), StoreError> {
     merging::fold(indexes.iter().map(|index| text_of(records, *index)), text)
 }

@@ -1,4 +1,4 @@
-//! A scan: one snapshot, read a page at a time. Nothing runs between two pages, so a cursor that is dropped has ended.
+//! A scan reads one snapshot a page at a time. Nothing runs between two pages, so dropping the cursor ends the scan.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use jobhost_model::table::TableName;
 use jobhost_store::{RecordCursor, RecordPage, ScanOrder, StoreError, StoreErrorKind};
 
 pub(super) struct Scan {
-    /// Away while a page is read; gone for good when the end was reached or reading was given up half way.
+    /// `None` while a page is being read, and for good after the end, an error or a cancelled read.
     state: Option<State>,
 }
 
@@ -24,7 +24,7 @@ struct State {
     position: Position,
 }
 
-/// Behind which record the next page begins.
+/// The position after which the next page starts.
 enum Position {
     Arrival(u64),
     Key(Option<Vec<u8>>),

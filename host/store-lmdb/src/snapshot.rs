@@ -1,4 +1,4 @@
-//! One moment of the store for a thread that may block. All of its calls are on one transaction of the engine's.
+//! A snapshot of the store for threads that may block. All of its reads use one LMDB read transaction.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use jobhost_model::table::{Catalog, TableName};
 use jobhost_store::{RecordPage, ScanPosition, Snapshot, StoreError};
 
 pub(super) struct Moment {
-    // Ends before the store may be closed: fields are dropped in this order.
+    // Fields are dropped in declaration order: the transaction ends before the store can close.
     transaction: environment::Snapshot<'static>,
     catalog: Arc<Catalog>,
     shared: Arc<Shared>,

@@ -1,10 +1,10 @@
-//! Keys of a run in order, so that each leaf of the index is touched once.
+//! Sorts the keys of a run, so that each leaf of the index is visited once.
 
-/// Records in order of their keys.
+/// The records of a run, ordered by key.
 pub(super) struct Sorted {
-    /// Indexes into the run; of equal keys the earlier record comes first.
+    /// Record indexes in key order. Records with equal keys keep their order of arrival.
     order: Vec<u32>,
-    /// Where in `order` each different key begins.
+    /// Position in `order` at which each distinct key starts.
     starts: Vec<u32>,
 }
 
@@ -18,10 +18,10 @@ impl Sorted {
         Sorted::of(records, 0..count, key_of)
     }
 
-    /// Of those with these indexes only.
+    /// Like `new`, restricted to the records with these indexes.
     pub fn of<T>(records: &[T], indexes: impl Iterator<Item = u32>, key_of: impl Fn(&T) -> &[u8]) -> Self {
         let key = |index: u32| records.get(index as usize).map_or(&[][..], &key_of);
-        // The first bytes decide nearly always; comparing them does not leave the list that is sorted.
+        // The prefix nearly always decides, and comparing prefixes needs no access to the records.
         let mut prefixed: Vec<(u64, u32)> = indexes.map(|index| (prefix(key(index)), index)).collect();
         prefixed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))).then(a.1.cmp(&b.1)));
         let order: Vec<u32> = prefixed.iter().map(|(_, index)| *index).collect();
@@ -37,24 +37,24 @@ impl Sorted {
         Sorted { order, starts }
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// How many different keys there are.
+    /// Returns the number of distinct keys.
     pub fn keys(&self) -> usize {
         self.starts.len()
     }
 
-    /// The records with the key of this rank, in order of arrival.
+    /// Returns the records whose key has this rank, in order of arrival.
     pub fn records(&self, rank: usize) -> &[u32] {
         let at = |rank: usize| self.starts.get(rank).map_or(self.order.len(), |start| *start as usize);
         self.order.get(at(rank)..at(rank + 1)).unwrap_or_default()
     }
 }
 
-/// The first eight bytes behind the class byte, which all keys of a run usually share.
+/// The class byte and the eight bytes after it, as one number that sorts like the key.
 fn prefix(key: &[u8]) -> u64 {
     let mut bytes = [0; 9];
     let length = key.len().min(bytes.len());
@@ -62,6 +62,6 @@ fn prefix(key: &[u8]) -> u64 {
         to.copy_from_slice(from);
     }
     let [class, rest @ ..] = bytes;
-    // Keys of different classes must still compare by class first.
+    // The class must stay the most significant byte, so that keys of different classes compare by class first.
     u64::from(class) << 56 | u64::from_be_bytes(rest) >> 8
 }

@@ -1,6 +1,7 @@
-//! The trait's calls, each handed to the writer or to a snapshot.
+//! Implements the store traits: each call runs on the writer or on a snapshot.
 //!
-//! Reads of one row are done where they are called: they take microseconds, less than handing them over would.
+//! Reads of a single row run on the calling thread. They take microseconds, less than moving them to a blocking thread
+//! would.
 
 use std::sync::Arc;
 
@@ -26,11 +27,11 @@ use jobhost_store::{
     RecordStore, ScanOrder, Snapshot, StoreError, TableStatistics, WriteGroup,
 };
 
-/// Reading more records than this is done aside.
+/// Reads of more records than this run on a blocking thread.
 const FEW_RECORDS: usize = 16;
-/// What a small request is charged with in the queue.
+/// Queue space, in bytes, charged for a small request.
 const SMALL_REQUEST_BYTES: usize = 1024;
-/// What a record that is deleted is charged with.
+/// Queue space, in bytes, charged for each deleted record.
 const TYPICAL_RECORD_BYTES: usize = 160;
 
 #[async_trait]
@@ -116,7 +117,7 @@ impl RecordStore for EmbeddedStore {
     }
 
     async fn delete_created_before(&self, step: DeleteBefore) -> Result<Applied, StoreError> {
-        // As a group of so many records would be charged, for it changes as many pages.
+        // A deletion changes as many pages as a write of the same number of records, so it is charged the same.
         let bytes = step.limit.saturating_mul(TYPICAL_RECORD_BYTES).min(self.shared.options.group_bytes);
         let bytes = SMALL_REQUEST_BYTES + bytes + step.checkpoint.as_ref().map_or(0, Vec::len);
         self.submit(bytes, move |tx| deletes::created_before(tx, &step)).await
@@ -176,7 +177,7 @@ impl JobStore for EmbeddedStore {
     }
 }
 
-/// What a group is charged with in the queue.
+/// Returns the queue space, in bytes, charged for a write group.
 fn bytes_of(group: &WriteGroup) -> usize {
     let batches = group.writes.iter().map(|write| write.batch.memory_bytes()).sum::<usize>();
     SMALL_REQUEST_BYTES + batches + group.checkpoint.as_ref().map_or(0, Vec::len)

@@ -1,4 +1,4 @@
-//! What the store keeps about each table besides its records: its description, its counters, and the catalog they make.
+//! Table metadata: descriptions, counters, and the catalog built from them.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ const NEXT_TABLE: &[u8] = b"next table";
 /// Counters of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counters {
-    /// The number that the next record gets.
+    /// Number of the next record.
     pub next_number: u64,
     pub records: u64,
-    /// Bytes of keys and values in heap and index.
+    /// Total size of keys and values in heap and index, in bytes.
     pub bytes: u64,
-    /// Created time of the newest record of the last era: within an era created times follow the order of numbers even if
-    /// the clock does not.
+    /// Created time of the newest record in the last era. Within an era, created times ascend with record numbers even
+    /// if the clock moves back.
     pub newest: u64,
     pub updated: u64,
     #[serde(default, skip_serializing_if = "Eras::is_empty")]
@@ -119,7 +119,7 @@ pub(super) fn delete_table(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32) -> 
     dbs.catalog.delete(txn, &table_key(table)).map(|_| ()).map_err(engine)
 }
 
-/// A table id that was never given before.
+/// Returns a table id that was never used before.
 pub(super) fn next_table_id(dbs: &Databases, txn: &mut RwTxn<'_>) -> Result<u32, StoreError> {
     let id = counter(dbs, txn, NEXT_TABLE)?;
     u32::try_from(id).ok().filter(|id| *id <= super::keyspace::MAX_TABLE_ID).ok_or_else(|| {
@@ -127,7 +127,7 @@ pub(super) fn next_table_id(dbs: &Databases, txn: &mut RwTxn<'_>) -> Result<u32,
     })
 }
 
-/// Take the next value of a persistent counter, from 1 on.
+/// Increments a persistent counter and returns the new value. The first value is 1.
 pub(super) fn counter(dbs: &Databases, txn: &mut RwTxn<'_>, name: &[u8]) -> Result<u64, StoreError> {
     let last = match dbs.meta.get(txn, name).map_err(engine)? {
         Some(stored) => u64::from_be_bytes(stored.try_into().map_err(|_| StoreError::damaged("a counter"))?),

@@ -1,5 +1,5 @@
-//! One write transaction of the engine, as the requests of a commit group see it: the engine's transaction, and the
-//! catalog and counters as they will be once it commits. Dropped without commit, nothing of it has happened.
+//! One LMDB write transaction, as seen by the requests of a commit group. It holds the catalog and the counters as
+//! they will be after the commit. Dropping it without committing discards all changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ pub(super) struct Transaction<'e> {
     pub now: Timestamp,
     catalog: Arc<Catalog>,
     counters: HashMap<u32, Counters>,
-    /// Background work that begins when this commits.
+    /// Background work that starts after the commit.
     pub reclaims: Vec<Reclaim>,
-    /// Whether the current request has changed anything, so that it cannot fail alone any more.
+    /// Whether the current request has changed anything. If so, it can no longer fail without failing the transaction.
     changed: bool,
 }
 
@@ -70,7 +70,7 @@ impl<'e> Transaction<'e> {
         self.catalog.table(name).cloned().ok_or_else(|| StoreError::no_such_table(name))
     }
 
-    /// Store and publish a table's description.
+    /// Stores a table's description and adds it to the catalog.
     pub fn put_table(&mut self, table: Table) -> Result<(), StoreError> {
         let dbs = self.dbs;
         tables::put_table(&dbs, self.change(), &table)?;
@@ -91,7 +91,7 @@ impl<'e> Transaction<'e> {
         self.counters.insert(table, counters);
     }
 
-    /// Forget the counters of a table that is no more.
+    /// Removes the counters of a dropped table.
     pub fn drop_counters(&mut self, table: u32) -> Result<(), StoreError> {
         self.counters.remove(&table);
         let dbs = self.dbs;

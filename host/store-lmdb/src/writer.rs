@@ -1,8 +1,8 @@
-//! The one writer: a thread that takes everything that waits, applies it in one transaction, syncs once, and then answers
-//! all. That is what makes thousands of small durable commits a second possible.
+//! The single writer thread. It takes all queued requests, applies them in one transaction, syncs once, and then
+//! answers them all. This allows thousands of small durable commits per second.
 //!
-//! A request that is refused before it changed anything fails alone. If something fails after that, the transaction is
-//! given up and the requests of the group are done again one by one, so that none fails for another's fault.
+//! A request that is rejected before it changed anything fails alone. If a request fails later, the transaction is
+//! aborted and the requests of the group are retried one by one, so that none fails because of another.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,24 +17,24 @@ use super::transaction::Transaction;
 use jobhost_model::Timestamp;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// Something to do in a transaction. It may be asked to run again if the transaction was given up.
+/// A request to run in a transaction. It may run again if the transaction is aborted.
 pub(super) trait Task: Send {
-    /// An error means that it failed after it had changed something.
+    /// Returns an error only if it failed after it had changed something.
     fn run(&mut self, tx: &mut Transaction<'_>) -> Result<(), StoreError>;
 
     fn bytes(&self) -> usize;
 
-    /// The transaction was committed, or was not and will not be.
+    /// Reports the final outcome of the transaction.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-/// A task made of a closure.
+/// A task that runs a closure.
 pub(super) struct Call<T, F> {
     pub work: F,
     pub bytes: usize,
     pub outcome: Option<Result<T, StoreError>>,
     pub reply: oneshot::Sender<Result<T, StoreError>>,
-    /// Room in the queue, given back with the answer.
+    /// Space in the queue, released with the answer.
     pub _room: OwnedSemaphorePermit,
 }
 
@@ -61,19 +61,19 @@ where
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let outcome = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) => outcome,
-            // Refused on its own account, whatever became of the others.
+            // The request itself was rejected, whatever happened to the transaction.
             (Err(_), Some(Err(refused))) => Err(refused),
             (Err(failed), _) => Err(failed),
             (Ok(()), None) => Err(StoreError::new(StoreErrorKind::Unavailable, "the request was not run")),
         };
-        // Whoever asked may have gone; what was committed stays.
+        // The caller may be gone; committed changes are kept.
         let _gone = self.reply.send(outcome);
     }
 }
 
 pub(super) enum Message {
     Task(Box<dyn Task>),
-    /// Tell when this background work is done, or why it is not.
+    /// Reports when this background work has finished or failed.
     Await(u64, oneshot::Sender<Result<(), StoreError>>),
 }
 
@@ -81,13 +81,13 @@ pub(super) struct Writer {
     pub shared: Arc<Shared>,
     pub messages: mpsc::Receiver<Message>,
     pub reclaims: VecDeque<Reclaim>,
-    /// Work whose last step failed: tried again behind the next commit that succeeds, and when the store is opened.
+    /// Work whose last step failed. It is retried after the next successful commit, and when the store is opened.
     pub stalled: Vec<Reclaim>,
     pub waiting: HashMap<u64, Vec<oneshot::Sender<Result<(), StoreError>>>>,
 }
 
 impl Writer {
-    /// Until the last sender is gone and everything that was sent is done. Background work that is left then is stored.
+    /// Runs until all senders are dropped and all sent requests are done. Unfinished background work stays stored.
     pub fn run(mut self) {
         loop {
             let first = if self.reclaims.is_empty() {
@@ -110,7 +110,7 @@ impl Writer {
         }
     }
 
-    /// Everything that waits, as far as one group takes it.
+    /// Collects queued requests, up to the limits of one group.
     fn collect(&mut self, first: Message) -> Vec<Box<dyn Task>> {
         let options = self.shared.options;
         let mut group: Vec<Box<dyn Task>> = Vec::new();
@@ -182,7 +182,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One step of background work, in a transaction of its own.
+    /// Runs one step of background work in its own transaction.
     fn reclaim(&mut self) {
         let Some(work) = self.reclaims.pop_front() else { return };
         let shared = Arc::clone(&self.shared);
@@ -223,7 +223,7 @@ fn answer(mut group: Vec<Box<dyn Task>>, outcome: Result<(), StoreError>) {
             if error.kind == StoreErrorKind::Unavailable {
                 tracing::error!(error = %error, cause = ?error.source, "a commit failed");
             }
-            // The last one gets the cause with it: there is one to give.
+            // Only one request can carry the cause, because errors are not cloneable: the last one gets it.
             let last = group.pop();
             for task in group {
                 task.answer(Err(StoreError::new(error.kind, error.message.clone())));

@@ -1,10 +1,11 @@
-//! Batches: newline-delimited JSON from a guest or from `insert`, checked and with its keys lifted.
+//! Batches: newline-delimited JSON from a guest or from `insert`, validated and with its primary keys extracted.
 //!
-//! What comes out can be stored as it is: every record is one well-formed JSON object with the primary key in it, no name
-//! twice, no system attributes. Nothing here may trust a size that the text claims, and nothing here knows the store.
+//! The result can be stored as it is: every record is one well-formed JSON object that contains the primary key,
+//! without duplicate names or system attributes. This module never trusts a size that the text claims, and it knows
+//! nothing about the store.
 //!
-//! This is the hottest path of a load. A record that needs no change stays where it is in the buffer that came in; keys go
-//! to one arena; a name that stands where it stood in the record before is recognised by one comparison of bytes.
+//! This is the hottest path of a load. A record that needs no change stays in the input buffer, keys go into one arena,
+//! and a name at the same position as in the previous record is recognised by one comparison of bytes.
 
 mod keys;
 pub mod members;
@@ -73,27 +74,27 @@ pub enum BatchErrorKind {
     FixedLimit,
 }
 
-/// Why a batch was refused; nothing of it is stored. The sentence is for the client.
+/// Why a batch was rejected. None of its records is stored. The message is shown to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct BatchError {
-    /// For a caller to match on.
+    /// The kind of error, for callers to match on.
     pub kind: BatchErrorKind,
-    /// Number of the record, counted from 1; 0 if no single one is to blame.
+    /// Number of the record, counted from 1; 0 if the error concerns the whole batch.
     pub record: usize,
-    /// One sentence for a person.
+    /// One sentence for people.
     pub message: String,
 }
 
-/// Checked records of one table.
+/// Validated records of one table.
 #[derive(Debug, Default)]
 pub struct Batch {
     table: u32,
     text: Bytes,
-    /// The texts of records that could not stay as they were.
+    /// Texts of the records that had to be rewritten.
     rewritten: Vec<u8>,
     records: Vec<Record>,
-    /// Binary forms of the keys, one after another.
+    /// Encoded keys, concatenated.
     keys: Vec<u8>,
     attributes: Vec<String>,
     system_attributes: Vec<String>,
@@ -101,16 +102,16 @@ pub struct Batch {
     text_bytes: usize,
 }
 
-/// Which records came without a key and have one that was generated. Their texts begin with it.
+/// The records whose key was generated. The generated key is the first member of each.
 #[derive(Debug)]
 pub struct Generated {
-    /// Their places in the batch, ascending.
+    /// Their indexes in the batch, ascending.
     pub records: Vec<u32>,
-    /// Of further keys, where one is taken.
+    /// Generates replacements for keys that are taken.
     pub source: KeySource,
 }
 
-/// Where the parts of a record are. A key begins where the one before it ends.
+/// Offsets of a record's parts. A key starts where the previous key ends.
 #[derive(Debug, Clone, Copy)]
 struct Record {
     start: u32,
@@ -120,9 +121,10 @@ struct Record {
 }
 
 impl Batch {
-    /// Check newline-delimited JSON objects for `table`. Blank lines are skipped. Where a name stands twice in a record,
-    /// the last value counts. An absent or null key is generated for `Insert` and `Upsert`: an integer, or a UUID where the
-    /// table declares its key a string. The store writes such a record as a new one, with another key if it must.
+    /// Validates newline-delimited JSON objects for `table`. Blank lines are skipped. If a name occurs twice in a
+    /// record, the last value wins. For `Insert` and `Upsert`, a missing or null key is generated: an integer, or a
+    /// UUID if the table declares its key as a string. The store always writes such a record as a new one and replaces
+    /// the key if it is taken.
     pub fn parse(
         text: impl Into<Bytes>,
         table: &Table,
@@ -167,22 +169,22 @@ impl Batch {
         Ok(batch)
     }
 
-    /// How many records it holds.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether it holds no record.
+    /// Returns whether the batch has no records.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Bytes of the records' texts.
+    /// Returns the total size of the record texts in bytes.
     pub fn text_bytes(&self) -> usize {
         self.text_bytes
     }
 
-    /// Bytes of memory that the batch keeps occupied.
+    /// Returns the memory that the batch occupies, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.text.len()
             + self.rewritten.capacity()
@@ -191,33 +193,33 @@ impl Batch {
             + self.generated.as_ref().map_or(0, |generated| generated.records.capacity() * size_of::<u32>())
     }
 
-    /// The records whose keys were generated, if there are any.
+    /// Returns the records whose keys were generated, or `None` if there are none.
     pub fn generated(&self) -> Option<&Generated> {
         self.generated.as_ref()
     }
 
-    /// The names of all attributes in the batch, in the order in which they appeared, without the system's.
+    /// Returns the names of all attributes in the batch, in order of first appearance, without system attributes.
     pub fn attributes(&self) -> &[String] {
         &self.attributes
     }
 
-    /// Which of the system's attributes were in the records that came; they are dropped from what is stored.
+    /// Returns the system attributes found in the input. They are not stored.
     pub fn system_attributes(&self) -> &[String] {
         &self.system_attributes
     }
 
-    /// `Table::id` of the table that the batch was checked against.
+    /// Returns the `Table::id` of the table that the batch was validated for.
     pub fn table_id(&self) -> u32 {
         self.table
     }
 
-    /// The records in order: key and JSON text.
+    /// Iterates over the records in order, as (key, JSON text).
     pub fn iter(&self) -> impl Iterator<Item = (Key, &str)> {
-        // Both conversions cannot fail: the key was encoded here, the text was checked to be UTF-8.
+        // Neither conversion can fail: the key was encoded here, and the text was checked to be UTF-8.
         self.encoded().filter_map(|(key, text)| Some((Key::decode(key).ok()?, std::str::from_utf8(text).ok()?)))
     }
 
-    /// The records in order: binary key and JSON text.
+    /// Iterates over the records in order, as (encoded key, JSON text).
     pub fn encoded(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut key_start = 0;
         self.records.iter().map(move |record| {

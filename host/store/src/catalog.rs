@@ -1,4 +1,4 @@
-//! Databases, tables and attributes: what a store knows about its records.
+//! The catalog: databases, tables and attributes.
 
 use std::sync::Arc;
 
@@ -9,74 +9,74 @@ use jobhost_model::Timestamp;
 use jobhost_model::attributes::Attribute;
 use jobhost_model::table::{Catalog, TableName};
 
-/// A change of the catalog. Durable and published when the call returns.
+/// A change of the catalog. It is durable and visible when the call returns.
 #[derive(Debug, Clone)]
 pub enum CatalogChange {
-    /// Fails if there is one of that name.
+    /// Creates a database. Fails if one with this name exists.
     CreateDatabase {
-        /// Of the database.
+        /// The name of the database.
         name: String,
     },
-    /// Drops its tables and their records with it.
+    /// Drops a database with its tables and records.
     DropDatabase {
-        /// Of the database.
+        /// The name of the database.
         name: String,
     },
-    /// Creates the database if it is absent. `attributes` need not name the primary key.
+    /// Creates a table, and its database if it does not exist. `attributes` need not list the primary key.
     CreateTable {
-        /// Database and table.
+        /// The database and table name.
         name: TableName,
         /// The attribute that holds the primary key.
         primary_key: String,
-        /// True for a table that is created with `attributes`.
+        /// Whether the table was created with `attributes`.
         schema_defined: bool,
-        /// In order.
+        /// The attributes, in order.
         attributes: Vec<Attribute>,
     },
-    /// Drops its records with it.
+    /// Drops a table with its records.
     DropTable {
-        /// Database and table.
+        /// The database and table name.
         name: TableName,
     },
-    /// Fails if the table has one of that name.
+    /// Adds an attribute to a table. Fails if one with this name exists.
     CreateAttribute {
-        /// Database and table.
+        /// The database and table name.
         name: TableName,
         /// The new attribute.
         attribute: Attribute,
     },
-    /// Removes it from the catalog and from every record. The primary key cannot be dropped (`Invalid`).
+    /// Removes an attribute from the catalog and from every record. The primary key cannot be dropped (`Invalid`).
     DropAttribute {
-        /// Database and table.
+        /// The database and table name.
         name: TableName,
-        /// Its name.
+        /// The name of the attribute.
         attribute: String,
     },
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-/// How large a table is.
+/// Statistics of a table.
 pub struct TableStatistics {
-    /// Records that it holds.
+    /// Number of records.
     pub record_count: u64,
-    /// Bytes the table's data takes, as the engine counts them.
+    /// Size of the table's data in bytes, as counted by the engine.
     pub table_size: u64,
-    /// When a record of it changed last.
+    /// Time of the last change to a record, if there was one.
     pub last_updated: Option<Timestamp>,
 }
 
 /// The catalog of a store.
 #[async_trait]
 pub trait CatalogStore: Send + Sync + 'static {
-    /// The catalog as of now. Cheap: a snapshot that is shared.
+    /// Returns the current catalog. Cheap: clones a shared snapshot.
     fn catalog(&self) -> Arc<Catalog>;
 
-    /// Change the catalog. `NotFound`, `AlreadyExists` and `Invalid` change nothing.
+    /// Changes the catalog. The errors `NotFound`, `AlreadyExists` and `Invalid` leave it unchanged.
     async fn change_catalog(&self, change: CatalogChange) -> Result<(), StoreError>;
 
-    /// How large a table is. `NotFound` if it does not exist.
+    /// Returns the statistics of a table. Fails with `NotFound` if it does not exist.
     async fn statistics(&self, table: &TableName) -> Result<TableStatistics, StoreError>;
 
-    /// Bytes that the store takes on disk.
+    /// Returns the size of the store on disk, in bytes.
     async fn size(&self) -> Result<u64, StoreError>;
 }

@@ -1,53 +1,53 @@
-//! How a call to a store fails.
+//! Errors of store calls.
 
 use jobhost_model::table::TableName;
 
-/// What went wrong, for a caller to match on.
+/// The kind of a store error, for callers to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
-    /// The database, table, user … does not exist.
+    /// The database, table, user or other object does not exist.
     NotFound,
-    /// It exists already.
+    /// The object exists already.
     AlreadyExists,
-    /// The arguments cannot be stored: too many attributes, key too long, value that does not fit.
+    /// The arguments cannot be stored: for example, too many attributes, or a key that is too long.
     Invalid,
-    /// The lease is stale or the job is final: the caller is no longer the one who may write.
+    /// The lease is stale or the job is final, so the caller may no longer write.
     LeaseLost,
-    /// The disk is full or the store has reached its configured size. Nothing of the group was stored.
+    /// The disk is full, or the store has reached its configured size. Nothing of the group was stored.
     Full,
-    /// The user may store no more. Nothing of the group was stored.
+    /// The user's quota is exhausted. Nothing of the group was stored.
     OverQuota,
     /// The engine or the disk failed. Nothing of the group was stored.
     Unavailable,
 }
 
 impl StoreErrorKind {
-    /// Whether the same call may succeed later, without anybody changing it.
+    /// Returns whether the same call may succeed later.
     pub fn may_pass(self) -> bool {
         matches!(self, StoreErrorKind::Full | StoreErrorKind::Unavailable)
     }
 }
 
-/// A failed call to the store: kind, one sentence, and the engine's own error as source.
+/// A failed store call: the kind, a message, and the engine's error as its source.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
-    /// For a caller to match on.
+    /// The kind of error, for callers to match on.
     pub kind: StoreErrorKind,
-    /// One sentence for a person.
+    /// One sentence for people.
     pub message: String,
     #[source]
-    /// What the engine or the system said.
+    /// The error of the engine or the operating system, if there is one.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl StoreError {
-    /// An error of the store's own.
+    /// Creates an error without a source.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         StoreError { kind, message: message.into(), source: None }
     }
 
-    /// An error with a cause.
+    /// Creates an error with a source.
     pub fn caused_by(
         kind: StoreErrorKind,
         message: impl Into<String>,
@@ -56,12 +56,12 @@ impl StoreError {
         StoreError { kind, message: message.into(), source: Some(Box::new(source)) }
     }
 
-    /// In Harper's words.
+    /// The error for a table that does not exist, in Harper's words.
     pub fn no_such_table(name: &TableName) -> Self {
         StoreError::new(StoreErrorKind::NotFound, format!("Table '{name}' does not exist"))
     }
 
-    /// What the store has written is not what it reads.
+    /// The error for stored data that cannot be read.
     pub fn damaged(what: &str) -> Self {
         StoreError::new(StoreErrorKind::Unavailable, format!("the store is damaged: {what} cannot be read"))
     }

@@ -1,4 +1,4 @@
-//! The rows of jobs, their payloads and checkpoints.
+//! Job rows, payloads and checkpoints.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -7,50 +7,54 @@ use super::error::StoreError;
 use super::records::WriteGroup;
 use jobhost_model::jobs::{JobRow, Lease, StartPosition, StartRange};
 
-/// The end of a job: its last records, its documents and its final row, which commit together.
+/// The end of a job: its last records, its documents and its final row, all committed in one transaction.
 pub struct JobEnd {
-    /// The attempt that ends the job.
+    /// The lease of the attempt that ends the job.
     pub lease: Lease,
-    /// The records that the attempt has not stored yet, under the same lease.
+    /// Records that the attempt has not stored yet. Must carry the same lease.
     pub last_group: Option<WriteGroup>,
-    /// Documents under the job's id: kind and content.
+    /// Documents to store under the job's id, as (kind, content).
     pub documents: Vec<(&'static str, Vec<u8>)>,
-    /// Makes the final row from the row as stored, in which `last_group` is counted. It may be called more than once, and
-    /// computes nothing else.
+    /// Computes the final row from the stored row, whose tally already includes `last_group`. May be called more than
+    /// once and must have no side effects.
     pub row: Box<dyn Fn(JobRow) -> JobRow + Send + Sync>,
 }
 
 /// The jobs of a store.
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
-    /// Store a new job: its row (status Queued) and its payload (request, plan, sealed secrets). Durable when it returns.
+    /// Stores a new job: its row (status Queued) and its payload (request, plan, sealed secrets). Durable when it
+    /// returns.
     async fn create_job(&self, row: JobRow, payload: Vec<u8>) -> Result<(), StoreError>;
 
-    /// Replace the row of a job whose stored row is not final and whose stored attempt is `expected_attempt`
-    /// (else `LeaseLost`). `LeaseLost` as well if the stored row is queued and the new one is in progress with the same
-    /// attempt: a late word of an attempt that has been queued again.
-    /// The tally of the stored row is kept, whatever `row.tally` says, because only `apply` counts; so is a cancel request
-    /// that is stored. Within one attempt `fruitless_attempts` does not grow.
-    /// A final row loses its payload and checkpoint in the same transaction. Durable when it returns.
-    /// Returns the row as stored.
+    /// Replaces the row of a job. Returns the row as stored. Durable when it returns.
+    ///
+    /// Fails with `LeaseLost` if the stored row is final, or if its attempt is not `expected_attempt`. Also fails with
+    /// `LeaseLost` if the stored row is queued and the new one is in progress with the same attempt: that is a late
+    /// write of an attempt whose job has been queued again.
+    ///
+    /// The stored tally is kept, whatever `row.tally` says, because only `apply` counts records. A stored cancel
+    /// request is kept, too. Within one attempt, `fruitless_attempts` never grows. When the row becomes final, the same
+    /// transaction deletes the payload and the checkpoint.
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError>;
 
-    /// End a job whose stored row is not final and whose stored attempt is the lease's (else `LeaseLost`). The final row is
-    /// guarded as in [`JobStore::update_job`]. If the last records cannot be stored, nothing is. Durable when it returns.
-    /// Returns the row as stored.
+    /// Ends a job. Returns the row as stored. Durable when it returns.
+    ///
+    /// Fails with `LeaseLost` if the stored row is final, or if its attempt is not that of the lease. The rules of
+    /// [`JobStore::update_job`] apply to the final row. If the last records cannot be stored, nothing is.
     async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError>;
 
-    /// The row of a job, if it exists.
+    /// Returns the row of a job, or `None` if it does not exist.
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError>;
 
-    /// The payload and the last checkpoint of a job that is not final.
+    /// Returns the payload and the last checkpoint of a job that is not final.
     async fn job_payload(&self, id: Uuid) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, StoreError>;
 
-    /// How many jobs started in the range, counted up to `most`. Reads no rows.
+    /// Counts the jobs that started in the range, up to `most`. Reads no rows.
     async fn count_jobs_started_between(&self, range: StartRange, most: usize) -> Result<usize, StoreError>;
 
-    /// The next rows in order of start time, after a position or from the first: at most `limit`, and fewer if they would
-    /// take more than about 1 MiB. None are left if there are none.
+    /// Returns the next rows in order of start time, after a position or from the start of the range. Returns at most
+    /// `limit` rows, and fewer if they exceed about 1 MiB. An empty list means that there are no more rows.
     async fn jobs_started_between(
         &self,
         range: StartRange,
@@ -58,6 +62,6 @@ pub trait JobStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<JobRow>, StoreError>;
 
-    /// Ids of all jobs that are not final, in order of creation.
+    /// Returns the ids of all jobs that are not final, in order of creation.
     async fn unfinished_jobs(&self) -> Result<Vec<Uuid>, StoreError>;
 }

@@ -1,15 +1,15 @@
-//! Keys for records that come without one: unique without asking anybody, so that tables of several hosts can be put together.
+//! Generates keys for records without one. The keys are unique without coordination, so that tables of several hosts
+//! can be merged.
 //!
-//! A number has 53 bits, so that a double holds it: ten from the clock, which count steps of 2^40 microseconds (12.7 days),
-//! and 43 that are random. It is not drawn alone: a source draws where it begins and counts on from there until the clock
-//! comes to the next step. So the records of a host come in order of arrival when they are asked for in order of key, and
-//! keys that are neighbours are stored side by side.
+//! A number has 53 bits, which a double represents exactly: 10 bits from the clock, in steps of 2^40 microseconds (12.7
+//! days), and 43 random bits. A source draws a random starting point and counts up from there until the clock reaches
+//! the next step. So keys ascend in order of arrival, and neighbouring keys are stored side by side.
 //!
-//! How probable is a collision? Two hosts that generate n and m numbers from one beginning each within the same twelve days
-//! share some with a probability of (n + m) / 2^43: for 20 million each, one in 220,000. A host that begins anew, with 20
-//! million numbers of those days in a table, comes upon one of them with half of that. The store writes a record whose
-//! generated key is taken with another one, so a collision within a table does no harm; between hosts it shows when the
-//! tables are put together.
+//! Collisions are rare. If two hosts generate n and m numbers within the same 12 days, each from one starting point,
+//! they share some with a probability of (n + m) / 2^43: for 20 million each, 1 in 220,000. If a host restarts while a
+//! table has 20 million numbers from the same 12 days, the probability is half of that. Within a table a collision does
+//! no harm, because the store replaces a generated key that is taken. Between hosts it shows up when the tables are
+//! merged.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,13 +20,13 @@ use jobhost_model::key::Key;
 
 const RANDOM_BITS: u32 = 43;
 const CLOCK_BITS: u32 = 10;
-/// Microseconds of one step, as a power of two.
+/// Length of a clock step in microseconds, as a power of two.
 const CLOCK_STEP: u32 = 40;
 const MOST: u64 = (1 << (CLOCK_BITS + RANDOM_BITS)) - 1;
-/// Numbers between two looks at the clock.
+/// Number of keys generated between two readings of the clock.
 const BETWEEN_LOOKS: u64 = 1024;
 
-/// Generates keys. Clones count on together.
+/// Generates keys. Clones share one sequence.
 #[derive(Clone)]
 pub struct KeySource(Arc<Inner>);
 
@@ -36,28 +36,28 @@ struct Inner {
     run: Mutex<Run>,
 }
 
-/// Where a source has come to.
+/// The current sequence of a source.
 #[derive(Debug, Default)]
 struct Run {
     next: u64,
-    /// Numbers until the next look at the clock.
+    /// Number of keys until the clock is read again.
     left: u64,
-    /// The step of the clock in which it began.
+    /// The clock step in which the sequence started.
     step: Option<u64>,
 }
 
 impl KeySource {
-    /// With random numbers of the system.
+    /// Creates a source that uses the system's random numbers.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         KeySource::with_random(clock, || rand::rng().next_u64())
     }
 
-    /// With random numbers of one's own, so that a test decides what collides.
+    /// Creates a source with custom random numbers, so that tests can force collisions.
     pub fn with_random(clock: Arc<dyn Clock>, random: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         KeySource(Arc::new(Inner { clock, random: Box::new(random), run: Mutex::default() }))
     }
 
-    /// A number from 0 to 2^53 - 1.
+    /// Returns an integer key from 0 to 2^53 - 1.
     pub fn number(&self) -> Key {
         self.next(&mut self.0.run.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -77,14 +77,15 @@ impl KeySource {
         Key::Number(number as f64)
     }
 
-    /// A random UUID, for a key that is declared a string.
+    /// Returns a random UUID, for a key declared as a string.
     pub fn uuid(&self) -> Key {
         let bits = u128::from((self.0.random)()) << 64 | u128::from((self.0.random)());
         let uuid = uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid();
         Key::String(uuid.hyphenated().to_string().into())
     }
 
-    /// Another key of the same kind, from another beginning: where one is taken, its neighbours may be.
+    /// Returns another key of the same kind, from a new starting point: if one key is taken, its neighbours may be
+    /// taken, too.
     pub fn instead_of(&self, key: &Key) -> Key {
         match key {
             Key::Number(_) => {
@@ -127,8 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_fit_a_double_and_are_whole_in_json() {
-        // The least, some of this century, and the greatest that a clock can tell.
+    fn generated_numbers_fit_a_double_and_are_integers_in_json() {
+        // The minimum, two times of this century, and the maximum.
         for now in [0, 1_795_478_945_747_000, 4_000_000_000_000_000, u64::MAX] {
             for bits in [0, u64::MAX] {
                 let source = KeySource::with_random(Arc::new(At(now)), move || bits);
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_do_not_repeat_and_lie_together() {
+    fn generated_numbers_are_unique_and_contiguous() {
         let source = KeySource::new(Arc::new(At(1_795_478_945_747_000)));
         let numbers: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> =
@@ -157,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn sources_share_nothing_but_the_time() {
+    fn sources_share_only_the_bits_of_the_clock() {
         let numbers: HashSet<_> = (0..1_000).map(|_| number(&KeySource::new(Arc::new(At(1 << CLOCK_STEP))))).collect();
         assert_eq!(numbers.len(), 1_000);
         assert!(numbers.iter().all(|number| number >> RANDOM_BITS == 1));
     }
 
     #[test]
-    fn numbers_ascend_and_begin_anew_with_the_clock_and_after_a_collision() {
+    fn numbers_ascend_and_restart_with_the_clock_and_after_a_collision() {
         struct Now(Arc<AtomicU64>);
         impl Clock for Now {
             fn now(&self) -> Timestamp {
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn uuids_are_random_ones() {
+    fn generated_uuids_are_random() {
         let source = KeySource::new(Arc::new(At(0)));
         let Key::String(text) = source.uuid() else { panic!("a string") };
         assert_eq!(uuid::Uuid::parse_str(&text).unwrap().get_version_num(), 4);

@@ -1,11 +1,11 @@
-//! What a store of tables, records and jobs does: its traits, the batches that go into it, the rules that every store
-//! shares, and a store in memory.
+//! The interface of the store for tables, records and jobs: its traits, the batches written to it, the rules that all
+//! stores share, and an in-memory store.
 //!
-//! A store keeps tables, records and jobs in one transaction domain, because a batch, its checkpoint, its tally and the
-//! lease check commit together: that is what makes a load exactly-once in effect. One behaviour suite runs against every
-//! store (`tests/tests/store`).
+//! A store keeps tables, records and jobs in one transaction domain, so that a batch, its checkpoint, its tally and the
+//! lease check commit together. This is what makes a load exactly-once in effect. Every store passes the same behaviour
+//! suite (`tests/tests/store`).
 //!
-//! Nothing here may name a storage engine, and nothing may know HTTP, WebAssembly or permissions.
+//! This crate must not name a storage engine, and it knows nothing about HTTP, WebAssembly or permissions.
 
 #![warn(missing_docs, unreachable_pub)]
 
@@ -30,7 +30,7 @@ pub use memory::MemoryStore;
 pub use pages::{RecordCursor, RecordPage, RecordView, ScanOrder, ScanPosition, Snapshot};
 pub use records::{Applied, DeleteBefore, Quota, RecordStore, TableWrite, WriteGroup};
 
-/// Everything a host asks of its store.
+/// All the traits that the host requires of its store.
 pub trait Store: CatalogStore + DocumentStore + RecordStore + JobStore {}
 
 impl<S: CatalogStore + DocumentStore + RecordStore + JobStore> Store for S {}

@@ -1,4 +1,4 @@
-//! Reading records: pages, scans, and snapshots of the whole store.
+//! Reads records: pages, scans, and snapshots of the whole store.
 
 use async_trait::async_trait;
 
@@ -7,37 +7,37 @@ use jobhost_model::Timestamp;
 use jobhost_model::key::Key;
 use jobhost_model::table::TableName;
 
-/// In which order a scan gives records.
+/// The order in which a scan returns records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanOrder {
-    /// By primary key, in the order that `key` defines: numbers ascending, then strings in byte order, UUIDs last.
+    /// By primary key, in the order defined by `key`: numbers ascending, then strings in byte order, UUIDs last.
     Key,
-    /// As they arrived. The fastest.
+    /// In order of arrival. This is the fastest order.
     Arrival,
 }
 
-/// Records of one step of a scan, in one buffer.
+/// The records of one step of a scan, in one buffer.
 #[derive(Debug, Default)]
 pub struct RecordPage {
-    /// JSON texts of the records, one after another, without system attributes.
+    /// JSON texts of the records, concatenated, without system attributes.
     pub text: Vec<u8>,
-    /// (end of the text, created, updated); a record begins where the one before it ends.
+    /// (end offset of the text, created, updated). A record starts where the previous one ends.
     pub records: Vec<(usize, Timestamp, Timestamp)>,
 }
 
-/// A stored record: its JSON text (an object, without the system attributes) and its times.
+/// A stored record: its JSON text (an object without system attributes) and its times.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordView<'a> {
     /// The JSON text.
     pub json: &'a str,
-    /// When it was written first.
+    /// The time of the first write.
     pub created: Timestamp,
-    /// When it was written last.
+    /// The time of the last write.
     pub updated: Timestamp,
 }
 
 impl RecordPage {
-    /// The records in order.
+    /// Iterates over the records in order.
     pub fn iter(&self) -> impl Iterator<Item = RecordView<'_>> {
         let mut start = 0;
         self.records.iter().filter_map(move |&(end, created, updated)| {
@@ -47,46 +47,47 @@ impl RecordPage {
         })
     }
 
-    /// Append a record.
+    /// Appends a record.
     pub fn push(&mut self, json: &[u8], created: Timestamp, updated: Timestamp) {
         self.text.extend_from_slice(json);
         self.records.push((self.text.len(), created, updated));
     }
 
-    /// How many records it holds.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether it holds no record.
+    /// Returns whether the page has no records.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 }
 
-/// A running scan over one snapshot: records written after it began are not in it.
+/// A scan of one snapshot. It does not see records written after it started.
 #[async_trait]
 pub trait RecordCursor: Send {
-    /// The next page, about 256 KiB of text; `None` at the end.
+    /// Returns the next page, about 256 KiB of text, or `None` at the end.
     async fn next(&mut self) -> Result<Option<RecordPage>, StoreError>;
 }
 
-/// How far a scan of a snapshot has come, in order of arrival.
+/// The position of a scan of a snapshot, in order of arrival.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ScanPosition {
     #[default]
     /// Before the first record.
     Start,
-    /// Behind the record with this number.
+    /// After the record with this number.
     After(u64),
 }
 
-/// One moment of the whole store, for a thread that may block: any number of scans and look-ups that all see the same
-/// records. It holds space that writers free, so it must not outlive the work.
+/// A snapshot of the whole store, for a thread that may block: any number of scans and lookups that see the same data.
+/// An open snapshot keeps the store from reusing freed space, so it should be short-lived.
 pub trait Snapshot: Send {
-    /// The next records in order of arrival, about 256 KiB of text; an empty page is the end. Moves `position` on.
+    /// Returns the next records in order of arrival, about 256 KiB of text, and advances `position`. An empty page
+    /// means the end.
     fn page(&self, table: &TableName, position: &mut ScanPosition) -> Result<RecordPage, StoreError>;
 
-    /// Records by key, in the order of the keys; absent ones are left out.
+    /// Returns the records with these keys, in the order of `keys`. Missing ones are omitted.
     fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError>;
 }

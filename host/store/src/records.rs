@@ -1,4 +1,4 @@
-//! Writing, reading and deleting records.
+//! Writes, reads and deletes records.
 
 use std::sync::Arc;
 
@@ -13,93 +13,94 @@ use jobhost_model::key::Key;
 use jobhost_model::table::{Action, TableName};
 use jobhost_model::{SystemClock, Timestamp};
 
-/// Records of one table to be written with one action. Attributes that the table does not know yet become known in the
-/// same transaction.
+/// Records of one table to write with one action. New attributes are added to the table in the same transaction.
 #[derive(Debug)]
 pub struct TableWrite {
-    /// Where they are written.
+    /// The table to write to.
     pub table: TableName,
-    /// What happens where a key exists, and where it does not.
+    /// What to do if a key exists, and if it does not.
     pub action: Action,
-    /// Checked against the table.
+    /// The records, validated for the table.
     pub batch: Batch,
 }
 
-/// How much one user may store: bytes of keys and records in all tables, as far as they were written under a quota.
+/// The storage quota of a user. It counts the bytes of keys and records, in all tables, that were written under a
+/// quota.
 #[derive(Debug, Clone)]
 pub struct Quota {
-    /// Whose quota it is.
+    /// The user.
     pub user: Arc<str>,
-    /// The maximum.
+    /// Maximum number of bytes.
     pub bytes: u64,
 }
 
-/// What commits together. All of it is stored, or nothing.
+/// Writes that commit together, or not at all.
 #[derive(Debug, Default)]
 pub struct WriteGroup {
-    /// The attempt on whose behalf this is written; `None` for the operations of the API. With a lease, the tally of the
-    /// group is added to the job's row in the same transaction.
+    /// The lease of the attempt that writes; `None` for operations of the API. With a lease, the same transaction adds
+    /// the group's tally to the job's row.
     pub lease: Option<Lease>,
-    /// Whose records these are, if he may not store without end.
+    /// The quota of the user who writes; `None` for no limit.
     pub quota: Option<Quota>,
-    /// In order: what an earlier one wrote, a later one sees.
+    /// The writes, in order. Later ones see the effects of earlier ones.
     pub writes: Vec<TableWrite>,
-    /// Replaces the job's checkpoint. Needs a lease.
+    /// The job's new checkpoint. Requires a lease.
     pub checkpoint: Option<Vec<u8>>,
 }
 
-/// What became of a group.
+/// The result of a write group.
 #[derive(Debug, Default)]
 pub struct Applied {
-    /// Of this group alone.
+    /// The tally of this group.
     pub tally: Tally,
-    /// Of the job with this group included, if the group carried a lease.
+    /// The tally of the job including this group, if the group carried a lease.
     pub job_tally: Option<Tally>,
-    /// Keys written and keys skipped, in order, of all writes; filled in only for groups without a lease.
+    /// Keys of the records written, in order. Empty for groups with a lease.
     pub written: Vec<Key>,
-    /// Keys that the action passed over.
+    /// Keys of the records that the action skipped, in order. Empty for groups with a lease.
     pub skipped: Vec<Key>,
 }
 
-/// One bounded step of deleting old records.
+/// One step of deleting old records, of limited size.
 #[derive(Debug, Clone)]
 pub struct DeleteBefore {
-    /// Of which table.
+    /// The table to delete from.
     pub table: TableName,
-    /// Records created before this moment are deleted, the oldest first.
+    /// Records created before this time are deleted, oldest first.
     pub created_before: Timestamp,
-    /// At most this many.
+    /// Maximum number of records to delete.
     pub limit: usize,
-    /// The attempt on whose behalf it is done. With it the job's tally counts what was deleted, in the same transaction.
+    /// The lease of the attempt that deletes. With a lease, the same transaction adds the deleted records to the job's
+    /// tally.
     pub lease: Option<Lease>,
-    /// Replaces the job's checkpoint. Needs a lease.
+    /// The job's new checkpoint. Requires a lease.
     pub checkpoint: Option<Vec<u8>>,
 }
 
 /// The records of a store.
 #[async_trait]
 pub trait RecordStore: Send + Sync + 'static {
-    /// Keys for records that come without one, made from the store's clock. Cheap: shared.
+    /// Returns the source of generated keys, which uses the store's clock. Cheap: clones share one sequence.
     fn keys(&self) -> KeySource {
         KeySource::new(Arc::new(SystemClock))
     }
 
-    /// Commit a group. Durable when it returns.
+    /// Commits a group. Durable when it returns.
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError>;
 
-    /// Delete by key; says for each key whether it was there. Durable when it returns.
+    /// Deletes records by key. Returns, for each key, whether its record existed. Durable when it returns.
     async fn delete(&self, table: &TableName, keys: Vec<Key>) -> Result<Vec<bool>, StoreError>;
 
-    /// Records by key, in the order of the keys; absent ones are left out.
+    /// Returns the records with these keys, in the order of `keys`. Missing ones are omitted.
     async fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError>;
 
-    /// Begin a scan of the table as it is now.
+    /// Starts a scan of the table's current state.
     async fn scan(&self, table: &TableName, order: ScanOrder) -> Result<Box<dyn RecordCursor>, StoreError>;
 
-    /// Delete the oldest records that were created before a moment. Durable when it returns. `tally.deleted` says how many;
-    /// fewer than the limit means that none is left.
+    /// Deletes the oldest records created before a time. Durable when it returns. `tally.deleted` is the number of
+    /// records deleted; if it is less than the limit, no such record is left.
     async fn delete_created_before(&self, step: DeleteBefore) -> Result<Applied, StoreError>;
 
-    /// The store as of now, for reading with a thread that may block.
+    /// Opens a snapshot of the current state, for a thread that may block.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 }

@@ -1,20 +1,21 @@
-//! Estimates the memory that a JSON text takes as a tree of values, up to a hundred times its size, so that it can be
-//! charged before the tree is built.
+//! Estimates the memory that a JSON text takes as a tree of values. That can be a hundred times the size of the text,
+//! so it is charged before the tree is built.
 
 use serde_json::Value;
 
-/// An item of an array: its place, of which a growing list has up to twice as many as are filled.
+/// An array item. The capacity of a growing list is up to twice its length.
 const ITEM: u64 = 2 * size_of::<Value>() as u64;
 /// The first allocation of an array.
 const ARRAY: u64 = 4 * size_of::<Value>() as u64 + 32;
-/// The first allocations of an object: entries and their index.
+/// The first allocations of an object: entries and index.
 const OBJECT: u64 = 8 * size_of::<Value>() as u64;
-/// A member's entry and its place in the index, as for an item.
+/// An object member with its index entry. The capacity is up to twice the length, as for items.
 const MEMBER: u64 = 2 * (size_of::<Value>() as u64 + 48);
-/// The allocation of a string, besides its bytes.
+/// The allocation of a string, excluding its bytes.
 const STRING: u64 = 32;
 
-/// At most so many bytes, in one pass over the text. What is no JSON costs what its beginning would.
+/// Returns an upper bound of the memory in bytes, in one pass over the text. For invalid JSON, it covers the valid
+/// beginning.
 pub fn tree_bytes(text: &str) -> u64 {
     let text = text.as_bytes();
     let mut bytes = ITEM;
@@ -37,7 +38,7 @@ pub fn tree_bytes(text: &str) -> u64 {
     bytes
 }
 
-/// Behind the closing quote.
+/// Returns the position after the closing quote.
 fn string_end(text: &[u8], mut at: usize) -> usize {
     loop {
         let rest = text.get(at..).unwrap_or_default();
@@ -54,12 +55,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn structure_in_strings_costs_nothing_more() {
+    fn brackets_inside_strings_are_not_counted_as_structure() {
         let plain = tree_bytes(r#"{"a":"xxxxxxxx"}"#);
         assert_eq!(tree_bytes(r#"{"a":"[[[{,:,["}"#), plain);
         assert_eq!(tree_bytes(r#"{"a":"\"[[\"[["}"#), plain);
         assert!(tree_bytes(r#"{"a":[]}"#) > plain);
-        // A text that ends within a string, or within an escape.
+        // Texts that end inside a string or inside an escape.
         assert!(tree_bytes("\"abc") > 0 && tree_bytes("\"abc\\") > 0);
     }
 }

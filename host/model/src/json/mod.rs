@@ -1,6 +1,7 @@
-//! Parses untrusted JSON. `serde_json::Value` reads an object with a certain key (that of its `RawValue`) as JSON
-//! *text* with its own depth limit: one request could pass for another, and nested texts could overflow the stack.
-//! Here an object is an object. Outside input must not be parsed into a `Value` in any other way.
+//! Parses untrusted JSON. `serde_json::Value` treats an object with a certain key (that of its `RawValue`) as JSON
+//! *text* with its own depth limit. So one request could be taken for another, and nested texts could overflow the
+//! stack. This module parses such an object as a plain object. Untrusted input must not be parsed into a `Value` in any
+//! other way.
 
 mod cost;
 mod top_level;
@@ -23,7 +24,7 @@ pub fn value(text: &str) -> serde_json::Result<Value> {
     Ok(value)
 }
 
-/// A text whose value is an object.
+/// Parses untrusted JSON that must be an object.
 pub fn object(text: &str) -> serde_json::Result<Map<String, Value>> {
     match value(text)? {
         Value::Object(members) => Ok(members),
@@ -31,12 +32,12 @@ pub fn object(text: &str) -> serde_json::Result<Map<String, Value>> {
     }
 }
 
-/// For `#[serde(deserialize_with)]` on members that hold what others wrote.
+/// For `#[serde(deserialize_with)]` on members that hold untrusted JSON. Null becomes `None`.
 pub fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
     Ok(Some(Plain.deserialize(from)?).filter(|value| !value.is_null()))
 }
 
-/// As [`optional`], for a list.
+/// Like [`optional`], for an array.
 pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Value>, D::Error> {
     match Plain.deserialize(from)? {
         Value::Array(items) => Ok(items),
@@ -44,7 +45,7 @@ pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Value>, D::Error> 
     }
 }
 
-/// As [`optional`], for an object.
+/// Like [`optional`], for an object.
 pub fn members<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
     match Plain.deserialize(from)? {
         Value::Object(members) => Ok(members),
@@ -128,7 +129,7 @@ mod tests {
         let text = format!("{{\"{KEY}\": \"[1]\"}}");
         assert_eq!(value(&text).unwrap()[KEY], "[1]");
         assert_eq!(value(&text.replace('$', "\\u0024")).unwrap()[KEY], "[1]");
-        // What this module is for: the library's own reader takes it for the text in it.
+        // The reason for this module: `serde_json` itself parses the string as JSON text.
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), serde_json::json!([1]));
 
         #[derive(Deserialize)]
@@ -146,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded_and_what_follows_is_refused() {
+    fn nesting_is_limited_and_trailing_text_is_rejected() {
         assert!(value(&"[".repeat(100_000)).is_err());
         assert!(value("1 2").is_err() && object("[]").is_err());
     }
 
     proptest! {
         #[test]
-        fn all_else_is_read_as_the_library_reads_it(text in "[\\[\\]{}\",:0-9eE.+\\-a-z\\\\ ]{0,40}") {
+        fn other_texts_are_parsed_as_serde_json_parses_them(text in "[\\[\\]{}\",:0-9eE.+\\-a-z\\\\ ]{0,40}") {
             let (ours, theirs) = (value(&text).ok(), serde_json::from_str::<Value>(&text).ok());
             prop_assert_eq!(ours, theirs);
         }

@@ -1,4 +1,4 @@
-//! The members of a JSON object, each kept as text: numbers keep their digits, and a large member is parsed at most
+//! The members of a JSON object, each kept as text. Numbers keep their digits, and a large member is parsed at most
 //! once, by the code that needs it.
 
 use std::fmt;
@@ -9,12 +9,12 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Members at the top level; no operation takes a tenth of this.
+/// Maximum number of top-level members. No operation needs a tenth of this.
 pub const MAX_MEMBERS: usize = 1000;
-/// A longer name is none that anybody looks for.
+/// Maximum length of a member name in bytes. No operation has a longer parameter name.
 const MAX_NAME_BYTES: usize = 1000;
 
-/// The members of an object in the order in which they stand, a name perhaps more than once.
+/// The members of an object, in order. A name may occur more than once.
 #[derive(Debug, Clone)]
 pub struct Members {
     body: Bytes,
@@ -30,13 +30,13 @@ struct Member {
 /// Why a text has no members.
 #[derive(Debug)]
 pub enum NotMembers {
-    /// It is not JSON.
+    /// The text is not valid JSON.
     Syntax(serde_json::Error),
-    /// It is an array.
+    /// The value is an array.
     Array,
-    /// A string, number, boolean or null.
+    /// The value is a string, number, boolean or null.
     Scalar,
-    /// More than [`MAX_MEMBERS`].
+    /// The object has more than [`MAX_MEMBERS`] members.
     TooMany,
 }
 
@@ -47,9 +47,9 @@ enum Shape {
 }
 
 impl Members {
-    /// `body` must be UTF-8.
+    /// Parses an object. `body` must be UTF-8.
     pub fn parse(body: Bytes) -> Result<Self, NotMembers> {
-        // Whoever calls has looked; a body that is none has no members.
+        // The caller has checked that the body is UTF-8. Otherwise it is treated as empty.
         let text = std::str::from_utf8(&body).unwrap_or_default();
         match shape_of(text).map_err(NotMembers::Syntax)? {
             Shape::Object(members) if members.len() > MAX_MEMBERS => Err(NotMembers::TooMany),
@@ -59,32 +59,32 @@ impl Members {
         }
     }
 
-    /// Whether the object has no member.
+    /// Returns whether the object has no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// Bytes of the whole object.
+    /// Returns the size of the whole object in bytes.
     pub fn size(&self) -> usize {
         self.body.len()
     }
 
-    /// Whether there is a member of this name.
+    /// Returns whether there is a member with this name.
     pub fn has(&self, name: &str) -> bool {
         self.members.iter().any(|member| member.name == name)
     }
 
-    /// The text of a member. Where a name stands twice, the last one counts.
+    /// Returns the text of a member. If the name occurs twice, the last one wins.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.members.iter().rev().find(|member| member.name == name).map(|member| self.text_of(member))
     }
 
-    /// All members with their texts, in order.
+    /// Iterates over all members in order, as (name, text).
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.members.iter().map(|member| (member.name.as_str(), self.text_of(member)))
     }
 
-    /// A part of a member's text that shares the memory of the whole.
+    /// Returns a part of a member's text without copying it.
     pub fn share(&self, part: &str) -> Bytes {
         self.body.slice_ref(part.as_bytes())
     }
@@ -101,7 +101,7 @@ fn shape_of(text: &str) -> Result<Shape, serde_json::Error> {
     Ok(shape)
 }
 
-/// Where a part of a text stands in it.
+/// Returns the byte range of `part`, which must be a slice of `text`.
 pub fn position(text: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     start..start.saturating_add(part.len())
@@ -122,7 +122,7 @@ impl<'t> Visitor<'t> for TopLevel<'t> {
         let mut members = Vec::new();
         while let Some(name) = map.next_key_seed(Name)? {
             let value = map.next_value::<&'t RawValue>()?.get();
-            // One more than allowed is enough to refuse; the rest is only checked for its syntax.
+            // One member more than allowed is enough to reject the object. The rest is only checked for syntax.
             if members.len() <= MAX_MEMBERS {
                 members.push(Member { name, range: position(self.text, value) });
             }
@@ -160,7 +160,7 @@ impl<'t> Visitor<'t> for TopLevel<'t> {
     }
 }
 
-/// A member's name, copied only if it is of a length that a name may have.
+/// Deserializes a member name. Checks the length before copying it.
 struct Name;
 
 impl<'t> DeserializeSeed<'t> for Name {

@@ -1,14 +1,14 @@
-//! Unescapes a JSON string piece by piece, so that a large one is not held in memory twice.
+//! Unescapes a JSON string piece by piece, so that a large string is not held in memory twice.
 
 use std::io::{self, Write};
 
-/// Why a string could not be written out.
+/// Why a string could not be unescaped.
 #[derive(Debug, thiserror::Error)]
 pub enum UnescapeError {
-    /// The text is no JSON string.
+    /// The text is not a valid JSON string.
     #[error("{0}")]
     Malformed(&'static str),
-    /// The text could not be written.
+    /// Writing the output failed.
     #[error(transparent)]
     Write(#[from] io::Error),
 }
@@ -36,7 +36,7 @@ pub fn unescape(quoted: &str, to: &mut impl Write) -> Result<u64, UnescapeError>
     Ok(written + rest.len() as u64)
 }
 
-/// The character of the escape at the beginning, and the length of the escape.
+/// Decodes the escape at the start. Returns the character and the length of the escape.
 fn character(escape: &[u8]) -> Result<(char, usize), UnescapeError> {
     let simple = match escape.get(1).ok_or(BAD_ESCAPE)? {
         b'"' => '"',
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_string_is_refused() {
+    fn invalid_strings_are_rejected() {
         for bad in ["", "\"", "1", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\""]
         {
             assert_eq!(unescaped(bad), None, "{bad}");
@@ -106,7 +106,7 @@ mod tests {
             prop_assert_eq!(unescaped(&quoted), Some(text));
         }
 
-        /// As the library reads it, wherever that reads anything.
+        /// Agrees with `serde_json` wherever `serde_json` accepts the text.
         #[test]
         fn fuzz_escapes(inner in r#"(\\["\\/bfnrtu]|\\u[0-9a-fA-F]{4}|\\ud[89a-f][0-9a-f]{2}|[a-zé]){0,12}"#) {
             let quoted = format!("\"{inner}\"");

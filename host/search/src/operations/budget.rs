@@ -2,20 +2,21 @@
 
 use jobhost_budget::{Account, Charge, Exhausted, Slot};
 
-/// A scan in one table: a page of records and the rows made of it.
+/// Memory charged for a scan of one table, in bytes: a page of records and the rows produced from it.
 const SCAN_BYTES: u64 = 1 << 20;
-/// An SQL statement: pages of rows that wait, and what SQLite keeps besides its bounded heap.
+/// Memory charged for an SQL statement, in bytes: queued pages of rows, and what SQLite allocates outside its limited
+/// heap.
 const SQL_BYTES: u64 = 4 << 20;
 
-/// On whose behalf a search runs.
+/// The account that a search is charged to.
 #[derive(Debug, Clone)]
 pub struct SearchBudget {
     pub account: Account,
-    /// False for the queries of jobs, of which there are no more than workers and their cursors.
+    /// Whether the search takes a slot. False for queries of jobs, whose number is limited already.
     pub takes_slots: bool,
 }
 
-/// What is given back when the search ends.
+/// Everything charged for a search, released when the search ends.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     _slots: Vec<Slot>,

@@ -1,5 +1,5 @@
-//! Errors about names that a user may not read, worded so that they reveal nothing: a hidden attribute, a missing one
-//! and one of a table without read permission are reported in the same way.
+//! Errors about names that a user may not read, worded so that they reveal nothing: a hidden attribute, a missing one,
+//! and an attribute of a table without read permission are reported in the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use crate::sql::{self, SqlStatement, VisibleTable};
 use jobhost_access::{Denial, Role};
 use jobhost_model::{Catalog, Right, Table, TableName};
 
-/// Names that are looked for, each with an attempt to prepare the statement. Beyond them the first answer counts, which says
-/// of a hidden attribute no more than that it is unknown.
+/// Maximum number of unknown names to resolve. Each requires preparing the statement again. Beyond that, the original
+/// error is returned, which says only that an attribute is unknown.
 const MAX_ATTEMPTS: usize = 64;
 
-/// No attribute can have this name.
+/// A name that no attribute can have.
 const PLACEHOLDER: &str = "undefined";
 
-/// The refusal of a statement that could be run if all that it names were there; `None` if that is not what is wrong.
+/// Returns the denial for a statement that would be valid if every name in it existed, or `None` if the statement is
+/// invalid for another reason.
 pub(super) fn hidden_attributes(statement: &SqlStatement, role: &Role, catalog: &Catalog) -> Option<Denial> {
     let mut seen: Vec<Seen> = statement.tables().iter().map(|name| Seen::new(name, role, catalog)).collect();
     if seen.iter().all(|table| table.sight == Sight::Whole) {
@@ -25,7 +26,7 @@ pub(super) fn hidden_attributes(statement: &SqlStatement, role: &Role, catalog: 
     }
     let reads = reads_of(statement, &mut seen)?;
     let mut denied = Denial::default();
-    // What is wrong with a table that cannot be read at all has been said by whoever asks.
+    // The caller has already reported the tables that cannot be read at all.
     for Seen { visible: VisibleTable { table, .. }, sight } in &seen {
         if *sight == Sight::Attributes
             && let Some(names) = reads.get(&table.name)
@@ -46,7 +47,7 @@ enum Sight {
     Nothing,
 }
 
-/// A table with the columns that the role can see, and with more as they are asked for.
+/// A table with the columns that the role can see, plus those that the statement is assumed to refer to.
 struct Seen {
     visible: VisibleTable,
     sight: Sight,
@@ -63,13 +64,13 @@ impl Seen {
                     (VisibleTable::whole(Arc::clone(table)), Sight::Whole)
                 }
             }
-            // The same for one that is not there and one that he may not read.
+            // A missing table and a hidden one are treated the same.
             _ => (VisibleTable { table: Arc::new(nothing_known(name)), columns: Vec::new() }, Sight::Nothing),
         };
         Seen { visible, sight }
     }
 
-    /// With a column in any case, for SQLite does not know `t.*` of a table without one.
+    /// Returns the table with at least one column, because SQLite rejects `t.*` of a table without columns.
     fn for_sqlite(&self) -> VisibleTable {
         let mut visible = self.visible.clone();
         if visible.columns.is_empty() {
@@ -78,7 +79,7 @@ impl Seen {
         visible
     }
 
-    /// False if the table is known in full, or has the column.
+    /// Adds a column. Returns false if the table is fully visible or has the column already.
     fn pretend(&mut self, name: &str) -> bool {
         let columns = &mut self.visible.columns;
         let new = self.sight != Sight::Whole && !columns.iter().any(|column| column == name);
@@ -94,8 +95,8 @@ fn nothing_known(name: &TableName) -> Table {
     Table { name, id: 0, primary_key, schema_defined: false, attributes: Vec::new().into() }
 }
 
-/// What the statement would read. Every name that is unknown is taken to be in each table that may hide it, so that the
-/// outcome does not depend on what is really there.
+/// Returns what the statement would read. Each unknown name is assumed to exist in every table that may hide it, so the
+/// result does not depend on what really exists.
 fn reads_of(statement: &SqlStatement, seen: &mut [Seen]) -> Option<BTreeMap<TableName, BTreeSet<String>>> {
     for _ in 0..MAX_ATTEMPTS {
         let visible: Vec<VisibleTable> = seen.iter().map(Seen::for_sqlite).collect();
@@ -116,7 +117,7 @@ fn reads_of(statement: &SqlStatement, seen: &mut [Seen]) -> Option<BTreeMap<Tabl
     None
 }
 
-/// A name without its table was taken to be in several.
+/// Resolves a name that was assumed to exist in several tables: keeps it in the first one only.
 fn keep_first(seen: &mut [Seen], name: &str) -> bool {
     let has = |table: &Seen| table.visible.columns.iter().any(|column| column == name);
     let known = seen.iter().position(|table| table.sight == Sight::Whole && has(table));

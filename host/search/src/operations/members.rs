@@ -1,24 +1,24 @@
-//! The members of a search operation: the type of each, and the error sentence.
+//! The members of a search operation: their types and error messages.
 
 use serde_json::{Map, Value};
 
 use crate::query::Sort;
 use jobhost_model::Key;
 
-/// Keys that one request may name.
+/// Maximum number of keys in one request.
 const MAX_KEYS: usize = 1_000_000;
-/// Attributes that one request may ask for.
+/// Maximum number of attributes that one request may select.
 const MAX_SELECTED: usize = 10_000;
 
 type Fields = Map<String, Value>;
 
-/// The first of several synonyms that is there, with its name.
+/// Returns the first of several synonyms that is present, with its name.
 pub(super) fn first_of<'f, 'n>(fields: &'f Fields, names: &[&'n str]) -> Option<(&'n str, &'f Value)> {
     names.iter().find_map(|name| Some((*name, fields.get(*name)?)))
 }
 
-/// The value of `ids` or of its synonym `hash_values`, each as a key and as it was sent. Errors use the name `label`: the
-/// one that the client sent, so that it is found in the request.
+/// Parses `ids` or its synonym `hash_values`. Returns each value as a key and as it was sent. Errors use the name
+/// `label`, which is the one that the client sent.
 pub fn keys(label: &str, value: Option<Value>) -> Result<Vec<(Key, Value)>, String> {
     let items = match value {
         None | Some(Value::Null) => return Err(format!("'{label}' is required")),
@@ -46,7 +46,7 @@ pub fn keys(label: &str, value: Option<Value>) -> Result<Vec<(Key, Value)>, Stri
     Ok(keys)
 }
 
-/// `get_attributes`: `None` for everything.
+/// Parses `get_attributes`. Returns `None` for all attributes.
 pub(super) fn selection(fields: &Fields) -> Result<Option<Vec<String>>, String> {
     let Some(value) = fields.get("get_attributes") else { return Ok(None) };
     let Value::Array(items) = value else { return Err("'get_attributes' must be an array".to_owned()) };
@@ -72,7 +72,7 @@ pub(super) fn selection(fields: &Fields) -> Result<Option<Vec<String>>, String> 
     Ok(Some(names))
 }
 
-/// `limit` and `offset`.
+/// Parses `limit` and `offset`.
 pub(super) fn page(fields: &Fields) -> Result<(Option<u64>, u64), String> {
     let limit = fields.get("limit").map(|value| whole_number("limit", value, 1)).transpose()?;
     let offset = fields.get("offset").map(|value| whole_number("offset", value, 0)).transpose()?;
@@ -89,7 +89,7 @@ fn whole_number(label: &str, value: &Value, least: u64) -> Result<u64, String> {
         None => Err(format!("'{label}' must be a number")),
         Some(number) if number.fract() != 0.0 => Err(format!("'{label}' must be an integer")),
         Some(number) if number < least as f64 => Err(format!("'{label}' must be greater than or equal to {least}")),
-        // Saturates, and nobody has more rows than that.
+        // The cast saturates; no result has that many rows.
         Some(number) => Ok(number as u64),
     }
 }

@@ -1,8 +1,8 @@
 //! Search operations: from a client's JSON to rows, for HTTP responses and for the queries of jobs.
 //!
-//! A request is parsed (`SearchRequest`), checked against role and catalog (`PermittedSearch`) and opened (`Rows`), in
-//! this order only, so that nobody reads a table or an attribute that their role does not show. Knows access and
-//! records; nothing of HTTP, jobs or plugins.
+//! A request is parsed (`SearchRequest`), checked against role and catalog (`PermittedSearch`) and then opened
+//! (`Rows`). The types allow only this order, so no search can read a table or an attribute that the role does not
+//! allow. This module knows access control and records, and nothing about HTTP, jobs or plugins.
 
 mod budget;
 mod hidden;
@@ -29,10 +29,10 @@ use jobhost_access::Denial;
 use jobhost_budget::Exhausted;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// What one search may take.
+/// The limits of one search.
 #[derive(Debug, Clone)]
 pub struct SearchLimits {
-    /// Memory for the rows of a search in one table that wait to be sorted.
+    /// Maximum memory, in bytes, for sorting the rows of a search in one table.
     pub sort_bytes: usize,
     pub sql: SqlLimits,
     /// What a search is charged to; `None`: not charged.
@@ -40,13 +40,13 @@ pub struct SearchLimits {
 }
 
 impl SearchLimits {
-    /// Of a search in one table.
+    /// Returns the limits for a search in one table.
     fn of_query(&self) -> query::SearchLimits {
         let account = self.budget.as_ref().map(|budget| budget.account.clone());
         query::SearchLimits { sort_bytes: self.sort_bytes, account }
     }
 
-    /// Of an SQL statement.
+    /// Returns the limits for an SQL statement.
     fn of_sql(&self) -> SqlLimits {
         let spill = self.budget.as_ref().map(|SearchBudget { account, .. }| Spill {
             disk: account.budgets.spill.clone(),
@@ -73,21 +73,21 @@ impl Default for SearchLimits {
     }
 }
 
-/// Why a search is not done. The sentences are for the client.
+/// Why a search failed. The messages are for the client.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
-    /// The request is wrong.
+    /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// It names a database or table that does not exist.
+    /// The database or table does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// The role does not allow it.
+    /// The role does not allow the search.
     #[error("{0}")]
     Denied(Denial),
     #[error("{0}")]
     Store(StoreError),
-    /// There is no room for it at the moment.
+    /// A budget is exhausted at the moment.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
 }

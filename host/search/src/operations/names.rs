@@ -1,4 +1,4 @@
-//! Names of databases and tables in requests, and collecting all errors of a request.
+//! Names of databases and tables in requests, and a collector for all errors of a request.
 
 use serde_json::{Map, Value};
 
@@ -6,10 +6,10 @@ use super::members::first_of;
 use jobhost_model::table::DEFAULT_DATABASE;
 use jobhost_model::{Catalog, TableName};
 
-/// Harper's bound; longer names are refused.
+/// Maximum length of a name in characters, as in Harper.
 const MAX_NAME_CHARACTERS: usize = 250;
 
-/// Everything that is wrong with a request, to be said at once: `'table' is required. 'records' is required`.
+/// All errors of a request, reported in one message: `'table' is required. 'records' is required`.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<String>);
 
@@ -18,23 +18,23 @@ impl Problems {
         self.0.push(sentence.into());
     }
 
-    /// The value of a check, or its sentence is added.
+    /// Returns the value of a successful check, or records its error message.
     pub fn take<T>(&mut self, checked: Result<T, String>) -> Option<T> {
         checked.map_err(|sentence| self.add(sentence)).ok()
     }
 
-    /// All sentences in one.
+    /// Returns all messages as one.
     pub fn into_sentence(self) -> String {
         self.0.join(". ")
     }
 
-    /// `Ok` if nothing is wrong.
+    /// Returns `Ok` if there are no errors.
     pub fn none(self) -> Result<(), String> {
         if self.0.is_empty() { Ok(()) } else { Err(self.into_sentence()) }
     }
 }
 
-/// Harper's rule for names: 1 to 250 characters of printable ASCII without slash and backtick.
+/// Checks a name by Harper's rules: 1 to 250 printable ASCII characters, without slash and backtick.
 pub fn check_name(label: &str, value: &Value) -> Result<String, String> {
     let Value::String(name) = value else { return Err(format!("'{label}' must be a string")) };
     if name.is_empty() {
@@ -52,7 +52,7 @@ pub fn check_name(label: &str, value: &Value) -> Result<String, String> {
     Ok(name.clone())
 }
 
-/// `database`, or its synonym `schema`, or the default; and `table`.
+/// Parses `database` (or its synonym `schema`, or the default) and `table`.
 pub(super) fn table_name(fields: &Map<String, Value>, problems: &mut Problems) -> Option<TableName> {
     let database = match first_of(fields, &["database", "schema"]) {
         None => Some(DEFAULT_DATABASE.to_owned()),
@@ -65,7 +65,7 @@ pub(super) fn table_name(fields: &Map<String, Value>, problems: &mut Problems) -
     database.zip(table).map(|(database, table)| TableName { database, table })
 }
 
-/// What is missing: the database or only the table.
+/// Returns the error message for a missing table, which names the database if that is missing.
 pub fn missing_table(catalog: &Catalog, name: &TableName) -> String {
     if catalog.has_database(&name.database) {
         format!("Table '{name}' does not exist")

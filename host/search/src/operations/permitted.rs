@@ -15,7 +15,7 @@ use jobhost_access::{Denial, Role};
 use jobhost_model::{Catalog, Right, RowShape, Table, TableName};
 use jobhost_store::{RecordStore, ScanOrder};
 
-/// A search that the role allows, of tables and attributes that exist.
+/// A search that the role allows, on tables and attributes that exist.
 #[derive(Debug, Clone)]
 pub struct PermittedSearch(Permitted);
 
@@ -26,7 +26,8 @@ enum Permitted {
 }
 
 impl SearchRequest {
-    /// What the client names and may not read is refused; of `*`, what he may not read is left out.
+    /// Checks the search against the role. A name that the role may not read is rejected; `*` omits what the role may
+    /// not read.
     pub fn permitted(&self, role: &Role, catalog: &Catalog) -> Result<PermittedSearch, SearchError> {
         match &self.asked {
             Asked::Table(search) => search.permitted(role, catalog).map(PermittedSearch),
@@ -56,7 +57,7 @@ impl TableSearch {
         Ok(Permitted::Table { table: Arc::clone(table), query })
     }
 
-    /// Everything that the search names, in the order in which clients know it.
+    /// Checks every attribute that the search names, in the order in which Harper reports them.
     fn check_readable(&self, role: &Role, table: &Table, query: &Query) -> Result<(), Denial> {
         let mut named: Vec<&str> = Vec::new();
         query.filter.each_attribute(&mut |attribute| named.push(attribute));
@@ -68,12 +69,12 @@ impl TableSearch {
 }
 
 impl PermittedSearch {
-    /// Of a statement by itself.
+    /// Checks a statement on its own.
     pub(super) fn of_sql(statement: &SqlStatement, role: &Role, catalog: &Catalog) -> Result<Self, SearchError> {
         PermittedSql::new(statement, role, catalog).map(|sql| PermittedSearch(Permitted::Sql(sql)))
     }
 
-    /// The tables that are read.
+    /// Returns the tables that the search reads.
     pub fn tables(&self) -> Vec<&TableName> {
         match &self.0 {
             Permitted::Table { table, .. } => vec![&table.name],
@@ -81,7 +82,8 @@ impl PermittedSearch {
         }
     }
 
-    /// Begins it on the store as of now. `order`: of a search in one table that asks for none.
+    /// Starts the search on the store's current state. `order` applies to a search in one table that does not request
+    /// an order.
     pub async fn open(
         self,
         store: Arc<dyn RecordStore>,
@@ -94,7 +96,7 @@ impl PermittedSearch {
         match self.0 {
             Permitted::Table { table, query } => {
                 let taken = match &limits.budget {
-                    // Looking up keys keeps no snapshot.
+                    // Looking up keys pins no snapshot.
                     Some(budget) if !query.looks_up_keys(&table.primary_key) => budget.scan().await?,
                     _ => Taken::default(),
                 };

@@ -9,13 +9,13 @@ use crate::query::{Filter, Query, Sort};
 use crate::sql::{SqlError, SqlStatement};
 use jobhost_model::TableName;
 
-/// The longest text of a search operation. As values it takes many times that.
+/// Maximum size of a search operation in bytes. Parsed into values, it takes many times that.
 pub const MAX_SEARCH_BYTES: usize = 16 << 20;
 
 type Fields = Map<String, Value>;
 
-/// A search operation, read but not yet judged. What is wrong with it is told behind what the role forbids, as clients know
-/// it, so `permitted` tells both.
+/// A search operation, parsed but not yet checked. As in Harper, denials are reported before other errors, so
+/// `permitted` reports both.
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
     pub(super) asked: Asked,
@@ -30,16 +30,17 @@ pub(super) enum Asked {
 /// A search in one table.
 #[derive(Debug, Clone)]
 pub(super) struct TableSearch {
-    /// `None` if it is not named rightly, which `query` says.
+    /// `None` if the table name is invalid; `query` holds the error.
     pub table: Option<TableName>,
-    /// Or the sentence about what is wrong.
+    /// The query, or the error message.
     pub query: Result<Query, String>,
-    /// What `search_by_value` searches. Named here because a value of `*` leaves no condition that would name it.
+    /// The attribute that `search_by_value` searches. Kept separately, because a value of `*` produces no condition
+    /// that names it.
     pub attribute: Option<String>,
 }
 
 impl SearchRequest {
-    /// The members that an operation looks at; empty if it is no search.
+    /// Returns the members that an operation uses; empty if it is not a search.
     pub fn members_of(operation: &str) -> &'static [&'static str] {
         match operation {
             "search_by_id" | "search_by_hash" => {
@@ -68,7 +69,7 @@ impl SearchRequest {
         }
     }
 
-    /// An operation with its members; others than `members_of` are ignored. The caller bounds their size.
+    /// Parses an operation. Members that `members_of` does not list are ignored. The caller limits their size.
     pub fn parse(operation: &str, fields: &Fields) -> Result<Self, SearchError> {
         let asked = match operation {
             "search_by_id" => Asked::Table(Box::new(by_id("ids", fields))),
@@ -87,7 +88,7 @@ impl SearchRequest {
     }
 }
 
-/// `documented` is the name of the keys in the documentation of the operation.
+/// `documented` is the documented name of the keys.
 fn by_id(documented: &str, fields: &Fields) -> TableSearch {
     let mut problems = Problems::default();
     let table = table_name(fields, &mut problems);

@@ -7,10 +7,10 @@ use crate::query::{QueryError, Search};
 use crate::sql::SqlRows;
 use jobhost_store::RecordStore;
 
-/// A running search. It keeps a snapshot of the store until it is dropped.
+/// A running search. It pins a store snapshot until it is dropped.
 pub struct Rows {
     input: Input,
-    /// Given back after the snapshot: fields are dropped in this order.
+    /// Fields are dropped in declaration order: the charge is released after the snapshot.
     _taken: Taken,
 }
 
@@ -29,12 +29,12 @@ impl Rows {
         Rows { input: Input::Sql(rows), _taken: taken }
     }
 
-    /// No rows, and no columns.
+    /// Creates an empty result without columns.
     pub(super) fn none() -> Self {
         Rows { input: Input::Nothing, _taken: Taken::default() }
     }
 
-    /// The names of the columns, in order.
+    /// Returns the names of the columns, in order.
     pub fn columns(&self) -> &[String] {
         match &self.input {
             Input::Search(_, search) => search.columns(),
@@ -43,8 +43,8 @@ impl Rows {
         }
     }
 
-    /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end. Rows are separated, also
-    /// across pages; there is no separator before the first row or after the last.
+    /// Appends the next rows to `out`: at most about 256 KiB, possibly none. Returns false at the end. Rows are
+    /// separated, also across pages; there is no separator before the first row or after the last.
     pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, QueryError> {
         match &mut self.input {
             Input::Search(store, search) => search.next(store.as_ref(), out).await,

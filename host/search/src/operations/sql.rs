@@ -24,7 +24,7 @@ impl PermittedSql {
     pub fn new(statement: &SqlStatement, role: &Role, catalog: &Catalog) -> Result<Self, SearchError> {
         let wanted: Vec<_> = statement.tables().iter().map(|table| (table.clone(), vec![Right::Read])).collect();
         if let Err(mut denial) = role.check_tables(catalog, &wanted) {
-            // As in Harper: over several databases the tables that may be read are looked at all the same.
+            // As in Harper: if the statement reads several databases, the readable tables are checked as well.
             let first = statement.tables().first().map(|table| &table.database);
             if statement.tables().iter().any(|table| Some(&table.database) != first)
                 && let Some(attributes) = hidden_attributes(statement, role, catalog)
@@ -39,7 +39,7 @@ impl PermittedSql {
         let error = match (sql::check(statement, &visible), blind) {
             (Ok(_), None) => return Ok(PermittedSql { statement: statement.clone(), tables: visible }),
             (Err(error), None) => error.into(),
-            // Of a table of which nothing can be read not even the number of records is told; all of it is nothing.
+            // If nothing of a table can be read, not even its record count is revealed. `SELECT *` returns no rows.
             (_, Some(_)) if statement.plain().is_some_and(|plain| plain.columns.is_none()) => {
                 return Ok(PermittedSql { statement: statement.clone(), tables: visible });
             }
@@ -54,7 +54,7 @@ impl PermittedSql {
         self.statement.tables().iter().collect()
     }
 
-    /// Begins it. `format.order` counts where the statement asks for no order.
+    /// Starts the statement. `format.order` applies if the statement does not request an order.
     pub async fn open(
         self,
         store: Arc<dyn RecordStore>,
@@ -65,7 +65,7 @@ impl PermittedSql {
             if visible.columns.is_empty() {
                 return Ok(Rows::none());
             }
-            // The columns were checked with the statement.
+            // The columns were checked together with the statement.
             let attributes = plain.columns.clone().unwrap_or_else(|| visible.columns.clone());
             let query = Query { attributes: Some(attributes), ..Query::everything() };
             let taken = match &limits.budget {
@@ -80,7 +80,7 @@ impl PermittedSql {
             None => Taken::default(),
         };
         let limits = limits.of_sql();
-        // The snapshot and the statement are made on a thread that may wait for the disk.
+        // Opening the snapshot and preparing the statement may wait for the disk.
         let open = move || SqlRows::open(store, &self.statement, &self.tables, format.shape, format.separator, limits);
         let rows = tokio::task::spawn_blocking(open).await;
         Ok(Rows::of_sql(rows.map_err(|error| SqlError::Unavailable(error.to_string()))??, taken))

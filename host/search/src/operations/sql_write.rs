@@ -1,5 +1,4 @@
-//! SQL that writes: what a role may write and read with it, and the search for the affected records, ready to be
-//! opened.
+//! SQL that writes: checks what a role may write and read, and prepares the search for the affected records.
 
 use super::SearchError;
 use super::names::missing_table;
@@ -16,16 +15,16 @@ use std::sync::Arc;
 pub struct PermittedWrite {
     pub table: Arc<Table>,
     pub change: Change,
-    /// Give rows as arrays of the values of `Change`, in this order.
+    /// Produce rows as arrays of the values described by `Change`, in this order.
     pub rows: Vec<PermittedRows>,
 }
 
-/// What becomes of a row.
+/// What to do with each row.
 #[derive(Debug)]
 pub enum Change {
-    /// Its values are those of these attributes; `None`: of those that the one search names.
+    /// Write the row's values to these attributes; `None` for the columns of the single search.
     Write(Action, Option<Vec<String>>),
-    /// Its one value is the key of a record that goes.
+    /// Delete the record whose key is the row's only value.
     Delete,
 }
 
@@ -37,8 +36,9 @@ pub enum PermittedRows {
 }
 
 impl PermittedWrite {
-    /// Reads and judges a statement. To write needs the rights of `insert`, `update` and `delete`; what a condition, an
-    /// expression or a SELECT reads needs the right to read it, or its effects would tell what may not be read.
+    /// Checks a statement. Writing requires the right `insert`, `update` or `delete`. Everything that a condition, an
+    /// expression or a SELECT reads requires the right to read it, because the effects of the statement would reveal
+    /// it.
     pub fn new(statement: SqlWrite, role: &Role, catalog: &Catalog) -> Result<Self, SearchError> {
         let SqlWrite { table: name, kind } = statement;
         let right = match &kind {

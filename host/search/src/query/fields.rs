@@ -1,53 +1,53 @@
-//! Finds the values of wanted attributes in the JSON text of a record, in one pass and without a tree.
+//! Finds the values of wanted attributes in the JSON text of a record, in one pass and without building a tree.
 //!
-//! Records of a table tend to have the same attributes in the same order. So each name remembers which one followed it
-//! last time, and as long as that comes again, a name costs one comparison of bytes. This is the hottest path of an export.
+//! Records of a table tend to have the same attributes in the same order. So each name remembers which name followed it
+//! last time. As long as that repeats, a name costs one comparison of bytes. This is the hottest path of an export.
 
 use std::collections::HashMap;
 
 use super::text::{skip_blanks, string_end, value_end};
 use jobhost_model::table::MAX_ATTRIBUTES;
 
-/// Where a value begins and ends, counted from the beginning of its record. No value begins at 0.
+/// Start and end of a value, relative to the start of its record. No value starts at 0.
 pub(crate) type Span = (u32, u32);
 
 pub(super) const ABSENT: Span = (0, 0);
 
-/// A stored text that should have been a record is none.
+/// A stored text is not a valid record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON object: byte {at}")]
 pub(crate) struct Damaged {
     at: usize,
 }
 
-/// The wanted attributes, each with a slot; and what is known about the names in records.
+/// The wanted attributes, each with a slot, and the names seen in records.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     slots: usize,
     names: Vec<Name>,
     by_text: HashMap<Box<[u8]>, usize>,
-    /// With which name records begin.
+    /// The name that records start with.
     first: usize,
 }
 
 /// A name that is wanted or was seen.
 #[derive(Debug)]
 struct Name {
-    /// With quotes and colon.
+    /// The name with quotes and colon.
     label: Label,
-    /// `UNWANTED` for names that were only seen.
+    /// The slot; `UNWANTED` for names that are not wanted.
     slot: usize,
-    /// The name that followed it last.
+    /// The name that followed it last time.
     next: usize,
 }
 
 const UNWANTED: usize = usize::MAX;
 const UNKNOWN: usize = usize::MAX;
-/// Names to remember: those of a table, and as many again that it no longer has.
+/// Maximum number of names to remember: those of a table, and as many that it no longer has.
 const MAX_NAMES: usize = 2 * MAX_ATTRIBUTES;
 
 impl Fields {
-    /// The slot of an attribute, which is wanted from now on.
+    /// Returns the slot of an attribute and marks it as wanted.
     pub fn slot(&mut self, name: &str) -> usize {
         let quoted = serde_json::to_vec(name).unwrap_or_default();
         let number = match self.by_text.get(quoted.as_slice()) {
@@ -102,7 +102,7 @@ impl Fields {
             let start = skip_blanks(text, at);
             let end = value_end(text, start).ok_or(Damaged { at: start })?;
             if let Some(span) = spans.get_mut(slot) {
-                // Records are far smaller than 4 GiB.
+                // The casts do not truncate: records are far smaller than 4 GiB.
                 *span = (start as u32, end as u32);
             }
             at = skip_blanks(text, end);
@@ -116,7 +116,8 @@ impl Fields {
         }
     }
 
-    /// A name that was not expected here: its number, `UNKNOWN` if there are too many, and where its colon ends.
+    /// Looks up a name that was not expected here. Returns its number (`UNKNOWN` if there are too many names) and the
+    /// position after its colon.
     #[inline(never)]
     fn other_name(&mut self, text: &[u8], at: usize, before: usize) -> Option<(usize, usize)> {
         if text.get(at) != Some(&b'"') {
@@ -151,11 +152,11 @@ impl Fields {
     }
 }
 
-/// A name as it stands in a record, with its quotes and colon, made for comparing.
+/// A name with its quotes and colon, as it appears in records, prepared for comparison.
 #[derive(Debug)]
 struct Label {
     bytes: Box<[u8]>,
-    /// The first 16 bytes, and a mask of those that there are.
+    /// The first 16 bytes, and a mask of those that exist.
     head: u128,
     mask: u128,
 }
@@ -171,7 +172,7 @@ impl Label {
         Label { bytes, head: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask) }
     }
 
-    /// True if `text` begins with it.
+    /// Returns whether `text` starts with the label.
     #[inline(always)]
     fn begins(&self, text: &[u8]) -> bool {
         match text.first_chunk::<16>() {

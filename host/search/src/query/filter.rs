@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 use super::value::{Scalar, Stored};
 use jobhost_model::key::Key;
 
-/// What a value must be to meet a condition.
+/// The test of a condition.
 ///
-/// Comparisons are strict about types: a number is never equal to, above or below a string. Of an array, one element that
-/// meets the condition is enough. An absent attribute counts as null.
+/// Comparisons are strict about types: a number is never equal to, above or below a string. For an array, one matching
+/// element is enough. A missing attribute counts as null.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     Equals(Scalar),
-    /// Met by values of other types too; with null, by everything that is there.
+    /// Also matches values of other types. Compared with null, matches every attribute that exists.
     NotEqual(Scalar),
     Contains(String),
     StartsWith(String),
@@ -23,7 +23,7 @@ pub enum Test {
     GreaterThanEqual(Scalar),
     LessThan(Scalar),
     LessThanEqual(Scalar),
-    /// Both bounds belong to it.
+    /// Both ends are inclusive.
     Between(Scalar, Scalar),
 }
 
@@ -33,11 +33,11 @@ pub struct Condition {
     pub test: Test,
 }
 
-/// Conditions combined.
+/// A combination of conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     Condition(Condition),
-    /// Met by every record if it is empty.
+    /// Matches if all match. An empty list matches every record.
     All(Vec<Filter>),
     Any(Vec<Filter>),
 }
@@ -54,7 +54,7 @@ impl Filter {
         }
     }
 
-    /// The only key that a record meeting this filter can have, if the filter pins it.
+    /// Returns the only key that a matching record can have, if the filter determines it.
     pub fn pinned_key(&self, primary_key: &str) -> Option<Key> {
         match self {
             Filter::Condition(Condition { attribute, test: Test::Equals(value) }) if attribute == primary_key => {
@@ -82,13 +82,13 @@ impl Filter {
             })
             .collect();
         let first = conditions?.into_iter().min_by_key(|condition| condition.test.breadth())?;
-        // Records with one value come by key.
+        // Records with equal values are ordered by key.
         let by_value = !matches!(first.test, Test::Equals(_)) && first.attribute != primary_key;
         by_value.then_some(first.attribute.as_str())
     }
 
-    /// `value_of` gives the value of an attribute by its position in the order of `each_attribute`, which is the order of
-    /// evaluation: positions are counted up by `next`.
+    /// Returns whether a record matches. `value_of` returns the value of the attribute at a position in the order of
+    /// `each_attribute`, which is the order of evaluation. `next` counts the positions.
     pub(super) fn matches<'r>(&self, next: &mut usize, value_of: &dyn Fn(usize) -> Stored<'r>) -> bool {
         match self {
             Filter::Condition(condition) => {
@@ -127,7 +127,7 @@ impl Filter {
 }
 
 impl Test {
-    /// How many records it is likely to let through, compared with others.
+    /// Estimates how many records the condition lets through, relative to others.
     fn breadth(&self) -> u8 {
         match self {
             Test::Equals(_) => 0,

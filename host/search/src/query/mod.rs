@@ -1,7 +1,7 @@
-//! Searching records: typed conditions, projection, sorting, in bounded memory.
+//! Searches records: typed conditions, projection and sorting, in limited memory.
 //!
-//! Works on the JSON texts of records. Nothing here builds a tree of a record, reprints a number, or knows the user:
-//! permissions are the caller's responsibility.
+//! Works on the JSON texts of records. This module never builds a tree of a record, never reformats a number, and knows
+//! nothing about users: permissions are the caller's responsibility.
 
 mod fields;
 mod filter;
@@ -29,29 +29,29 @@ use jobhost_model::key::Key;
 use jobhost_model::table::Table;
 use jobhost_store::StoreError;
 
-/// Why a search cannot be done.
+/// Why a search failed.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// The request is wrong; the sentence is for the client.
+    /// The request is invalid; the message is for the client.
     #[error("{0}")]
     Invalid(String),
-    /// The result would take more memory than a search may; the sentence says what to do.
+    /// The result would exceed the memory limit of a search; the message says what to do.
     #[error("{0}")]
     TooLarge(String),
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// There is no room for it at the moment.
+    /// A budget is exhausted at the moment.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
 }
 
-/// What to look for and how to show it.
+/// What to search for and what to return.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     pub filter: Filter,
-    /// Look only at these keys, and in this order; `None` looks at the whole table in order of key.
+    /// Look up only these keys, in this order; `None` searches the whole table in key order.
     pub keys: Option<Vec<Key>>,
-    /// What each row shows, in this order; `None` shows everything.
+    /// Attributes of each row, in this order; `None` for all.
     pub attributes: Option<Vec<String>>,
     pub sort: Option<Sort>,
     pub limit: Option<u64>,
@@ -63,12 +63,12 @@ impl Query {
         Query { filter: Filter::everything(), keys: None, attributes: None, sort: None, limit: None, offset: 0 }
     }
 
-    /// Whether it looks at the records of certain keys, and scans nothing.
+    /// Returns whether the query only looks up keys and scans nothing.
     pub fn looks_up_keys(&self, primary_key: &str) -> bool {
         self.keys.is_some() || self.filter.pinned_key(primary_key).is_some()
     }
 
-    /// Refuses attributes that the table does not have, all of them in one sentence, as Harper words it.
+    /// Rejects attributes that the table does not have. Names all of them in one message, as Harper does.
     pub fn check_attributes(&self, table: &Table) -> Result<(), QueryError> {
         let mut named: Vec<&str> = self.attributes.iter().flatten().map(String::as_str).collect();
         self.filter.each_attribute(&mut |attribute| named.push(attribute));

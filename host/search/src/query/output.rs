@@ -1,12 +1,12 @@
-//! Writing rows into a buffer, in small pieces. A piece of up to 32 bytes is copied with its neighbours, which is one move
-//! instead of a call; what was copied too much is overwritten by the next piece.
+//! Writes rows into a buffer, in small pieces. A piece of up to 32 bytes is copied together with the bytes after it,
+//! which takes one move instead of a call. The next piece overwrites the surplus.
 
-/// What is copied in one move.
+/// Number of bytes copied in one move.
 const AT_ONCE: usize = 32;
-/// The buffer grows by at least so much at once.
+/// Minimum number of bytes by which the buffer grows.
 const STEP: usize = 16 << 10;
 
-/// A text that is written often, kept with so many bytes behind it that it can be copied with its neighbours.
+/// A text that is written often, with enough padding to be copied in one move.
 #[derive(Debug)]
 pub(super) struct Piece {
     padded: Vec<u8>,
@@ -25,10 +25,10 @@ impl Piece {
     }
 }
 
-/// A buffer while rows are appended. They are in it when `finish` was called.
+/// A buffer to which rows are appended. Call `finish` to trim it to the written rows.
 #[derive(Debug)]
 pub(super) struct Output<'o> {
-    /// Longer than what is written; the rest is zeros and leftovers.
+    /// Longer than the written rows; the rest is padding.
     buffer: &'o mut Vec<u8>,
     at: usize,
 }
@@ -39,12 +39,12 @@ impl<'o> Output<'o> {
         Output { buffer, at }
     }
 
-    /// Bytes in the buffer.
+    /// Returns the number of bytes written.
     pub fn len(&self) -> usize {
         self.at
     }
 
-    /// Lets `write` append at most `most` bytes; what goes beyond is lost.
+    /// Lets `write` append at most `most` bytes. Anything beyond that is dropped.
     #[inline(always)]
     pub fn append(&mut self, most: usize, write: impl FnOnce(&mut Room<'_>)) {
         let wanted = self.at + most + AT_ONCE;
@@ -56,13 +56,13 @@ impl<'o> Output<'o> {
         self.at += room.at;
     }
 
-    /// Leaves in the buffer what was written.
+    /// Trims the buffer to what was written.
     pub fn finish(self) {
         self.buffer.truncate(self.at);
     }
 }
 
-/// Room for one row.
+/// Space for one row.
 #[derive(Debug)]
 pub(super) struct Room<'r> {
     to: &'r mut [u8],
@@ -83,7 +83,7 @@ impl Room<'_> {
         self.part(&piece.padded, 0, piece.length);
     }
 
-    /// Appends `text[start..end]`, which must be there.
+    /// Appends `text[start..end]`. The range must be valid.
     #[inline(always)]
     pub fn part(&mut self, text: &[u8], start: usize, end: usize) {
         let length = end.wrapping_sub(start);

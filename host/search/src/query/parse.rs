@@ -1,4 +1,4 @@
-//! Conditions as clients write them, made into a typed filter.
+//! Parses the conditions of a request into a typed filter.
 
 use serde_json::{Map, Value};
 
@@ -6,9 +6,9 @@ use super::QueryError;
 use super::filter::{Condition, Filter, Test};
 use super::value::Scalar;
 
-/// Conditions in one request, all groups together.
+/// Maximum number of conditions in one request, over all groups.
 pub const MAX_CONDITIONS: usize = 1000;
-/// Groups inside groups.
+/// Maximum nesting of groups.
 pub const MAX_CONDITION_DEPTH: usize = 16;
 
 fn invalid<T>(sentence: impl Into<String>) -> Result<T, QueryError> {
@@ -16,13 +16,14 @@ fn invalid<T>(sentence: impl Into<String>) -> Result<T, QueryError> {
 }
 
 impl Filter {
-    /// The `conditions` and `operator` of a request.
+    /// Parses the `conditions` and `operator` of a request.
     pub fn from_conditions(conditions: Option<&Value>, operator: Option<&Value>) -> Result<Self, QueryError> {
         let mut count = 0;
         group(conditions, operator, "", MAX_CONDITION_DEPTH, &mut count)
     }
 
-    /// The `attribute` and `value` of `search_by_value`, in which `*` at the front, the back or both stands for anything.
+    /// Parses the `attribute` and `value` of `search_by_value`. A `*` at the start or the end of the value, or at both,
+    /// matches anything.
     pub fn from_value(attribute: String, value: &Value) -> Result<Self, QueryError> {
         let test = match value {
             Value::String(text) if text == "*" => return Ok(Filter::everything()),
@@ -92,7 +93,7 @@ fn condition(item: &Map<String, Value>, path: &str) -> Result<Condition, QueryEr
         Some(Value::String(comparator)) => comparator,
         Some(_) => return invalid(format!("'{path}.comparator' must be a string")),
     };
-    // Judged before the value, as Harper does: its sentence is of more use than one about the value.
+    // Checked before the value, as in Harper: this error is more useful than one about the value.
     let make = test_named(comparator)?;
     let Some(value) = item.get("value").or_else(|| item.get("search_value")) else {
         return invalid(format!("'{path}.value' is required"));

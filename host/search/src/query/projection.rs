@@ -1,4 +1,4 @@
-//! Which attributes a row of a result contains, and its text.
+//! Which attributes a result row contains, and the row's text.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,9 @@ use super::text::each_compact_part;
 use jobhost_model::table::{CREATED_TIME, Table, UPDATED_TIME};
 use jobhost_model::{RowShape, Timestamp};
 
-/// The attributes that `*` stands for, in order: the primary key, the two times, the others in byte order of their names. A
-/// table that was created with `attributes` shows these only, as in Harper, where such a table has no times of its own.
+/// Returns the attributes that `*` stands for, in order: the primary key, the two times, then the others in byte order
+/// of their names. A table created with `attributes` has only those, as in Harper, where such a table has no times of
+/// its own.
 pub fn selectable_attributes(table: &Table) -> Vec<&str> {
     let times: &[&str] = if table.schema_defined { &[] } else { &[CREATED_TIME, UPDATED_TIME] };
     let mut others: Vec<&str> = table.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
@@ -21,10 +22,10 @@ pub fn selectable_attributes(table: &Table) -> Vec<&str> {
     all
 }
 
-/// The longest text of a time.
+/// Maximum length of a time's text.
 const TIME_BYTES: usize = 24;
 
-/// The text of a time, kept because neighbours tend to have the same: they were written together.
+/// The text of a time. Cached, because records written together have the same time.
 #[derive(Debug)]
 struct TimeText {
     time: Timestamp,
@@ -48,12 +49,12 @@ impl TimeText {
     }
 }
 
-/// A record as the projection sees it.
+/// A record, as input of the projection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'r> {
-    /// Begins with the record's text and may go on behind it.
+    /// Starts with the record's text and may continue after it.
     pub text: &'r [u8],
-    /// Of the record's text.
+    /// Length of the record's text in bytes.
     pub length: usize,
     pub created: Timestamp,
     pub updated: Timestamp,
@@ -80,7 +81,7 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Projection {
     columns: Vec<Column>,
-    /// What a row takes at most besides its values, and how often at most one of those stands in it.
+    /// Maximum size of a row in bytes without its values, and how often at most one value occurs in it.
     fixed: usize,
     repeated: usize,
     close: u8,
@@ -92,7 +93,7 @@ pub(super) struct Projection {
 
 #[derive(Debug)]
 struct Column {
-    /// What stands before the value: bracket or comma, and in an object the name with its colon.
+    /// Text before the value: a bracket or comma, and in an object also the name and colon.
     prefix: Piece,
     source: Source,
 }
@@ -127,7 +128,7 @@ impl Projection {
         }
     }
 
-    /// Appends the row. Values are copied as they are stored.
+    /// Appends a row. Values are copied as they are stored.
     pub fn write(&mut self, row: Row<'_>, spans: &[Span], out: &mut Output<'_>) {
         let most = self.fixed + self.repeated.saturating_mul(row.length);
         out.append(most, |out| self.write_columns(row, spans, out));
@@ -135,7 +136,7 @@ impl Projection {
 
     #[inline(always)]
     fn write_columns(&mut self, row: Row<'_>, spans: &[Span], out: &mut Room<'_>) {
-        // Columns that follow each other in the record as they do in the row are copied at once, names included.
+        // Columns that are adjacent in the record and in the row are copied in one piece, names included.
         let mut run = ABSENT;
         for column in &self.columns {
             let Source::Slot(slot) = column.source else {
@@ -150,7 +151,7 @@ impl Projection {
             let span = spans.get(slot).copied().unwrap_or(ABSENT);
             let (start, end) = (span.0 as usize, span.1 as usize);
             if span != ABSENT && start.wrapping_sub(run.1 as usize) == column.prefix.len() && run != ABSENT {
-                // Between the two there is room for a comma, the name and the colon, and for nothing else.
+                // The gap has exactly the size of a comma, the name and the colon, so it contains nothing else.
                 if !(self.compact && is_container(row.text, start)) {
                     run.1 = span.1;
                     continue;
@@ -168,7 +169,7 @@ impl Projection {
         }
         copy(row.text, run, out);
         if self.columns.is_empty() {
-            // The bracket that opens stands in the first column's prefix.
+            // The opening bracket is part of the first column's prefix.
             out.byte(if self.close == b'}' { b'{' } else { b'[' });
         }
         out.byte(self.close);
@@ -187,7 +188,7 @@ fn copy(text: &[u8], span: Span, out: &mut Room<'_>) {
     }
 }
 
-/// The JSON text of the value in a slot.
+/// Returns the JSON text of the value in a slot.
 pub(crate) fn value_at<'r>(text: &'r [u8], spans: &[Span], slot: usize) -> Option<&'r str> {
     let (start, end) = *spans.get(slot)?;
     if (start, end) == ABSENT {

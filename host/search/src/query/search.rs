@@ -1,4 +1,4 @@
-//! A running search: rows come out as JSON text, a page at a time.
+//! A running search: returns rows as JSON text, a page at a time.
 
 use super::fields::{Damaged, Fields, Span};
 use super::filter::Filter;
@@ -13,19 +13,19 @@ use jobhost_model::key::Key;
 use jobhost_model::table::{Table, TableName};
 use jobhost_store::{RecordCursor, RecordPage, RecordStore, ScanOrder, StoreError, StoreErrorKind};
 
-/// Keys looked up in one call to the store.
+/// Number of keys looked up by one call to the store.
 const KEYS_A_FETCH: usize = 1000;
-/// Text of rows given out at once, unless a single row is larger.
+/// Target size of a page of rows in bytes. A single row may be larger.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// Rows that are sorted where nobody asked for an order. Where there are more, a client who cares would have said how to sort
-/// them, and sooner has the first ones.
+/// Maximum size, in bytes, of rows that are sorted although the client did not request an order. For larger results,
+/// returning the first rows early is more useful.
 const SORTED_UNASKED_BYTES: usize = 8 << 20;
 
-/// What a search may take.
+/// The limits of a search.
 #[derive(Debug, Clone)]
 pub struct SearchLimits {
-    /// Memory for rows that wait to be sorted.
+    /// Maximum memory, in bytes, for sorting rows.
     pub sort_bytes: usize,
     /// The account that they are charged to; `None`: not charged.
     pub account: Option<Account>,
@@ -37,12 +37,12 @@ impl Default for SearchLimits {
     }
 }
 
-/// What stands between two rows.
+/// The separator between two rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
-    /// Values are as they are stored.
+    /// A comma. Values are written as they are stored.
     Comma,
-    /// Values are without insignificant white space.
+    /// A line feed. Values are written without insignificant white space.
     NewLine,
 }
 
@@ -55,14 +55,14 @@ impl Separator {
     }
 }
 
-/// How the rows of a search are written, and in which order they may come.
+/// How rows are written, and in which order they are returned if the query does not request one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowFormat {
     pub shape: RowShape,
     pub separator: Separator,
-    /// The order of a search that asks for none. A limit or an offset counts in order of key even where rows may come in
-    /// any. `ScanOrder::Key`, that of answers to clients, is by value of the first condition where there is one, then by
-    /// key, as clients know it from Harper ([`Filter::order`](super::Filter::order)).
+    /// The order of a search that does not request one. With a limit or an offset, `ScanOrder::Arrival` is ignored and
+    /// rows are in key order. `ScanOrder::Key`, used for responses to clients, means as in Harper: by the value of the
+    /// first condition, if there is one, and then by key ([`Filter::order`](super::Filter::order)).
     pub order: ScanOrder,
 }
 
@@ -72,9 +72,9 @@ type SortedRows = Box<dyn Iterator<Item = Box<[u8]>> + Send>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Asked,
-    /// By the first condition, if they are few.
+    /// By the first condition, if there are only few rows.
     Unasked,
-    /// By the first condition, and a limit or an offset counts in it.
+    /// By the first condition, and a limit or an offset applies to this order.
     Counted,
 }
 
@@ -85,9 +85,9 @@ enum Input {
     Done,
 }
 
-/// The compiled form of a query.
+/// A compiled query.
 struct Plan {
-    /// True if the filter lets every record through.
+    /// Whether the filter matches every record.
     everything: bool,
     filter: Filter,
     /// Where the filter's conditions find their values, in order of evaluation.
@@ -98,7 +98,7 @@ struct Plan {
     spans: Vec<Span>,
 }
 
-/// A page of records and how much of it has been looked at.
+/// A page of records and the position of the next unread one.
 #[derive(Default)]
 struct Unread {
     page: RecordPage,
@@ -106,24 +106,26 @@ struct Unread {
     start: usize,
 }
 
-/// A search that has begun. Rows are separated, also across pages; there is none before the first or after the last.
+/// A running search. Rows are separated, also across pages; there is no separator before the first row or after the
+/// last.
 pub struct Search {
     columns: Vec<String>,
     input: Input,
     unread: Unread,
-    /// Rows that were to be sorted and turned out to be too many. They come before the rest of the input.
+    /// Rows collected for sorting that turned out to be too many. They are returned before the rest of the input.
     unsorted: Option<SortedRows>,
     plan: Plan,
     separator: Separator,
     limits: SearchLimits,
-    /// Rows still to be left out, and rows still to be given.
+    /// Rows still to skip (`offset`) and to return (`remaining`).
     offset: u64,
     remaining: u64,
     given: u64,
 }
 
 impl Search {
-    /// The query must name only attributes of the table (`Query::check_attributes`); others read as null.
+    /// Starts a search. The query must name only attributes of the table (`Query::check_attributes`); others read as
+    /// null.
     pub async fn open(
         store: &dyn RecordStore,
         table: &Table,
@@ -136,14 +138,14 @@ impl Search {
             (None, Some(key)) => Some(vec![key]),
             (None, None) => None,
         };
-        // Equal values are sorted by key, and that is the order in which a scan must give them.
+        // Rows with equal values are sorted by key, so the scan must return them in that order.
         let paged = query.limit.is_some() || query.offset > 0;
         let free = query.sort.is_none() && !paged;
         let input = match keys {
             Some(keys) => Input::Keys(table.name.clone(), keys.into_iter()),
             None => Input::Scan(store.scan(&table.name, if free { format.order } else { ScanOrder::Key }).await?),
         };
-        // A scan is in order of the primary key already.
+        // A scan returns rows in order of the primary key anyway.
         let sort = match query.sort {
             Some(sort) if !sort.descending && sort.attribute == table.primary_key => None,
             Some(sort) => Some((sort, Wish::Asked)),
@@ -183,17 +185,17 @@ impl Search {
         })
     }
 
-    /// The names of the columns, in order.
+    /// Returns the names of the columns, in order.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// Rows given so far.
+    /// Returns the number of rows returned so far.
     pub fn given(&self) -> u64 {
         self.given
     }
 
-    /// Appends the next rows to `out`, about 256 KiB at most and perhaps none; false at the end.
+    /// Appends the next rows to `out`: at most about 256 KiB, possibly none. Returns false at the end.
     pub async fn next(&mut self, store: &dyn RecordStore, out: &mut Vec<u8>) -> Result<bool, QueryError> {
         if self.plan.sort.is_some() && !matches!(self.input, Input::Sorted(_) | Input::Done) {
             self.sort(store).await?;
@@ -238,7 +240,7 @@ impl Search {
         }
     }
 
-    /// Writes rows of the page in hand until enough is written or nothing is left of it.
+    /// Writes rows of the current page until enough is written or the page is exhausted.
     fn write_page(&mut self, out: &mut Vec<u8>) -> Result<(), QueryError> {
         let end = out.len() + PAGE_BYTES;
         let mut out = Output::new(out);
@@ -262,7 +264,7 @@ impl Search {
         Ok(())
     }
 
-    /// True if there were rows that had been kept to be sorted.
+    /// Writes rows that were collected for sorting. Returns whether there were any.
     fn write_unsorted(&mut self, out: &mut Vec<u8>) -> bool {
         let Some(rows) = &mut self.unsorted else { return false };
         let end = out.len() + PAGE_BYTES;
@@ -281,7 +283,7 @@ impl Search {
         true
     }
 
-    /// Reads everything that matches and turns the input into the sorted rows.
+    /// Reads all matching records and replaces the input with the sorted rows.
     async fn sort(&mut self, store: &dyn RecordStore) -> Result<(), QueryError> {
         let Some((source, descending, wish)) = self.plan.sort else { return Ok(()) };
         let keep = self.remaining.saturating_add(self.offset);
@@ -310,7 +312,7 @@ impl Search {
                 let dispensable = match (wish, &error) {
                     (Wish::Asked, _) => false,
                     (Wish::Unasked, _) => true,
-                    // Further pages must not come in another order than the first.
+                    // Later pages must have the same order as the first one.
                     (Wish::Counted, error) => matches!(error, QueryError::TooLarge(_)) && self.offset == 0,
                 };
                 if !dispensable || !sorter.has_all() {
@@ -343,7 +345,7 @@ impl Unread {
         self.record >= self.page.records.len()
     }
 
-    /// The next record, with what follows it in the page.
+    /// Returns the next record, with the rest of the page after it.
     #[inline(always)]
     fn next(&mut self) -> Option<Row<'_>> {
         let &(end, created, updated) = self.page.records.get(self.record)?;
@@ -355,7 +357,7 @@ impl Unread {
 }
 
 impl Plan {
-    /// Finds the values in a record; true if it is one of those that are searched for.
+    /// Finds the values of a record. Returns whether the record matches.
     #[inline(always)]
     fn examine(&mut self, row: Row<'_>) -> Result<bool, QueryError> {
         self.fields.find(row.text, &mut self.spans).map_err(damaged)?;

@@ -1,4 +1,4 @@
-//! Sorts results in bounded memory: with a limit, only the rows that can still be in the result are kept.
+//! Sorts results in limited memory: with a limit, only rows that can still be in the result are kept.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -7,8 +7,8 @@ use super::QueryError;
 use super::value::{Number, Stored};
 use jobhost_budget::Charge;
 
-/// Order of a result. Values of different types are ordered null, boolean, number, string, others; rows with equal values
-/// by primary key.
+/// The order of a result. Values of different types are ordered null, boolean, number, string, others. Rows with equal
+/// values are ordered by primary key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
     pub attribute: String,
@@ -59,7 +59,7 @@ impl SortKey {
 struct Row {
     key: SortKey,
     descending: bool,
-    /// Rows come in order of primary key, so their number decides between equals.
+    /// Position of the row in the input, which is in primary key order. Decides between equal values.
     number: u64,
     text: Box<[u8]>,
 }
@@ -96,31 +96,31 @@ impl PartialEq for Row {
 
 impl Eq for Row {}
 
-/// Takes rows in any order of value and gives the first ones back sorted.
+/// Accepts rows in any order and returns the first ones sorted.
 #[derive(Debug)]
 pub(super) struct Sorter {
     descending: bool,
-    /// Rows worth keeping: limit and offset together.
+    /// Maximum number of rows to keep: limit plus offset.
     keep: u64,
     most_bytes: usize,
     bytes: usize,
     number: u64,
-    /// The last in order on top.
+    /// A heap with the last row in sort order on top.
     rows: BinaryHeap<Row>,
-    /// For the rows, in steps.
+    /// Charge for the rows, which grows in steps.
     charge: Option<Charge>,
 }
 
-/// What rows are charged ahead.
+/// Memory charged in advance, in bytes.
 const CHARGED_AHEAD: u64 = 1 << 20;
 
 impl Sorter {
-    /// `charge` grows with what is kept.
+    /// `charge` grows with the rows kept.
     pub fn new(descending: bool, keep: u64, most_bytes: usize, charge: Option<Charge>) -> Self {
         Sorter { descending, keep, most_bytes, bytes: 0, number: 0, rows: BinaryHeap::new(), charge }
     }
 
-    /// `text` is asked for only if the row is kept. After an error it is kept all the same.
+    /// Offers a row. `text` is called only if the row is kept. The row is kept even if this returns an error.
     pub fn offer(&mut self, key: SortKey, text: impl FnOnce() -> Box<[u8]>) -> Result<(), QueryError> {
         self.number += 1;
         let mut row = Row { key, descending: self.descending, number: self.number, text: Box::default() };
@@ -149,12 +149,12 @@ impl Sorter {
         Ok(())
     }
 
-    /// True if no row was left out.
+    /// Returns whether every offered row was kept.
     pub fn has_all(&self) -> bool {
         self.rows.len() as u64 == self.number
     }
 
-    /// The rows in the order in which they came.
+    /// Returns the rows in their original order.
     pub fn into_unsorted(self) -> impl Iterator<Item = Box<[u8]>> + Send {
         let Sorter { rows, charge, .. } = self;
         let mut rows = rows.into_vec();
@@ -165,7 +165,7 @@ impl Sorter {
         })
     }
 
-    /// The charge is kept until the last row is gone.
+    /// Returns the rows sorted. The charge is held until the last row is dropped.
     pub fn into_sorted(self) -> impl Iterator<Item = Box<[u8]>> + Send {
         let Sorter { rows, charge, .. } = self;
         rows.into_sorted_vec().into_iter().map(move |row| {

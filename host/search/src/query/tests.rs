@@ -77,7 +77,7 @@ fn comparisons_are_strict_about_types() {
 }
 
 #[test]
-fn wildcards_of_search_by_value() {
+fn search_by_value_matches_wildcards() {
     let test = |value: &str| match Filter::from_value("a".to_owned(), &json!(value)).unwrap() {
         Filter::Condition(Condition { test, .. }) => Some(test),
         _ => None,
@@ -92,7 +92,7 @@ fn wildcards_of_search_by_value() {
 }
 
 #[test]
-fn refused_conditions_say_which_and_why() {
+fn errors_name_the_rejected_condition_and_the_reason() {
     let refused = |conditions: Value, operator: Option<Value>| {
         Filter::from_conditions(Some(&conditions), operator.as_ref()).unwrap_err().to_string()
     };
@@ -130,7 +130,7 @@ fn refused_conditions_say_which_and_why() {
 }
 
 #[test]
-fn without_a_sort_the_narrowest_condition_orders() {
+fn without_a_sort_the_narrowest_condition_determines_the_order() {
     let condition = |attribute: &str, comparator: &str, value: Value| json!({"attribute": attribute, "comparator": comparator, "value": value});
     let (prefix, between) = (condition("a", "starts_with", json!("x")), condition("b", "between", json!([1, 2])));
     let (above, part) = (condition("c", "greater_than", json!(1)), condition("d", "contains", json!("x")));
@@ -152,7 +152,7 @@ fn without_a_sort_the_narrowest_condition_orders() {
 }
 
 #[test]
-fn unknown_attributes_are_named_together() {
+fn unknown_attributes_are_reported_together() {
     let table = Table {
         name: jobhost_model::TableName::new("d", "t"),
         id: 1,
@@ -174,7 +174,7 @@ fn unknown_attributes_are_named_together() {
 }
 
 #[test]
-fn a_projection_of_thousands_of_columns_is_made_at_once() {
+fn a_projection_of_thousands_of_columns_is_fast_to_build() {
     let names: Vec<String> = (0..10_000).map(|number| format!("a{number}")).collect();
     let mut fields = Fields::default();
     Projection::new(&names, RowShape::Objects, Separator::Comma, &mut fields);
@@ -182,7 +182,7 @@ fn a_projection_of_thousands_of_columns_is_made_at_once() {
 }
 
 #[test]
-fn times_show_as_much_fraction_as_they_have() {
+fn times_are_written_with_only_the_necessary_fraction() {
     let shown = |micros| {
         let mut out = Vec::new();
         Timestamp(micros).write_millis(&mut out);
@@ -207,7 +207,7 @@ fn a_sort_that_does_not_fit_says_what_to_do() {
 }
 
 #[test]
-fn rows_that_are_too_many_to_sort_come_back_as_they_came() {
+fn rows_that_are_too_many_to_sort_keep_their_original_order() {
     let mut sorter = Sorter::new(false, u64::MAX, 1000, None);
     let offered = (0..100_u8).take_while(|number| {
         let key = SortKey::Number(Number::Integer(-i128::from(*number)));

@@ -5,20 +5,21 @@
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 
-/// Marks the bytes that are equal to `byte`. The lowest mark is right; above it a borrow may have set others.
+/// Marks the bytes equal to `byte`. The lowest mark is correct; a borrow may set false marks above it.
 #[inline(always)]
 fn equal(word: u64, byte: u8) -> u64 {
     let zeros = word ^ (ONES * byte as u64);
     zeros.wrapping_sub(ONES) & !zeros & HIGH
 }
 
-/// Marks blanks and control characters, as `equal` does.
+/// Marks white space and control characters, with the same caveat as `equal`.
 #[inline(always)]
 fn blank(word: u64) -> u64 {
     word.wrapping_sub(ONES * 0x21) & !word & HIGH
 }
 
-/// Where in the next 16 bytes the first one is that `special` marks; 16 if there is none. `None` near the end of the text.
+/// Returns the offset, within the next 16 bytes, of the first byte that `special` marks, or 16 if there is none.
+/// Returns `None` near the end of the text.
 #[inline(always)]
 fn find_16(text: &[u8], at: usize, special: impl Fn(u64) -> u64) -> Option<usize> {
     let chunk = u128::from_le_bytes(*text.get(at..)?.first_chunk::<16>()?);
@@ -27,17 +28,17 @@ fn find_16(text: &[u8], at: usize, special: impl Fn(u64) -> u64) -> Option<usize
     Some((bits / 8) as usize)
 }
 
-/// Where the next byte is that is no white space.
+/// Returns the position of the next byte that is not white space.
 #[inline(always)]
 pub(super) fn skip_blanks(text: &[u8], mut at: usize) -> usize {
-    // One comparison where there are none, as nearly always.
+    // One comparison in the usual case without white space.
     while text.get(at).is_some_and(|byte| *byte <= b' ') {
         at += 1;
     }
     at
 }
 
-/// Behind the value that begins at `at`.
+/// Returns the position after the value that starts at `at`.
 #[inline(always)]
 pub(super) fn value_end(text: &[u8], at: usize) -> Option<usize> {
     match *text.get(at)? {
@@ -47,7 +48,7 @@ pub(super) fn value_end(text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// Behind the closing quote of the string whose first character is at `at`.
+/// Returns the position after the closing quote of the string whose first character is at `at`.
 #[inline(always)]
 pub(super) fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
     while let Some(found) = find_16(text, at, |word| equal(word, b'"') | equal(word, b'\\')) {
@@ -69,7 +70,7 @@ pub(super) fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// Behind the number or literal that goes on at `at`.
+/// Returns the position after the number or literal that continues at `at`.
 #[inline(always)]
 fn scalar_end(text: &[u8], mut at: usize) -> usize {
     let special = |word| equal(word, b',') | equal(word, b'}') | equal(word, b']') | blank(word);
@@ -85,7 +86,7 @@ fn scalar_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Behind the object or array whose first token is at `at`.
+/// Returns the position after the object or array whose first token is at `at`.
 #[inline(never)]
 fn container_end(text: &[u8], mut at: usize) -> Option<usize> {
     let mut open = 1_u32;

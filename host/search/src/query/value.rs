@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-/// A number, exact where it is an integer.
+/// A number. Integers are exact.
 #[derive(Debug, Clone, Copy)]
 pub enum Number {
     Integer(i128),
@@ -13,7 +13,7 @@ pub enum Number {
 }
 
 impl Number {
-    /// Reads the digits of a JSON number.
+    /// Parses a JSON number.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(integer) = text.parse::<i64>() {
             return Some(Number::Integer(integer.into()));
@@ -34,7 +34,7 @@ impl Number {
     pub fn compare(self, other: Number) -> Ordering {
         match (self, other) {
             (Number::Integer(one), Number::Integer(other)) => one.cmp(&other),
-            // JSON has no NaN, so that two numbers always compare.
+            // JSON has no NaN, so two numbers always compare.
             _ => self.as_float().partial_cmp(&other.as_float()).unwrap_or(Ordering::Equal),
         }
     }
@@ -46,7 +46,7 @@ impl PartialEq for Number {
     }
 }
 
-/// What a condition compares with.
+/// A value that a condition compares with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scalar {
     Null,
@@ -56,7 +56,7 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// `None` for arrays and objects.
+    /// Converts a JSON value. Returns `None` for arrays and objects.
     pub fn from_json(value: &Value) -> Option<Self> {
         match value {
             Value::Null => Some(Scalar::Null),
@@ -71,10 +71,10 @@ impl Scalar {
 /// The value of an attribute in a record.
 #[derive(Debug, Clone)]
 pub(super) enum Stored<'r> {
-    /// Null, or absent: clients see null for both.
+    /// Null or missing. Clients see null for both.
     Null,
     Boolean(bool),
-    /// The number and its digits as they are stored.
+    /// A number, with its digits as stored.
     Number(Number, &'r str),
     Text(Cow<'r, str>),
     Array(&'r str),
@@ -95,7 +95,7 @@ impl<'r> Stored<'r> {
         }
     }
 
-    /// Values compare only with values of their own type; `None` otherwise.
+    /// Compares with a value of the same type. Returns `None` if the types differ.
     pub fn compare(&self, other: &Scalar) -> Option<Ordering> {
         match (self, other) {
             (Stored::Null, Scalar::Null) => Some(Ordering::Equal),
@@ -106,7 +106,7 @@ impl<'r> Stored<'r> {
         }
     }
 
-    /// What `contains` and `ends_with` look into: strings, and numbers and booleans as they are written.
+    /// Returns the text that `contains` and `ends_with` search: a string, or a number or boolean as written.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Stored::Text(text) => Some(text),
@@ -118,7 +118,7 @@ impl<'r> Stored<'r> {
     }
 }
 
-/// The content of a JSON string; borrowed unless it has escapes.
+/// Returns the content of a JSON string, borrowed unless it has escapes.
 fn text_of(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.get(1..json.len().checked_sub(1)?)?;
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {

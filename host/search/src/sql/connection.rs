@@ -1,4 +1,4 @@
-//! One connection of SQLite for one query: nothing in it but the virtual tables that the statement may read.
+//! An SQLite connection for a single query. It contains only the virtual tables that the statement may read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
@@ -38,28 +38,28 @@ const LIMITS: &[(Limit, usize)] = &[
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 0),
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
-/// Steps of planning between two looks at the clock.
+/// Number of planning steps between two checks of the clock.
 const STEPS_BETWEEN_CHECKS: i32 = 1000;
-/// The least that SQLite may use for sorting.
+/// Minimum memory, in KiB, that SQLite may use for sorting.
 const MIN_SORT_KIB: usize = 256;
 
-/// The column of EXPLAIN QUERY PLAN that says in words what a step does.
+/// The column of EXPLAIN QUERY PLAN that describes a step in words.
 const PLAN_DETAIL: usize = 3;
 
-/// Columns that a statement reads, by table.
+/// The columns that a statement reads, by table.
 type Reads = BTreeMap<TableName, BTreeSet<String>>;
 
-/// What is known of a statement before it runs.
+/// What is known about a statement before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Of the result, in order; no two alike.
+    /// Column names of the result, in order. All are distinct.
     pub columns: Vec<String>,
-    /// What it reads of each of its tables, for permissions.
+    /// The columns that the statement reads, by table. Used to check permissions.
     pub reads: BTreeMap<TableName, BTreeSet<String>>,
 }
 
-/// Prepares the statement over its tables without running it: names the columns of the result, or says what is wrong.
-/// `tables` must have each of `SqlStatement::tables`. Takes well below a millisecond.
+/// Prepares the statement without running it. Returns the columns of the result, or what is wrong with the statement.
+/// `tables` must contain each of `SqlStatement::tables`. Takes well under a millisecond.
 pub fn check(statement: &SqlStatement, tables: &[VisibleTable]) -> Result<Checked, QueryError> {
     let state = Arc::new(State::new(None));
     let mut session = Session::open(statement, tables, &state)?;
@@ -80,7 +80,7 @@ fn with_hint(statement: &SqlStatement, error: QueryError) -> QueryError {
 pub(super) struct Session {
     pub connection: Connection,
     statement: SqlStatement,
-    /// Tables that are read into a temporary table first.
+    /// Numbers of the tables that are first copied into a temporary table.
     copied: BTreeSet<usize>,
 }
 
@@ -105,7 +105,7 @@ impl Session {
         Ok(Session { connection, statement: statement.clone(), copied: BTreeSet::new() })
     }
 
-    /// From here on the connection can do nothing but run the statement, which is prepared to see that it can be run.
+    /// Restricts the connection to running the statement, and prepares the statement to verify that it can run.
     pub fn restrict(&mut self) -> Result<Checked, QueryError> {
         for (limit, value) in LIMITS {
             self.connection.set_limit(*limit, i32::try_from(*value).unwrap_or(i32::MAX)).map_err(broken)?;
@@ -115,7 +115,7 @@ impl Session {
             (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
-            // A name in double quotes is never a string.
+            // Never treat a name in double quotes as a string.
             (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
             (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         ] {
@@ -139,11 +139,11 @@ impl Session {
         planned.map_err(|error| if over.load(Ordering::Relaxed) { Planning::exceeded() } else { error })
     }
 
-    /// Names the columns, and decides which tables are copied. `reads` is what the authorizer has seen.
+    /// Determines the columns and the tables to copy. `reads` holds what the authorizer recorded.
     fn plan(&mut self, reads: &Mutex<Reads>) -> Result<Checked, QueryError> {
         let columns = column_names(&self.prepare()?);
         let checked = Checked { columns, reads: reads.lock().unwrap_or_else(PoisonError::into_inner).clone() };
-        // With a copy SQLite may choose another order, in which it scans another table again and again.
+        // After copying one table, SQLite may choose another join order that repeatedly scans another table.
         while self.statement.copyable {
             let known = self.copied.len();
             self.copied.extend(self.scanned_again_and_again().map_err(|error| explain(&error))?);
@@ -154,8 +154,9 @@ impl Session {
         Ok(checked)
     }
 
-    /// Tables that SQLite would scan for each row of another table, although it looks for one value only: a join that is
-    /// not by key, or a subquery that is tied to its outside. SQLite makes an index for that, but not on a virtual table.
+    /// Finds tables that SQLite would scan once per row of another table although it needs only rows with one value: in
+    /// a join that is not by key, or in a correlated subquery. SQLite creates an automatic index for such cases, but
+    /// not on a virtual table.
     fn scanned_again_and_again(&self) -> rusqlite::Result<BTreeSet<usize>> {
         let sql = format!("EXPLAIN QUERY PLAN {}", self.statement.sql(&self.copied));
         let mut plan = self.connection.prepare(&sql)?;
@@ -171,13 +172,13 @@ impl Session {
         self.connection.prepare(&self.statement.sql(&self.copied)).map_err(|error| explain(&error))
     }
 
-    /// Where temporary files go, and how much memory sorting may take before it does.
+    /// Sets the directory for temporary files, and how much memory sorting may use before it spills to them.
     pub fn bound_memory(&self, limits: &SqlLimits) -> Result<(), QueryError> {
         set_spill_directory(&self.connection, &limits.spill_dir)?;
         let kib = (limits.memory_bytes.size() / 1024).max(MIN_SORT_KIB);
         let most = limits.heap_bytes;
-        // The limits of the heap are those of the process: at half of it sorting goes to files early, and at the whole a
-        // query fails that asks for more. It can be lowered but not raised.
+        // The heap limits apply to the whole process. At half of the limit, sorting spills to files early; at the
+        // limit, a query that needs more fails. The limit can be lowered but not raised.
         let pragmas = format!(
             "PRAGMA temp_store = FILE; PRAGMA main.cache_size = -{kib}; PRAGMA hard_heap_limit = {most}; PRAGMA \
              soft_heap_limit = {};",
@@ -187,7 +188,7 @@ impl Session {
     }
 }
 
-/// What a table declares: all that it shows, or only what the statement may mean.
+/// Selects the columns that a table declares: all visible ones, or only those that the statement may refer to.
 fn source(statement: &SqlStatement, visible: &VisibleTable) -> Result<Source, QueryError> {
     let wanted = |name: &&String| statement.stars > 0 || statement.names.contains(*name);
     let columns: Vec<String> = visible.columns.iter().filter(wanted).cloned().collect();
@@ -201,11 +202,11 @@ fn source(statement: &SqlStatement, visible: &VisibleTable) -> Result<Source, Qu
     Ok(Source::new(visible.table.name.clone(), &visible.table.primary_key, columns))
 }
 
-/// Bounds what depends on how wide the tables are: what all `*` stand for, each as if it showed the columns of all tables,
-/// and windows over many columns.
+/// Limits costs that depend on the width of the tables: the columns of all `*` together, counting the columns of all
+/// tables for each, and windows over many columns.
 fn check_size(statement: &SqlStatement, sources: &[Source]) -> Result<(), QueryError> {
     let columns: usize = sources.iter().map(|source| source.columns().len()).sum();
-    // One alone may show as much as SQLite can.
+    // A single `*` may expand to as many columns as SQLite allows.
     if statement.stars > 1 && statement.stars.saturating_mul(columns) > MAX_STAR_COLUMNS {
         return Err(QueryError::Invalid(format!(
             "'*' stands {} times in 'sql', for up to {columns} columns each; together they can stand for at most \
@@ -224,7 +225,7 @@ fn check_size(statement: &SqlStatement, sources: &[Source]) -> Result<(), QueryE
     Ok(())
 }
 
-/// Attaches an empty database for each that is named, and makes the virtual tables.
+/// Attaches an empty database for each database name, and creates the virtual tables.
 fn create(connection: &Connection, sources: Vec<Source>, state: &Arc<State>) -> rusqlite::Result<()> {
     let databases: BTreeSet<&str> = sources.iter().map(|source| source.name().database.as_str()).collect();
     let mut setup = String::new();
@@ -245,7 +246,7 @@ fn create(connection: &Connection, sources: Vec<Source>, state: &Arc<State>) -> 
     connection.execute_batch(&setup)
 }
 
-/// The second wall, behind the renderer: SQLite asks for everything that a statement would do.
+/// The second line of defence, after the renderer: SQLite asks before everything that a statement would do.
 fn authorize(context: &AuthContext<'_>, reads: &Mutex<Reads>) -> Authorization {
     match context.action {
         AuthAction::Select | AuthAction::Recursive => Authorization::Allow,
@@ -263,7 +264,7 @@ fn authorize(context: &AuthContext<'_>, reads: &Mutex<Reads>) -> Authorization {
                 }
                 return Authorization::Allow;
             }
-            // A subquery or a common table expression, of which SQLite asks only as a whole.
+            // A subquery or a common table expression, which SQLite reports only as a whole.
             if column_name.is_empty() { Authorization::Allow } else { Authorization::Deny }
         }
         _ => Authorization::Deny,
@@ -274,12 +275,11 @@ fn column_names(statement: &Statement<'_>) -> Vec<String> {
     unique(statement.column_names().map(names::decode).collect())
 }
 
-/// Names as they were written. A row is an object, so the second `a` becomes `a1`, as
-/// Harper names them.
+/// Makes names unique. A row is a JSON object, so the second `a` becomes `a1`, as in Harper.
 pub(super) fn unique(names: Vec<String>) -> Vec<String> {
     let written: HashSet<&str> = names.iter().map(String::as_str).collect();
     let mut taken = HashSet::new();
-    // Of each name that stands more than once, the number to try next.
+    // The next number to try for each name that occurs more than once.
     let mut numbers: HashMap<&str, usize> = HashMap::new();
     let mut columns = Vec::with_capacity(names.len());
     for name in &names {
@@ -295,7 +295,7 @@ pub(super) fn unique(names: Vec<String>) -> Vec<String> {
     columns
 }
 
-/// The directory belongs to the whole process, so it is set only when it changes.
+/// Sets the directory for temporary files. The setting is process-wide, so it is changed only if it differs.
 fn set_spill_directory(connection: &Connection, directory: &Path) -> Result<(), QueryError> {
     static CURRENT: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -315,12 +315,12 @@ fn set_spill_directory(connection: &Connection, directory: &Path) -> Result<(), 
     Ok(())
 }
 
-/// An error that no statement should be able to cause.
+/// Converts an error that no statement should be able to cause.
 fn broken(error: rusqlite::Error) -> QueryError {
     QueryError::Store(StoreError::caused_by(StoreErrorKind::Unavailable, "The SQL engine failed", error))
 }
 
-/// SQLite's error in words for the client.
+/// Converts an SQLite error into a message for the client.
 pub(super) fn explain(error: &rusqlite::Error) -> QueryError {
     let (code, message) = match error {
         rusqlite::Error::SqliteFailure(failure, message) => (failure.code, message.clone().unwrap_or_default()),
@@ -358,7 +358,7 @@ fn in_our_words(message: &str) -> String {
     if message.starts_with("Expression tree is too large") || message.contains("parser stack overflow") {
         return super::sentences::too_complex().to_string();
     }
-    // Other sentences show names as SQLite has them.
+    // Other messages contain names as SQLite knows them.
     let words: Vec<String> = message
         .split(' ')
         .map(|word| if names::is_encoded(word) && word.len() > 1 { names::decode_last(word) } else { word.to_owned() })

@@ -1,8 +1,8 @@
-//! LIKE in a time that grows with the length of the text only. SQLite's own tries the pattern at each position of the
+//! LIKE in time proportional to the length of the text. SQLite's own LIKE tries the pattern at each position of the
 //! text, which takes minutes for a long pattern and a long text and cannot be interrupted.
 //!
-//! The results are SQLite's: `%` matches any text, `_` one character, a to z match A to Z, and a text ends at its
-//! first NUL.
+//! The results are SQLite's: `%` matches any text, `_` matches one character, the letters a to z match A to Z, and a
+//! text ends at its first NUL.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,25 +10,25 @@ use std::sync::OnceLock;
 
 use memchr::memmem;
 
-/// A longer pattern is refused, as in SQLite.
+/// Maximum length of a pattern in bytes, as in SQLite.
 pub(super) const MAX_PATTERN_BYTES: usize = 1000;
 const WORD_BITS: usize = u64::BITS as usize;
 
-/// Up to here trying the pattern at each place is faster than preparing to search for its parts.
+/// Up to this length, trying the pattern at each position is faster than preparing a search for its parts.
 const SHORT_TEXT_BYTES: usize = 256;
 
-/// A pattern, taken apart.
+/// A parsed pattern.
 #[derive(Debug)]
 pub(super) struct Pattern {
     escape: Option<char>,
     items: Vec<Item>,
-    /// An escape at the end, behind which nothing follows, fits no text.
+    /// Whether the pattern ends with an escape that nothing follows. Such a pattern matches no text.
     never: bool,
-    /// What stands between the `%`. One alone is a pattern without `%`, which is the whole text.
+    /// The parts between the `%`. A single part means that the pattern has no `%` and must match the whole text.
     parts: OnceLock<Vec<Part>>,
 }
 
-/// A piece of a pattern.
+/// An element of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Item {
     Text,
@@ -42,11 +42,11 @@ struct Part {
     search: Search,
 }
 
-/// How a part is found somewhere in a text whose letters are small.
+/// How to find a part in a lower-case text.
 #[derive(Debug)]
 enum Search {
     Text(Box<memmem::Finder<'static>>),
-    /// With `_` in it.
+    /// For a part that contains `_`.
     Mask(Mask),
 }
 
@@ -89,7 +89,7 @@ impl Pattern {
         self.matches_long(until_nul(&String::from_utf8_lossy(text)))
     }
 
-    /// Tries each place behind a `%`, one after another. A mismatch goes back to the last `%`, never further.
+    /// Tries each position after a `%` in turn. A mismatch backtracks to the last `%` only.
     fn matches_short(&self, text: &str) -> bool {
         let next = |rest: &mut std::str::Chars<'_>| rest.next().filter(|character| *character != '\0');
         let (mut items, mut rest) = (self.items.as_slice(), text.chars());
@@ -103,7 +103,7 @@ impl Pattern {
                     continue;
                 }
                 Some((item, behind)) => match next(&mut rest) {
-                    // Further on there is even less text.
+                    // Starting later leaves even less text.
                     None => return false,
                     Some(character) if item.fits(character) => {
                         items = behind;
@@ -132,7 +132,7 @@ impl Pattern {
             [whole] => return whole.strip_from(text).is_some_and(str::is_empty),
             [first, middle @ .., last] => (first, middle, last),
         };
-        // The first place that fits is always as good as any other: it leaves most to the parts behind.
+        // The first match of a part is always the best one, because it leaves the most text to the parts after it.
         let Some(rest) = first.strip_from(text).and_then(|rest| last.strip_from_end(rest)) else { return false };
         if middle.is_empty() {
             return true;
@@ -146,7 +146,7 @@ impl Pattern {
     }
 }
 
-/// SQLite reads texts up to a NUL.
+/// SQLite ends texts at a NUL.
 fn until_nul(text: &str) -> &str {
     memchr::memchr(0, text.as_bytes()).and_then(|end| text.get(..end)).unwrap_or(text)
 }
@@ -167,20 +167,20 @@ impl Part {
         Part { items, search }
     }
 
-    /// What follows the part, if the text begins with it.
+    /// Returns the text after the part, if the text starts with it.
     fn strip_from<'t>(&self, text: &'t str) -> Option<&'t str> {
         let mut rest = text.chars();
         self.items.iter().all(|item| rest.next().is_some_and(|character| item.fits(character))).then_some(rest.as_str())
     }
 
-    /// What comes before the part, if the text ends with it.
+    /// Returns the text before the part, if the text ends with it.
     fn strip_from_end<'t>(&self, text: &'t str) -> Option<&'t str> {
         let mut rest = text.chars();
         let mut items = self.items.iter().rev();
         items.all(|item| rest.next_back().is_some_and(|character| item.fits(character))).then_some(rest.as_str())
     }
 
-    /// What follows the first place in the text that the part fits. The text has small letters only.
+    /// Returns the text after the first match of the part. The text must be lower case.
     fn after_first_in<'t>(&self, text: &'t str) -> Option<&'t str> {
         match &self.search {
             Search::Text(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
@@ -199,19 +199,19 @@ impl Item {
     }
 }
 
-/// A part as sets of bits, a bit an item: all places of the text are tried at once, in as many steps as it has characters.
+/// A part as bit sets, one bit per item. All positions of the text are matched at once, with one step per character.
 #[derive(Debug)]
 struct Mask {
     words: usize,
-    /// The items that each character fits.
+    /// The items that each character matches.
     of_character: HashMap<char, Box<[u64]>>,
     of_others: Box<[u64]>,
-    /// The last item, in the last word.
+    /// The bit of the last item, in the last word.
     last: u64,
 }
 
 impl Mask {
-    /// `items` is not empty.
+    /// `items` must not be empty.
     fn new(items: &[Item]) -> Self {
         let words = items.len().div_ceil(WORD_BITS);
         let mut of_others = vec![0_u64; words].into_boxed_slice();
@@ -233,12 +233,12 @@ impl Mask {
     }
 
     fn after_first_in<'t>(&self, text: &'t str) -> Option<&'t str> {
-        // Bit n: the items up to the n-th fit what ends here.
+        // Bit n: the items up to the n-th match the text that ends here.
         let mut fitting = vec![0_u64; self.words];
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
             let fits = self.of_character.get(&character).unwrap_or(&self.of_others);
-            // Each character may be where the part begins.
+            // The part may start at each character.
             let mut carry = 1;
             for (word, fits) in fitting.iter_mut().zip(fits) {
                 let next = *word >> (WORD_BITS - 1);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_those_of_sqlite() {
+    fn results_match_sqlite() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let characters = || prop::sample::select(vec!["a", "A", "b", "é", "É", "%", "_", "!", "\0", "😀", " "]);
         let text = prop::collection::vec(characters(), 0..14).prop_map(|parts| parts.concat());
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn long_patterns_with_any_character_are_found() {
+    fn long_patterns_with_underscores_are_found() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         for length in [1, 62, 63, 64, 65, 127, 128, 129, 300] {
             let pattern: String = (0..length).map(|place| if place % 7 == 3 { '_' } else { 'a' }).collect();

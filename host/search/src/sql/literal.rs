@@ -1,8 +1,8 @@
-//! Literals of SQL as JSON, without an engine.
+//! Converts SQL literals to JSON, without an SQL engine.
 
 use sqlparser::ast::{Expr, UnaryOperator, Value};
 
-/// The JSON text of a literal; `None` if something has to be computed, or cannot be.
+/// Returns the JSON text of a literal, or `None` if the expression has to be evaluated.
 pub(super) fn literal(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Value(value) => of_value(&value.value),
@@ -18,7 +18,7 @@ pub(super) fn literal(expr: &Expr) -> Option<String> {
     }
 }
 
-/// What a client written in JavaScript sends for a value that is not there.
+/// Returns whether the expression is `undefined`, which JavaScript clients send for a missing value.
 pub(super) fn is_undefined(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(name) if name.quote_style.is_none() && name.value == "undefined")
 }
@@ -28,7 +28,7 @@ fn of_value(value: &Value) -> Option<String> {
         Value::Null => Some("null".to_owned()),
         Value::Boolean(value) => Some(value.to_string()),
         Value::SingleQuotedString(text) => serde_json::to_string(text).ok(),
-        // As it is written if JSON knows it; forms that only SQL has are computed.
+        // Kept as written if it is valid JSON; forms that only SQL has are evaluated.
         Value::Number(text, false) => serde_json::from_str::<serde_json::Number>(text).is_ok().then(|| text.clone()),
         _ => None,
     }

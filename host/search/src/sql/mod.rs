@@ -1,12 +1,13 @@
 //! Read-only SQL over records: one SELECT, run by SQLite on virtual tables over a store snapshot.
 //!
-//! The text is parsed (`parse`) and then rendered for SQLite from the syntax tree (`render`), so that SQLite never
-//! sees a statement, function or name that was not checked. It must never write anything but its own temporary files,
-//! never open a file or a database that a statement names, and never use more memory, disk or time than `SqlLimits`
-//! allows.
+//! The text is parsed (`parse`) and then rendered for SQLite from the syntax tree (`render`), so SQLite never sees a
+//! statement, function or name that was not checked. This module must never write anything except its own temporary
+//! files, never open a file or a database that a statement names, and never use more memory, disk or time than
+//! `SqlLimits` allows.
 //!
 //! Names of databases, tables and attributes are compared byte for byte, as everywhere in records, although SQLite
-//! folds case: see `names`. Permissions are the caller's responsibility; what a table does not show is unknown here.
+//! folds case: see `names`. Permissions are the caller's responsibility; columns that a table does not show are unknown
+//! here.
 
 mod connection;
 mod functions;
@@ -41,30 +42,31 @@ use jobhost_model::Limit;
 use jobhost_model::table::{Catalog, Table, TableName};
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// Bytes of a statement.
+/// Maximum size of a statement in bytes.
 pub const MAX_SQL_BYTES: usize = 64 << 10;
-/// Tables that one statement may read.
+/// Maximum number of tables in one statement.
 pub const MAX_TABLES: usize = 16;
-/// Databases that one statement may read.
+/// Maximum number of databases in one statement.
 pub const MAX_DATABASES: usize = 8;
 /// Columns that one table can show to a statement, and that a result can have: SQLite's own bound.
 pub const MAX_COLUMNS: usize = 2000;
-/// Columns that all `*` of a statement may stand for together: SQLite takes some ten microseconds for each.
+/// Maximum number of columns that all `*` of a statement may stand for together. SQLite takes some ten microseconds per
+/// column.
 const MAX_STAR_COLUMNS: usize = 8000;
-/// Windows times the square of the columns, which is what SQLite's time to plan windows grows with.
+/// Maximum of windows times columns squared, which SQLite's planning time for windows is proportional to.
 const MAX_WINDOW_WORK: usize = 4_000_000;
 /// The longest text or blob, and the longest row while it is sorted.
 const MAX_VALUE_BYTES: usize = 16 << 20;
 
-/// Why a statement cannot be run. The sentences are for the client.
+/// Why a statement cannot be run. The messages are for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
     #[error("{0}")]
     Invalid(String),
-    /// A database or a table that does not exist.
+    /// The database or table does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// The machine has no room for another thread.
+    /// The machine cannot start another thread.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -112,23 +114,23 @@ pub struct Spill {
     pub owner: Owner,
 }
 
-/// A statement that was understood: text for SQLite, and what it reads.
+/// A parsed statement: its text for SQLite, and what it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlStatement {
     rendered: Vec<Part>,
     tables: Vec<TableName>,
-    /// Every name that may be a column, so that a wide table declares only those.
+    /// Every name that may be a column. A wide table declares only these.
     names: BTreeSet<String>,
     /// Of these, the ones in double quotes without a table: clients of other databases mean text by that.
     double_quoted: BTreeSet<String>,
     /// How often `*` or `t.*` stands in it.
     stars: usize,
-    /// OVER and WINDOW, and all columns, counting repetitions in it.
+    /// Number of OVER and WINDOW clauses, and of column references including repetitions.
     windows: usize,
     columns: usize,
-    /// No column is named with its database, which only a table itself has and a copy does not.
+    /// Whether tables may be replaced by copies: no column is qualified with its database, which a copy does not have.
     copyable: bool,
-    /// Columns of the result that are left out of a row where they are null.
+    /// Result columns that are omitted from a row if they are null.
     may_be_absent: BTreeSet<String>,
     plain: Option<PlainSelect>,
 }
@@ -137,7 +139,7 @@ pub struct SqlStatement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// A table in FROM, with its number in `tables`; and whether a name for it follows.
+    /// A table in FROM, with its number in `tables`, and whether an alias follows.
     Table {
         number: usize,
         named: bool,
@@ -145,27 +147,28 @@ enum Part {
 }
 
 impl SqlStatement {
-    /// Exactly one SELECT.
+    /// Parses exactly one SELECT.
     pub fn parse(text: &str) -> Result<SqlStatement, SqlError> {
         parse::parse(text)
     }
 
-    /// The tables it reads, each once, in the order in which they are named.
+    /// Returns the tables that the statement reads, without duplicates, in order of first mention.
     pub fn tables(&self) -> &[TableName] {
         &self.tables
     }
 
-    /// If it asks for columns of its one table and nothing else: which.
+    /// Returns the selected columns if the statement only selects columns of a single table.
     pub fn plain(&self) -> Option<&PlainSelect> {
         self.plain.as_ref()
     }
 
-    /// Names that it may use as columns, of any of its tables; `None` if it asks for all columns with `*`.
+    /// Returns the names that the statement may use as columns of any of its tables; `None` if it selects all columns
+    /// with `*`.
     pub fn named_columns(&self) -> Option<&BTreeSet<String>> {
         if self.stars > 0 { None } else { Some(&self.names) }
     }
 
-    /// The text for SQLite. Tables in `copied` are read once into a temporary table, which SQLite can index.
+    /// Returns the text for SQLite. Tables in `copied` are first read into a temporary table, which SQLite can index.
     fn sql(&self, copied: &BTreeSet<usize>) -> String {
         let mut sql = String::new();
         for part in &self.rendered {
@@ -178,7 +181,7 @@ impl SqlStatement {
             };
             let Some(name) = self.tables.get(*number) else { continue };
             let copy = copied.contains(number);
-            // A LIMIT keeps SQLite from making the subquery a part of what it stands in.
+            // A LIMIT keeps SQLite from flattening the subquery into the outer query.
             sql.push_str(if copy { "(SELECT * FROM " } else { "" });
             names::push_quoted(&mut sql, &name.database);
             sql.push('.');
@@ -192,7 +195,7 @@ impl SqlStatement {
         sql
     }
 
-    /// The tables as the catalog has them; `NotFound` for the first that does not exist.
+    /// Looks up the tables in the catalog. Returns `NotFound` for the first one that does not exist.
     pub fn resolve(&self, catalog: &Catalog) -> Result<Vec<Arc<Table>>, SqlError> {
         let find = |name: &TableName| match catalog.table(name) {
             Some(table) => Ok(Arc::clone(table)),
@@ -207,7 +210,7 @@ fn missing_table(name: &TableName) -> SqlError {
     SqlError::NotFound(format!("Table '{name}' does not exist"))
 }
 
-/// A table and the columns of it that a statement may see, in the order of `*`.
+/// A table with the columns that a statement may see, in the order of `*`.
 #[derive(Debug, Clone)]
 pub struct VisibleTable {
     pub table: Arc<Table>,
@@ -215,7 +218,7 @@ pub struct VisibleTable {
 }
 
 impl VisibleTable {
-    /// With all columns that `*` stands for.
+    /// Creates a table with all columns that `*` stands for.
     pub fn whole(table: Arc<Table>) -> Self {
         let columns = selectable_attributes(&table).into_iter().map(str::to_owned).collect();
         VisibleTable { table, columns }

@@ -1,10 +1,10 @@
-//! Values of SQLite as JSON text.
+//! Writes SQLite values as JSON text.
 
 use rusqlite::types::ValueRef;
 
 use crate::query::text::each_compact_part;
 
-/// From here on a double no longer tells neighbours apart, and digits would pretend it did.
+/// 2^53: above it, doubles cannot represent every integer, so writing all digits would suggest false precision.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 pub(super) fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
@@ -13,12 +13,12 @@ pub(super) fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
         ValueRef::Integer(integer) => write_json(&integer, out),
         ValueRef::Real(real) => write_real(real, out),
         ValueRef::Text(text) => write_text(text, out),
-        // `values` makes blobs of JSON only.
+        // All blobs are JSON: `values` creates no others.
         ValueRef::Blob(json) => each_compact_part(json, |part| out.extend_from_slice(part)),
     }
 }
 
-/// As JavaScript shows it: a whole number has no fraction, and what is no number is null.
+/// Writes a number as JavaScript does: integers without a fraction, and numbers that are not finite as null.
 fn write_real(real: f64, out: &mut Vec<u8>) {
     if !real.is_finite() {
         out.extend_from_slice(b"null");
@@ -30,7 +30,7 @@ fn write_real(real: f64, out: &mut Vec<u8>) {
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
-    // Most strings have nothing to escape. Looking at every byte is what a processor can do for many at once.
+    // Most strings need no escapes. This loop over all bytes can be vectorized.
     let escapes = text.iter().fold(false, |found, byte| found | (*byte < b' ') | (*byte == b'"') | (*byte == b'\\'));
     match std::str::from_utf8(text) {
         Ok(_) if !escapes => {
@@ -46,7 +46,7 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
 
 fn write_json<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
     let start = out.len();
-    // Numbers and strings can always be written; if not, the row stays JSON.
+    // Cannot fail for numbers and strings. If it did, the row would still be valid JSON.
     if serde_json::to_writer(&mut *out, value).is_err() {
         out.truncate(start);
         out.extend_from_slice(b"null");
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_javascript() {
+    fn numbers_are_written_as_in_javascript() {
         for (real, expected) in [
             (3.0, "3"),
             (-0.0, "0"),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_json_whatever_is_in_them() {
+    fn any_text_is_written_as_valid_json() {
         for text in ["", "rex", "a\"b", "a\\b", "a\nb\u{0}", "é\u{1F980}", "\u{7f}"] {
             assert_eq!(serde_json::from_str::<String>(&written(ValueRef::Text(text.as_bytes()))).unwrap(), text);
         }

@@ -1,4 +1,4 @@
-//! Parses a client's text into a statement, with limits that are checked before any recursion.
+//! Parses a client's text into a statement. Limits are checked before any recursion.
 
 use sqlparser::ast::Statement;
 use sqlparser::dialect::SQLiteDialect;
@@ -9,12 +9,13 @@ use super::render::render;
 use super::sentences::{MAX_COMPOUND, MAX_PARSER_DEPTH, bad_sql, shortened, too_complex};
 use super::{MAX_SQL_BYTES, SqlError, SqlStatement};
 
-/// Tokens in a row that may make the syntax tree one level deeper each: terms of a chain, and what they stand in.
+/// Maximum number of consecutive tokens that may each deepen the syntax tree by one level: terms of a chain, and what
+/// contains them.
 const MAX_CHAIN_TOKENS: usize = 4000;
 /// The syntax tree is walked and dropped by recursion. With the bounds above this is more than it takes in a debug build.
 const STACK_BYTES: usize = 32 << 20;
 
-/// Statements that exist and are not SELECT, by their first word.
+/// First words of statements that exist but are not SELECT.
 const OTHER_STATEMENTS: &[&str] = &[
     "ALTER",
     "ANALYZE",
@@ -74,7 +75,7 @@ pub(super) fn parse(text: &str) -> Result<SqlStatement, SqlError> {
     })
 }
 
-/// One statement of any kind, within the same bounds.
+/// Parses one statement of any kind, within the same limits.
 pub(super) fn parse_any<T: Send>(
     text: &str,
     look: impl Fn(&Statement) -> Result<T, SqlError> + Send,
@@ -87,7 +88,7 @@ fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, SqlError> {
         let bytes = text.len();
         return Err(SqlError::Invalid(format!("'sql' has {bytes} bytes; the maximum is {MAX_SQL_BYTES}")));
     }
-    // SQLite would take it for the end.
+    // SQLite would take a NUL for the end.
     if text.contains('\0') {
         return Err(SqlError::Invalid("'sql' contains the character U+0000; leave it out".to_owned()));
     }
@@ -135,7 +136,7 @@ fn understand<T>(
     look(&statement)
 }
 
-/// Refuses what does not begin like a SELECT. Anything else that it begins with is the parser's to complain about.
+/// Rejects statements that are not a SELECT. The parser reports any other invalid beginning.
 fn check_kind(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     let first = tokens
         .iter()
@@ -151,8 +152,8 @@ fn check_kind(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     }
 }
 
-/// `EXTRACT(date, 'year')` is a call like any other, but the parser knows only `EXTRACT(YEAR FROM date)`. In quotes it is no
-/// word of the language.
+/// `EXTRACT(date, 'year')` is an ordinary call, but the parser accepts only `EXTRACT(YEAR FROM date)`. In quotes, the
+/// name is not a keyword.
 fn quote_extract(tokens: &mut [TokenWithSpan]) {
     let significant = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
     let is_word = |token: &Token, text: &str| match token {
@@ -176,8 +177,8 @@ fn only_select(kind: &str) -> SqlError {
     SqlError::Invalid(format!("Only SELECT can be run: the statement is {}", shortened(kind)))
 }
 
-/// Bounds the depth of the syntax tree, which is dropped by recursion. Between two commas each token may be one level;
-/// parentheses keep the level of what they stand in.
+/// Limits the depth of the syntax tree, which is dropped recursively. Between two commas, each token may add a level;
+/// inside parentheses, the level of the enclosing expression is added.
 fn check_chains(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     let mut open = vec![0_usize];
     let mut depth = 0_usize;

@@ -1,5 +1,5 @@
-//! Statements that select columns of one table and nothing else. A search answers them without an SQL engine: the same
-//! rows at a third of the cost, and numbers keep their digits.
+//! Statements that only select columns of one table. A search answers them without an SQL engine: the rows are the
+//! same, the cost is a third, and numbers keep their digits.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use sqlparser::ast::{Expr, Query, SelectItem, SetExpr, TableFactor};
 /// `SELECT * FROM t` or `SELECT a, b FROM t`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainSelect {
-    /// `None` for `*`.
+    /// The selected columns; `None` for `*`.
     pub columns: Option<Vec<String>>,
 }
 
-/// What a query asks for, if it is that plain.
+/// Returns the selected columns, if the query is this plain.
 pub(super) fn plain(query: &Query) -> Option<PlainSelect> {
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     let [from] = select.from.as_slice() else { return None };
@@ -25,7 +25,8 @@ pub(super) fn plain(query: &Query) -> Option<PlainSelect> {
     if distinct.len() < columns.as_ref().map_or(0, Vec::len) {
         return None;
     }
-    // Written out, it must be what was looked at: whatever else a query can have would show.
+    // The query, written back as text, must equal what was recognised here. Any other clause would show up as a
+    // difference.
     let projection: Vec<String> = select.projection.iter().map(ToString::to_string).collect();
     let looked_at = match columns {
         None => format!("SELECT * FROM {name}"),

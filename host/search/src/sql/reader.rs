@@ -1,4 +1,4 @@
-//! Reads the records of one table for one cursor of SQLite: all of them in order of arrival, or those of a key.
+//! Reads the records of one table for one SQLite cursor: all of them in order of arrival, or those with one key.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use jobhost_model::key::Key;
 use jobhost_model::table::{CREATED_TIME, TableName, UPDATED_TIME};
 use jobhost_store::{RecordPage, ScanPosition};
 
-/// In SQLite's mask of used columns the last bit stands for all columns from this one on.
+/// The last bit in SQLite's mask of used columns stands for all columns from this one on.
 const LAST_MASK_BIT: usize = 63;
-/// A table of less than this is kept, if it is all that there is: the inner table of a join is read again and again.
+/// Maximum size, in bytes, of a table whose only page is kept between scans. The inner table of a join is read
+/// repeatedly.
 const WHOLE_TABLE_BYTES: usize = 256 << 10;
 
 /// A table as a statement sees it.
@@ -26,7 +27,7 @@ pub(super) struct Source {
     primary_key: String,
     columns: Vec<String>,
     key_column: Option<usize>,
-    /// Records that it has, if it is known.
+    /// Number of records, if known.
     records: Option<usize>,
 }
 
@@ -36,7 +37,7 @@ impl Source {
         Source { name, primary_key: primary_key.to_owned(), columns, key_column, records: None }
     }
 
-    /// Looks whether the table is small, so that SQLite can choose in which order to join tables.
+    /// Counts the records if the table is small, so that SQLite can choose the join order.
     pub fn count_if_small(&mut self, state: &State) -> Result<()> {
         let mut position = ScanPosition::Start;
         let page = state.page(&self.name, &mut position)?;
@@ -71,7 +72,7 @@ enum Place {
     Updated,
 }
 
-/// A scan or a look-up that can be begun again, as the inner table of a join is.
+/// A scan or lookup that can be restarted, like that of the inner table of a join.
 pub(super) struct Reader {
     source: Arc<Source>,
     state: Arc<State>,
@@ -79,18 +80,18 @@ pub(super) struct Reader {
     fields: Fields,
     places: Vec<Place>,
     page: RecordPage,
-    /// The record at hand: its number in the page, and where its text begins.
+    /// The current record: its index in the page, and the start of its text.
     at: usize,
     start: usize,
     position: ScanPosition,
-    /// More pages may follow.
+    /// Whether more pages may follow.
     more: bool,
-    /// The page at hand is the whole table.
+    /// Whether the current page is the whole table.
     whole: bool,
-    /// Something is looked for in the text of records.
+    /// Whether any value has to be looked up in the text of records.
     finds: bool,
     spans: Vec<Span>,
-    /// Finds the key of a record, for SQLite to tell records apart, which it rarely must.
+    /// Finds the key of a record. SQLite identifies rows by it, but rarely needs it.
     key: RefCell<(Fields, Vec<Span>)>,
 }
 
@@ -114,7 +115,7 @@ impl Reader {
         }
     }
 
-    /// Finds only the columns of the mask from here on.
+    /// Restricts lookups to the columns of the mask.
     pub fn use_columns(&mut self, mask: u64) {
         if self.mask == Some(mask) {
             return;
@@ -147,7 +148,7 @@ impl Reader {
         Ok(())
     }
 
-    /// No key is equal to a value that cannot be one.
+    /// Starts a lookup. A value that cannot be a key matches no record.
     pub fn begin_key(&mut self, value: ValueRef<'_>) -> Result<()> {
         self.whole = false;
         self.more = false;
@@ -192,7 +193,7 @@ impl Reader {
         self.at >= self.page.len()
     }
 
-    /// Looks up the used columns of the record at hand.
+    /// Looks up the used columns of the current record.
     fn find(&mut self) -> Result<()> {
         if !self.finds || self.is_at_end() {
             return Ok(());
@@ -204,7 +205,7 @@ impl Reader {
         }
     }
 
-    /// The value of a column of the record at hand. The one behind the last is the primary key.
+    /// Passes the value of a column of the current record to `give`. The column after the last one is the primary key.
     pub fn column<T>(&self, number: usize, give: impl FnOnce(ValueRef<'_>) -> T) -> T {
         let Some(&(_, created, updated)) = self.page.records.get(self.at) else { return give(ValueRef::Null) };
         let text = self.page.text.get(self.start..).unwrap_or_default();
@@ -235,7 +236,7 @@ fn millis(time: Timestamp) -> ValueRef<'static> {
     }
 }
 
-/// True if the first page is all that there is, and not large: it can be kept for the next scan.
+/// Returns whether the first page is the whole table and small enough to be kept for the next scan.
 fn is_whole(table: &TableName, first: &RecordPage, behind: ScanPosition, state: &State) -> Result<bool> {
     let mut position = behind;
     Ok(first.text.len() < WHOLE_TABLE_BYTES && state.page(table, &mut position)?.is_empty())

@@ -1,4 +1,4 @@
-//! A running query: SQLite computes on a thread of its own, rows come out as JSON text, a page at a time.
+//! A running query: SQLite computes on a thread of its own, and rows are returned as JSON text, a page at a time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::query::{QueryError, Separator};
 use jobhost_model::RowShape;
 use jobhost_store::{RecordStore, StoreError, StoreErrorKind};
 
-/// Text of rows given out at once.
+/// Target size of a page of rows in bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// Pages that wait for their reader.
+/// Maximum number of pages that wait for the reader.
 const PAGES_AHEAD: usize = 2;
-/// In the terms of nice(1).
+/// Niceness of the query's thread, as in nice(1).
 const NICENESS: i32 = 5;
-/// Instructions of SQLite between two looks at the clock; some ten microseconds.
+/// Number of SQLite instructions between two checks of the clock; some ten microseconds.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 1000;
 
 enum Message {
@@ -30,8 +30,8 @@ enum Message {
     End(Result<(), QueryError>),
 }
 
-/// A query that has begun. Rows are separated, also across pages; there is none before the first or after the last.
-/// Dropping it ends the query.
+/// A running query. Rows are separated, also across pages; there is no separator before the first row or after the
+/// last. Dropping it stops the query.
 pub struct SqlRows {
     columns: Vec<String>,
     pages: mpsc::Receiver<Message>,
@@ -42,7 +42,7 @@ pub struct SqlRows {
 }
 
 impl SqlRows {
-    /// Checks the statement and begins to run it on the store as of now. `tables` must have each of
+    /// Checks the statement and starts it on the store's current state. `tables` must contain each of
     /// `SqlStatement::tables`.
     pub fn open(
         store: Arc<dyn RecordStore>,
@@ -64,7 +64,7 @@ impl SqlRows {
             session,
             limits,
             sender,
-            // The store outlives its snapshots.
+            // The store must outlive its snapshots.
             _store: store,
         };
         std::thread::Builder::new().name("sql".to_owned()).spawn(move || run.run()).map_err(|error| {
@@ -73,7 +73,7 @@ impl SqlRows {
         Ok(SqlRows { columns, pages, state, interrupt, given: 0, ended: false })
     }
 
-    /// Names of the columns, in order; no two alike.
+    /// Returns the names of the columns, in order. All are distinct.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -83,12 +83,12 @@ impl SqlRows {
         Arc::clone(&self.state)
     }
 
-    /// Rows given so far.
+    /// Returns the number of rows returned so far.
     pub fn given(&self) -> u64 {
         self.given
     }
 
-    /// Appends the next rows to `out`; false at the end.
+    /// Appends the next rows to `out`. Returns false at the end.
     pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, QueryError> {
         if self.ended {
             return Ok(false);
@@ -123,10 +123,10 @@ impl Drop for SqlRows {
     }
 }
 
-/// What stands before a value.
+/// The text before a value.
 struct Label {
     text: Vec<u8>,
-    /// A null is left out, and the label with it.
+    /// Whether a null is omitted, together with its label.
     may_be_absent: bool,
 }
 
@@ -191,12 +191,13 @@ struct Run {
     _store: Arc<dyn RecordStore>,
 }
 
-/// The reader has gone.
+/// The reader is gone.
 struct Unwanted;
 
 impl Run {
     fn run(mut self) {
-        // It stands back behind the threads that answer; a failure leaves it as it is.
+        // Queries run at a lower priority than the threads that serve requests. If this fails, the priority stays
+        // unchanged.
         let _as_it_was = rustix::process::nice(NICENESS);
         self.state.start(self.limits.clone());
         let state = Arc::clone(&self.state);
@@ -206,7 +207,7 @@ impl Run {
             Ok(()) => self.rows(),
             Err(error) => Err(explain(&error)),
         };
-        // The snapshot must not outlive the work.
+        // The snapshot must not outlive the query.
         let Run { session, sender, .. } = self;
         drop(session);
         let _ = sender.blocking_send(Message::End(outcome));

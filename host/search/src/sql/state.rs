@@ -1,4 +1,4 @@
-//! State that the parts of a running query share, and why it stopped.
+//! State shared by the parts of a running query, including why it stopped.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,25 +14,25 @@ use jobhost_model::key::Key;
 use jobhost_model::table::TableName;
 use jobhost_store::{RecordPage, ScanPosition, Snapshot, StoreError, StoreErrorKind};
 
-/// How often at most the files' size is asked for.
+/// Minimum interval between two checks of the temporary files.
 const SPILL_CHECK: Duration = Duration::from_millis(100);
-/// Bytes that functions work through between two looks at the clock; about a millisecond.
+/// Number of bytes that functions process between two checks of the clock; about a millisecond.
 const BYTES_BETWEEN_CHECKS: usize = 1 << 20;
 /// Processor time that planning may take. The bounds of a statement keep it far below.
 const PLANNING: Duration = Duration::from_secs(1);
 
-/// Shared by the connection, its virtual tables and whoever waits for the rows.
+/// State shared by the connection, its virtual tables and the reader of the rows.
 pub(super) struct State {
-    /// The current time, which is one for the whole statement.
+    /// The current time. It is the same for the whole statement.
     now: DateTime<Utc>,
-    /// Absent while a statement is only checked.
+    /// `None` while a statement is only checked.
     snapshot: Option<Mutex<Box<dyn Snapshot>>>,
-    /// The first reason for which the query cannot go on. SQLite's own error only says that it was interrupted.
+    /// The first reason why the query cannot continue. SQLite's own error says only that it was interrupted.
     failure: Mutex<Option<QueryError>>,
     cancelled: AtomicBool,
-    /// While the query runs.
+    /// Present while the query runs.
     watch: Mutex<Option<Watch>>,
-    /// Bytes that functions have worked through since the last look at the clock.
+    /// Number of bytes that functions have processed since the last check of the clock.
     worked: AtomicUsize,
 }
 
@@ -60,7 +60,7 @@ impl State {
         self.snapshot.is_some()
     }
 
-    /// Nobody wants the rows any more.
+    /// Stops the query, because nobody wants the rows any more.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
@@ -69,19 +69,19 @@ impl State {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// From now on the query computes, on this thread.
+    /// Marks the start of the query on this thread.
     pub fn start(&self, limits: SqlLimits) {
         *held(&self.watch) = Some(Watch::start(limits));
     }
 
-    /// The query waited so long for its reader.
+    /// Records how long the query waited for its reader.
     pub fn waited(&self, duration: Duration) {
         if let Some(watch) = held(&self.watch).as_mut() {
             watch.waited(duration);
         }
     }
 
-    /// True if the query is not wanted any more or has taken what it may; the reason is kept.
+    /// Returns whether the query must stop: it was cancelled or has reached a limit. The reason is kept.
     pub fn must_stop(&self) -> bool {
         let exceeded = held(&self.watch).as_mut().and_then(Watch::exceeded);
         let stop = exceeded.is_some() || self.is_cancelled();
@@ -91,7 +91,7 @@ impl State {
         stop
     }
 
-    /// A function is about to work through so many bytes.
+    /// Records that a function is about to process this many bytes.
     pub fn worked(&self, bytes: usize) -> rusqlite::Result<()> {
         let worked = self.worked.load(Ordering::Relaxed).saturating_add(bytes);
         let check = worked >= BYTES_BETWEEN_CHECKS;
@@ -116,7 +116,7 @@ impl State {
         self.read(|snapshot| snapshot.fetch(table, &[key]))
     }
 
-    /// The store's error is kept for the caller; SQLite only hears that there is one.
+    /// Reads from the snapshot. A store error is kept for the caller; SQLite is told only that there was one.
     fn read(&self, read: impl FnOnce(&dyn Snapshot) -> Result<RecordPage, StoreError>) -> rusqlite::Result<RecordPage> {
         if self.is_cancelled() {
             return Err(stopped("cancelled"));
@@ -152,9 +152,9 @@ struct Watch {
     charge: Option<DiskCharge>,
 }
 
-/// What temporary files are charged ahead of what was written: a disk writes no more between two looks.
+/// Space for temporary files that is charged in advance, in bytes. More than a disk can write between two checks.
 const CHARGED_AHEAD: u64 = 64 << 20;
-/// Below this nothing is charged: most statements write nothing, or hardly anything.
+/// Temporary files below this size, in bytes, are not charged. Most statements write less.
 const FREE_BYTES: u64 = 1 << 20;
 
 impl Watch {
@@ -168,7 +168,7 @@ impl Watch {
         self.waited += duration;
     }
 
-    /// Why the query must stop now.
+    /// Returns why the query must stop now, if it must.
     pub fn exceeded(&mut self) -> Option<QueryError> {
         let now = Instant::now();
         if now.duration_since(self.started).saturating_sub(self.waited) > self.limits.time.time() {
@@ -215,7 +215,7 @@ impl Watch {
     }
 }
 
-/// Watches the processor time of planning, on the thread that began it.
+/// Limits the CPU time of planning, on the thread that started it.
 pub(super) struct Planning {
     end: Duration,
 }
@@ -242,8 +242,8 @@ fn thread_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Bytes that this thread has written to files. A query's thread writes nothing but SQLite's temporary files, which have
-/// no names by which their size could be asked for. 0 where the system does not count them.
+/// Returns the number of bytes that this thread has written to files, or 0 if the system does not count them. A query's
+/// thread writes only SQLite's temporary files, which are unnamed, so their size cannot be looked up.
 fn written_by_thread() -> u64 {
     let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
     let written = counts.lines().find_map(|line| line.strip_prefix("wchar: "));

@@ -1,14 +1,14 @@
-//! Values of records as SQLite holds them, and back.
+//! Converts values between records and SQLite.
 //!
-//! A number is an integer if it fits 64 bits exactly, else a double. A string is text. Null and absent are NULL. True,
-//! false, objects and arrays are blobs that hold their JSON text, so that they keep what they are through sorting and
-//! grouping. Nothing else makes a blob here, so a blob is always JSON.
+//! A number is an integer if it fits 64 bits exactly, otherwise a double. A string is text. Null and missing values are
+//! NULL. True, false, objects and arrays are blobs that hold their JSON text, so that sorting and grouping preserve
+//! them. There are no other blobs, so a blob is always JSON.
 
 use std::borrow::Cow;
 
 use rusqlite::types::ValueRef;
 
-/// A boolean: its JSON text, and how it is written in SQL.
+/// A boolean: its JSON text and its SQL literal.
 pub(super) struct Boolean {
     pub json: &'static [u8],
     pub literal: &'static str,
@@ -32,7 +32,7 @@ pub(super) enum Stored<'r> {
 }
 
 impl<'r> Stored<'r> {
-    /// Reads the JSON text of a value, which the store has checked.
+    /// Converts the JSON text of a value. The store has validated it.
     pub fn read(json: &'r str) -> Self {
         match json.as_bytes().first() {
             Some(b'"') => match text_of(json) {
@@ -59,7 +59,7 @@ impl<'r> Stored<'r> {
     }
 }
 
-/// The content of a JSON string.
+/// Returns the content of a JSON string.
 fn text_of(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.get(1..json.len().checked_sub(1)?)?;
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
@@ -68,7 +68,7 @@ fn text_of(json: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str::<String>(json).ok().map(Cow::Owned)
 }
 
-/// What JavaScript takes a value for in a condition; `None` for NULL.
+/// Returns the truth of a value in a condition, as in JavaScript; `None` for NULL.
 pub(super) fn truth(value: ValueRef<'_>) -> Option<bool> {
     match value {
         ValueRef::Null => None,
@@ -79,10 +79,11 @@ pub(super) fn truth(value: ValueRef<'_>) -> Option<bool> {
     }
 }
 
-/// Digits up to which a double is exactly what is written.
+/// Maximum number of digits with which a double is exact.
 const EXACT_DIGITS: usize = 15;
 
-/// Digits, maybe with a sign and a fraction. What begins with a zero is a code, not a number.
+/// Returns whether a text spells a number: digits with an optional sign and fraction. A text with a leading zero is a
+/// code, not a number.
 pub(super) fn spells_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_keep_what_they_are() {
+    fn values_keep_their_type() {
         for (json, expected) in [
             ("null", Stored::Null),
             ("0", Stored::Integer(0)),
@@ -115,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn literals_are_the_json_texts() {
+    fn boolean_literals_equal_their_json_texts() {
         for boolean in [TRUE, FALSE] {
             assert_eq!(boolean.literal, format!("x'{}'", hex::encode(boolean.json)));
         }
     }
 
     #[test]
-    fn numbers_are_those_that_are_written_like_numbers() {
+    fn only_texts_in_the_form_of_a_number_spell_a_number() {
         for number in ["0", "7", "-7", "987654321", "9223372036854775807", "0.5", "12.50"] {
             assert!(spells_number(number), "{number}");
         }

@@ -1,5 +1,5 @@
-//! The virtual table: the only place where SQLite calls into records. It holds no logic, because what it implements cannot
-//! be checked by the compiler.
+//! The virtual table: the only place where SQLite calls into records. It contains no logic, because it implements
+//! unsafe traits that the compiler cannot check.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_int};
@@ -19,14 +19,15 @@ use super::state::State;
 /// How a cursor reads.
 const BY_SCAN: c_int = 0;
 const BY_KEY: c_int = 1;
-/// All records, of which SQLite wants those with one value that it knows only when it runs.
+/// Reads all records, of which SQLite wants those with one value that is known only at run time.
 const BY_SCAN_FOR_A_VALUE: c_int = 2;
-/// Between the mask of columns and the number of the table, which SQLite hands from the plan to the cursor.
+/// Separates the mask of columns from the number of the table, in the string that SQLite passes from the plan to the
+/// cursor.
 const NUMBER_FOLLOWS: char = '@';
-/// What a table has of which only is known that it is not small. SQLite needs no more than the order of magnitude.
+/// Assumed number of records of a table that is not small. SQLite only needs the order of magnitude.
 const MANY_RECORDS: usize = 1_000_000;
 
-/// What the tables of a connection are made of.
+/// The tables of a connection.
 struct Sources {
     sources: Vec<Arc<Source>>,
     state: Arc<State>,
@@ -38,7 +39,8 @@ pub(super) fn register(connection: &Connection, sources: Vec<Source>, state: &Ar
     connection.create_module("records", &MODULE, Some(Sources { sources, state: Arc::clone(state) }))
 }
 
-/// The number of the table that a step of SQLite's plan scans for one value, like `SCAN g VIRTUAL TABLE INDEX 2:5@1`.
+/// Returns the number of the table that a step of SQLite's plan scans for one value, such as `SCAN g VIRTUAL TABLE
+/// INDEX 2:5@1`.
 pub(super) fn scanned_for_a_value(step: &str) -> Option<usize> {
     let (_, plan) = step.split_once(&format!(" VIRTUAL TABLE INDEX {BY_SCAN_FOR_A_VALUE}:"))?;
     let (_, number) = plan.split_once(NUMBER_FOLLOWS)?;
@@ -76,13 +78,13 @@ unsafe impl VTab<'_> for RecordsTable {
         let number = arguments.first().and_then(|argument| std::str::from_utf8(argument).ok()?.parse::<usize>().ok());
         let found = sources.zip(number).and_then(|(all, number)| Some((number, all.sources.get(number)?, &all.state)));
         let (number, source, state) = found.ok_or_else(|| Error::ModuleError("no such source".to_owned()))?;
-        // Stores of older hosts may have such names.
+        // Stores written by older hosts may contain such names.
         let declaration = CString::new(declaration(source).replace('\0', "\u{fffd}"))?;
         let (source, state) = (Arc::clone(source), Arc::clone(state));
         Ok((Cow::Owned(declaration), RecordsTable { base: sqlite3_vtab::default(), number, source, state }))
     }
 
-    /// The key if it is known, else all; with the mask of columns that are used.
+    /// Chooses a lookup if the key is known and a scan otherwise, and passes on the mask of used columns.
     fn best_index(&self, info: &mut IndexInfo) -> Result<bool> {
         let key = self.source.key_column().and_then(|column| c_int::try_from(column).ok());
         let mut by_key = None;
@@ -95,7 +97,7 @@ unsafe impl VTab<'_> for RecordsTable {
                 by_key = Some(number);
                 break;
             }
-            // What is written in the statement is the same for all rows, and no index of a copy would help IN.
+            // A constant in the statement is the same for all rows, and an index on a copy would not help IN.
             let is_in = info.is_in_constraint(number).unwrap_or(false);
             for_a_value |= equal && !is_in && info.rhs_value(number).is_ok_and(|value| value.is_none());
         }
@@ -108,7 +110,7 @@ unsafe impl VTab<'_> for RecordsTable {
             info.set_estimated_rows(1);
         } else {
             info.set_idx_num(if for_a_value { BY_SCAN_FOR_A_VALUE } else { BY_SCAN });
-            // A look-up of a key costs 1, so does a record of a scan.
+            // A key lookup costs 1, and so does each record of a scan.
             let records = self.source.records().unwrap_or(MANY_RECORDS).max(1);
             info.set_estimated_cost(records as f64);
             info.set_estimated_rows(i64::try_from(records).unwrap_or(i64::MAX));
@@ -151,14 +153,14 @@ unsafe impl VTabCursor for RecordsCursor {
         self.reader.column(number, |value| context.set_result(ToSqlOutput::Borrowed(value)))
     }
 
-    /// The table is declared without rows' numbers.
+    /// The table is declared WITHOUT ROWID.
     fn rowid(&self) -> Result<i64> {
         Ok(0)
     }
 }
 
-/// Columns have no types, so that SQLite converts nothing. SQLite tells rows apart by the last column, which no statement
-/// can name and `*` leaves out.
+/// Returns the table declaration. Columns have no types, so SQLite converts nothing. The last column is the primary
+/// key; no statement can name it, and `*` omits it.
 fn declaration(source: &Source) -> String {
     let mut text = "CREATE TABLE x(".to_owned();
     for column in source.columns() {

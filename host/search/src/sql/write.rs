@@ -1,7 +1,7 @@
-//! Statements that write records: INSERT, UPDATE and DELETE of one table, taken apart into what they read, which is a SELECT
-//! like any other, and what is written of it. Here nothing is read or written.
+//! Statements that write records: INSERT, UPDATE and DELETE on one table. Each is split into what it reads, which is an
+//! ordinary SELECT, and what it writes. Nothing is read or written here.
 //!
-//! Columns on the left are looked at here; expressions become parts of that SELECT and are looked at with it.
+//! Column names on the left-hand side are checked here. Expressions become part of the SELECT and are checked with it.
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, ObjectName, SetExpr, Statement, TableFactor,
@@ -15,9 +15,9 @@ use super::sentences::shortened;
 use super::{SqlError, SqlStatement};
 use jobhost_model::table::{CREATED_TIME, TableName, UPDATED_TIME};
 
-/// Rows of VALUES with something to compute that one SELECT computes.
+/// Number of VALUES rows with expressions that are evaluated by one SELECT.
 const ROWS_OF_A_SELECT: usize = 50;
-/// Harper's sentence.
+/// Harper's message.
 const IMPOSSIBLE_NAME: &str = "Attribute names cannot include backticks or forward slashes";
 
 /// A statement that writes to one table.
@@ -34,10 +34,10 @@ pub enum SqlWriteKind {
     Delete(Selection),
 }
 
-/// New records: the attributes that rows give values for, in order, and where the rows come from, in order.
+/// New records: the attributes that rows provide, in order, and the sources of the rows, in order.
 #[derive(Debug, Clone)]
 pub struct SqlInsert {
-    /// `None`: the names of the columns of the one SELECT.
+    /// The attributes; `None` for the column names of the single SELECT.
     pub columns: Option<Vec<String>>,
     pub rows: Vec<RowSource>,
 }
@@ -51,26 +51,26 @@ pub enum RowSource {
 
 #[derive(Debug, Clone)]
 pub struct SqlUpdate {
-    /// Attributes that get a value, in order, and each one's expression.
+    /// (attribute, expression) of each assignment, in order.
     assignments: Vec<(String, String)>,
     selection: Selection,
 }
 
-/// Which records of the table are meant.
+/// Selects the affected records of the table.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    /// The table as the statement names it, with its alias.
+    /// The table as written in the statement, with its alias.
     from: String,
     condition: Option<String>,
 }
 
-/// Whether a text begins like a statement that this module takes.
+/// Returns whether a text starts like a statement of this module.
 pub fn is_write(text: &str) -> bool {
     let word: String = behind_comments(text).chars().take_while(char::is_ascii_alphabetic).take(7).collect();
     ["INSERT", "UPDATE", "DELETE"].iter().any(|kind| word.eq_ignore_ascii_case(kind))
 }
 
-/// The text from its first token on.
+/// Returns the text from its first token on.
 fn behind_comments(mut text: &str) -> &str {
     loop {
         text = text.trim_start_matches(|character: char| character.is_whitespace() || character == ';');
@@ -86,7 +86,7 @@ fn behind_comments(mut text: &str) -> &str {
 }
 
 impl SqlWrite {
-    /// Exactly one INSERT, UPDATE or DELETE.
+    /// Parses exactly one INSERT, UPDATE or DELETE.
     pub fn parse(text: &str) -> Result<SqlWrite, SqlError> {
         parse_any(text, |statement| match statement {
             Statement::Insert(insert) => of_insert(insert),
@@ -102,11 +102,11 @@ impl SqlUpdate {
         self.assignments.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Reads the key of each record that is meant, and its new values in order.
+    /// Returns the SELECT that reads the key and the new values of each affected record.
     pub fn reading(&self, primary_key: &str, is_attribute: impl Fn(&str) -> bool) -> Result<SqlStatement, SqlError> {
         let mut columns = vec![quoted(primary_key)];
         for (_, value) in &self.assignments {
-            // What a client written in JavaScript sends for a value that is not there.
+            // JavaScript clients send `undefined` for a missing value.
             let missing = value == "undefined" && !is_attribute(value);
             columns.push(if missing { "NULL".to_owned() } else { value.clone() });
         }
@@ -115,7 +115,7 @@ impl SqlUpdate {
 }
 
 impl Selection {
-    /// Reads the key of each record that is meant.
+    /// Returns the SELECT that reads the key of each affected record.
     pub fn keys(&self, primary_key: &str) -> Result<SqlStatement, SqlError> {
         self.select(&[quoted(primary_key)])
     }
@@ -134,7 +134,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Refuses a clause of a statement if it is there. Statements are written out to see that nothing else is.
+/// Rejects clauses that this module does not know, by comparing the statement's text with the expected text.
 fn written_out(statement: &impl ToString, expected: &str, kind: &str) -> Result<(), SqlError> {
     let seen = statement.to_string();
     if words(&seen).eq(words(expected)) {
@@ -144,7 +144,7 @@ fn written_out(statement: &impl ToString, expected: &str, kind: &str) -> Result<
     Err(SqlError::Invalid(sentence))
 }
 
-/// Layout is the parser's business.
+/// Removes white space, so that layout does not matter.
 fn words(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().filter(|character| !character.is_whitespace())
 }
@@ -217,7 +217,8 @@ fn of_update(update: &Update) -> Result<SqlWrite, SqlError> {
     let (name, selection) = selected(table, selection.as_ref())?;
     let assignments = assignments.iter().map(of_assignment).collect::<Result<Vec<_>, _>>()?;
     distinct(&assignments.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())?;
-    // The host keeps the times of a record, and clients that send a record back as they got it need not know.
+    // The host maintains the times of a record. They are ignored, so that clients can send a record back as they
+    // received it.
     let assignments = assignments.into_iter().filter(|(name, _)| name != CREATED_TIME && name != UPDATED_TIME);
     let update = SqlUpdate { assignments: assignments.collect(), selection };
     Ok(SqlWrite { table: name, kind: SqlWriteKind::Update(update) })
@@ -247,7 +248,7 @@ fn selected(table: &TableWithJoins, condition: Option<&Expr>) -> Result<(TableNa
     Ok((table_name_of(name)?, Selection { from: table.to_string(), condition: condition.map(ToString::to_string) }))
 }
 
-/// The name of an attribute on the left, perhaps with that of its table in front.
+/// Returns the attribute on the left-hand side, which may be qualified with its table.
 fn attribute(name: &ObjectName) -> Result<String, SqlError> {
     let last: Option<&Ident> = name.0.last().and_then(|part| part.as_ident());
     let name = last.ok_or_else(|| unsupported(name))?.value.clone();
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_is_known_by_its_first_word() {
+    fn a_write_is_recognised_by_its_first_word() {
         for text in ["insert into t", " \n;UPDATE t", "-- note\n/* more */ Delete from t"] {
             assert!(is_write(text), "{text}");
         }
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_literals_are_not_computed_and_stay_in_order() {
+    fn rows_of_literals_are_not_evaluated_and_keep_their_order() {
         let write = SqlWrite::parse("INSERT INTO d.t (id, `a b`) VALUES (1, 'it''s'), (2, 1 + 1), (-3, NULL)").unwrap();
         assert_eq!(write.table, TableName { database: "d".to_owned(), table: "t".to_owned() });
         let SqlWriteKind::Insert(insert) = write.kind else { panic!("an INSERT") };
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_looked_at_is_refused() {
+    fn unknown_clauses_are_rejected() {
         for text in [
             "INSERT OR REPLACE INTO t (a) VALUES (1)",
             "INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING",

@@ -1,4 +1,4 @@
-//! The keys of a batch's records: encoded into one arena as they are met, generated where there is none.
+//! The keys of a batch's records: encoded into one arena while parsing, or generated if missing.
 
 use super::invalid;
 use super::parser::{Findings, Parser};
@@ -10,7 +10,7 @@ use jobhost_model::table::Action;
 
 const EMPTY_STRING: &[u8] = b"\"\"";
 
-/// At most 15 digits, perhaps with a sign.
+/// Parses an integer of at most 15 digits with an optional minus sign.
 #[inline(always)]
 fn small_integer(text: &[u8]) -> f64 {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -19,7 +19,8 @@ fn small_integer(text: &[u8]) -> f64 {
 }
 
 impl Parser<'_> {
-    /// Encode the record's key into the arena. A generated key comes back, for the record has to be given it.
+    /// Encodes the record's key into the arena. Returns the key if it was generated, because the record must be
+    /// rewritten to contain it.
     #[inline(always)]
     pub(super) fn key(&mut self, findings: &Findings) -> Result<Option<Key>, BatchError> {
         let Some((from, to, kind)) = findings.key else {
@@ -48,7 +49,7 @@ impl Parser<'_> {
     fn unusual_key(&mut self, kind: Kind, value: &[u8]) -> Result<(), KeyError> {
         let key = match kind {
             Kind::Number { .. } => {
-                // As `Key::from_json` sees it, to the last bit: a record must be found under the key that a client sends.
+                // Must agree exactly with `Key::from_json`: a record has to be found by the key that a client sends.
                 let number =
                     serde_json::from_slice::<serde_json::Number>(value).ok().and_then(|number| number.as_f64());
                 Key::number(number.unwrap_or(f64::NAN))?
@@ -70,7 +71,7 @@ impl Parser<'_> {
         }
     }
 
-    /// An update says which record is meant.
+    /// The error for an update without a key.
     #[cold]
     fn no_key(&self) -> BatchError {
         invalid(
@@ -92,7 +93,7 @@ impl Parser<'_> {
             _ => self.keys.number(),
         };
         key.encode(&mut self.batch.keys);
-        // Counted from 1.
+        // Record numbers count from 1, indexes from 0.
         self.generated.push(self.number - 1);
         Ok(key)
     }

@@ -1,34 +1,34 @@
-//! The members of a record's text: reading them, rewriting them, merging two records.
+//! The members of a record's text: reading and rewriting them, and merging two records.
 //!
-//! Names in stored records are canonical: no escape that is not needed, no name twice. So names can be compared as they
-//! stand, and values are copied, never parsed: numbers keep their digits.
+//! Names in stored records are canonical: they contain no unnecessary escapes, and no name occurs twice. So names are
+//! compared as bytes. Values are copied and never parsed, so numbers keep their digits.
 
 use std::collections::HashMap;
 
 use super::scan::{Malformed, Scanner};
 
-/// Deeper than any record that was accepted.
+/// Nesting limit, higher than that of any accepted record.
 const ANY_DEPTH: u32 = 128;
-/// From here on a hash table is faster than looking through the list.
+/// From this number of members on, a hash table is faster than a linear search.
 const MANY: usize = 24;
 
-/// One member: its name with quotes, its value, both as they stand in the text.
+/// One member: its name with quotes and its value, both as written in the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'a> {
-    /// With quotes.
+    /// The name, with quotes.
     pub name: &'a [u8],
-    /// Without the blanks around it.
+    /// The value, without surrounding white space.
     pub value: &'a [u8],
     name_escaped: bool,
 }
 
-/// The members of one JSON object, which fills `text`.
+/// Lists the members of a text that is a single JSON object.
 pub fn members<'a>(text: &'a [u8], out: &mut Vec<Member<'a>>) -> Result<(), Damaged> {
     out.clear();
     read(text, out).map_err(|malformed| Damaged { at: malformed.at })
 }
 
-/// A text that should have been a record is none.
+/// A stored text is not a valid record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON object: byte {at}")]
 pub struct Damaged {
@@ -74,7 +74,7 @@ fn read<'a>(text: &'a [u8], out: &mut Vec<Member<'a>>) -> Result<(), Malformed> 
     }
 }
 
-/// A list of members in which each name stands once.
+/// A list of members with unique names.
 #[derive(Default)]
 struct Unique<'a> {
     members: Vec<(std::borrow::Cow<'a, [u8]>, &'a [u8])>,
@@ -82,7 +82,7 @@ struct Unique<'a> {
 }
 
 impl<'a> Unique<'a> {
-    /// A name that is there keeps its place and takes the new value. `hint`: where it probably is.
+    /// Sets the value of a name. An existing name keeps its position. `hint` is its likely position.
     fn set(&mut self, name: std::borrow::Cow<'a, [u8]>, value: &'a [u8], hint: usize) {
         if let Some((there, old)) = self.members.get_mut(hint)
             && *there == name
@@ -130,13 +130,13 @@ fn canonical<'a>(member: &Member<'a>) -> std::borrow::Cow<'a, [u8]> {
     if !member.name_escaped {
         return member.name.into();
     }
-    // Cannot fail for a name that the scanner accepted; if it did, the name as it stands is still right.
+    // Cannot fail for a name that the scanner accepted. If it did, the unmodified name would still be correct.
     let decoded = serde_json::from_slice::<String>(member.name).and_then(|name| serde_json::to_vec(&name));
     decoded.map_or(member.name.into(), Into::into)
 }
 
-/// Append `text` with canonical names, the last of those that stand twice, without the names in `without` (given with
-/// quotes), and with `first` (a member as text) at the front.
+/// Appends `text` to `out` with canonical names. If a name occurs twice, the last value wins. Members in `without`
+/// (names with quotes) are left out, and `first` (a member as text) goes to the front.
 pub(super) fn rewrite(text: &[u8], without: &[&[u8]], first: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Damaged> {
     let mut list = Vec::new();
     members(text, &mut list)?;
@@ -153,8 +153,8 @@ pub(super) fn rewrite(text: &[u8], without: &[&[u8]], first: Option<&[u8]>, out:
     Ok(())
 }
 
-/// Append the record that comes of laying `new` over `old`: attributes keep the order in which they are stored, those
-/// that `old` has not come last.
+/// Merges `new` into `old` and appends the result to `out`. Existing attributes keep their position; new ones come
+/// last.
 pub fn merge(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(), Damaged> {
     let mut list = Vec::new();
     members(old, &mut list)?;
@@ -170,7 +170,7 @@ pub fn merge(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(), Damaged> {
     Ok(())
 }
 
-/// Append `text` without one attribute; false, and nothing appended, if it has no such attribute.
+/// Appends `text` without one attribute to `out`. Returns false and appends nothing if there is no such attribute.
 pub fn remove(text: &[u8], attribute: &str, out: &mut Vec<u8>) -> Result<bool, Damaged> {
     let name = quoted(attribute);
     let mut list = Vec::new();
@@ -182,7 +182,7 @@ pub fn remove(text: &[u8], attribute: &str, out: &mut Vec<u8>) -> Result<bool, D
     Ok(true)
 }
 
-/// A name as it stands in a stored record.
+/// Returns a name as it is written in stored records: with quotes and escapes.
 pub fn quoted(name: &str) -> Vec<u8> {
     serde_json::Value::from(name).to_string().into_bytes()
 }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_many_members_finds_each() {
+    fn merging_records_with_many_members_updates_each() {
         let object = |factor: usize, order: &dyn Fn(usize) -> usize| {
             let members: Vec<_> = (0..100).map(|i| format!("\"n{}\":{}", order(i), order(i) * factor)).collect();
             format!("{{{}}}", members.join(","))
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn rewriting_drops_replaces_and_adds() {
+    fn rewriting_drops_replaces_and_adds_members() {
         let rewritten = |text: &str, without: &[&[u8]], first: Option<&str>| {
             let mut out = Vec::new();
             rewrite(text.as_bytes(), without, first.map(str::as_bytes), &mut out).unwrap();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_an_attribute() {
+    fn removing_an_attribute_keeps_the_others() {
         let mut out = Vec::new();
         assert!(!remove(br#"{"a":{"b":1}}"#, "b", &mut out).unwrap());
         assert!(out.is_empty());

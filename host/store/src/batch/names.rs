@@ -1,4 +1,5 @@
-//! The attribute names of a batch: each gets a small number, found without hashing where records look alike.
+//! The attribute names of a batch. Each gets a small number, which is found without hashing if records have the same
+//! layout.
 
 use std::collections::HashMap;
 
@@ -6,14 +7,14 @@ use super::members::quoted;
 use jobhost_model::attributes::AttributeType;
 use jobhost_model::table::{CREATED_TIME, Table, UPDATED_TIME};
 
-/// What the host has to do about an attribute.
+/// How the host treats an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Plain,
     Typed(AttributeType),
-    /// Holds the primary key, of this type if the table declares one.
+    /// The primary key, with its declared type if there is one.
     Key(Option<AttributeType>),
-    /// `__createdtime__`, `__updatedtime__`: the host's own, ignored in what comes from outside.
+    /// `__createdtime__` and `__updatedtime__`: set by the host, ignored in input.
     System,
 }
 
@@ -21,16 +22,16 @@ pub(super) enum Role {
 struct Name {
     name: String,
     role: Role,
-    /// Number of the record in which it stood last, counted from 1.
+    /// Number of the last record that contained the name, counted from 1.
     last_seen: u32,
 }
 
-/// Names are known by their quoted canonical form.
+/// All names seen so far, by their canonical form with quotes.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     names: Vec<Name>,
     numbers: HashMap<Box<[u8]>, u32>,
-    /// What stood at each position of the record before.
+    /// The name at each position of the previous record.
     layout: Vec<Expected>,
 }
 
@@ -39,7 +40,7 @@ pub(super) struct Names {
 struct Expected {
     raw: Box<[u8]>,
     number: u32,
-    /// The first 16 bytes of it as one word, and which of them it has.
+    /// The first 16 bytes of `raw` as one integer, and a mask of the bytes that exist.
     word: u128,
     mask: u128,
 }
@@ -67,16 +68,16 @@ impl Expected {
     }
 }
 
-/// One member's attribute, in one record.
+/// An attribute of a record.
 pub(super) struct Seen {
     pub role: Role,
-    /// It stood in this record before.
+    /// The name occurred earlier in the same record.
     pub again: bool,
 }
 
 impl Names {
-    /// If the text goes on with the name that the record before had at this position, and a colon: its number, and the
-    /// length of both.
+    /// If `rest` starts with the name and colon that the previous record had at this position, returns the name's
+    /// number and the length of both.
     #[inline(always)]
     pub(super) fn expected(&self, position: usize, rest: &[u8]) -> Option<(u32, usize)> {
         let expected = self.layout.get(position)?;
@@ -87,7 +88,7 @@ impl Names {
         self.names.len()
     }
 
-    /// The number of a name, new or not. `quoted_name` is canonical.
+    /// Returns the number of a name and adds the name if it is new. `quoted_name` must be canonical.
     pub(super) fn number(&mut self, quoted_name: &[u8], name: impl FnOnce() -> String, table: &Table) -> u32 {
         if let Some(number) = self.numbers.get(quoted_name) {
             return *number;
@@ -100,7 +101,7 @@ impl Names {
         number
     }
 
-    /// Remember for the next record what stands at this position.
+    /// Remembers the name at this position for the next record.
     pub(super) fn expect(&mut self, position: usize, quoted_name: &[u8], number: u32) {
         let length = self.layout.len();
         match self.layout.get_mut(position) {
@@ -127,7 +128,7 @@ impl Names {
         self.names.get(number as usize).map_or("", |name| &name.name)
     }
 
-    /// All names in the order in which they appeared: those of the records, and the system's.
+    /// Returns all names in order of first appearance: those of the records, and the system attributes.
     pub(super) fn into_attributes(self) -> (Vec<String>, Vec<String>) {
         let (system, own): (Vec<_>, Vec<_>) = self.names.into_iter().partition(|name| name.role == Role::System);
         let names = |of: Vec<Name>| of.into_iter().map(|name| name.name).collect();
@@ -149,7 +150,7 @@ fn role(name: &str, table: &Table) -> Role {
     }
 }
 
-/// The names that are dropped from every record, quoted.
+/// The names that are removed from every record, with quotes.
 pub(super) fn system_names() -> [Vec<u8>; 2] {
     [quoted(CREATED_TIME), quoted(UPDATED_TIME)]
 }

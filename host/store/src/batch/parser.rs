@@ -1,4 +1,4 @@
-//! One pass over the text of a batch. This is the hottest path of a load.
+//! Parses the text of a batch in one pass. This is the hottest path of a load.
 
 use super::names::{self, Names, Role};
 use super::rules::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
@@ -15,19 +15,19 @@ pub(super) struct Parser<'a> {
     pub(super) action: Action,
     pub(super) limits: &'a BatchLimits,
     pub(super) keys: &'a KeySource,
-    /// Places of the records whose key was generated.
+    /// Indexes of the records whose key was generated.
     pub(super) generated: Vec<u32>,
     pub(super) depth: u32,
     pub(super) names: Names,
     pub(super) batch: Batch,
-    /// Of the current record, counted from 1.
+    /// Number of the current record, counted from 1.
     pub(super) number: u32,
 }
 
-/// What was learnt about a record while scanning it.
+/// What the parser learned about a record.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// Where its key's value is, and what it is. The last one counts.
+    /// Start, end and kind of the key's value. If the key occurs twice, the last one wins.
     pub(super) key: Option<(usize, usize, Kind)>,
     pub(super) key_type: Option<AttributeType>,
     pub(super) must_rewrite: bool,
@@ -156,7 +156,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A name that does not stand where it stood before, and its colon.
+    /// Reads a name that differs from the previous record's name at this position, and its colon.
     #[inline(never)]
     fn name(&mut self, start: usize, position: usize, findings: &mut Findings) -> Result<u32, BatchError> {
         let name_at = self.scanner.at;
@@ -183,7 +183,7 @@ impl Parser<'_> {
         if self.names.len() > known {
             self.check_new_name(number)?;
         }
-        // An escaped name is rewritten each time, so it must come this way each time.
+        // An escaped name has to be rewritten in every record, so it must take this path every time.
         if !escaped && position < MAX_ATTRIBUTES {
             self.names.expect(position, raw, number);
         }
@@ -216,7 +216,7 @@ impl Parser<'_> {
         let first = generated.map(|key| [key_name.as_slice(), b":", key.to_json().to_string().as_bytes()].concat());
         let [created, updated] = names::system_names();
         let mut without = vec![created.as_slice(), updated.as_slice()];
-        // A table whose key has a system attribute's name keeps it.
+        // The primary key is kept even if it has the name of a system attribute.
         without.retain(|name| *name != key_name);
         if first.is_some() {
             without.push(&key_name);

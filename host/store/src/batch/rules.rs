@@ -1,21 +1,21 @@
-//! What the name of an attribute can be, in Harper's sentences.
+//! Rules for attribute names, with Harper's error messages.
 
-/// Names that no attribute can have: clients written in JavaScript cannot tell some from an absent one, and SQL engines end
-/// a name at a NUL.
+/// Names that no attribute may have. JavaScript clients cannot distinguish some of them from an absent name, and SQL
+/// engines end a name at a NUL.
 pub fn is_impossible_name(name: &str) -> bool {
     matches!(name, "" | "undefined" | "null") || name.contains('\0')
 }
 
-/// Characters that no new attribute can have in its name, as in Harper. A table that has such an attribute from before may
-/// go on using it.
+/// Returns whether a name contains a character that Harper forbids in new attributes. Existing attributes with such a
+/// name may still be used.
 pub fn has_forbidden_character(name: &str) -> bool {
     name.contains(['`', '/'])
 }
 
-/// Harper's sentence about them.
+/// Harper's message for a name with a forbidden character.
 pub const FORBIDDEN_CHARACTER: &str = "Attribute names cannot include backticks or forward slashes";
 
-/// Harper's sentence about a name that is too long.
+/// Harper's message for a name that is too long.
 pub fn name_too_long(name: &str, most: usize) -> String {
     let shown: String = name.chars().take(MAX_SHOWN_NAME_CHARACTERS).collect();
     let dots = if shown.len() < name.len() { "…" } else { "" };
@@ -25,5 +25,5 @@ pub fn name_too_long(name: &str, most: usize) -> String {
     )
 }
 
-/// Harper repeats the whole name in its sentence; a name can be as long as a request.
+/// Harper repeats the whole name in its message, but a name can be as long as a request.
 const MAX_SHOWN_NAME_CHARACTERS: usize = 1000;

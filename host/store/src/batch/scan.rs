@@ -1,18 +1,18 @@
-//! A JSON scanner that only finds out where values end and whether they are well-formed.
+//! A JSON scanner that only finds where values end and whether they are well-formed.
 //!
-//! It accepts exactly what `serde_json` accepts as a `Value` (numbers in range, surrogates paired), which a property test
-//! holds it to. It exists because every record that is loaded goes through it: it takes about a third of the time of
-//! `serde_json`'s `IgnoredAny`. It must never allocate and never trust a length.
+//! It accepts exactly what `serde_json` accepts as a `Value` (numbers in range, surrogates paired); a property test
+//! compares the two. Every loaded record passes through it, and it takes about a third of the time of `serde_json`'s
+//! `IgnoredAny`. It must never allocate and never trust a length.
 //!
-//! The text has been checked to be UTF-8 before. A line feed ends a record, so here it is not white space.
+//! The text is known to be UTF-8. A line feed ends a record, so it does not count as white space.
 
-/// What a value is, as far as the scanner had to know to find its end.
+/// The kind of a value, with the details that the scanner learns while looking for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     String {
         escaped: bool,
     },
-    /// `plain`: digits with at most a sign, so few that they are exact in a double.
+    /// `plain`: an optional minus sign and so few digits that they are exact in a double.
     Number {
         plain: bool,
     },
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Object,
 }
 
-/// Where and why a text is not JSON.
+/// Where and why a text is not valid JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed {
     pub at: usize,
@@ -42,7 +42,7 @@ impl<'a> Scanner<'a> {
         Scanner { text, at: 0 }
     }
 
-    /// The byte here; 0, which begins nothing in JSON, at the end.
+    /// Returns the current byte, or 0 at the end. No JSON token starts with 0.
     #[inline(always)]
     pub(super) fn byte(&self) -> u8 {
         self.text.get(self.at).copied().unwrap_or(0)
@@ -50,7 +50,7 @@ impl<'a> Scanner<'a> {
 
     #[inline(always)]
     pub(super) fn skip_blanks(&mut self) {
-        // One comparison where there are none, as nearly always.
+        // One comparison in the usual case without white space.
         while self.byte() <= b' ' && matches!(self.byte(), b' ' | b'\t' | b'\r') {
             self.at += 1;
         }
@@ -60,7 +60,7 @@ impl<'a> Scanner<'a> {
         Err(Malformed { at: self.at, why })
     }
 
-    /// The value here. `depth`: how many more containers may be opened.
+    /// Scans the value at the current position. `depth` is how many more containers may be opened.
     #[inline(always)]
     pub(super) fn value(&mut self, depth: u32) -> Result<Kind, Malformed> {
         match self.byte() {
@@ -77,7 +77,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The same, not inlined, for values inside of values.
+    /// Like `value`, but not inlined, for nested values.
     #[inline(never)]
     fn inner_value(&mut self, depth: u32) -> Result<Kind, Malformed> {
         self.value(depth)
@@ -92,7 +92,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The rest of a string, from behind its opening quote to behind its closing one. True if it holds escapes.
+    /// Scans the rest of a string, from after the opening quote to after the closing one. Returns whether it has
+    /// escapes.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<bool, Malformed> {
         let mut escaped = false;
@@ -113,12 +114,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Stops at a quote, a backslash, a control character or the end.
+    /// Advances to the next quote, backslash, control character or the end.
     #[inline(always)]
     fn skip_ordinary(&mut self) {
         const ONES: u64 = u64::from_ne_bytes([1; 8]);
         const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-        // In each test the lowest byte that is marked is marked rightly; only bytes above it may be marked by a borrow.
+        // The lowest marked byte is always correct. A borrow can only cause false marks in higher bytes.
         let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
         while let Some(chunk) = self.text.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
             let word = u64::from_le_bytes(*chunk);
@@ -188,7 +189,7 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     fn number(&mut self) -> Result<Kind, Malformed> {
         const EXACT_DIGITS: usize = 15;
-        // No number of fewer characters can be out of range without an exponent.
+        // Without an exponent, no shorter number can be out of range.
         const SURELY_IN_RANGE: usize = 300;
         let from = self.at;
         if self.byte() == b'-' {
@@ -229,7 +230,7 @@ impl<'a> Scanner<'a> {
         Ok(Kind::Number { plain: false })
     }
 
-    /// The rare cases are left to those whose judgement counts.
+    /// Leaves the decision in rare cases to `serde_json`.
     #[cold]
     fn check_range(&self, from: usize) -> Result<(), Malformed> {
         let number = self.text.get(from..self.at).unwrap_or_default();

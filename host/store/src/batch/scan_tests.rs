@@ -1,4 +1,4 @@
-//! The scanner against serde_json.
+//! Compares the scanner with `serde_json`.
 
 use super::*;
 
@@ -45,14 +45,14 @@ fn agrees_with_serde_json_on_hand_picked_texts() {
 }
 
 #[test]
-fn the_depth_is_bounded() {
+fn the_nesting_depth_is_limited() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert!(Scanner::new(nested(32).as_bytes()).value(32).is_ok());
     let refused = Scanner::new(nested(33).as_bytes()).value(32).unwrap_err();
     assert_eq!(refused, Malformed { at: 32, why: TOO_DEEP });
 }
 
-/// A small generator of its own, so that the crate needs no library for it: JSON that is then damaged at one place.
+/// Generates random JSON and then damages it at one place. The generator is written out to avoid a dependency.
 #[test]
 fn agrees_with_serde_json_on_random_texts() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

@@ -41,7 +41,7 @@ fn keys(batch: &Batch) -> Vec<Value> {
 }
 
 #[test]
-fn records_that_need_no_change_are_slices_of_what_came_in() {
+fn unchanged_records_are_slices_of_the_input() {
     let batch = parse(
         "{\"id\":1,\"a\":\"x\"}\n\n  \r\n {\"id\" : \"two\", \"b\": [1, {\"c\":null}] } \r\n{\"a\":2.50,\"id\":-3}",
     )
@@ -59,7 +59,7 @@ fn records_that_need_no_change_are_slices_of_what_came_in() {
 }
 
 #[test]
-fn an_empty_batch_is_one() {
+fn an_empty_batch_is_valid() {
     for text in ["", "\n", " \r\n\t\n"] {
         assert!(parse(text).unwrap().is_empty());
     }
@@ -74,7 +74,7 @@ fn system_attributes_are_dropped() {
 }
 
 #[test]
-fn the_last_of_two_values_counts_for_key_and_text() {
+fn the_last_value_of_a_duplicate_name_wins() {
     let batch = parse("{\"id\":1,\"a\":1,\"id\":2}\n{\"id\":1,\"\\u0069d\":9}\n{\"id\":5,\"a\":0}").unwrap();
     assert_eq!(keys(&batch), [json!(2), json!(9), json!(5)]);
     assert_eq!(texts(&batch), ["{\"id\":2,\"a\":1}", "{\"id\":9}", "{\"id\":5,\"a\":0}"]);
@@ -97,7 +97,7 @@ fn absent_keys_are_generated_and_written_into_the_record() {
 }
 
 #[test]
-fn a_key_declared_a_string_is_generated_as_one() {
+fn a_key_declared_as_a_string_is_generated_as_a_string() {
     let batch = parse_typed("{\"a\":1}", &[("id", AttributeType::ID)]).unwrap();
     assert_eq!(keys(&batch)[0].as_str().unwrap().len(), 36);
 }
@@ -124,7 +124,7 @@ fn an_update_needs_its_key() {
 }
 
 #[test]
-fn keys_of_all_shapes() {
+fn valid_keys_of_every_type_are_accepted_and_others_rejected() {
     let batch = parse(
         "{\"id\":1.0}\n{\"id\":1e2}\n{\"id\":12345678901234567890}\n{\"id\":\"a\\u00e9\\n\"}\n{\"id\":\"\"}\n{\"id\":-0}\n{\"id\":\"6fa459ea-ee8a-3ca4-894e-db77e160355e\"}",
     )
@@ -179,14 +179,14 @@ fn new_names_with_backticks_or_slashes_are_refused() {
             assert_eq!((error.to_string().as_str(), error.record), (FORBIDDEN_CHARACTER, 2), "{name}");
         }
     }
-    // A table that has such an attribute from before keeps it.
+    // A table that already has such an attribute keeps it.
     let text = "{\"id\":1,\"a/b\":1,\"a\\u0060\":2}";
     let old = table(&[("a/b", AttributeType::Any), ("a`", AttributeType::Int)]);
     assert_eq!(Batch::parse(text, &old, Action::Update, &BatchLimits::default(), &source()).unwrap().len(), 1);
 }
 
 #[test]
-fn an_update_names_its_record() {
+fn an_update_with_an_empty_key_is_rejected() {
     let update = |text: &str| {
         let parsed = Batch::parse(text.to_owned(), &table(&[]), Action::Update, &BatchLimits::default(), &source());
         parsed.map(|batch| batch.len()).map_err(|error| error.to_string())
@@ -200,14 +200,14 @@ fn an_update_names_its_record() {
 }
 
 #[test]
-fn the_systems_attributes_are_dropped_and_told() {
+fn system_attributes_are_dropped_and_reported() {
     let batch = parse("{\"id\":1,\"__updatedtime__\":1}\n{\"id\":2,\"a\":1,\"__createdtime__\":\"x\"}").unwrap();
     assert_eq!(batch.attributes(), ["id", "a"]);
     assert_eq!(batch.system_attributes(), ["__updatedtime__", "__createdtime__"]);
 }
 
 #[test]
-fn what_is_not_a_record_is_refused_and_placed() {
+fn invalid_records_are_rejected_with_their_position() {
     for (text, sentence) in [
         ("{\"id\":1}\n[1]", "record 2 of the batch is not a JSON object"),
         ("{\"id\":1}\n7", "record 2 of the batch is not a JSON object"),
@@ -349,7 +349,7 @@ fn records_of_changing_shape_are_read_like_serde_json_reads_them() {
 }
 
 #[test]
-fn a_key_is_what_a_client_sends_to_find_it() {
+fn a_record_is_found_by_the_key_that_the_client_sent() {
     let mut state = 17u64;
     for _ in 0..20_000 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -365,7 +365,7 @@ fn a_key_is_what_a_client_sends_to_find_it() {
     }
 }
 
-/// A fuzz target: random bytes within `cargo test`, as long as one likes with `cargo bolero test`.
+/// Fuzz target: a few random inputs under `cargo test`, unlimited under `cargo bolero test`.
 #[test]
 fn fuzz_batch() {
     bolero::check!().for_each(|bytes: &[u8]| {

@@ -1,12 +1,12 @@
-//! Values against the declared types of a table that was created with `attributes`. The sentences are Harper's.
+//! Checks values against the declared types of a table created with `attributes`. The messages are Harper's.
 
 use super::scan::Kind;
 use jobhost_model::AttributeType;
 
-/// As much of a value as a sentence quotes.
+/// Maximum number of characters of a value that a message quotes.
 const QUOTED_CHARACTERS: usize = 200;
 
-/// Check one value. Null fits every type. `Err` is the sentence for the client.
+/// Checks one value. Null is valid for every type. `Err` holds the message for the client.
 pub(super) fn check(declared: AttributeType, name: &str, kind: Kind, value: &[u8]) -> Result<(), String> {
     use AttributeType as Type;
     let fits = match (declared, kind) {
@@ -56,7 +56,7 @@ fn whole(name: &str, value: &[u8], expected: &str, least: f64, most: f64) -> Res
     Err(format!("Value {} in property {name} must be an integer (from {least} to {most})", shown(value)))
 }
 
-/// As JavaScript sees it: 1.0 and 1e3 are whole.
+/// As in JavaScript, 1.0 and 1e3 are whole numbers.
 fn is_whole(value: &[u8]) -> bool {
     number(value).is_some_and(|number| number.fract() == 0.0)
 }
@@ -65,7 +65,7 @@ fn number(value: &[u8]) -> Option<f64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// Looks like `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or one of them with a time; the text is stored as it is.
+/// Accepts `YYYY`, `YYYY-MM` and `YYYY-MM-DD`, optionally with a time. The text is stored unchanged.
 fn is_date(text: &str) -> bool {
     let mut rest = text.as_bytes();
     for (digits, separator) in [(4, b'-'), (2, b'-'), (2, b'T')] {
@@ -82,7 +82,7 @@ fn is_date(text: &str) -> bool {
     rest.len() >= 4 && rest.iter().all(|byte| byte.is_ascii_digit() || b":.+-Z ".contains(byte))
 }
 
-/// The start of a value for a sentence.
+/// Returns the start of a value, for a message.
 fn shown(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     match text.char_indices().nth(QUOTED_CHARACTERS) {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_quotes_whole_values_up_to_a_number_of_characters() {
+    fn a_message_quotes_a_limited_number_of_characters_of_a_value() {
         let of =
             |count: usize| check(AttributeType::Boolean, "x", Kind::Array, "é".repeat(count).as_bytes()).unwrap_err();
         assert!(of(200).contains(&format!("Value {} in", "é".repeat(200))), "{}", of(200));

@@ -1,4 +1,4 @@
-//! The catalog of the store in memory.
+//! The catalog of the in-memory store.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Documents of the store in memory.
+//! The documents of the in-memory store.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! Jobs of the store in memory.
+//! The jobs of the in-memory store.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -14,14 +14,14 @@ use crate::rules::jobs::{self as rules, PAGE_BYTES};
 use jobhost_model::Timestamp;
 use jobhost_model::jobs::{JobRow, Lease, StartPosition, StartRange, Tally};
 
-/// What a row takes besides its texts, roughly.
+/// Approximate size of a row in bytes, excluding its texts.
 const ROW_BYTES: usize = 512;
 
 struct Job {
-    /// Jobs are numbered as they are created.
+    /// Creation number; ascends in order of creation.
     number: u64,
     row: JobRow,
-    /// Until it ends.
+    /// Payload and checkpoint, until the job ends.
     payload: Option<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
@@ -57,7 +57,7 @@ impl JobTable {
         Ok(())
     }
 
-    /// Stores a row that may replace the stored one.
+    /// Replaces a stored row. The caller has checked that this is allowed.
     fn replace(&mut self, row: JobRow) {
         let Some(job) = self.jobs.get_mut(&row.id) else { return };
         if let Some(before) = job.row.started {
@@ -85,7 +85,7 @@ impl JobTable {
         row.cloned().ok_or_else(|| StoreError::damaged("the row of a job"))
     }
 
-    /// Counts what was done for a job whose lease is guarded already. Returns its tally.
+    /// Adds to the tally of a job whose lease has been checked. Returns the job's tally.
     pub(super) fn account(&mut self, id: Uuid, more: Tally, checkpoint: Option<Vec<u8>>) -> Tally {
         let Some(job) = self.jobs.get_mut(&id) else { return more };
         let Some((_, stored)) = &mut job.payload else { return job.row.tally };

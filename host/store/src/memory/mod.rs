@@ -1,9 +1,9 @@
-//! A store in memory, for tests and for the conformance kit: the same behaviour as every store, and nothing is kept when
-//! the process ends.
+//! An in-memory store, for tests and for the conformance kit. It behaves like every store, but loses its data when the
+//! process ends.
 //!
-//! Everything lies in one state behind one lock, and a change is worked out before it touches the state: so a call changes
-//! everything or nothing. A reader holds the tables that it reads; a writer copies a table only while a reader holds it. Ended
-//! jobs are not pruned: a store that is full says so.
+//! One lock protects the whole state. Each call computes its change before it modifies the state, so it changes
+//! everything or nothing. Readers hold the tables they read; a writer copies a table only while a reader holds it.
+//! Ended jobs are not pruned: a full store rejects writes.
 
 mod catalog;
 mod documents;
@@ -20,7 +20,7 @@ use self::state::State;
 use crate::key_source::KeySource;
 use jobhost_model::Clock;
 
-/// A store in memory. Clones share what it holds.
+/// An in-memory store. Clones share their data.
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Shared>);
 
@@ -32,13 +32,13 @@ struct Shared {
 }
 
 impl MemoryStore {
-    /// An empty store that holds at most so many bytes of records, documents and jobs.
+    /// Creates an empty store that holds at most `max_bytes` bytes of records, documents and jobs.
     pub fn new(clock: Arc<dyn Clock>, max_bytes: u64) -> Self {
         let keys = KeySource::new(Arc::clone(&clock));
         MemoryStore(Arc::new(Shared { state: Mutex::default(), clock, keys, max_bytes }))
     }
 
-    /// No call leaves the state half changed, so a poisoned lock says nothing about it.
+    /// No call leaves the state half changed, so a poisoned lock can be ignored.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

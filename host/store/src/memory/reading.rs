@@ -1,4 +1,4 @@
-//! Scans and snapshots of the store in memory: both hold the tables as they were.
+//! Scans and snapshots of the in-memory store. Both hold the tables as they were when they started.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub(super) struct Scan {
 }
 
 enum Position {
-    /// The next number.
+    /// The next record number.
     Arrival(u64),
-    /// The last key.
+    /// The last key returned.
     Key(Option<Arc<[u8]>>),
     End,
 }

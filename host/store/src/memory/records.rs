@@ -1,4 +1,4 @@
-//! Records of the store in memory.
+//! The records of the in-memory store.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl RecordStore for MemoryStore {
 }
 
 impl State {
-    /// Applies a group and counts it in its job.
+    /// Applies a group and adds its tally to the job.
     pub(super) fn apply(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
         rules::check_checkpoint(group.lease, group.checkpoint.is_some())?;
         if let Some(lease) = group.lease {
@@ -99,7 +99,7 @@ impl State {
             data.changed = Some(data.changed.map_or(now, |last| times::last_change(now, last)));
             Ok::<(), std::convert::Infallible>(())
         });
-        // Nothing can go wrong, and nothing grows.
+        // The closure cannot fail, and a removal does not make the table grow.
         let _ = removed;
     }
 }

@@ -1,4 +1,4 @@
-//! What the store holds.
+//! The state of the in-memory store.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use jobhost_model::table::{Catalog, Table, TableName};
 pub(super) struct State {
     pub catalog: Arc<Catalog>,
     pub last_table_id: u32,
-    /// By the id of their table.
+    /// Table id -> data.
     pub tables: HashMap<u32, Arc<TableData>>,
-    /// What users have written, by user and table.
+    /// (User, table id) -> the user's share of the table.
     pub shares: HashMap<(Arc<str>, u32), Share>,
-    /// By kind and name.
+    /// (Kind, name) -> content.
     pub documents: BTreeMap<(String, String), Vec<u8>>,
     pub jobs: JobTable,
 }
@@ -32,7 +32,7 @@ impl State {
         Ok(self.tables.get(&id).cloned().unwrap_or_default())
     }
 
-    /// The data of a table, to be changed. Copied if a reader holds it.
+    /// Returns a table's data for modification. Copies it if a reader holds it.
     pub(super) fn data_mut(&mut self, table: u32) -> &mut TableData {
         Arc::make_mut(self.tables.entry(table).or_default())
     }
@@ -49,7 +49,7 @@ impl State {
         self.tables.values().map(|table| table.bytes).sum::<u64>() + documents as u64 + self.jobs.bytes()
     }
 
-    /// Whether so many bytes more fit.
+    /// Fails if `more` bytes would exceed the limit.
     pub(super) fn check_room(&self, more: usize, max_bytes: u64) -> Result<(), StoreError> {
         let held = self.bytes();
         if held.saturating_add(more as u64) <= max_bytes {

@@ -8,14 +8,14 @@ use crate::pages::RecordPage;
 use crate::rules::shares::Scale;
 use jobhost_model::Timestamp;
 
-/// Text of a page, unless a single record is larger.
+/// Target size of a page's text in bytes. A single record may be larger.
 const PAGE_BYTES: usize = 256 << 10;
-/// Records of a page, so that tiny ones do not make it large.
+/// Maximum number of records per page, for tables with tiny records.
 const PAGE_RECORDS: usize = 16 << 10;
 
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    /// In binary form.
+    /// The encoded key.
     pub key: Arc<[u8]>,
     pub text: Arc<[u8]>,
     pub created: Timestamp,
@@ -30,12 +30,12 @@ impl Record {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct TableData {
-    /// In order of arrival.
+    /// Record number -> record, in order of arrival.
     records: BTreeMap<u64, Record>,
     numbers: BTreeMap<Arc<[u8]>, u64>,
     next_number: u64,
     pub bytes: u64,
-    /// Created time of the newest record, as long as the clock does not jump back.
+    /// Created time of the newest record, unless the clock moved far back since.
     pub newest: Option<Timestamp>,
     pub changed: Option<Timestamp>,
     pub scale: Scale,
@@ -59,7 +59,7 @@ impl TableData {
         self.next_number
     }
 
-    /// Stores a record under a number, which may have another text already.
+    /// Stores a record under a number and replaces an existing one.
     pub(super) fn put(&mut self, number: u64, record: Record) {
         self.bytes += record.bytes();
         self.next_number = self.next_number.max(number.saturating_add(1));
@@ -76,7 +76,7 @@ impl TableData {
         }
     }
 
-    /// Numbers of the records that were created before a time, the oldest first.
+    /// Returns the numbers of the records created before a time, oldest first.
     pub(super) fn oldest(&self, before: Timestamp, limit: usize) -> Vec<u64> {
         let old = self.records.iter().filter(|(_, record)| record.created < before);
         let mut old: Vec<_> = old.map(|(number, record)| (record.created, *number)).collect();
@@ -84,7 +84,7 @@ impl TableData {
         old.into_iter().take(limit).map(|(_, number)| number).collect()
     }
 
-    /// Replaces the texts for which there is another one.
+    /// Replaces each text for which the closure returns a new one.
     pub(super) fn rewrite<E>(&mut self, mut text: impl FnMut(&[u8]) -> Result<Option<Vec<u8>>, E>) -> Result<(), E> {
         for record in self.records.values_mut() {
             if let Some(text) = text(&record.text)? {
@@ -96,7 +96,7 @@ impl TableData {
         Ok(())
     }
 
-    /// The records from a number on, in order of arrival, and the number behind the last.
+    /// Returns a page of records from a number on, in order of arrival, and the number after the last.
     pub(super) fn page_by_arrival(&self, from: u64) -> (RecordPage, u64) {
         let (mut page, mut next) = (RecordPage::default(), from);
         for (number, record) in self.records.range(from..) {
@@ -109,7 +109,7 @@ impl TableData {
         (page, next)
     }
 
-    /// The records with greater keys, in order of keys, and the key of the last.
+    /// Returns a page of records with keys greater than `after`, in order of keys, and the last key.
     pub(super) fn page_by_key(&self, after: Option<&[u8]>) -> (RecordPage, Option<Arc<[u8]>>) {
         let (mut page, mut last) = (RecordPage::default(), None);
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);

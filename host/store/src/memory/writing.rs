@@ -1,5 +1,4 @@
-//! Applying a write group: what it changes is worked out beside the tables first, so that what is refused half way has
-//! changed nothing.
+//! Applies write groups. Changes are computed next to the tables first, so a group that fails has changed nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,10 +16,10 @@ use jobhost_model::jobs::Tally;
 use jobhost_model::key::Key;
 use jobhost_model::table::{Action, Table};
 
-/// What a group changes of one table.
+/// The changes of a group to one table.
 struct Change {
     base: Arc<TableData>,
-    /// By number.
+    /// Record number -> new or changed record.
     records: BTreeMap<u64, Record>,
     numbers: HashMap<Arc<[u8]>, u64>,
     next_number: u64,
@@ -28,11 +27,11 @@ struct Change {
     now: Timestamp,
 }
 
-/// A record on its way in: key and text.
+/// A record to write.
 struct Incoming<'b> {
     key: &'b [u8],
     text: &'b [u8],
-    /// Of a key that was generated.
+    /// The source of the key, if it was generated.
     source: Option<&'b KeySource>,
 }
 
@@ -49,7 +48,8 @@ impl Change {
         }
     }
 
-    /// The time of a write: that of the newest record while the clock has gone back a little.
+    /// Returns the time of a write: the clock's time, or the time of the newest record if the clock moved back a
+    /// little.
     fn time(&self) -> Timestamp {
         self.newest.map_or(self.now, |newest| times::last_change(self.now, newest))
     }
@@ -63,7 +63,7 @@ impl Change {
         self.next_number += 1;
     }
 
-    /// Whether the record was written.
+    /// Writes a record. Returns whether it was written.
     fn write(&mut self, action: Action, key: &[u8], text: &[u8]) -> Result<bool, StoreError> {
         let Some((number, there)) = self.find(key) else {
             if action != Action::Update {
@@ -82,7 +82,7 @@ impl Change {
         Ok(true)
     }
 
-    /// Writes a record with a generated key as a new one, under another key if it must.
+    /// Writes a record with a generated key as a new one, and replaces the key if it is taken.
     fn write_generated(
         &mut self,
         table: &Table,
@@ -142,7 +142,7 @@ fn decode(key: &[u8]) -> Result<Key, StoreError> {
 }
 
 impl State {
-    /// Applies the writes of a group. The job of its lease is accounted for by the caller.
+    /// Applies the writes of a group. The caller updates the job of the lease.
     pub(super) fn write(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
         let bytes = group.writes.iter().map(|write| write.batch.text_bytes()).sum();
         self.check_room(bytes, max_bytes)?;
@@ -179,7 +179,7 @@ impl State {
             return;
         }
         let updated = records.values().map(|record| record.updated).max();
-        // The table is not copied if nobody else holds it.
+        // Releases this reference, so that the table is not copied unless a reader holds it.
         drop(base);
         let grown = self.resize(table, |data| {
             records.into_iter().for_each(|(number, record)| data.put(number, record));
@@ -195,7 +195,7 @@ impl State {
         }
     }
 
-    /// Changes the data of a table. Returns the bytes that it has grown by.
+    /// Modifies the data of a table. Returns the number of bytes by which it grew.
     pub(super) fn resize<E>(
         &mut self,
         table: u32,
@@ -210,7 +210,7 @@ impl State {
         Ok(data.bytes.saturating_sub(before))
     }
 
-    /// Bytes that a user has written and that are still there.
+    /// Returns how many bytes a user has written that still exist.
     fn held_by(&self, user: &str) -> u64 {
         let own = self.shares.iter().filter(|((other, _), _)| &**other == user);
         own.filter_map(|((_, table), share)| {

@@ -1,4 +1,4 @@
-//! How tables learn the attributes of the records that are written to them.
+//! Adds new attributes of written records to their tables.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::records::TableWrite;
 use jobhost_model::attributes::Attribute;
 use jobhost_model::table::{Table, TableName};
 
-/// The tables as they are with the new attributes of a group, or why the group cannot be applied. `table` looks up a table
-/// as the transaction sees it.
+/// Returns the tables that a group extends, with their new attributes, or why the group cannot be applied. `table`
+/// looks up a table as the transaction sees it.
 pub fn extended(
     writes: &[TableWrite],
     table: impl Fn(&TableName) -> Result<Arc<Table>, StoreError>,
@@ -17,7 +17,7 @@ pub fn extended(
     let mut extended: Vec<Table> = Vec::new();
     for write in writes {
         let table = table(&write.table)?;
-        // The batch was checked against a table that was dropped since, and perhaps created anew with another primary key.
+        // The table was dropped after the batch was validated, and perhaps recreated with a different primary key.
         if write.batch.table_id() != table.id {
             return Err(StoreError::no_such_table(&write.table));
         }

@@ -1,4 +1,4 @@
-//! Changes of the catalog: which are possible, and what each one changes.
+//! Validates catalog changes and breaks them down into edits.
 
 use std::collections::HashSet;
 
@@ -7,27 +7,27 @@ use crate::error::{StoreError, StoreErrorKind};
 use jobhost_model::Attribute;
 use jobhost_model::table::{CREATED_TIME, Catalog, MAX_ATTRIBUTES, SYSTEM_DATABASE, Table, TableName, UPDATED_TIME};
 
-/// Names are keys of the engines; clients are held to less.
+/// Maximum length of a name in bytes. Engines use names as keys; the API limits clients to shorter names.
 const MAX_NAME_BYTES: usize = 1000;
 
-/// One thing that a change does to the catalog. The edits of a change are made in order and commit together.
+/// One edit of the catalog. The edits of a change are applied in order and commit together.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CatalogEdit {
-    /// A database without tables comes into being.
+    /// Adds a database without tables.
     AddDatabase(String),
-    /// A database whose tables are gone goes.
+    /// Removes a database whose tables have been removed.
     RemoveDatabase(String),
-    /// A new table, which still needs an id that no table ever had.
+    /// Adds a table. The store assigns an id that was never used before.
     AddTable(Table),
-    /// A table gets another description.
+    /// Replaces the description of a table.
     ReplaceTable(Table),
-    /// A table goes, with its records.
+    /// Removes a table with its records.
     RemoveTable(TableName),
-    /// An attribute goes from all records of a table.
+    /// Removes an attribute from all records of a table.
     StripAttribute(TableName, String),
 }
 
-/// What a change edits, or why it is impossible.
+/// Returns the edits of a change, or why the change is not possible.
 pub fn edits(catalog: &Catalog, change: &CatalogChange) -> Result<Vec<CatalogEdit>, StoreError> {
     match change {
         CatalogChange::CreateDatabase { name } => create_database(catalog, name),
@@ -154,7 +154,7 @@ fn check_attribute_name(name: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether a table may have so many attributes.
+/// Fails if a table would have too many attributes.
 pub fn check_count(name: &TableName, count: usize) -> Result<(), StoreError> {
     if count > MAX_ATTRIBUTES {
         return Err(invalid(format!("table '{name}' would have more than the limit of {MAX_ATTRIBUTES} attributes")));

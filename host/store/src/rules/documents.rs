@@ -1,13 +1,13 @@
-//! What documents may be called.
+//! Rules for the names of documents.
 
 use crate::error::{StoreError, StoreErrorKind};
 
-/// Far below what an engine takes as a key.
+/// Maximum length of kind and name in bytes, far below the maximum key length of any engine.
 const MAX_NAME_BYTES: usize = 1000;
-/// Separates kind and name in the keys of the engines; neither may contain it.
+/// Separates kind and name in the keys of the engines. Neither may contain it.
 pub const SEPARATOR: u8 = 0;
 
-/// Whether a document may have this kind and name.
+/// Fails unless a document may have this kind and name.
 pub fn check_name(kind: &str, name: &str) -> Result<(), StoreError> {
     let has_separator = kind.as_bytes().contains(&SEPARATOR) || name.as_bytes().contains(&SEPARATOR);
     if kind.is_empty() || has_separator || kind.len() + 1 + name.len() > MAX_NAME_BYTES {

@@ -1,15 +1,15 @@
-//! What guards the rows of jobs: a final row never changes, a stale attempt changes nothing, and what only the store knows
-//! (tally, cancel request) survives whatever an attempt says.
+//! Rules that protect job rows: a final row never changes, a stale attempt changes nothing, and an attempt cannot
+//! overwrite what only the store knows (the tally and a cancel request).
 
 use uuid::Uuid;
 
 use crate::error::{StoreError, StoreErrorKind};
 use jobhost_model::jobs::{JobRow, JobStatus, Lease, Tally};
 
-/// A page of rows ends behind the row that reaches this size.
+/// A page of rows ends with the row that reaches this size, in bytes.
 pub const PAGE_BYTES: usize = 1 << 20;
 
-/// A checkpoint belongs to a job, so a request with one must carry a lease.
+/// Fails if a request has a checkpoint but no lease: a checkpoint belongs to a job.
 pub fn check_checkpoint(lease: Option<Lease>, has_checkpoint: bool) -> Result<(), StoreError> {
     if lease.is_none() && has_checkpoint {
         let message = "a checkpoint belongs to a job; the request carries no lease";
@@ -18,12 +18,12 @@ pub fn check_checkpoint(lease: Option<Lease>, has_checkpoint: bool) -> Result<()
     Ok(())
 }
 
-/// Two jobs cannot have one id.
+/// The error for a job id that is already in use.
 pub fn exists_already(id: Uuid) -> StoreError {
     StoreError::new(StoreErrorKind::AlreadyExists, format!("job {id} already exists"))
 }
 
-/// The row of a job that this attempt may change.
+/// Fails if the job does not exist or is final, or if the lease is stale.
 pub fn guarded(row: Option<&JobRow>, lease: Lease) -> Result<(), StoreError> {
     let Lease { job: id, attempt } = lease;
     let row = row.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("job {id} does not exist")))?;
@@ -38,8 +38,8 @@ pub fn guarded(row: Option<&JobRow>, lease: Lease) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Counts what a group or a step of a delete did. A counted record and an advanced checkpoint are progress, so no attempt up
-/// to this one counts as fruitless any more. True if the row has changed.
+/// Adds to a job's tally. A counted record or an advanced checkpoint is progress and resets the number of fruitless
+/// attempts. Returns whether the row has changed.
 pub fn account(row: &mut JobRow, more: Tally, checkpoint_advanced: bool) -> bool {
     let changed = more != Tally::default() || checkpoint_advanced;
     if changed {
@@ -49,14 +49,14 @@ pub fn account(row: &mut JobRow, more: Tally, checkpoint_advanced: bool) -> bool
     changed
 }
 
-/// The row to be stored in the place of `stored`, which is guarded already.
+/// Returns the row to store in place of `stored`. The caller has checked the lease.
 pub fn replacement(stored: &JobRow, row: JobRow) -> Result<JobRow, StoreError> {
     let same_attempt = row.attempt == stored.attempt;
     if same_attempt && stored.status == JobStatus::Queued && row.status == JobStatus::InProgress {
         let message = format!("attempt {} of job {} is over: the job is queued again", row.attempt, row.id);
         return Err(StoreError::new(StoreErrorKind::LeaseLost, message));
     }
-    // An attempt that writes its progress does not know of a cancel request that came meanwhile, nor of what it stored.
+    // A running attempt does not know about a cancel request stored in the meantime, nor about the stored tally.
     let cancel = stored.cancel.clone().or_else(|| row.cancel.clone());
     let fruitless_attempts = match same_attempt {
         true => row.fruitless_attempts.min(stored.fruitless_attempts),

@@ -1,16 +1,16 @@
-//! Laying records over stored ones, and giving a record another key.
+//! Merges records into stored ones, and replaces keys in records.
 
 use crate::batch::members;
 use crate::error::{StoreError, StoreErrorKind};
 use jobhost_model::key::Key;
 use jobhost_model::table::Table;
 
-/// A record may grow by merging, but not without end.
+/// Maximum size, in bytes, that a record may reach by merging.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
-/// How often a generated key that is taken is replaced. The second time is improbable already.
+/// Maximum number of attempts to replace a generated key that is taken. Even a second one is improbable.
 pub const MAX_KEY_TRIES: usize = 100;
 
-/// Lays records over a text, one after another.
+/// Merges records into a text, in order.
 pub fn fold<'t>(records: impl IntoIterator<Item = &'t [u8]>, text: &mut Vec<u8>) -> Result<(), StoreError> {
     let mut merged = Vec::new();
     for record in records {
@@ -27,7 +27,7 @@ pub fn fold<'t>(records: impl IntoIterator<Item = &'t [u8]>, text: &mut Vec<u8>)
     Ok(())
 }
 
-/// The text of a record with a generated key, which it begins with, with another key.
+/// Replaces the generated key at the start of a record with another key.
 pub fn with_key(table: &Table, text: &[u8], old: &Key, new: &Key) -> Result<Vec<u8>, StoreError> {
     let name = members::quoted(&table.primary_key);
     let opening = |key: &Key| [b"{", name.as_slice(), b":", key.to_json().to_string().as_bytes()].concat();
@@ -36,7 +36,7 @@ pub fn with_key(table: &Table, text: &[u8], old: &Key, new: &Key) -> Result<Vec<
     Ok([opening(new).as_slice(), rest].concat())
 }
 
-/// No key that is free was generated.
+/// The error if every generated key was taken.
 pub fn no_free_key(table: &Table) -> StoreError {
     let message = format!("no key could be generated for a record of '{}' that is not taken; try again", table.name);
     StoreError::new(StoreErrorKind::Unavailable, message)

@@ -1,5 +1,5 @@
-//! The rules that every store shares, as pure functions. A store keeps bytes and transactions; what a change means, and
-//! whether it may happen, is decided here.
+//! The rules that all stores share, as pure functions. A store handles bytes and transactions; these rules decide what
+//! a change means and whether it is valid.
 
 pub mod attributes;
 pub mod catalog;

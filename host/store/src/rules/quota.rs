@@ -1,12 +1,12 @@
-//! The quota of a user: what a group might add, and whether that is too much.
+//! The storage quota of a user: estimates how much a group adds, and whether that is too much.
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::records::{Quota, TableWrite};
 use jobhost_model::table::Action;
 
-/// Refuses writes that might take a user beyond the quota, before anything is changed. `held`: bytes that the user has
-/// written and that are still there. What an update replaces is not known yet, so updates are refused only for a user who
-/// is at the limit already.
+/// Rejects writes that might exceed the user's quota, before anything is changed. `held` is the number of bytes that
+/// the user has written and that still exist. How much an update replaces is not known yet, so updates are rejected
+/// only if the user is already at the limit.
 pub fn check(quota: &Quota, held: u64, writes: &[TableWrite]) -> Result<(), StoreError> {
     let bytes = |write: &TableWrite| match write.action {
         Action::Update => 0,

@@ -1,28 +1,28 @@
-//! How much of a table each user has written, for the quota of a user.
+//! Each user's share of a table, for storage quotas.
 //!
-//! A table's bytes are shared out among those who wrote them: what makes it grow is its writer's, and what makes it shrink
-//! is taken from all of them alike, for records do not know who wrote them. So the shares of a table never add up to more
-//! than the table takes, whoever deletes what. To take from all costs nothing: a share is kept in units of the table's
-//! scale, and the scale shrinks.
+//! The bytes of a table are divided among the users who wrote them. Growth is charged to the writer. Shrinkage is taken
+//! from all users in proportion, because records do not store who wrote them. So the shares of a table never add up to
+//! more than its size, whoever deletes what. Reducing all shares at once is cheap: they are kept in units of the
+//! table's scale, and only the scale shrinks.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 
-/// The scale of a table that never shrank, as a power of two.
+/// Scale of a table that never shrank, as a power of two.
 const WHOLE_BITS: u32 = 40;
 const WHOLE: u64 = 1 << WHOLE_BITS;
-/// Below the least scale shares would lose more than a millionth to rounding. A scale that would be smaller is multiplied by
-/// two to this, and the next epoch begins.
+/// If the scale falls below the minimum, rounding would lose more than a millionth of a share. The scale is then
+/// multiplied by 2^`EPOCH_BITS`, and the next epoch starts.
 const EPOCH_BITS: u32 = 20;
 const LEAST: u64 = 1 << EPOCH_BITS;
-/// Behind so many epochs nothing is left of a share.
+/// After this many epochs, nothing is left of a share.
 const FORGOTTEN: u32 = u64::BITS / EPOCH_BITS + 1;
 
-/// How the shares of one table are counted.
+/// The unit in which the shares of a table are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
-    /// Shares are worth two to `EPOCH_BITS` times less for each epoch that they are behind.
+    /// A share is worth 2^`EPOCH_BITS` times less for each epoch that it lags behind.
     epoch: u32,
     scale: u64,
 }
@@ -34,12 +34,12 @@ impl Default for Scale {
 }
 
 impl Scale {
-    /// Whether the table never shrank.
+    /// Returns whether the table never shrank.
     pub fn is_whole(&self) -> bool {
         *self == Scale::default()
     }
 
-    /// The table has become smaller.
+    /// Records that the table shrank.
     pub fn shrink(&mut self, before: u64, after: u64) {
         let (mut product, before) = (u128::from(self.scale) * u128::from(after), u128::from(before.max(1)));
         for epoch in 0..FORGOTTEN {
@@ -54,13 +54,13 @@ impl Scale {
     }
 }
 
-/// `whole * numerator / denominator`.
+/// Returns `whole * numerator / denominator`.
 fn part(whole: u64, numerator: u64, denominator: u64) -> u64 {
     let product = u128::from(whole) * u128::from(numerator);
     u64::try_from(product / u128::from(denominator.max(1))).unwrap_or(u64::MAX)
 }
 
-/// What one user has written of one table.
+/// One user's share of one table.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Share {
     epoch: u32,
@@ -68,7 +68,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// The bytes that it stands for.
+    /// Returns the share in bytes.
     pub fn bytes(self, scale: Scale) -> u64 {
         let behind = scale.epoch.wrapping_sub(self.epoch);
         if behind >= FORGOTTEN {
@@ -78,13 +78,13 @@ impl Share {
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
-    /// The share after its user has written so many bytes.
+    /// Returns the share after its user has written `bytes` more.
     pub fn grown(self, scale: Scale, bytes: u64) -> Self {
         let held = self.bytes(scale).saturating_add(bytes);
         Share { epoch: scale.epoch, units: part(held, WHOLE, scale.scale) }
     }
 
-    /// As it is stored.
+    /// Encodes the share for storage.
     pub fn encode(self) -> [u8; 12] {
         let mut encoded = [0; 12];
         let (epoch, units) = encoded.split_at_mut(4);
@@ -93,7 +93,7 @@ impl Share {
         encoded
     }
 
-    /// As it was stored.
+    /// Decodes a stored share.
     pub fn decode(encoded: &[u8]) -> Result<Self, StoreError> {
         let parts = encoded.split_at_checked(4);
         let parts = parts.and_then(|(epoch, units)| Some((epoch.try_into().ok()?, units.try_into().ok()?)));
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_shrinks_takes_from_all_alike() {
+    fn a_shrinking_table_reduces_all_shares_in_proportion() {
         let mut scale = Scale::default();
         let one = Share::default().grown(scale, 3_000);
         let two = Share::default().grown(scale, 1_000);
@@ -118,7 +118,7 @@ mod tests {
         scale.shrink(4_000, 0);
         assert_eq!((one.bytes(scale), two.bytes(scale)), (0, 0));
         assert_eq!(two.grown(scale, 7).bytes(scale), 7);
-        // However often half of it goes and comes back, nothing is forgotten.
+        // Deleting and rewriting half of it, however often, loses nothing of the share.
         let mut one = Share::default().grown(scale, 1_000_000);
         for _ in 0..1000 {
             scale.shrink(1_000_000, 500_000);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whoever writes and whatever is deleted, the shares are what the table takes, but for rounding.
+        /// Whoever writes and whatever is deleted, the shares add up to the table's size, except for rounding.
         #[test]
         fn fuzz_shares(steps in proptest::collection::vec((0..3_usize, 0..1_000_000_u64), 0..100)) {
             let (mut scale, mut bytes, mut shares) = (Scale::default(), 0_u64, [Share::default(); 2]);

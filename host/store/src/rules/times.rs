@@ -1,20 +1,20 @@
-//! Created and updated times when the clock goes back.
+//! Created and updated times if the clock moves backwards.
 //!
-//! Created times follow the order of arrival. When the clock goes back a little, the table's time stands still until the
-//! clock has caught up. When it goes back far, because it had jumped forward before, that would give all later records a
-//! time of the future: then they get the clock's time.
+//! Created times follow the order of arrival. If the clock moves back a little, the table keeps using its newest time
+//! until the clock has caught up. If it moves far back, because it had been wrong before, that would give all later
+//! records a time in the future, so they get the clock's time instead.
 
 use jobhost_model::Timestamp;
 
-/// Microseconds by which a clock goes back in a correction. More is a jump.
+/// Maximum backward step of a clock correction, in microseconds. A larger step is a jump.
 const TOLERANCE: u64 = 10_000_000;
 
-/// True if the clock has gone back further than a correction does.
+/// Returns whether the clock moved back further than a correction does.
 pub fn is_before(now: Timestamp, newest: Timestamp) -> bool {
     now.0.saturating_add(TOLERANCE) < newest.0
 }
 
-/// The time of a table's last change after a change at `now`.
+/// Returns the time of a table's last change, after a change at `now`.
 pub fn last_change(now: Timestamp, last: Timestamp) -> Timestamp {
     if is_before(now, last) { now } else { last.max(now) }
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn corrections_are_no_jumps() {
+    fn a_clock_correction_is_not_a_jump() {
         assert!(!is_before(Timestamp(0), Timestamp(TOLERANCE)));
         assert!(is_before(Timestamp(0), Timestamp(TOLERANCE + 1)));
         assert!(!is_before(Timestamp(u64::MAX), Timestamp(u64::MAX)));

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn statements_say_of_hidden_and_of_absent_attributes_the_same() {
+async fn hidden_and_missing_attributes_give_the_same_error() {
     let bench = bench().await;
     for database in ["other", "third"] {
         bench.store.change_catalog(CatalogChange::CreateDatabase { name: database.to_owned() }).await.unwrap();
@@ -53,7 +53,7 @@ async fn statements_say_of_hidden_and_of_absent_attributes_the_same() {
     let all = bench.lines(&role, "sql", json!({"sql": "SELECT * FROM other.t"})).await;
     assert_eq!(all, (Vec::new(), Vec::new()), "nothing of it can be read");
 
-    // A table that cannot be read hides nothing of the others, and whether it has an attribute is not told.
+    // A table that cannot be read hides nothing of the others, and its attributes are not revealed.
     for sql in [
         "SELECT o.name, t.id FROM other.t o JOIN third.t t ON o.id = t.id",
         "SELECT o.name, t.nix FROM other.t o JOIN third.t t ON o.id = t.absent",

@@ -49,7 +49,7 @@ impl Bench {
         SearchRequest::parse(operation, &fields)?.permitted(role, &self.store.catalog())
     }
 
-    /// Columns and rows of a search as a job sees them.
+    /// Returns columns and rows of a search in the format that jobs see.
     async fn lines(&self, role: &Role, operation: &str, fields: Value) -> (Vec<String>, Vec<String>) {
         let search = self.permitted(role, operation, fields).unwrap();
         let (store, limits) = (Arc::clone(&self.store), SearchLimits::default());
@@ -71,7 +71,7 @@ fn boss() -> Role {
     role(json!({"super_user": true}))
 }
 
-/// Reads of dogs only `id` and `name`; of cats nothing.
+/// A role that may read `id` and `name` of dogs, and nothing of cats.
 fn walker() -> Role {
     role(json!({"super_user": false, "data": {"tables": {
         "dog": {"read": true, "insert": false, "update": false, "delete": false, "attribute_permissions": [
@@ -90,7 +90,7 @@ fn refused(result: Result<PermittedSearch, SearchError>) -> (&'static str, Strin
 }
 
 #[tokio::test]
-async fn each_kind_of_search_gives_rows() {
+async fn every_kind_of_search_returns_rows() {
     let bench = bench().await;
     let names = json!(["id", "name"]);
     for (operation, fields, expected) in [
@@ -133,7 +133,7 @@ async fn each_kind_of_search_gives_rows() {
 }
 
 #[tokio::test]
-async fn everything_is_shown_key_first_times_next_and_the_others_by_name() {
+async fn a_wildcard_returns_the_key_then_the_times_then_other_attributes_by_name() {
     let bench = bench().await;
     let expected = ["id", "__createdtime__", "__updatedtime__", "age", "name", "tags", "zip"];
     let all = json!({"table": "dog", "attribute": "id", "value": "*"});
@@ -144,7 +144,7 @@ async fn everything_is_shown_key_first_times_next_and_the_others_by_name() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_in_harpers_words() {
+async fn errors_have_harpers_messages() {
     let bench = bench().await;
     let long = "x".repeat(300);
     for (operation, fields, kind, sentence) in [
@@ -216,7 +216,7 @@ async fn what_is_wrong_is_said_in_harpers_words() {
 }
 
 #[tokio::test]
-async fn a_role_reads_what_it_may_and_nothing_else() {
+async fn a_role_reads_only_what_it_is_allowed_to() {
     let bench = bench().await;
     let unknown = |names: &[&str]| {
         let items: Vec<_> =
@@ -225,7 +225,7 @@ async fn a_role_reads_what_it_may_and_nothing_else() {
     };
     let cats_hidden = json!({"unauthorized_access": [], "invalid_schema_items": ["Table 'data.cat' does not exist"]});
     for (operation, fields, expected) in [
-        // What the role forbids comes before what is wrong with the request.
+        // Denials are reported before other errors.
         ("search_by_value", json!({"table": "cat"}), cats_hidden.clone()),
         ("search_by_value", json!({"table": "dog", "attribute": "age", "value": "*"}), unknown(&["age"])),
         (
@@ -234,7 +234,7 @@ async fn a_role_reads_what_it_may_and_nothing_else() {
                 "sort": {"attribute": "tags"}}),
             unknown(&["zip", "age", "tags"]),
         ),
-        // What is not there reads like what is hidden.
+        // A missing attribute gives the same error as a hidden one.
         ("search_by_value", json!({"table": "dog", "attribute": "nix", "value": "*"}), unknown(&["nix"])),
         (
             "search_by_id",
@@ -260,7 +260,7 @@ async fn a_role_reads_what_it_may_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_wide_result_of_a_small_page_comes_in_bounded_steps() {
+async fn wide_rows_of_a_small_page_are_returned_in_limited_steps() {
     let bench = bench().await;
     let members: Vec<_> = (0..2000).map(|number| format!("\"attribute number {number}\":1")).collect();
     bench.insert("cat", &format!("{{\"id\":0,{}}}", members.join(","))).await;
@@ -291,7 +291,7 @@ async fn a_wide_result_of_a_small_page_comes_in_bounded_steps() {
     }
 }
 
-/// Searches with members of all kinds are refused or read, and to whom a role gives nothing, nothing is opened.
+/// Searches with random members are either rejected or opened. A role without rights can open nothing.
 #[test]
 fn fuzz_search() {
     let operations = ["search_by_id", "search_by_hash", "search_by_value", "search_by_conditions", "sql", "delete", ""];

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn without_a_sort_rows_come_by_the_value_of_the_first_condition() {
+async fn without_a_sort_rows_are_ordered_by_the_value_of_the_first_condition() {
     let bench = bench().await;
     let cats: Vec<_> = [(1, "B", 2), (2, "A", 3), (3, "B", 1), (4, "A", 9), (5, "C", 4), (6, "A", 3)]
         .map(|(id, group, age)| format!(r#"{{"id":{id}0,"group":"{group}","age":{age}}}"#))
@@ -21,9 +21,9 @@ async fn without_a_sort_rows_come_by_the_value_of_the_first_condition() {
         (find(json!([between]), json!({"offset": 2, "limit": 2})), key, 1 << 20, Ok("60 10")),
         (find(json!([young]), json!({"limit": 3})), key, 1 << 20, Ok("30 10 20")),
         (find(json!([between]), json!({"sort": {"attribute": "id"}, "limit": 2})), key, 1 << 20, Ok("10 20")),
-        // The jobs' searches.
+        // Searches of jobs.
         (find(json!([between]), json!({"limit": 2})), ScanOrder::Arrival, 1 << 20, Ok("10 20")),
-        // Too many to be sorted.
+        // Too many rows to sort.
         (find(json!([young]), json!({})), key, 150, Ok("10 20 30 50 60")),
         (find(json!([young]), json!({"limit": 4})), key, 150, Ok("10 20 30 50")),
         (find(json!([young]), json!({"limit": 2, "offset": 2})), key, 150, Err("with a 'sort' by the primary key")),

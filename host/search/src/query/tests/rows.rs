@@ -1,4 +1,4 @@
-//! Rows are shown as their records are stored.
+//! Tests that rows show values exactly as they are stored.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn scalar_json() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A value as text, with white space and escapes that nothing requires.
+/// A value as text, with white space and escapes that JSON does not require.
 fn value_text() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         scalar_json().prop_map(|value| value.to_string()),
@@ -40,7 +40,7 @@ fn value_text() -> impl Strategy<Value = String> {
 
 const NAMES: [&str; 8] = ["id", "a", "b", "name", "a \"quoted\" one", "é\n", "a rather long name of an attribute", ""];
 
-/// Members of a record as (name, is it escaped more than it must be, value); names may stand twice.
+/// Members of a record as (name, whether it has unnecessary escapes, value). Names may repeat.
 fn members() -> impl Strategy<Value = Vec<(usize, bool, String)>> {
     proptest::collection::vec((0..NAMES.len(), proptest::bool::weighted(0.1), value_text()), 0..8)
 }
@@ -62,7 +62,7 @@ fn record_text(members: &[(usize, bool, String)], blank: &str) -> String {
     format!("{blank}{{{blank}{}{blank}}}", members.join(&format!("{blank},{blank}")))
 }
 
-/// The rows of records that lie one behind the other, as in a page.
+/// Returns the rows of records that are stored contiguously, as in a page.
 fn rows(records: &[String], columns: &[usize], shape: RowShape, separator: Separator) -> Vec<String> {
     let mut fields = Fields::default();
     let columns: Vec<_> = columns.iter().map(|number| NAMES[*number].to_owned()).collect();
@@ -84,7 +84,7 @@ fn rows(records: &[String], columns: &[usize], shape: RowShape, separator: Separ
 }
 
 #[test]
-fn values_are_shown_as_they_are_stored() {
+fn values_are_written_as_they_are_stored() {
     let records = [
         r#"{"id":1,"a":1.10,"b":"x"}"#.to_owned(),
         r#"{"b":{"x": [1, "a b"]},"id":2}"#.to_owned(),
@@ -104,7 +104,7 @@ fn values_are_shown_as_they_are_stored() {
 }
 
 #[test]
-fn damaged_records_are_refused_and_no_crash() {
+fn damaged_records_are_rejected_without_a_crash() {
     let whole = r#"{"id":1,"a \"b":[{"x":"]"},2],"c":"d\\","e":true}"#;
     for end in 0..whole.len() {
         let mut fields = Fields::default();
@@ -131,7 +131,7 @@ proptest! {
                 let value = members.iter().rev().find(|(name, _, _)| name == column);
                 let mut value = value.map_or("null", |(_, _, value)| value.as_str()).to_owned();
                 if compact && value.starts_with(['[', '{']) {
-                    // What `RawValue` keeps of a number, the tree would not.
+                    // A tree would lose digits of numbers; `RawValue` keeps them.
                     let mut parts = Vec::new();
                     text::each_compact_part(value.as_bytes(), |part| parts.extend_from_slice(part));
                     let parts = String::from_utf8(parts).unwrap();
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn fields_are_found_whatever_stands_around_them(
+    fn fields_are_found_in_any_record_and_format(
         record in proptest::collection::btree_map(any::<String>(), scalar_json(), 0..20),
         pretty in any::<bool>(),
         wanted in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
@@ -163,7 +163,7 @@ proptest! {
             let name = names[index.index(names.len())];
             (name, fields.slot(name))
         }).collect();
-        // The second time names are expected where they were the first time.
+        // In the second pass, names are expected where the first pass found them.
         for _ in 0..2 {
             fields.find(text.as_bytes(), &mut spans).unwrap();
             prop_assert_eq!(value_at(text.as_bytes(), &spans, absent), None);
@@ -191,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn sorting_with_a_limit_is_the_beginning_of_sorting(
+    fn sorting_with_a_limit_returns_the_first_rows_of_the_sorted_result(
         values in proptest::collection::vec(scalar_json(), 0..50),
         keep in 0..60_u64,
         descending in any::<bool>(),

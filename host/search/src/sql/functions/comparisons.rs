@@ -1,6 +1,6 @@
-//! Smaller and greater. Values of one type compare as usual. A text compares with a number only where it spells one, and then
-//! as that number, as in Harper. Values of different types are otherwise neither smaller nor greater: SQLite itself would
-//! call every text greater than every number, so `id >= 100` would find all texts.
+//! Less than and greater than. Values of the same type compare as usual. As in Harper, a string compares with a number
+//! only if it spells a number, and then by that number. Otherwise values of different types are neither less nor
+//! greater. In plain SQLite every string is greater than every number, so `id >= 100` would match all strings.
 
 use std::cmp::Ordering;
 
@@ -16,7 +16,7 @@ pub(super) fn register(connection: &Connection, flags: FunctionFlags) -> Result<
             Ok(compare(context.get_raw(0), context.get_raw(1)).map(holds))
         })?;
     }
-    // As `value >= low AND value <= high`, with NULL where neither decides.
+    // Like `value >= low AND value <= high`: NULL if neither side decides.
     connection.create_scalar_function("is_between", 3, flags, |context| {
         let [value, low, high] = [0, 1, 2].map(|index| context.get_raw(index));
         let from = compare(value, low).map(|ordering| ordering.is_some_and(Ordering::is_ge));
@@ -27,7 +27,7 @@ pub(super) fn register(connection: &Connection, flags: FunctionFlags) -> Result<
             _ => None,
         })
     })?;
-    // What SUM and AVG add up.
+    // The values that SUM and AVG include.
     connection.create_scalar_function("only_number", 1, flags, |context| {
         Ok(match context.get_raw(0) {
             ValueRef::Integer(integer) => Value::Integer(integer),
@@ -46,20 +46,20 @@ const COMPARISONS: &[(&str, Holds)] = &[
     ("is_at_least", |ordering| ordering.is_some_and(Ordering::is_ge)),
 ];
 
-/// `None` if one of them is NULL, `Some(None)` if they do not compare.
+/// Returns `None` if a value is NULL, and `Some(None)` if the values do not compare.
 fn compare(left: ValueRef<'_>, right: ValueRef<'_>) -> Option<Option<Ordering>> {
     Some(match (left, right) {
         (ValueRef::Null, _) | (_, ValueRef::Null) => return None,
         (ValueRef::Text(left), ValueRef::Text(right)) => Some(left.cmp(right)),
         (ValueRef::Blob(left), ValueRef::Blob(right)) => {
-            // Each is JSON: of booleans, objects and arrays only those of one kind compare.
+            // Both are JSON: booleans, objects and arrays compare only with their own kind.
             (kind(left) == kind(right)).then(|| left.cmp(right))
         }
         (left, right) => number(left).zip(number(right)).and_then(|(left, right)| left.compare(right)),
     })
 }
 
-/// The first byte of a JSON text says what it is; `t` and `f` are both booleans.
+/// Returns the kind of a JSON text by its first byte; `t` and `f` are both booleans.
 fn kind(json: &[u8]) -> u8 {
     match json.first() {
         Some(b't' | b'f') => b'b',
@@ -97,7 +97,7 @@ impl Number {
     }
 }
 
-/// Exact, also beyond 2^53, where a double cannot hold every integer.
+/// Compares exactly, also beyond 2^53, where a double cannot represent every integer.
 fn compare_mixed(integer: i64, real: f64) -> Option<Ordering> {
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     if real.is_nan() {
@@ -107,7 +107,7 @@ fn compare_mixed(integer: i64, real: f64) -> Option<Ordering> {
     } else if real < -BEYOND {
         Some(Ordering::Greater)
     } else {
-        // In range, so the whole part is exact; the fraction decides between equals.
+        // In range, so the integer part is exact. The fraction decides between equal integer parts.
         let whole = real.trunc() as i64;
         Some(integer.cmp(&whole).then_with(|| 0.0.partial_cmp(&real.fract()).unwrap_or(Ordering::Equal)))
     }
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_compare_within_their_type_and_texts_that_spell_numbers_with_numbers() {
+    fn values_compare_within_their_type_and_numeric_strings_with_numbers() {
         let text = |text: &'static str| ValueRef::Text(text.as_bytes());
         let json = |text: &'static str| ValueRef::Blob(text.as_bytes());
         for (left, right, expected) in [

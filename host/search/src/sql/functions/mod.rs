@@ -1,4 +1,4 @@
-//! Functions that SQLite lacks, or implements in a time that grows with the product of its arguments' lengths.
+//! Functions that SQLite lacks, or that it implements in time proportional to the product of its arguments' lengths.
 
 mod comparisons;
 mod dates;
@@ -22,11 +22,11 @@ use super::values::{self, Stored, boolean, truth};
 
 pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    // What is shown of a condition.
+    // The displayed value of a condition.
     connection.create_scalar_function("boolean", 1, flags, |context| {
         Ok(truth(context.get_raw(0)).map(|is_true| ToSqlOutput::Borrowed(ValueRef::Blob(boolean(is_true)))))
     })?;
-    // What a condition makes of a value.
+    // The truth of a value in a condition.
     connection.create_scalar_function("truth", 1, flags, |context| Ok(truth(context.get_raw(0))))?;
     connection.create_scalar_function("modulo", 2, flags, |context| {
         let (left, right) = (number(context, 0), number(context, 1));
@@ -39,13 +39,13 @@ pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()
     connection.create_scalar_function("power", 2, flags, |context| {
         Ok(number(context, 0).zip(number(context, 1)).map(|(base, exponent)| base.powf(exponent)))
     })?;
-    // Each call gives another number.
+    // Each call returns another number.
     let changing = flags.difference(FunctionFlags::SQLITE_DETERMINISTIC);
     connection.create_scalar_function("random_part", 0, changing, |_| Ok(rand::random::<f64>()))?;
     for (name, function) in REAL_FUNCTIONS {
         connection.create_scalar_function(*name, 1, flags, move |context| Ok(number(context, 0).map(function)))?;
     }
-    // SQLite looks at the clock between its instructions, of which each of these is one.
+    // SQLite checks the clock only between its instructions, and each call of these functions is a single instruction.
     let watched = |name: &str, arguments: c_int, function: Function| {
         let state = Arc::clone(state);
         connection.create_scalar_function(name, arguments, flags, move |context| {
@@ -60,7 +60,7 @@ pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()
     watched("replace", 3, replace)?;
     watched("regexp", 2, regexp::regexp)?;
     watched("json_extract", 2, json_extract)?;
-    // By Unicode; SQLite knows ASCII.
+    // These cover Unicode; SQLite's own cover only ASCII.
     watched("upper", 1, |context| changed_case(context, str::to_uppercase))?;
     watched("lower", 1, |context| changed_case(context, str::to_lowercase))?;
     comparisons::register(connection, flags)?;
@@ -70,7 +70,7 @@ pub(super) fn register(connection: &Connection, state: &Arc<State>) -> Result<()
 
 type Function = fn(&mut Context<'_>) -> Result<Value>;
 
-/// SQLite has them only if it is built for them.
+/// SQLite includes these functions only if it is built with them.
 type OfOne = fn(f64) -> f64;
 const REAL_FUNCTIONS: &[(&str, OfOne)] = &[
     ("ceil", f64::ceil),
@@ -93,7 +93,7 @@ fn changed_case(context: &Context<'_>, change: impl Fn(&str) -> String) -> Resul
     Ok(text(context, 0)?.map_or(Value::Null, |text| Value::Text(change(&text))))
 }
 
-/// The text of an argument, of a number its digits; `None` for NULL.
+/// Returns an argument as text, a number by its digits; `None` for NULL.
 fn text(context: &Context<'_>, index: usize) -> Result<Option<String>> {
     let text = match context.get_raw(index) {
         ValueRef::Null => return Ok(None),
@@ -104,7 +104,7 @@ fn text(context: &Context<'_>, index: usize) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// `like(pattern, text)` and `like(pattern, text, escape)`, which is how SQLite calls for `text LIKE pattern`.
+/// `like(pattern, text)` and `like(pattern, text, escape)`: the functions that SQLite calls for `text LIKE pattern`.
 fn is_like(context: &mut Context<'_>) -> Result<Value> {
     let too_long = |pattern: ValueRef<'_>| pattern.as_bytes().is_ok_and(|bytes| bytes.len() > MAX_PATTERN_BYTES);
     if too_long(context.get_raw(0)) {
@@ -124,14 +124,14 @@ fn is_like(context: &mut Context<'_>) -> Result<Value> {
     let (ValueRef::Text(_) | ValueRef::Blob(_), ValueRef::Text(_) | ValueRef::Blob(_)) =
         (context.get_raw(0), context.get_raw(1))
     else {
-        // What is rendered gives texts; nothing else but NULL comes.
+        // The renderer passes only texts, so anything else is NULL.
         return Ok(Value::Null);
     };
     let read = |pattern: ValueRef<'_>| {
         let pattern = String::from_utf8_lossy(pattern.as_bytes().unwrap_or_default());
         Ok::<_, Error>(Pattern::new(&pattern, escape))
     };
-    // SQLite keeps it as long as the pattern is the same, but does not know of the escape.
+    // SQLite caches the pattern while the argument is the same, but ignores the escape.
     let mut pattern = context.get_or_create_aux(0, read)?;
     if pattern.escape() != escape {
         pattern = Arc::new(read(context.get_raw(0))?);
@@ -139,7 +139,7 @@ fn is_like(context: &mut Context<'_>) -> Result<Value> {
     Ok(Value::Integer(pattern.matches(context.get_raw(1).as_bytes().unwrap_or_default()).into()))
 }
 
-/// The place of a piece in a text, counted in characters from 1; 0 if it is not there.
+/// Returns the position of a substring in characters, counted from 1; 0 if there is none.
 fn instr(context: &mut Context<'_>) -> Result<Value> {
     let (Some(text), Some(piece)) = (text(context, 0)?, text(context, 1)?) else { return Ok(Value::Null) };
     let found = memchr::memmem::find(text.as_bytes(), piece.as_bytes()).and_then(|at| text.get(..at));
@@ -170,7 +170,7 @@ fn replace(context: &mut Context<'_>) -> Result<Value> {
     if out.len() > limit { Err(too_big()) } else { Ok(Value::Text(out)) }
 }
 
-/// The value at a path like `$.a."b c"[0]` in an object or an array; NULL if there is none.
+/// Returns the value at a path like `$.a."b c"[0]` of an object or an array; NULL if there is none.
 fn json_extract(context: &mut Context<'_>) -> Result<Value> {
     let (ValueRef::Blob(json), ValueRef::Text(path)) = (context.get_raw(0), context.get_raw(1)) else {
         return Ok(Value::Null);
@@ -207,7 +207,7 @@ enum Step<'p> {
     Index(usize),
 }
 
-/// The first step of a path, and what follows.
+/// Returns the first step of a path, and the rest.
 fn step(path: &str) -> Option<(Step<'_>, &str)> {
     if let Some(rest) = path.strip_prefix('[') {
         let (index, rest) = rest.split_once(']')?;

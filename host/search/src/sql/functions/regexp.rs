@@ -1,7 +1,7 @@
-//! `REGEXP`: whether a pattern is found in a text.
+//! `REGEXP`: whether a pattern matches anywhere in a text.
 //!
-//! The library's time grows with the length of the text times the size of the compiled pattern, and cannot be interrupted.
-//! So their product is bounded: the larger the pattern, the shorter the text may be.
+//! Matching takes time proportional to the length of the text times the size of the compiled pattern, and cannot be
+//! interrupted. So the product is limited: the larger the pattern, the shorter the text may be.
 
 use regex::{Regex, RegexBuilder};
 use rusqlite::functions::Context;
@@ -10,11 +10,11 @@ use rusqlite::{Error, Result};
 
 use super::like::MAX_PATTERN_BYTES;
 
-/// Bytes of a compiled pattern, and of the texts that it may be looked for in: less than a second in the worst case.
+/// (size of the compiled pattern, maximum length of the text), in bytes: less than a second in the worst case.
 const SIZES: &[(usize, usize)] = &[(4 << 10, 2 << 20), (32 << 10, 256 << 10), (256 << 10, 32 << 10)];
-/// Memory of the automaton that grows while it runs.
+/// Memory limit, in bytes, of the automaton that grows during matching.
 const AUTOMATON_BYTES: usize = 1 << 20;
-/// Groups within each other.
+/// Maximum nesting of groups.
 const MAX_NESTING: u32 = 50;
 
 pub(super) struct Pattern {
@@ -35,7 +35,7 @@ impl Pattern {
                 Ok(regex) => return Ok(Pattern { regex, longest_text: *longest_text }),
                 Err(regex::Error::CompiledTooBig(_)) => {}
                 Err(error) => {
-                    // The last line says what is wrong; those before draw the place.
+                    // The last line gives the reason; those before it draw the position.
                     let reason = error.to_string();
                     let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
                     return Err(format!("the pattern of REGEXP, '{pattern}', cannot be used: {reason}"));
@@ -46,12 +46,12 @@ impl Pattern {
     }
 }
 
-/// `regexp(pattern, text)`; both are texts or NULL.
+/// `regexp(pattern, text)`. Both are texts or NULL.
 pub(super) fn regexp(context: &mut Context<'_>) -> Result<Value> {
     let (ValueRef::Text(_), ValueRef::Text(text)) = (context.get_raw(0), context.get_raw(1)) else {
         return Ok(Value::Null);
     };
-    // SQLite keeps it as long as the pattern is the same.
+    // SQLite caches the compiled pattern while the argument is the same.
     let pattern = context.get_or_create_aux(0, Pattern::read)?;
     if text.len() > pattern.longest_text {
         let sentence = format!(

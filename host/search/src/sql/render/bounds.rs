@@ -4,20 +4,24 @@
 use crate::sql::SqlError;
 use crate::sql::sentences::too_complex;
 
-/// Each may hold a cache and a temporary file.
+/// Maximum number of SELECTs. Each may hold a cache and a temporary file.
 const MAX_SELECTS: usize = 128;
-/// Tables in FROM, of all SELECTs; SQLite joins at most 64 in one of them.
+/// Maximum number of tables in FROM, over all SELECTs. SQLite joins at most 64 in one of them.
 pub(in crate::sql) const MAX_REFERENCES: usize = 128;
-/// OVER: SQLite nests a subquery for each that differs.
+/// Maximum number of OVER clauses. SQLite nests a subquery for each different one.
 pub(in crate::sql) const MAX_WINDOWS: usize = 32;
-/// Terms of ORDER BY, GROUP BY or PARTITION BY: each is compared with each column that is shown.
+/// Maximum number of terms in ORDER BY, GROUP BY or PARTITION BY. Each is compared with each result column.
 pub(in crate::sql) const MAX_TERMS: usize = 256;
 
-/// Columns in one SELECT once each is replaced by what the subqueries in FROM say it is, as SQLite does: `x || x` of `x || x`
-/// of … doubles with each.
+/// Maximum number of columns in one SELECT after SQLite has replaced each by its definition in the subqueries of FROM.
+/// `x
+///
+/// x` of `x
+///
+/// x` of … doubles with each level.
 pub(in crate::sql) const MAX_EXPANDED: usize = 16_384;
 
-/// How many of them there are so far.
+/// The counts so far.
 #[derive(Default)]
 pub(super) struct Counts {
     selects: usize,
@@ -25,9 +29,9 @@ pub(super) struct Counts {
     pub windows: usize,
     /// `*` and `t.*`.
     pub stars: usize,
-    /// Columns, counting repetitions in it.
+    /// Column references, including repetitions.
     pub names: usize,
-    /// Columns, counting repetitions in it once subqueries are put into each other.
+    /// Column references, including repetitions, after subqueries are expanded.
     pub columns: usize,
 }
 
@@ -49,7 +53,7 @@ impl Counts {
     }
 }
 
-/// So many columns, each of which stands for so many.
+/// Multiplies a number of columns by how many each stands for, and checks the limit.
 pub(super) fn expanded(columns: usize, each: usize) -> Result<usize, SqlError> {
     let all = columns.saturating_mul(each);
     let sentence = || {

@@ -1,7 +1,8 @@
-//! Functions: which there are, how many arguments they take, and what they are called in SQLite.
+//! Functions: which exist, how many arguments they take, and their names in SQLite.
 //!
-//! A function is here only if it reads nothing but its arguments, and if its time and its result grow no faster than they
-//! do. Not here for that reason: everything that opens files or loads code, `printf`, `zeroblob`, `randomblob`, `glob`.
+//! A function is allowed only if it reads nothing but its arguments, and if neither its time nor its result grows
+//! faster than they do. This excludes everything that opens files or loads code, and also `printf`, `zeroblob`,
+//! `randomblob` and `glob`.
 
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
@@ -12,21 +13,21 @@ use super::{Rendered, Renderer, absent, unsupported};
 use crate::sql::SqlError;
 use crate::sql::sentences::shortened;
 
-/// Characters that TRIM may be told to take off: each character of the text is compared with each of them.
+/// Maximum number of characters that TRIM may remove. Each character of the text is compared with each of them.
 const MAX_TRIM_CHARACTERS: usize = 32;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Scalar,
-    /// With GROUP BY or OVER.
+    /// Used with GROUP BY or OVER.
     Aggregate,
-    /// Only with OVER.
+    /// Used only with OVER.
     Window,
 }
 
 use Kind::{Aggregate, Scalar, Window};
 
-/// Name, name in SQLite, kind, fewest and most arguments.
+/// (name, name in SQLite, kind, minimum number of arguments, maximum).
 const FUNCTIONS: &[(&str, &str, Kind, usize, usize)] = &[
     ("abs", "abs", Scalar, 1, 1),
     ("ceil", "ceil", Scalar, 1, 1),
@@ -105,7 +106,7 @@ const FUNCTIONS: &[(&str, &str, Kind, usize, usize)] = &[
     ("row_number", "row_number", Window, 0, 0),
 ];
 
-/// Functions that `FUNCTIONS` does not list by name: those with a form of their own, and those that are operators.
+/// Functions that `FUNCTIONS` does not list: those with a syntax of their own, and those that implement operators.
 const OTHERS_IN_SQLITE: &[&str] = &[
     "boolean",
     "is_at_least",
@@ -128,12 +129,12 @@ const OTHERS_IN_SQLITE: &[&str] = &[
     "iif",
 ];
 
-/// True for the functions that what is rendered here can call.
+/// Returns whether rendered statements may call the function.
 pub(in crate::sql) fn is_allowed_in_sqlite(function: &str) -> bool {
     FUNCTIONS.iter().any(|(_, name, ..)| *name == function) || OTHERS_IN_SQLITE.contains(&function)
 }
 
-/// The arguments of a call, taken apart.
+/// The parsed arguments of a call.
 #[derive(Default)]
 struct Arguments<'a> {
     distinct: bool,
@@ -161,7 +162,7 @@ impl Renderer {
             return Ok(());
         }
         let count = arguments.items.len();
-        // With several arguments these are the smallest and the largest of them.
+        // With several arguments, these return the smallest and the largest argument.
         let min_max = matches!(lower.as_str(), "min" | "max");
         let listed = FUNCTIONS.iter().find(|(listed, ..)| *listed == lower);
         let (target, kind) = match listed {
@@ -179,7 +180,7 @@ impl Renderer {
 
         self.push(target);
         self.push(if arguments.distinct { "(DISTINCT " } else { "(" });
-        // Texts and booleans are no part of a sum.
+        // Texts and booleans are not included in a sum.
         let adds_up = matches!(target, "sum" | "avg" | "total");
         let computes = matches!(target, "abs" | "round" | "sign");
         self.list(arguments.items, |this, argument| match argument {
@@ -209,7 +210,7 @@ impl Renderer {
         }
     }
 
-    /// Functions whose arguments are not all rendered alike.
+    /// Renders functions whose arguments are not all rendered alike. Returns false if it is none of them.
     fn special_call(&mut self, name: &str, items: &[&FunctionArgExpr]) -> Result<bool, SqlError> {
         let exprs: Option<Vec<&Expr>> = items
             .iter()
@@ -229,7 +230,7 @@ impl Renderer {
             ("rtrim", [text]) => self.trim(Some(&TrimWhereField::Trailing), text, None)?,
             ("rtrim", [text, characters]) => self.trim(Some(&TrimWhereField::Trailing), text, Some(characters))?,
             ("mod", [left, right]) => self.simple_call("modulo", &[left, right])?,
-            // SQLite's own DATE takes modifiers behind the date.
+            // SQLite's own DATE accepts modifiers after the date.
             ("date", [] | [_]) => self.simple_call("full_date", &exprs)?,
             ("regexp_like", [text, pattern]) => {
                 self.push("boolean(");
@@ -258,7 +259,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// Of a text always: a piece of a blob would not be JSON.
+    /// Always applies to a text: a piece of a blob would not be valid JSON.
     pub(super) fn substring(&mut self, text: &Expr, from: Option<&Expr>, length: Option<&Expr>) -> Rendered {
         self.push("substr(CAST(");
         self.value(text)?;
@@ -303,7 +304,7 @@ impl Renderer {
     }
 }
 
-/// Written without parentheses.
+/// Functions that are called without parentheses.
 const CURRENT: &[&str] = &["current_timestamp", "current_date", "current_time"];
 
 fn arguments(list: &FunctionArgumentList) -> Result<Arguments<'_>, SqlError> {

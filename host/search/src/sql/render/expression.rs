@@ -1,4 +1,4 @@
-//! Expressions: as a value, as a condition, or as a number.
+//! Renders expressions: as a value, as a condition, or as a number.
 
 use sqlparser::ast::{
     CaseWhen, CastKind, CeilFloorKind, Expr, Ident, InTarget, ObjectName, OrderByExpr, OrderByOptions, OrderBySort,
@@ -11,7 +11,7 @@ use super::{Rendered, Renderer, absent, unsupported};
 use crate::sql::values::{FALSE, TRUE};
 
 impl Renderer {
-    /// An expression whose value is shown, stored or compared.
+    /// Renders an expression whose value is returned, stored or compared.
     pub(super) fn value(&mut self, expr: &Expr) -> Rendered {
         if is_condition(expr) {
             self.push("boolean(");
@@ -23,7 +23,7 @@ impl Renderer {
         }
     }
 
-    /// An expression that decides something: 1, 0 or NULL.
+    /// Renders an expression used as a condition: 1, 0 or NULL.
     pub(super) fn condition(&mut self, expr: &Expr) -> Rendered {
         match expr {
             Expr::Nested(inner) => self.deeper(|this| this.condition(inner)),
@@ -41,7 +41,7 @@ impl Renderer {
         }
     }
 
-    /// An expression that is computed with; a condition counts as 1 or 0.
+    /// Renders an operand of arithmetic. A condition counts as 1 or 0.
     pub(super) fn number(&mut self, expr: &Expr) -> Rendered {
         self.plain(expr)
     }
@@ -207,7 +207,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// An expression whose value is made a text, by SQLite: it has digits of its own for numbers.
+    /// Renders an expression that SQLite converts to text. SQLite has its own format for numbers.
     fn text(&mut self, expr: &Expr) -> Rendered {
         if let Expr::Value(value) = expr
             && let Value::SingleQuotedString(_) = value.value

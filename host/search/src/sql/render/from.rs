@@ -1,4 +1,4 @@
-//! FROM: the tables and their joins.
+//! Renders FROM: the tables and their joins.
 
 use sqlparser::ast::{Ident, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableWithJoins};
 
@@ -49,7 +49,7 @@ impl Renderer {
                 Ok(())
             }
             JoinConstraint::UsingAlias(..) => Err(unsupported("USING … AS")),
-            // All tables share the names of the times, and no record has those of another.
+            // All tables have the time columns in common, and no two records have equal times.
             JoinConstraint::Natural => Err(unsupported("NATURAL JOIN")),
         }
     }
@@ -110,7 +110,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// A table gets its database in front, so that SQLite cannot take it for anything else.
+    /// Renders a table with its database, so that SQLite cannot mistake it for anything else.
     fn table_name(&mut self, name: &ObjectName, named: bool) -> Rendered {
         self.counts.reference()?;
         if let [table] = name.0.as_slice()
@@ -132,7 +132,7 @@ impl Renderer {
     }
 }
 
-/// `table` of the default database, or `database.table`.
+/// Parses `table` in the default database, or `database.table`.
 pub(in crate::sql) fn table_name_of(name: &ObjectName) -> Result<TableName, SqlError> {
     let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
     match parts.as_deref() {

@@ -1,17 +1,18 @@
-//! What a column without AS is called, and which columns a row may lack.
+//! Names of columns without AS, and which columns a row may omit.
 
 use std::collections::BTreeSet;
 
 use sqlparser::ast::{Expr, Function, FunctionArguments, Query, Select, SelectItem, SetExpr};
 
-/// Functions whose columns are called as Harper calls them: `geoLength(line,"miles")`. Others are called as they are written.
+/// Functions whose columns are named as in Harper: `geoLength(line,"miles")`. The columns of other functions are named
+/// as written.
 const AS_HARPER: &[&str] = &["date_add", "date_diff", "date_format", "date_sub", "datediff", "extract", "offset_utc"];
 const GEOMETRY: &str = "geo";
-/// Functions of geometry that compute something of their arguments. If there is nothing to compute, the row has no such
-/// attribute, which clients test for.
+/// Geometry functions that compute something from their arguments. If there is nothing to compute, the row omits the
+/// attribute, and clients test for that.
 const MAY_BE_ABSENT: &[&str] = &["geoarea", "geodifference", "geodistance", "geolength"];
 
-/// Functions of groups, which are named in capitals as with Harper: `COUNT(*)`.
+/// Aggregate functions, whose columns are named in capitals as in Harper: `COUNT(*)`.
 const OF_GROUPS: &[&str] = &["avg", "count", "max", "min", "sum", "total"];
 
 pub(super) fn label(expr: &Expr, select: &Select) -> String {
@@ -27,18 +28,18 @@ pub(super) fn label(expr: &Expr, select: &Select) -> String {
     }
     let arguments: Vec<String> = list.args.iter().map(ToString::to_string).collect();
     let label = format!("{name}({})", arguments.join(","));
-    // Harper does so only if there is a table.
+    // Harper does this only if there is a table.
     if select.from.is_empty() { label } else { label.replace('\'', "\"") }
 }
 
-/// A call of a function, and the function's name as it is written.
+/// Returns a function call and the function's name as written.
 fn call(expr: &Expr) -> Option<(&str, &Function)> {
     let Expr::Function(function) = expr else { return None };
     let [name] = function.name.0.as_slice() else { return None };
     Some((name.as_ident()?.value.as_str(), function))
 }
 
-/// Names of the columns of the result that are left out of a row where they are null.
+/// Returns the result columns that are omitted from a row if they are null.
 pub(super) fn may_be_absent(query: &Query) -> BTreeSet<String> {
     let SetExpr::Select(select) = query.body.as_ref() else { return BTreeSet::new() };
     let name = |item: &SelectItem| {

@@ -1,10 +1,10 @@
 //! Renders a syntax tree as SQL for SQLite, and rejects everything that is not on its list.
 //!
-//! Nodes are destructured completely, so that a clause that a later parser adds must be considered before it can pass.
-//! Where records and SQLite treat values differently, the difference is rendered explicitly:
+//! Nodes are destructured completely, so that a clause added by a later parser version must be considered before it can
+//! pass. Where records and SQLite treat values differently, the difference is rendered explicitly:
 //!
-//! - true, false, objects and arrays are blobs that hold their JSON text. What SQLite computes as 0 or 1 becomes such
-//!   a blob where a value is needed (`value`), and a value becomes a condition where one is needed (`condition`).
+//! - true, false, objects and arrays are blobs that hold their JSON text. A result of 0 or 1 becomes such a blob where
+//! a value is needed (`value`), and a value becomes a condition where one is needed (`condition`).
 //! - Division keeps fractions.
 
 mod bounds;
@@ -27,7 +27,7 @@ use super::sentences::{shortened, too_complex};
 use super::{MAX_DATABASES, MAX_TABLES, Part, SqlError, SqlStatement, names};
 use jobhost_model::table::TableName;
 
-/// Levels of the tree, chains of AND and OR not counted.
+/// Maximum depth of the tree, not counting chains of AND and OR.
 const MAX_DEPTH: usize = 200;
 
 use self::bounds::Counts;
@@ -78,11 +78,11 @@ pub(super) fn render(query: &Query) -> Result<SqlStatement, SqlError> {
     })
 }
 
-/// What the FROM at hand has of subqueries.
+/// The subqueries of the current FROM.
 struct FromClause {
-    /// Columns that one of their columns may stand for.
+    /// Maximum number of columns that one of their columns may stand for.
     weight: usize,
-    /// Columns within them.
+    /// Number of columns inside them.
     columns: usize,
 }
 
@@ -99,16 +99,16 @@ struct VisibleCte {
 }
 
 struct Renderer {
-    /// What is finished, up to the last table; and what comes behind it.
+    /// Finished parts up to the last table. `out` holds the text after it.
     parts: Vec<Part>,
     out: String,
     tables: Vec<TableName>,
     names: BTreeSet<String>,
     double_quoted: BTreeSet<String>,
     copyable: bool,
-    /// Common table expressions that can be seen from here.
+    /// Common table expressions visible at this point.
     ctes: Vec<VisibleCte>,
-    /// Columns that one column of the last query may stand for.
+    /// Number of columns that one column of the last query may stand for.
     weight: usize,
     from: FromClause,
     depth: usize,
@@ -120,7 +120,7 @@ pub(super) fn unsupported(what: impl Display) -> SqlError {
     SqlError::Invalid(format!("'{}' cannot be used in SQL here", shortened(&what.to_string())))
 }
 
-/// Refuses a clause if it is there.
+/// Rejects a clause if it is present.
 fn absent(there: bool, what: &str) -> Rendered {
     if there { Err(unsupported(what)) } else { Ok(()) }
 }
@@ -144,7 +144,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// Renders each with `, ` between.
+    /// Renders the items, separated by `, `.
     fn list<'a, T: 'a>(
         &mut self,
         items: impl IntoIterator<Item = &'a T>,
@@ -159,7 +159,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// Without parentheses.
+    /// Renders a query without parentheses.
     fn query(&mut self, query: &Query) -> Rendered {
         let Query {
             with,
@@ -238,7 +238,7 @@ impl Renderer {
             Some(CteAsMaterialized::Materialized) => " AS MATERIALIZED ",
             Some(CteAsMaterialized::NotMaterialized) => " AS NOT MATERIALIZED ",
         });
-        // Without RECURSIVE the name means, in its own definition, what it meant before.
+        // Without RECURSIVE, the name keeps its previous meaning inside its own definition.
         if recursive {
             self.ctes.push(VisibleCte { name: alias.name.value.clone(), weight: 1 });
         }

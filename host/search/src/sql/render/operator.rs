@@ -1,4 +1,4 @@
-//! Operators, and which expressions are conditions.
+//! Renders operators, and recognises which expressions are conditions.
 
 use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 
@@ -45,7 +45,7 @@ impl Renderer {
         self.number(right)
     }
 
-    /// Smaller or greater: by a function of ours, unless a collation says how texts compare.
+    /// Renders less than and greater than: by our own function, unless a collation determines how texts compare.
     fn ordered(&mut self, function: &str, words: &str, left: &Expr, right: &Expr) -> Rendered {
         if [left, right].iter().any(|side| matches!(side, Expr::Collate { .. })) {
             return self.infix(left, words, right);
@@ -57,7 +57,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// `a AND b AND c …` leans to the left and may be long, so it is not walked by recursion.
+    /// Renders `a AND b AND c …` iteratively: the chain leans to the left and may be long.
     fn chain(&mut self, whole: &Expr, operator: &BinaryOperator, words: &str) -> Rendered {
         let mut terms = Vec::new();
         let mut first = whole;
@@ -91,7 +91,7 @@ impl Renderer {
     }
 }
 
-/// True for what SQLite computes as 0, 1 or NULL.
+/// Returns whether SQLite evaluates the expression to 0, 1 or NULL.
 pub(super) fn is_condition(expr: &Expr) -> bool {
     match expr {
         Expr::Nested(inner) => is_condition(inner),

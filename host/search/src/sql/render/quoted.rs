@@ -1,9 +1,9 @@
-//! A string that is compared with a column may mean a number, true or false: `id = '1'` finds the records whose `id` is `1`
-//! or `"1"`, as Harper does. So both are looked for.
+//! Comparisons of a column with a quoted literal. The string may stand for a number, true or false: as in Harper, `id =
+//! '1'` finds records whose `id` is `1` or `"1"`.
 //!
-//! A number without quotes finds the texts that spell it as well, so that keys that were loaded as texts are found.
-//! Only `=`, `<>` and `IN` between a column and a literal: nothing else says which of the two is meant. What is rendered is an
-//! `IN` of literals, so that the primary key is still looked up.
+//! A number without quotes also finds strings that spell it, so that keys loaded as strings are found. This applies
+//! only to `=`, `<>` and `IN` between a column and a literal; elsewhere nothing tells which of the two is meant. The
+//! result is an `IN` of literals, so the primary key is still looked up.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use super::{Rendered, Renderer};
 use crate::sql::values::{FALSE, TRUE, spells_number};
 
 impl Renderer {
-    /// `=`, or `<>` if it is negated.
+    /// Renders `=`, or `<>` if `negated`.
     pub(super) fn equality(&mut self, left: &Expr, right: &Expr, negated: bool) -> Rendered {
         let (column, literal) = if is_column(right) { (right, left) } else { (left, right) };
         if !is_column(column) || other_meaning(literal).is_none() {
@@ -26,7 +26,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// A literal, and what else it may mean.
+    /// Renders a literal and its other meaning, if it has one.
     pub(super) fn with_other_meaning(&mut self, literal: &Expr) -> Rendered {
         self.value(literal)?;
         if let Some(other) = other_meaning(literal) {
@@ -45,7 +45,7 @@ pub(super) fn is_column(expr: &Expr) -> bool {
     }
 }
 
-/// The literal of SQLite for what is in the quotes, or for a number in quotes.
+/// Returns the SQLite literal for the contents of the quotes, or the quoted form of a number.
 fn other_meaning(expr: &Expr) -> Option<Cow<'_, str>> {
     let Expr::Value(value) = expr else { return None };
     match &value.value {

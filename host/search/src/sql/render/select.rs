@@ -1,4 +1,4 @@
-//! SELECT itself: what is shown, its clauses, and how SELECTs are joined to one result.
+//! Renders SELECT: the result columns, the clauses, and how SELECTs are combined.
 
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, Ident, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
@@ -12,7 +12,7 @@ use crate::sql::MAX_COLUMNS;
 
 impl Renderer {
     pub(super) fn set_expression(&mut self, body: &SetExpr) -> Rendered {
-        // The chain leans to the left and may be long, so it is not walked by recursion.
+        // The chain leans to the left and may be long, so it is not walked recursively.
         let mut chain = Vec::new();
         let mut first = body;
         while let SetExpr::SetOperation { left, op, set_quantifier, right } = first {
@@ -36,7 +36,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// SQLite joins only plain SELECTs.
+    /// Renders a member of a compound. SQLite accepts only plain SELECTs there.
     fn member(&mut self, member: &SetExpr) -> Rendered {
         match member {
             SetExpr::Select(select) => self.select(select),
@@ -108,7 +108,7 @@ impl Renderer {
             Some(Distinct::Distinct) => "SELECT DISTINCT ",
             Some(Distinct::On(_)) => return Err(unsupported("DISTINCT ON")),
         });
-        // Subqueries of expressions have a FROM of their own.
+        // Subqueries in expressions have a FROM of their own.
         let outer = std::mem::take(&mut self.from);
         let before = self.counts.columns;
         let mut widest = 1;
@@ -159,7 +159,7 @@ impl Renderer {
 
     fn item(&mut self, item: &SelectItem, select: &Select) -> Rendered {
         match item {
-            // SQLite names these as the column is named.
+            // SQLite names these after the column.
             SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => self.value(expr),
             SelectItem::UnnamedExpr(expr) => {
                 self.value(expr)?;

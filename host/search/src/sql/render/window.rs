@@ -1,4 +1,4 @@
-//! OVER and WINDOW.
+//! Renders OVER and WINDOW.
 
 use sqlparser::ast::{
     Ident, NamedWindowDefinition, NamedWindowExpr, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec,

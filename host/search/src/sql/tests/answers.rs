@@ -1,11 +1,11 @@
-//! What comes out.
+//! Results of statements.
 
 use serde_json::json;
 
 use super::*;
 
 #[tokio::test]
-async fn rows_show_what_records_hold() {
+async fn rows_contain_the_values_of_records() {
     let place = kennel().await;
     assert_eq!(
         place.text("SELECT * FROM data.dog WHERE id = 1", RowShape::Objects).await.unwrap(),
@@ -126,7 +126,7 @@ fn functions() -> Vec<(&'static str, Value)> {
 }
 
 #[tokio::test]
-async fn values_are_those_of_json() {
+async fn expressions_return_json_values() {
     let place = kennel().await;
     for (expression, expected) in operators().into_iter().chain(functions()) {
         assert_eq!(place.column(&format!("SELECT {expression}")).await, json!([expected]), "{expression}");
@@ -134,7 +134,7 @@ async fn values_are_those_of_json() {
 }
 
 #[tokio::test]
-async fn conditions_take_booleans_as_they_are() {
+async fn booleans_work_in_conditions() {
     let place = kennel().await;
     for (condition, expected) in [
         ("alive", json!([1])),
@@ -190,7 +190,7 @@ async fn conditions_take_booleans_as_they_are() {
 }
 
 #[tokio::test]
-async fn groups_joins_windows_and_the_rest() {
+async fn groups_joins_windows_and_other_clauses_return_the_right_rows() {
     let place = kennel().await;
     for (sql, expected) in [
         ("SELECT COUNT(*) AS c, AVG(weight) AS a FROM dog", json!([{"c": 4, "a": 20.25}])),
@@ -273,7 +273,7 @@ async fn groups_joins_windows_and_the_rest() {
 }
 
 #[tokio::test]
-async fn names_that_sqlite_would_take_for_its_own_are_names() {
+async fn names_reserved_by_sqlite_are_ordinary_names() {
     let place = Place::new();
     place.table("main.sqlite_master", "rowid", "{\"rowid\":5,\"oid\":6,\"a\\\"b\":7,\"^x\":8,\"X\":9,\"x\":10}").await;
     place.table("temp.Main", "ID", "{\"ID\":\"1\",\"id\":2}").await;
@@ -290,7 +290,7 @@ async fn names_that_sqlite_would_take_for_its_own_are_names() {
 }
 
 #[tokio::test]
-async fn a_wide_table_declares_what_is_named() {
+async fn a_wide_table_declares_only_the_named_columns() {
     let place = Place::new();
     let fields: Vec<String> = (0..3000).map(|number| format!("\"c{number}\":{number}")).collect();
     place.table("data.wide", "id", &format!("{{\"id\":1,{}}}", fields.join(","))).await;
@@ -302,7 +302,7 @@ async fn a_wide_table_declares_what_is_named() {
 }
 
 #[tokio::test]
-async fn a_query_sees_one_moment_and_joins_by_look_ups() {
+async fn a_query_reads_one_snapshot_and_joins_by_key_lookups() {
     let place = Place::new();
     let many: Vec<String> = (0..20_000_u64)
         .map(|id| format!("{{\"id\":{id},\"x\":1,\"pad\":\"{:0100}\",\"pad2\":{}}}", 0, id * 7919 % 20_000))
@@ -321,7 +321,7 @@ async fn a_query_sees_one_moment_and_joins_by_look_ups() {
         json!([20_000]),
         "a join on keys looks up keys"
     );
-    // Each would look at 400 million pairs of records if it scanned a table for each record of the other.
+    // Scanning a table for each record of the other would visit 400 million pairs of records.
     for sql in [
         "SELECT COUNT(*) FROM t a JOIN t b ON a.pad2 = b.pad2",
         "SELECT COUNT(*) FROM t LEFT JOIN u ON t.pad2 = u.pad2",

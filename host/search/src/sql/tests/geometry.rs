@@ -1,4 +1,4 @@
-//! Functions of geometry over records, with rows as Harper gives them.
+//! Geometry functions on records. The expected rows are Harper's.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn places() -> Place {
 }
 
 #[tokio::test]
-async fn a_row_lacks_what_cannot_be_computed() {
+async fn a_row_omits_results_that_cannot_be_computed() {
     let place = places().await;
     for (sql, expected) in [
         (
@@ -47,7 +47,7 @@ async fn a_row_lacks_what_cannot_be_computed() {
 }
 
 #[tokio::test]
-async fn conditions_find_what_lies_there() {
+async fn conditions_on_geometry_find_the_matching_records() {
     let place = places().await;
     let colorado = "'{\"type\":\"Feature\",\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[-109.07,37.0],[-102.02,37.0],\
                     [-102.02,41.01],[-109.07,41.01],[-109.07,37.0]]]}}'";
@@ -71,7 +71,7 @@ async fn conditions_find_what_lies_there() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_explained() {
+async fn invalid_calls_are_explained() {
     let place = places().await;
     let many: Vec<_> = (0..5000).map(|n| format!("[{n},{}]", n % 2)).collect();
     place

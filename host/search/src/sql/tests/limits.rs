@@ -1,4 +1,4 @@
-//! Memory, disk and time.
+//! Limits on memory, disk and time.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn milliseconds(value: u64) -> Limit {
 }
 
 #[tokio::test]
-async fn a_query_that_never_ends_is_stopped_and_says_how_to_change_that() {
+async fn an_endless_query_is_stopped_and_the_error_names_the_setting() {
     let place = kennel().await;
     let limits = SqlLimits { time: milliseconds(50), ..place.limits() };
     let error = place.text_within(&format!("{ENDLESS} SELECT COUNT(*) FROM n"), RowShape::Arrays, limits).await;
@@ -23,7 +23,7 @@ async fn a_query_that_never_ends_is_stopped_and_says_how_to_change_that() {
 }
 
 #[tokio::test]
-async fn temporary_files_have_a_bound() {
+async fn temporary_files_are_limited() {
     let place = kennel().await;
     let limits = SqlLimits {
         spill_bytes: SqlLimits::SPILL_BYTES.with_value(1 << 20),
@@ -49,7 +49,7 @@ async fn dropping_the_rows_frees_the_snapshot() {
 }
 
 #[tokio::test]
-async fn a_reader_that_leaves_half_way_ends_the_query() {
+async fn dropping_the_rows_half_way_stops_the_query() {
     let place = kennel().await;
     let mut rows = place.open(&format!("{ENDLESS} SELECT i FROM n, dog"), RowShape::Arrays, place.limits()).unwrap();
     let mut out = Vec::new();
@@ -63,7 +63,7 @@ async fn a_reader_that_leaves_half_way_ends_the_query() {
 }
 
 #[tokio::test]
-async fn sorting_more_than_memory_holds_is_right() {
+async fn sorting_more_than_fits_into_memory_returns_the_right_order() {
     let place = Place::new();
     let records: Vec<String> = (0..40_000_u64)
         .map(|id| format!("{{\"id\":{id},\"n\":{},\"pad\":\"{:0100}\"}}", id * 7919 % 40_000, id))
@@ -78,11 +78,11 @@ async fn sorting_more_than_memory_holds_is_right() {
     assert_eq!(left, 0, "temporary files have no names");
 }
 
-/// The heap's limits are those of the process: whoever goes up to them must be alone.
+/// The heap limits apply to the whole process, so a test that reaches them must run alone.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test]
-async fn values_have_a_bound() {
+async fn the_size_of_values_is_limited() {
     let _alone = ALONE.lock().await;
     let place = kennel().await;
     let long = "x".repeat(10_000);
@@ -103,7 +103,7 @@ async fn values_have_a_bound() {
 }
 
 #[tokio::test]
-async fn many_large_values_at_once_do_not_fit_into_memory() {
+async fn many_large_values_at_once_exceed_the_heap_limit() {
     let _alone = ALONE.lock().await;
     let place = kennel().await;
     let columns: Vec<String> = (0..60).map(|number| format!("x || '{number}' AS c{number}")).collect();
@@ -113,7 +113,7 @@ async fn many_large_values_at_once_do_not_fit_into_memory() {
     );
     let Err(QueryError::TooLarge(sentence)) = place.text(&sql, RowShape::Arrays).await else { panic!() };
     assert!(sentence.contains("sql.memory_bytes"), "{sentence}");
-    // It was this query that failed, and not the ones after it.
+    // Only that query failed; later ones still work.
     assert_eq!(place.column("SELECT COUNT(*) FROM dog").await, json!([4]));
 }
 
@@ -121,7 +121,7 @@ async fn many_large_values_at_once_do_not_fit_into_memory() {
 async fn like_on_long_texts_ends_at_the_time_limit() {
     let place = kennel().await;
     let text = "WITH RECURSIVE n(x) AS (SELECT 'aaaa' UNION ALL SELECT x || x FROM n WHERE length(x) < 8000000)";
-    // One row, and no jump between the calls at which SQLite would look at the clock.
+    // A single row, and no jump between the calls at which SQLite would check the clock.
     let calls: Vec<String> = (0..60).map(|n| format!("x LIKE '%{}_{n}b%'", "a_".repeat(450))).collect();
     let sql = format!("{text} SELECT {} FROM n WHERE length(x) > 4000000", calls.join(", "));
     let limits = SqlLimits { time: milliseconds(20), ..place.limits() };
@@ -131,7 +131,7 @@ async fn like_on_long_texts_ends_at_the_time_limit() {
 }
 
 #[tokio::test]
-async fn the_pattern_of_like_has_a_bound() {
+async fn the_length_of_a_like_pattern_is_limited() {
     let place = kennel().await;
     assert_eq!(place.column(&format!("SELECT '{0}' LIKE '{0}'", "x".repeat(1_000))).await, json!([true]));
     let refused = place.refusal(&format!("SELECT 'x' LIKE '{}'", "x".repeat(1_001))).await;
@@ -141,7 +141,7 @@ async fn the_pattern_of_like_has_a_bound() {
         assert_eq!(place.column(sql).await, json!([null]), "{sql}");
     }
     assert_eq!(place.column("SELECT 15 LIKE '1%' AND 1.5 LIKE '1.5' AND TRUE LIKE 'tr%'").await, json!([true]));
-    // The pattern of each row, and its escape, are its own.
+    // Each row has its own pattern and escape.
     let sql = "SELECT 'a_' LIKE p ESCAPE e FROM (SELECT 'a!_' AS p, '!' AS e UNION ALL SELECT 'a!_', '?' UNION ALL SELECT 'a_', '!')";
     assert_eq!(place.column(sql).await, json!([true, false, true]));
 }

@@ -1,4 +1,4 @@
-//! SQL on the embedded store.
+//! Tests of SQL on a store.
 
 mod answers;
 mod geometry;
@@ -24,7 +24,7 @@ impl Clock for Stopped {
     }
 }
 
-/// A store of its own, removed at the end.
+/// A store of its own, removed after the test.
 pub struct Place {
     pub store: Arc<dyn Store>,
     pub spill_dir: PathBuf,
@@ -38,7 +38,7 @@ impl Place {
         Place { store: Arc::new(store), spill_dir: dir.path().join("spill"), _dir: dir }
     }
 
-    /// Makes the table and writes the records, given as JSON lines.
+    /// Creates a table and writes records, given as JSON lines.
     pub async fn table(&self, name: &str, primary_key: &str, records: &str) {
         let (database, table) = name.split_once('.').unwrap();
         let name = TableName::new(database, table);
@@ -104,13 +104,13 @@ impl Place {
         Ok(String::from_utf8(out).unwrap())
     }
 
-    /// The rows as objects.
+    /// Returns the rows as objects.
     pub async fn rows(&self, sql: &str) -> Result<Value, QueryError> {
         let text = self.text(sql, RowShape::Objects).await?;
         Ok(serde_json::from_str(&format!("[{text}]")).unwrap_or_else(|error| panic!("{error}: {text}")))
     }
 
-    /// The only column of the rows.
+    /// Returns the values of the only column.
     pub async fn column(&self, sql: &str) -> Value {
         let text = self.text(sql, RowShape::Arrays).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         let rows: Vec<[Value; 1]> = serde_json::from_str(&format!("[{text}]")).unwrap();
@@ -125,7 +125,7 @@ impl Place {
     }
 }
 
-/// `data.dog`, `data.owner` and `gold.dog`.
+/// Creates `data.dog`, `data.owner` and `gold.dog`.
 pub async fn kennel() -> Place {
     let place = Place::new();
     let dogs = [

@@ -1,12 +1,12 @@
-//! Statements that are as hard to plan as they may be, and some that would be harder. A machine of 2025 plans each of the
-//! first in some fifty milliseconds at most; what stands behind a bound took up to eight seconds.
+//! Statements that are as hard to plan as the limits allow, and some beyond the limits. A machine of 2025 plans each of
+//! the former in about fifty milliseconds at most; without the limits, the latter took up to eight seconds.
 
 use super::*;
 use crate::sql::render::{MAX_EXPANDED, MAX_REFERENCES, MAX_TERMS, MAX_WINDOWS};
 
 const WIDE: usize = 1_900;
 
-/// `data.t` with more than a thousand attributes `a0`, `a1` …, and `data.s` with three.
+/// Creates `data.t` with more than a thousand attributes `a0`, `a1` …, and `data.s` with three.
 async fn wide_and_narrow() -> Place {
     let place = Place::new();
     let wide: Vec<String> = (0..WIDE).map(|n| format!("\"a{n}\":{n}")).collect();
@@ -30,12 +30,12 @@ fn columns(range: std::ops::Range<usize>) -> String {
     list(range, |n| format!("a{n}"))
 }
 
-/// `count` times a piece of SQL, within each other.
+/// Nests a piece of SQL `count` times.
 fn nested(count: usize, piece: &str) -> String {
     format!("{}(SELECT a AS x FROM s){}", piece.repeat(count), ")".repeat(count))
 }
 
-/// So many of the narrow table, each joined with several others.
+/// Joins the narrow table `count` times, each with several others.
 fn web(count: usize) -> String {
     let conditions: Vec<_> =
         (0..480).map(|n| format!("t{}.a = t{}.b", n % count, (n * 11 + n / count + 1) % count)).collect();
@@ -116,7 +116,7 @@ async fn what_would_take_long_to_plan_is_refused_with_the_bound() {
 }
 
 #[test]
-fn names_of_thousands_of_equal_columns_are_made_at_once() {
+fn unique_names_for_thousands_of_equal_columns_are_fast() {
     let names = connection::unique(vec!["a".to_owned(); 10_000]);
     assert_eq!([&*names[0], &*names[1], &*names[9_999]], ["a", "a1", "a9999"]);
     let mut taken: Vec<String> = (1..4_999).map(|number| format!("a{number}")).collect();

@@ -1,4 +1,4 @@
-//! Statements that must not run, whoever sends them.
+//! Statements that must never run, whoever sends them.
 
 use super::*;
 
@@ -40,7 +40,7 @@ async fn only_a_select_can_be_run() {
     }
 }
 
-/// Statements, and a piece of the sentence that refuses each.
+/// (statement, part of the error message).
 #[rustfmt::skip]
 const STATEMENTS: &[(&str, &str)] = &[
     ("SELECT 1; SELECT 2", "single statement"),
@@ -127,7 +127,7 @@ const EXPRESSIONS: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn nothing_but_tables_and_plain_functions_is_read() {
+async fn only_tables_and_plain_functions_can_be_read() {
     let place = kennel().await;
     let long = format!("SELECT 1{}", " ".repeat(MAX_SQL_BYTES));
     let seventeen: Vec<String> = (0..17).map(|number| format!("t{number}")).collect();
@@ -146,7 +146,7 @@ async fn nothing_but_tables_and_plain_functions_is_read() {
 }
 
 #[tokio::test]
-async fn nesting_and_chains_have_bounds() {
+async fn nesting_and_chains_are_limited() {
     let place = kennel().await;
     let nested = |open: &str, inner: &str, close: &str, levels: usize| {
         format!("SELECT {}{inner}{}", open.repeat(levels), close.repeat(levels))
@@ -181,7 +181,7 @@ async fn nesting_and_chains_have_bounds() {
         let sentence = place.refusal(&sql).await;
         assert!(sentence.len() < 400, "{shown}: {sentence}");
     }
-    // What somebody may really send.
+    // A realistic statement.
     let terms: Vec<String> = (0..400).map(|number| format!("id = {number}")).collect();
     assert_eq!(
         place.column(&format!("SELECT COUNT(*) FROM dog WHERE {}", terms.join(" OR "))).await,
@@ -196,7 +196,7 @@ async fn nesting_and_chains_have_bounds() {
     assert_eq!(place.column(&nested("1 + ", "1", "", 90)).await, serde_json::json!([91]));
 }
 
-/// Texts of the pieces of SELECTs are read or refused; what was read names its tables, and is written for SQLite with these.
+/// Random pieces of SELECTs are either parsed or rejected. A parsed statement lists its tables and renders with them.
 #[test]
 fn fuzz_statement() {
     let pieces = [

@@ -1,9 +1,9 @@
-//! What is understood of a statement.
+//! What is known about a statement after parsing and checking.
 
 use super::*;
 
 #[test]
-fn tables_are_those_that_are_read() {
+fn the_tables_of_a_statement_are_those_it_reads() {
     for (sql, expected) in [
         ("SELECT 1", &[][..]),
         ("SELECT * FROM dog", &["data.dog"]),
@@ -27,7 +27,7 @@ fn tables_are_those_that_are_read() {
 }
 
 #[tokio::test]
-async fn what_it_reads_is_known_before_it_runs() {
+async fn the_columns_a_statement_reads_are_known_before_it_runs() {
     let place = kennel().await;
     let reads = |sql: &str| {
         let statement = SqlStatement::parse(sql).unwrap();
@@ -56,7 +56,7 @@ async fn only_visible_columns_exist() {
 }
 
 #[test]
-fn bad_sql_names_the_place() {
+fn a_syntax_error_names_its_position() {
     for (sql, place) in [
         ("SELEKT", "SELEKT"),
         ("SELEKT * FROM dog", "SELEKT"),
@@ -83,7 +83,7 @@ fn bad_sql_names_the_place() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_named() {
+async fn errors_name_the_object_that_does_not_exist() {
     let place = kennel().await;
     for (sql, sentence) in [
         ("SELECT * FROM gold.zzz", "Table 'gold.zzz' does not exist"),
@@ -109,12 +109,12 @@ async fn what_does_not_exist_is_named() {
 
 proptest::proptest! {
     #[test]
-    fn any_text_is_understood_or_refused(text in "[ -~\\n]{0,60}") {
+    fn any_text_is_parsed_or_rejected(text in "[ -~\\n]{0,60}") {
         let _ = SqlStatement::parse(&text);
     }
 
     #[test]
-    fn any_words_are_understood_or_refused(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..25)) {
+    fn any_sequence_of_words_is_parsed_or_rejected(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..25)) {
         let sql = format!("SELECT {}", words.join(" "));
         let Ok(statement) = SqlStatement::parse(&sql) else { return Ok(()) };
         let tables: Vec<_> = statement.tables().iter().map(|name| VisibleTable::whole(Arc::new(Table {
@@ -126,7 +126,7 @@ proptest::proptest! {
         }))).collect();
         if let Err(error) = check(&statement, &tables) {
             let sentence = error.to_string();
-            // What is rendered must be SQL for SQLite; the rest is what the words mean.
+            // The rendered text must be valid SQL for SQLite. Other errors depend on the meaning of the random words.
             proptest::prop_assert!(!sentence.contains("syntax error") && !sentence.contains("not authorized"), "{}: {}", sql, sentence);
         }
     }

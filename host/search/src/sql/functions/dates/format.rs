@@ -1,10 +1,10 @@
-//! Formats of dates with the words of moment.js, like `YYYY-MM-DD` and `dddd`; in English.
+//! Formats dates with the tokens of moment.js, such as `YYYY-MM-DD` and `dddd`, in English.
 
 use std::fmt::Write;
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, Timelike};
 
-/// Each before those that it begins with.
+/// Longer tokens come before their prefixes.
 const TOKENS: &[&str] = &[
     "YYYYYY",
     "YYYYY",
@@ -88,7 +88,7 @@ pub(super) fn format(date: &DateTime<FixedOffset>, pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() * 2);
     let mut rest = pattern;
     while let Some(first) = rest.chars().next() {
-        // What stands in brackets or behind a backslash stands for itself.
+        // Text in brackets or after a backslash is copied literally.
         if let Some((inside, behind)) = rest.strip_prefix('[').and_then(|open| open.split_once(']'))
             && !inside.contains('[')
         {
@@ -182,7 +182,7 @@ fn push(date: &DateTime<FixedOffset>, token: &str, out: &mut String) {
         "z" => write!(out, "UTC"),
         "zz" => write!(out, "Coordinated Universal Time"),
         _ => {
-            // As many digits of the second's fraction as there are S.
+            // One digit of the fraction per S.
             let digits = format!("{:03}000000", date.timestamp_subsec_millis());
             write!(out, "{}", digits.get(..token.len()).unwrap_or_default())
         }
@@ -225,7 +225,7 @@ fn offset(date: &DateTime<FixedOffset>, between: &str, out: &mut String) -> std:
     write!(out, "{sign}{:02}{between}{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
-/// Year and number of the week, which begins on Sunday; the first has the first of January.
+/// Returns year and number of the week. Weeks start on Sunday, and the first week contains January 1.
 fn week(date: &DateTime<FixedOffset>) -> (i32, u32) {
     let days_of_first_week_before =
         |year: i32| NaiveDate::from_ymd_opt(year, 1, 1).map_or(0, |first| first.weekday().num_days_from_sunday());

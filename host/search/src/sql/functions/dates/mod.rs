@@ -1,8 +1,9 @@
-//! Dates: `NOW`, `DATE`, `DATE_ADD`, `DATE_SUB`, `DATE_DIFF`, `DATE_FORMAT`, `EXTRACT`, `OFFSET_UTC` and what there is of the
-//! current time.
+//! Dates: `NOW`, `DATE`, `DATE_ADD`, `DATE_SUB`, `DATE_DIFF`, `DATE_FORMAT`, `EXTRACT`, `OFFSET_UTC` and the other
+//! functions of the current time.
 //!
-//! A date is a number of milliseconds since 1970 or a text that names a day and a time; without an offset it is taken for
-//! UTC, whatever the server's own zone. One statement sees one current time. What is no date gives NULL.
+//! A date is a number of milliseconds since 1970, or a text with a day and a time. Without an offset it is in UTC,
+//! whatever the server's own zone. The current time is the same for the whole statement. For an argument that is not a
+//! date, the functions return NULL.
 
 mod format;
 mod parse;
@@ -19,17 +20,17 @@ use rusqlite::{Connection, Error, Result};
 use self::units::Unit;
 use super::State;
 
-/// How a date is written unless a format says otherwise.
+/// The default format of a date.
 const FULL: &str = "YYYY-MM-DDTHH:mm:ss.SSSZZ";
 const FULL_TO_SECONDS: &str = "YYYY-MM-DDTHH:mm:ssZ";
-/// Bytes of a format.
+/// Maximum length of a format in bytes.
 const MAX_FORMAT_BYTES: usize = 1000;
-/// Milliseconds before and after 1970 that dates reach.
+/// Dates reach this many milliseconds before and after 1970.
 const MAX_MILLIS: f64 = 8.64e15;
 
 type Function = fn(&Context<'_>, DateTime<Utc>) -> Result<Option<Value>>;
 
-/// Name in SQLite, fewest and most arguments.
+/// (name in SQLite, minimum number of arguments, maximum, function).
 const FUNCTIONS: &[(&str, c_int, c_int, Function)] = &[
     ("now_millis", 0, 0, |_, now| Ok(Some(Value::Integer(now.timestamp_millis())))),
     ("now_date", 0, 0, |_, now| formatted(&now, "YYYY-MM-DD")),
@@ -88,7 +89,7 @@ fn number(context: &Context<'_>, index: usize) -> Option<f64> {
     }
 }
 
-/// Milliseconds unless the argument says otherwise.
+/// Returns the unit in an argument; the default is milliseconds.
 fn unit(context: &Context<'_>, index: usize) -> Result<Unit> {
     match raw(context, index) {
         ValueRef::Null => Ok(Unit::Milliseconds),
@@ -127,7 +128,7 @@ fn date_format(context: &Context<'_>, _: DateTime<Utc>) -> Result<Option<Value>>
     date(context, 0).map_or(Ok(None), |date| formatted(&date, pattern))
 }
 
-/// `date_part(date, 'year')`
+/// `date_part(date, 'year')`.
 fn date_part(context: &Context<'_>, _: DateTime<Utc>) -> Result<Option<Value>> {
     let pattern = match text(context, 1).unwrap_or_default().to_ascii_lowercase().as_str() {
         "year" => "YYYY",
@@ -148,14 +149,14 @@ fn moved(context: &Context<'_>, sign: f64) -> Result<Option<Value>> {
     Ok(moved.map(|date| Value::Integer(date.timestamp_millis())))
 }
 
-/// `DATE_DIFF(one, other, unit)`: how much later the first is.
+/// `DATE_DIFF(one, other, unit)`: returns `one` minus `other` in the unit.
 fn date_diff(context: &Context<'_>, _: DateTime<Utc>) -> Result<Option<Value>> {
     let unit = unit(context, 2)?;
     let dates = date(context, 0).zip(date(context, 1));
     Ok(dates.and_then(|(one, other)| unit.between(one, other)).map(Value::Real))
 }
 
-/// An offset of less than 16 is in hours, of more in minutes; as text it is like `-06:00`.
+/// An offset below 16 is in hours, a larger one in minutes. As text it has the form `-06:00`.
 fn offset_utc(context: &Context<'_>, _: DateTime<Utc>) -> Result<Option<Value>> {
     let Some(date) = date(context, 0) else { return Ok(None) };
     let minutes = match raw(context, 1) {

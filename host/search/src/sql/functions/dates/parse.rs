@@ -1,14 +1,15 @@
-//! Dates in texts.
+//! Parses dates.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
-/// Longer texts are no dates.
+/// Maximum length of a date in bytes. Longer texts are not dates.
 const MAX_BYTES: usize = 100;
-/// How JavaScript and people write dates otherwise.
+/// Other common formats, including JavaScript's.
 const OTHER_FORMATS: &[&str] = &["%a %b %d %Y %H:%M:%S GMT%z", "%b %d, %Y %H:%M:%S%.f %z", "%d %b %Y %H:%M:%S%.f %z"];
 const OTHER_DAYS: &[&str] = &["%b %d, %Y", "%b %d %Y", "%d %b %Y", "%a %b %d %Y", "%m/%d/%Y"];
 
-/// ISO 8601 with or without dashes, also with one digit for a month or a day, and some others. UTC unless it says otherwise.
+/// Parses ISO 8601 with or without dashes, also with a single digit for month or day, and some other formats. Without
+/// an offset, the date is in UTC.
 pub(super) fn date(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if text.len() > MAX_BYTES || text.is_empty() {
@@ -33,7 +34,7 @@ fn iso(text: &str) -> Option<DateTime<Utc>> {
     day.and_time(iso_time(time.trim_end())?).and_utc().checked_sub_signed(TimeDelta::try_minutes(minutes.into())?)
 }
 
-/// `2020-04-01`, `2020-4-1`, `2020/04/01`, `20200401`, `2020-04`, `2020-092` or `2020`.
+/// Parses `2020-04-01`, `2020-4-1`, `2020/04/01`, `20200401`, `2020-04`, `2020-092` or `2020`.
 fn iso_day(text: &str) -> Option<NaiveDate> {
     let parts: Vec<&str> = text.split(['-', '/']).collect();
     match parts.as_slice() {
@@ -54,7 +55,7 @@ fn iso_year(text: &str) -> Option<i32> {
     if text.len() == 4 { digits(text, 4)?.try_into().ok() } else { None }
 }
 
-/// `10`, `10:11`, `10:11:12`, with a fraction of a second, and `24:00`.
+/// Parses `10`, `10:11` or `10:11:12`, optionally with a fraction of a second, and `24:00`.
 fn iso_time(text: &str) -> Option<NaiveTime> {
     let (whole, fraction) =
         text.split_once(['.', ',']).map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
@@ -76,13 +77,13 @@ fn iso_time(text: &str) -> Option<NaiveTime> {
     NaiveTime::from_hms_milli_opt(digits(hour, 2)?, digits(minute, 2)?, digits(second, 2)?, millis)
 }
 
-/// A number of at most so many digits.
+/// Parses a number of at most `most` digits.
 fn digits(text: &str, most: usize) -> Option<u32> {
     let are_digits = !text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
     if are_digits { text.parse().ok() } else { None }
 }
 
-/// Minutes of `Z`, `+02`, `+0200` or `-06:00`.
+/// Parses `Z`, `+02`, `+0200` or `-06:00`. Returns minutes.
 pub(super) fn offset_minutes(text: &str) -> Option<i32> {
     if matches!(text, "Z" | "z") {
         return Some(0);
@@ -101,7 +102,7 @@ fn other(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(date) = DateTime::parse_from_rfc2822(text) {
         return Some(date.to_utc());
     }
-    // JavaScript adds the name of the zone.
+    // JavaScript appends the name of the time zone.
     let text = text.split(" (").next().unwrap_or(text);
     let mut dates = OTHER_FORMATS.iter().filter_map(|format| DateTime::parse_from_str(text, format).ok());
     if let Some(date) = dates.next() {

@@ -5,7 +5,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 #[test]
-fn texts_are_read_as_dates() {
+fn dates_are_parsed_in_every_supported_format() {
     for (text, millis) in [
         ("2020-04-01", Some(1_585_699_200_000)),
         ("2020-4-1", Some(1_585_699_200_000)),
@@ -30,7 +30,7 @@ fn texts_are_read_as_dates() {
 }
 
 #[test]
-fn formats_are_those_of_moment() {
+fn formats_match_moment_js() {
     let date = at("2020-04-01T15:06:07.089Z").fixed_offset();
     for (pattern, expected) in [
         ("YYYY-MM-DDTHH:mm:ss.SSSZZ", "2020-04-01T15:06:07.089+0000"),
@@ -54,7 +54,7 @@ fn formats_are_those_of_moment() {
 }
 
 #[test]
-fn units_are_counted_as_moment_does() {
+fn units_match_moment_js() {
     let unit = |name: &str| Unit::named(name).unwrap();
     for (date, count, name, expected) in [
         ("2020-01-31", 1.0, "month", "2020-02-29"),

@@ -1,4 +1,4 @@
-//! Units of time, and computing with them.
+//! Units of time, and arithmetic with them.
 
 use chrono::{DateTime, Datelike, Months, TimeDelta, Utc};
 
@@ -16,7 +16,8 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// In the singular or the plural, or short. Only the short names differ by case: `M` is a month, `m` a minute.
+    /// Parses a unit in the singular, in the plural or abbreviated. Only abbreviations are case-sensitive: `M` is a
+    /// month, `m` a minute.
     pub fn named(name: &str) -> Option<Unit> {
         let short = match name {
             "M" => Some(Unit::Months),
@@ -38,7 +39,7 @@ impl Unit {
         short.or_else(long)
     }
 
-    /// Months, or days, or milliseconds that it has. Days and months are moved as a whole.
+    /// Returns the length of the unit in months, days or milliseconds. Months and days are added as whole units.
     fn size(self) -> Size {
         match self {
             Unit::Years => Size::Months(12.0),
@@ -53,7 +54,7 @@ impl Unit {
         }
     }
 
-    /// `None` if there is no such date.
+    /// Adds units to a date. Returns `None` if the result is not a valid date.
     pub fn add(self, date: DateTime<Utc>, count: f64) -> Option<DateTime<Utc>> {
         match self.size() {
             Size::Months(months) => add_months(date, whole((count * months).round())?),
@@ -65,7 +66,7 @@ impl Unit {
         }
     }
 
-    /// How much later the first is than the other, with the fraction.
+    /// Returns `one` minus `other` in this unit, with a fraction.
     pub fn between(self, one: DateTime<Utc>, other: DateTime<Utc>) -> Option<f64> {
         match self.size() {
             Size::Months(months) => Some(months_between(one, other)? / months),
@@ -83,12 +84,12 @@ enum Size {
     Millis(f64),
 }
 
-/// A number that dates can be moved by.
+/// Converts a number to an integer small enough for date arithmetic.
 fn whole(number: f64) -> Option<i64> {
     (number.abs() < 1e16).then_some(number as i64)
 }
 
-/// The last day of the month if it has no such day.
+/// Adds months. If the target month is too short, the result is its last day.
 fn add_months(date: DateTime<Utc>, months: i64) -> Option<DateTime<Utc>> {
     let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
     if months < 0 { date.checked_sub_months(count) } else { date.checked_add_months(count) }
@@ -98,7 +99,7 @@ fn millis_between(one: DateTime<Utc>, other: DateTime<Utc>) -> f64 {
     one.timestamp_millis().saturating_sub(other.timestamp_millis()) as f64
 }
 
-/// Whole months, and of the last one the part that has passed.
+/// Returns the difference in months: whole months, plus the elapsed part of the last one.
 fn months_between(one: DateTime<Utc>, other: DateTime<Utc>) -> Option<f64> {
     if one.day() < other.day() {
         return Some(-months_between_from_later_day(other, one)?);
@@ -106,7 +107,7 @@ fn months_between(one: DateTime<Utc>, other: DateTime<Utc>) -> Option<f64> {
     months_between_from_later_day(one, other)
 }
 
-/// The day of the month of the first is not before that of the other, so that each month has the anchor's day.
+/// Requires that the day of the month of `one` is not before that of `other`, as in moment.js.
 fn months_between_from_later_day(one: DateTime<Utc>, other: DateTime<Utc>) -> Option<f64> {
     let months = |date: DateTime<Utc>| i64::from(date.year()) * 12 + i64::from(date.month());
     let whole = months(other) - months(one);

@@ -1,4 +1,4 @@
-//! Geometry as GeoJSON output.
+//! Converts geometry to GeoJSON.
 
 use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::read::{Geometry, Position};
 use super::{Call, refused};
 
-/// Coordinates, type, and properties if there are any: a feature.
+/// Converts coordinates, a type and optional properties. With properties, the result is a feature.
 pub(super) fn convert(call: &Call<'_, '_>) -> Result<Value> {
     let (ValueRef::Text(coordinates) | ValueRef::Blob(coordinates)) = call.raw(0) else {
         return Err(refused("geoConvert needs coordinates"));
@@ -32,8 +32,8 @@ pub(super) fn convert(call: &Call<'_, '_>) -> Result<Value> {
     Ok(feature_of(kind, coordinates, properties))
 }
 
-/// Name for geoConvert, GeoJSON's, how deep the positions are, and how many stand together at least. The first and the last
-/// of four or more are the same.
+/// (name for geoConvert, GeoJSON type, nesting depth of the positions, minimum number of positions per list). With a
+/// minimum of four, the first and the last position must be equal.
 const KINDS: &[(&str, &str, usize, usize)] = &[
     ("point", "Point", 0, 0),
     ("lineString", "LineString", 1, 2),
@@ -70,7 +70,7 @@ pub(super) fn feature(geometry: &Geometry, properties: Json) -> Value {
     feature_of(kind, parts.pop().unwrap_or_default(), properties)
 }
 
-/// A whole number has no fraction, as JavaScript shows it.
+/// Writes integers without a fraction, as JavaScript does.
 fn number(number: f64) -> Json {
     if number.fract() == 0.0 && number.abs() < 1e15 { json!(number as i64) } else { json!(number) }
 }

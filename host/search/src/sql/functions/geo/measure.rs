@@ -1,6 +1,6 @@
-//! Lengths and areas on a sphere, with the formulas and the order of computing of turf.js: libraries of geodesy are more
-//! exact, but clients compare with numbers that they have stored. Sines are those of `libm`, which JavaScript's engines and this
-//! library have from the same source (fdlibm): the platform's differ in the last digit.
+//! Lengths and areas on a sphere, with the formulas and the order of operations of turf.js. Geodesy libraries are more
+//! precise, but clients compare the results with stored numbers. Sine and cosine come from `libm`, which shares its
+//! origin (fdlibm) with JavaScript engines; those of the platform differ in the last digit.
 
 use std::f64::consts::PI;
 
@@ -8,12 +8,12 @@ use libm::{atan2, cos, sin};
 
 use super::read::{GeoJson, Geometry, Position};
 
-/// Meters, for lengths.
+/// In meters, for lengths.
 const EARTH_RADIUS: f64 = 6_371_008.8;
-/// Meters, for areas.
+/// In meters, for areas.
 const EQUATOR_RADIUS: f64 = 6_378_137.0;
 
-/// Of lengths: how many there are to a radian.
+/// A unit of length, as the number of units per radian.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Units(f64);
 
@@ -46,7 +46,7 @@ pub(super) fn distance([from_x, from_y]: Position, [to_x, to_y]: Position, units
     2.0 * atan2(chord.sqrt(), (1.0 - chord).sqrt()) * units.0
 }
 
-/// Of lines, and of the rings of polygons; points have none.
+/// Returns the length of lines and of the rings of polygons; `None` for points.
 pub(super) fn length(json: &GeoJson, units: Units) -> Option<f64> {
     if json.geometries.is_empty() {
         return None;
@@ -56,7 +56,7 @@ pub(super) fn length(json: &GeoJson, units: Units) -> Option<f64> {
     Some(steps.fold(0.0, |sum, (from, to)| sum + distance(*from, *to, units)))
 }
 
-/// Square meters. Points and lines have none.
+/// Returns the area in square meters; `None` for points and lines.
 pub(super) fn area(json: &GeoJson) -> Option<f64> {
     if json.geometries.is_empty() {
         return None;

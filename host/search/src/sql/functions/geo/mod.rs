@@ -1,9 +1,10 @@
-//! Geometry: `geoArea`, `geoLength`, `geoDistance`, `geoNear`, `geoContains`, `geoCrosses`, `geoEqual`, `geoDifference` and
-//! `geoConvert`.
+//! Geometry: `geoArea`, `geoLength`, `geoDistance`, `geoNear`, `geoContains`, `geoCrosses`, `geoEqual`, `geoDifference`
+//! and `geoConvert`.
 //!
-//! Arguments are GeoJSON, as a value of a record or as text: a geometry, a feature, a collection of either, or the bare
-//! `[longitude, latitude]` where a point is wanted. What is no geometry has no measure (NULL), and no relation to another
-//! (false). Lengths and areas are those of turf.js to the last digits, so that clients find the numbers that they know.
+//! Arguments are GeoJSON, as a value of a record or as text: a geometry, a feature, or a collection of either. Where a
+//! point is expected, a bare `[longitude, latitude]` is accepted as well. Measuring something that is not a geometry
+//! returns NULL, and relating it returns false. Lengths and areas match turf.js to the last digits, so that clients get
+//! the numbers they expect.
 
 mod convert;
 mod measure;
@@ -23,12 +24,13 @@ use self::read::GeoJson;
 use super::State;
 use super::values::boolean;
 
-/// Pairs of edges that one call may compare; some tenths of a second.
+/// Maximum number of edge pairs that one call may compare. Takes some tenths of a second.
 const MAX_PAIRS: usize = 1 << 24;
-/// Positions of both geometries together where an operation compares each edge with each other, also of its own geometry.
+/// Maximum number of positions of both geometries together, for operations that compare each edge with every other
+/// edge, including those of its own geometry.
 const MAX_OVERLAY_POSITIONS: usize = 4000;
 
-/// What a function gets: its arguments, and the clock to look at while it works.
+/// A call of a function: its arguments, and the state that checks the clock while it runs.
 struct Call<'c, 'a> {
     context: &'c Context<'a>,
     state: &'c State,
@@ -36,7 +38,7 @@ struct Call<'c, 'a> {
 
 type Function = fn(&Call<'_, '_>) -> Result<Value>;
 
-/// Name, fewest and most arguments.
+/// (name, minimum number of arguments, maximum, function).
 const FUNCTIONS: &[(&str, c_int, c_int, Function)] = &[
     ("geoarea", 1, 1, area),
     ("geolength", 1, 2, length),
@@ -72,13 +74,13 @@ impl Call<'_, '_> {
         self.raw(index).as_bytes_or_null().ok().flatten().unwrap_or_default()
     }
 
-    /// The geometry in an argument. SQLite keeps what was read of it as long as the argument is the same constant.
+    /// Returns the geometry in an argument. SQLite caches it while the argument is the same constant.
     fn geometry(&self, index: usize) -> Result<Arc<Option<GeoJson>>> {
         let place = c_int::try_from(index).unwrap_or(c_int::MAX);
         self.context.get_or_create_aux(place, GeoJson::read)
     }
 
-    /// Kilometers unless the argument says otherwise; `None` for a unit that does not exist.
+    /// Returns the unit in an argument; the default is kilometers. Returns `None` for an unknown unit.
     fn units(&self, index: usize) -> Option<Units> {
         match self.raw(index) {
             ValueRef::Null => Some(Units::KILOMETERS),
@@ -88,7 +90,7 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Charges the comparison of each edge of one with each of the other.
+    /// Charges the comparison of each edge of one geometry with each edge of the other.
     fn compare_pairs(&self, one: &GeoJson, other: &GeoJson) -> Result<()> {
         let (one, other) = (one.positions(), other.positions());
         let pairs = one.saturating_mul(other);
@@ -101,7 +103,7 @@ impl Call<'_, '_> {
         self.state.worked(pairs)
     }
 
-    /// Charges the comparison of each edge with each other of both.
+    /// Charges the comparison of each edge with every other edge of both geometries.
     fn overlay(&self, one: &GeoJson, other: &GeoJson) -> Result<()> {
         let positions = one.positions().saturating_add(other.positions());
         if positions > MAX_OVERLAY_POSITIONS {
@@ -188,7 +190,7 @@ fn equal(call: &Call<'_, '_>) -> Result<Value> {
     related(call, |one, other| Ok(relate::equal(one, other)))
 }
 
-/// False if one of the two is no geometry, or one with a null among its coordinates.
+/// Evaluates a relation. Returns false if an argument is not a geometry or has a null coordinate.
 fn related(call: &Call<'_, '_>, relation: impl FnOnce(&GeoJson, &GeoJson) -> Result<bool>) -> Result<Value> {
     let (one, other) = (call.geometry(0)?, call.geometry(1)?);
     let (Some(one), Some(other)) = (one.as_ref(), other.as_ref()) else { return Ok(truth(false)) };

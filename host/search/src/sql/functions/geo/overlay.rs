@@ -6,12 +6,12 @@ use super::read::{GeoJson, Geometry, Position};
 use super::refused;
 use super::relate::multi_polygon;
 
-/// Each crossing becomes a position of its own while polygons are laid over each other.
+/// Maximum number of crossing edges. Each crossing becomes a position while the polygons are overlaid.
 const MAX_CROSSINGS: usize = 100_000;
-/// The library computes on a grid of 32 bits; what is nearer than this part of the whole is the same position.
+/// The library computes on a 32-bit grid. Positions closer than this fraction of the extent are treated as equal.
 const GRID: f64 = 1.0 / (1_u64 << 28) as f64;
 
-/// The polygons of a geometry that has nothing else.
+/// Returns the polygons of a geometry that contains nothing else.
 pub(super) fn polygons(json: &GeoJson) -> Option<MultiPolygon<f64>> {
     match json.single() {
         Some(Geometry::Polygons { polygons, .. }) if json.can_be_related() => Some(multi_polygon(polygons)),
@@ -19,7 +19,7 @@ pub(super) fn polygons(json: &GeoJson) -> Option<MultiPolygon<f64>> {
     }
 }
 
-/// Refuses geometries whose edges cross so often that computing with them takes too much memory.
+/// Rejects geometries with so many crossing edges that the overlay would take too much memory.
 pub(super) fn check_crossings(one: &GeoJson, other: &GeoJson) -> rusqlite::Result<()> {
     let parts = [one, other].into_iter().filter_map(GeoJson::single).flat_map(Geometry::parts);
     let edges: Vec<(&Position, &Position)> = parts.flat_map(|part| part.iter().zip(part.iter().skip(1))).collect();
@@ -36,7 +36,7 @@ pub(super) fn check_crossings(one: &GeoJson, other: &GeoJson) -> rusqlite::Resul
     Ok(())
 }
 
-/// Each has its ends on both sides of the other, or on it.
+/// Returns whether each edge has its ends on both sides of the other, or on it.
 fn may_cross((a, b): &(&Position, &Position), (c, d): &(&Position, &Position)) -> bool {
     let side = |from: &Position, to: &Position, at: &Position| {
         (to[0] - from[0]) * (at[1] - from[1]) - (to[1] - from[1]) * (at[0] - from[0])
@@ -44,7 +44,7 @@ fn may_cross((a, b): &(&Position, &Position), (c, d): &(&Position, &Position)) -
     side(a, b, c) * side(a, b, d) <= 0.0 && side(c, d, a) * side(c, d, b) <= 0.0
 }
 
-/// `None` if nothing is left.
+/// Returns the difference, or `None` if nothing is left.
 pub(super) fn difference(from: &MultiPolygon<f64>, taken: &MultiPolygon<f64>) -> Option<Geometry> {
     let left = from.difference(taken);
     if left.0.is_empty() {
@@ -59,7 +59,7 @@ pub(super) fn difference(from: &MultiPolygon<f64>, taken: &MultiPolygon<f64>) ->
     Some(Geometry::Polygons { many: polygons.len() > 1, polygons })
 }
 
-/// Positions that were sent, by longitude. What comes off the library's grid next to one of them is that one.
+/// The input positions, ordered by longitude. A computed position that is close to one of them is replaced by it.
 struct Known {
     sorted: Vec<Position>,
     tolerance: f64,
@@ -93,7 +93,7 @@ impl Known {
     }
 }
 
-/// Closed, from its most western position, outer rings against the clock and holes with it.
+/// Returns a closed ring that starts at its westernmost position. Outer rings run counterclockwise, holes clockwise.
 fn ring(line: &LineString<f64>, known: &Known, outer: bool) -> Vec<Position> {
     let mut ring: Vec<Position> = line.0.iter().map(|at| known.nearest(*at)).collect();
     ring.dedup();

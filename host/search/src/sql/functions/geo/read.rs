@@ -1,13 +1,13 @@
-//! Reads GeoJSON leniently, as turf.js does: rings need not be closed, and a null coordinate counts as 0 in
+//! Parses GeoJSON leniently, as turf.js does: rings need not be closed, and a null coordinate counts as 0 in
 //! measurements.
 
 use rusqlite::types::ValueRef;
 use serde_json::Value;
 
-/// The JSON of one geometry. What is read of it takes some thirty times as much.
+/// Maximum size of a geometry's JSON in bytes. Parsed, it takes about thirty times as much.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Longitude and latitude.
+/// (longitude, latitude).
 pub(super) type Position = [f64; 2];
 
 #[derive(Debug, Clone, PartialEq)]
@@ -20,27 +20,27 @@ pub(super) enum Geometry {
         many: bool,
         lines: Vec<Vec<Position>>,
     },
-    /// Each an outer ring, then its holes.
+    /// Each polygon is an outer ring followed by its holes.
     Polygons {
         many: bool,
         polygons: Vec<Vec<Vec<Position>>>,
     },
 }
 
-/// An argument that is GeoJSON.
+/// A parsed GeoJSON argument.
 #[derive(Debug, Default)]
 pub(super) struct GeoJson {
     pub geometries: Vec<Geometry>,
     properties: Option<Value>,
-    /// A position without a geometry.
+    /// A position that is not part of a geometry.
     bare: Option<Position>,
-    /// A collection, which is measured as a whole but stands in no relation.
+    /// Whether it is a collection. A collection is measured as a whole, but has no relations.
     collection: bool,
     has_null: bool,
 }
 
 impl GeoJson {
-    /// `None` if it is none. An error if it is too large to be looked at.
+    /// Parses a value. Returns `None` if it is not GeoJSON, and an error if it is too large.
     pub fn read(value: ValueRef<'_>) -> Result<Option<GeoJson>, String> {
         let (ValueRef::Text(json) | ValueRef::Blob(json)) = value else { return Ok(None) };
         if !matches!(json.first(), Some(b'{' | b'[')) {
@@ -61,7 +61,7 @@ impl GeoJson {
         Ok(found.map(|()| read))
     }
 
-    /// Of a point, as a position alone, a geometry or a feature.
+    /// Returns the position of a point, given as a bare position, a geometry or a feature.
     pub fn position(&self) -> Option<Position> {
         match self.geometries.as_slice() {
             [] => self.bare,
@@ -74,7 +74,7 @@ impl GeoJson {
         self.properties.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()))
     }
 
-    /// One geometry, all of whose coordinates are numbers that computing cannot lose.
+    /// Returns whether it is a single geometry whose coordinates are all numbers safe to compute with.
     pub fn can_be_related(&self) -> bool {
         const LARGEST: f64 = 1e6;
         let is_small = |position: &Position| position.iter().all(|number| number.abs() <= LARGEST);
@@ -133,7 +133,7 @@ impl GeoJson {
         json.as_array()?.iter().map(|position| self.position_of(position)).collect()
     }
 
-    /// Numbers behind the second, like a height, count for nothing.
+    /// Reads a position. Further numbers, such as a height, are ignored.
     fn position_of(&mut self, json: &Value) -> Option<Position> {
         let [longitude, latitude, ..] = json.as_array()?.as_slice() else { return None };
         Some([self.number_of(longitude)?, self.number_of(latitude)?])
@@ -146,7 +146,7 @@ impl GeoJson {
 }
 
 impl Geometry {
-    /// All positions, in the lists in which they stand.
+    /// Iterates over all positions, in the lists that contain them.
     pub fn parts(&self) -> Box<dyn Iterator<Item = &[Position]> + '_> {
         match self {
             Geometry::Points { points, .. } => Box::new(std::iter::once(points.as_slice())),

@@ -4,10 +4,10 @@ use geo::{Contains, Intersects, LineString, MultiLineString, MultiPoint, MultiPo
 
 use super::read::{GeoJson, Geometry, Position};
 
-/// Digits behind the point that count for equality, as a factor: a tenth of a meter.
+/// Precision of equality, as a factor: six decimal places, a tenth of a meter.
 const EQUAL_DIGITS: f64 = 1e6;
 
-/// Nothing of the second lies outside the first, and something of it not only on the border.
+/// Returns whether `other` lies completely inside `one`, and not only on its border.
 pub(super) fn contains(one: &GeoJson, other: &GeoJson) -> bool {
     let (Some(one), Some(other)) = (one.single(), other.single()) else { return false };
     let outer = shape(one);
@@ -19,12 +19,13 @@ pub(super) fn contains(one: &GeoJson, other: &GeoJson) -> bool {
     }
 }
 
-/// They have a point in common.
+/// Returns whether the two have a point in common.
 pub(super) fn crosses(one: &GeoJson, other: &GeoJson) -> bool {
     one.single().zip(other.single()).is_some_and(|(one, other)| shape(one).intersects(&shape(other)))
 }
 
-/// The same kind and the same positions. Where a ring begins and which way a line goes make no difference.
+/// Returns whether the two have the same kind and the same positions. The starting point of a ring and the direction of
+/// a line do not matter.
 pub(super) fn equal(one: &GeoJson, other: &GeoJson) -> bool {
     one.single().zip(other.single()).is_some_and(|(one, other)| canonical(one) == canonical(other))
 }
@@ -36,7 +37,7 @@ fn shape(geometry: &Geometry) -> geo::Geometry<f64> {
         }
         Geometry::Lines { lines, .. } => {
             let lines = MultiLineString::new(lines.iter().map(|line| line_string(line)).collect());
-            // One line has ends of its own kind of border, which a collection of it has too; one is simpler to compute.
+            // A collection of one line has the same border as the line, which is simpler to compute with.
             match <[LineString<f64>; 1]>::try_from(lines.0) {
                 Ok([line]) => line.into(),
                 Err(lines) => MultiLineString::new(lines).into(),
@@ -61,7 +62,7 @@ fn line_string(line: &[Position]) -> LineString<f64> {
 
 type Rounded = (i64, i64);
 
-/// Kind, and parts in an order that does not depend on how they were written.
+/// Returns kind and parts in an order that does not depend on how they were written.
 fn canonical(geometry: &Geometry) -> (u8, bool, Vec<Vec<Vec<Rounded>>>) {
     let sorted = |mut parts: Vec<Vec<Rounded>>| {
         parts.sort_unstable();
@@ -115,8 +116,8 @@ fn canonical_ring(ring: &[Position]) -> Vec<Rounded> {
     least_rotation(ring).min(least_rotation(back))
 }
 
-/// The rotation that sorts first, in time that grows with the length: two candidates are compared, and the worse one skips
-/// all that they had in common.
+/// Returns the lexicographically least rotation, in linear time: two candidates are compared, and the worse one skips
+/// everything they had in common.
 fn least_rotation(mut ring: Vec<Rounded>) -> Vec<Rounded> {
     let length = ring.len();
     let (mut best, mut next, mut common) = (0, 1, 0);

@@ -1,4 +1,4 @@
-//! Expected numbers are those of turf.js.
+//! The expected numbers come from turf.js.
 
 use serde_json::{Value as Json, json};
 
@@ -27,7 +27,7 @@ fn point(x: f64, y: f64) -> Json {
 }
 
 #[test]
-fn areas_are_those_of_turf() {
+fn areas_match_turf_js() {
     let denver = json!([[
         [-105.0487835030464, 39.77676227285275],
         [-105.0175466672944, 39.68744341857906],
@@ -52,7 +52,7 @@ fn areas_are_those_of_turf() {
 }
 
 #[test]
-fn lengths_and_distances_are_those_of_turf() {
+fn lengths_and_distances_match_turf_js() {
     let units = |name: &str| Units::named(name.as_bytes()).unwrap();
     let road = line(json!([
         [-104.97963309288025, 39.76163265441438],
@@ -77,7 +77,7 @@ fn lengths_and_distances_are_those_of_turf() {
 }
 
 #[test]
-fn what_is_no_geometry_is_none() {
+fn values_that_are_not_geometries_are_rejected() {
     for text in [
         "Somewhere in the shire",
         "{",
@@ -96,7 +96,7 @@ fn what_is_no_geometry_is_none() {
 }
 
 #[test]
-fn what_lies_within_is_contained() {
+fn a_geometry_contains_what_lies_inside_it() {
     let outer = square(0.0, 0.0, 10.0);
     let ring = polygon(json!([[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]], [[3, 3], [6, 3], [6, 6], [3, 6], [3, 3]]]));
     for (one, other, expected) in [
@@ -118,7 +118,7 @@ fn what_lies_within_is_contained() {
 }
 
 #[test]
-fn what_has_a_point_in_common_crosses() {
+fn geometries_with_a_common_point_cross() {
     let one = square(0.0, 0.0, 10.0);
     for (other, expected) in [
         (line(json!([[-1, 5], [11, 5]])), true),
@@ -133,7 +133,7 @@ fn what_has_a_point_in_common_crosses() {
 }
 
 #[test]
-fn equal_are_the_same_positions_wherever_they_begin() {
+fn equality_ignores_starting_point_and_direction() {
     let one = polygon(json!([[[0, 0], [1, 0], [1, 1], [0, 0]]]));
     for (other, expected) in [
         (polygon(json!([[[1, 0], [1, 1], [0, 0], [1, 0]]])), true),
@@ -149,7 +149,7 @@ fn equal_are_the_same_positions_wherever_they_begin() {
 }
 
 #[test]
-fn a_difference_keeps_the_positions_that_were_sent() {
+fn a_difference_keeps_the_input_positions() {
     let colorado = read(&polygon(json!([[
         [-109.072265625, 37.00255267215955],
         [-102.01904296874999, 37.00255267215955],
@@ -194,7 +194,7 @@ fn a_difference_keeps_the_positions_that_were_sent() {
 }
 
 #[test]
-fn edges_that_cross_too_often_are_refused() {
+fn geometries_with_too_many_crossing_edges_are_rejected() {
     let comb = |flip: bool| {
         let corners = (0..2000).map(|n| {
             let (along, across) = (f64::from(n), f64::from(n % 2) * 2000.0);
