@@ -1,4 +1,4 @@
-//! The two passes.
+//! Runs the two passes of a load.
 
 use jobhost_batch::Batch;
 
@@ -7,12 +7,12 @@ use crate::format::Format;
 use crate::host::Host;
 use crate::input::Records;
 
-/// Why a load ended early. `P` is what the format calls a problem.
+/// Why a load failed. `P` is the format's type for problems with the input.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError<E, P> {
     #[error("the host refused a call")]
     Host(E),
-    /// Something in the input; it was reported as a reject too.
+    /// Invalid input, which was also reported as a rejected record.
     #[error(transparent)]
     Input(P),
     #[error("The source changed while it was read; nothing more was written. Run the job again.")]
@@ -23,18 +23,18 @@ pub enum LoadError<E, P> {
     Checkpoint(#[from] CheckpointError),
 }
 
-/// What a load that went through found in its source.
+/// What a successful load found in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loaded {
-    /// No record at all.
+    /// The source contains no records.
     Nothing,
-    /// Records, which are all handed over.
+    /// The source contains records, and all of them were written.
     Records,
 }
 
 type Failed<H, F> = LoadError<<H as Host>::Error, <F as Format>::Problem>;
 
-/// Load the source of `host`, from its start or from a checkpoint. `format` has seen nothing of it yet.
+/// Loads the source of `host` from its start or from a checkpoint. `format` must be new.
 pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8]>) -> Result<Loaded, Failed<H, F>> {
     let from = match resume {
         None => match validate(host, &mut format)? {
@@ -47,7 +47,7 @@ pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8
     Ok(Loaded::Records)
 }
 
-/// Pass 1: look at every record. Gives where the first one is, or `None` if there are none.
+/// Pass 1: checks every record. Returns the position of the first one, or `None` if there are none.
 fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<Checkpoint<F::Position>>, Failed<H, F>> {
     let mut records = Records::open(host, format, 0)?;
     host.progress(0, records.size());
@@ -58,7 +58,8 @@ fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<C
     if !records.advance(host)? {
         return Ok(None);
     }
-    // What the first record has is declared at once: most loads that may not be are refused before they read on.
+    // Declares the attributes of the first record at once, so that most loads without permission fail before reading
+    // on.
     declare(host, records.format)?;
     loop {
         if let Err(problem) = records.format.check(|note| host.reject(note)) {
@@ -77,7 +78,7 @@ fn declare<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<(), Faile
     if attributes.is_empty() { Ok(()) } else { host.declare(&attributes).map_err(LoadError::Host) }
 }
 
-/// What a resumed attempt needs of the start of the source.
+/// Reads what a resumed attempt needs from the start of the source.
 fn reopen<H: Host, F: Format>(
     host: &mut H,
     format: &mut F,
@@ -92,7 +93,7 @@ fn reopen<H: Host, F: Format>(
     Ok(checkpoint)
 }
 
-/// Pass 2: write every record from a position on.
+/// Pass 2: writes every record from a position on.
 fn write<H: Host, F: Format>(
     host: &mut H,
     format: &mut F,
