@@ -1,13 +1,13 @@
-//! The load's way to the host: `jobhost_load::Host` over the contract.
+//! Implements `jobhost_load::Host` with the functions of the contract.
 
 use jobhost_load::{Host, Input, Open, Reject, Table};
 use jobhost_plugin::progress::Unit;
 use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, progress, records, rejects};
 
-/// The one source of the plan.
+/// Index of the plan's only source.
 const SOURCE: u32 = 0;
 
-/// One table of the plan, and its only source.
+/// The host of a load: the plan's table and its only source.
 #[derive(Debug)]
 pub struct GuestHost {
     table: TableName,
@@ -20,7 +20,7 @@ impl GuestHost {
         GuestHost { table, action, last_reject: None }
     }
 
-    /// What was reported as rejected last.
+    /// Returns the rejected record that was reported last.
     pub fn last_reject(&self) -> Option<&Reject> {
         self.last_reject.as_ref()
     }
@@ -74,7 +74,7 @@ impl Host for GuestHost {
     }
 }
 
-/// The only source of the plan, for a format that reads it at several places at once.
+/// The plan's only source, for formats that read it at several positions.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestSource;
 
@@ -87,7 +87,7 @@ impl Open for GuestSource {
     }
 }
 
-/// The open source.
+/// The opened source.
 #[derive(Debug)]
 pub struct SourceInput(Source);
 
