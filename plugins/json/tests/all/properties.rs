@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties that hold for any input.
 
 use jobhost_json::Options;
 use jobhost_load::memory::MemoryHost;
@@ -28,7 +28,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Records whose strings are no JSON, and whose names are possible.
+/// Generates records with valid names and strings that do not contain JSON.
 fn records(most: usize) -> impl Strategy<Value = Vec<Value>> {
     let name = "[a-f]|a long name of an attribute|[\u{e9}\"\\\\]{1,3}";
     let key = prop_oneof![any::<u32>().prop_map(Value::from), "[a-z]{0,9}".prop_map(Value::from)];
@@ -93,7 +93,7 @@ proptest! {
 }
 
 proptest! {
-    // Each case is a load for every byte of it.
+    // Each case runs one load per byte of its input.
     #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
