@@ -1,4 +1,4 @@
-//! A writer of rows for each format.
+//! The writers of all formats behind one type.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::csv::CsvWriter;
 use super::json::JsonWriter;
 use super::lines::LinesWriter;
 
-/// Rows in the shape of the contract, which is what every format starts from, are not in that shape.
+/// The rows do not have the shape that the contract promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -17,7 +17,7 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Turns chunks of rows into bytes of the file.
+/// Converts chunks of rows into the bytes of the file.
 #[derive(Debug)]
 pub struct RowWriter {
     kind: Kind,
@@ -32,7 +32,7 @@ enum Kind {
 }
 
 impl RowWriter {
-    /// A writer for rows with these columns: arrays for CSV, objects for the others.
+    /// Creates a writer for rows with these columns. CSV expects rows as arrays, the other formats as objects.
     pub fn new(format: Format, columns: &[String]) -> Self {
         let kind = match format {
             Format::Json => Kind::Json(JsonWriter::new()),
@@ -42,7 +42,7 @@ impl RowWriter {
         RowWriter { kind, count: 0 }
     }
 
-    /// Take the next rows, each followed by LF; gives the next bytes of the file.
+    /// Converts the next rows, each followed by LF. Returns the next bytes of the file.
     pub fn rows(&mut self, rows: Vec<u8>) -> Result<&[u8], Malformed> {
         if rows.last() != Some(&b'\n') {
             return Err(Malformed);
@@ -56,16 +56,16 @@ impl RowWriter {
         Ok(bytes)
     }
 
-    /// The last bytes of the file.
+    /// Returns the last bytes of the file.
     pub fn finish(&mut self) -> &[u8] {
         match &mut self.kind {
             Kind::Json(writer) => writer.finish(),
-            // What belongs between rows is written with the row that follows.
+            // These formats write separators together with the row that follows.
             Kind::Lines(_) | Kind::Csv(_) => &[],
         }
     }
 
-    /// Rows taken so far.
+    /// Returns the number of rows so far.
     pub fn count(&self) -> u64 {
         self.count
     }
