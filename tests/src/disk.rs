@@ -46,7 +46,7 @@ impl SmallDisk {
         }
     }
 
-    /// Frees the space again.
+    /// Gives it back.
     pub fn empty(&self) {
         std::fs::remove_file(self.filler()).expect("the disk was filled");
     }

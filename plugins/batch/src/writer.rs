@@ -194,7 +194,7 @@ fn put_number(room: &mut [u8], at: usize, number: f64) -> usize {
     at + text.len()
 }
 
-/// Writes `rest` as the inside of a string. Returns the position after it.
+/// Write `rest` as the inside of a string; gives the position after it.
 #[inline(never)]
 fn escape_rest(room: &mut [u8], at: usize, rest: &[u8]) -> usize {
     let mut at = at;

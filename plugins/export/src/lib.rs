@@ -40,7 +40,7 @@ impl Plugin for Export {
     }
 }
 
-/// Writes all rows of the query to the sink. Returns their number.
+/// Write all rows of the query into the sink; gives how many there are.
 fn copy(format: Format) -> Result<(Receipt, u64), Failure> {
     let shape = if format == Format::Csv { RowShape::Arrays } else { RowShape::Objects };
     let mut query = Query::open(0, shape)?;

@@ -6,7 +6,7 @@ use jobhost_parquet::{Compression, Inference, RowWriter, WriteError};
 use jobhost_plugin::progress::{self, Unit};
 use jobhost_plugin::{Failure, FailureKind, Query, Receipt, RowShape, Sink};
 
-/// Writes all rows of the query to the sink. Returns their number.
+/// Write all rows of the query into the sink; gives how many there are.
 pub(crate) fn copy(compression: Compression) -> Result<(Receipt, u64), Failure> {
     let mut first = Query::open(0, RowShape::Arrays)?;
     let mut query = Query::open(0, RowShape::Arrays)?;

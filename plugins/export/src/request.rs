@@ -63,7 +63,7 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(message))
 }
 
-/// Checks the fields that both operations share.
+/// The rules of both operations.
 fn check_common(request: &Request) -> Result<(Output, String), Refusal> {
     let Some(format) = request.get("format") else { return refuse("format missing") };
     let Some(output) = format.as_str().and_then(|name| Output::named(name, Encoding::Identity)) else {

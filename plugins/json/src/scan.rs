@@ -308,7 +308,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Scans a name and its colon. Returns where the name ends, and whether it has escapes.
+    /// A name and its colon. Gives where the name ends, and whether it holds escapes.
     #[inline(always)]
     pub(crate) fn name(&mut self) -> Result<(usize, bool), Malformed> {
         if self.byte() != b'"' {

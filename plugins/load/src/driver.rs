@@ -7,12 +7,12 @@ use crate::format::Format;
 use crate::host::Host;
 use crate::input::Records;
 
-/// Why a load failed. `P` is the format's type for problems with the input.
+/// Why a load ended early. `P` is what the format calls a problem.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError<E, P> {
     #[error("the host refused a call")]
     Host(E),
-    /// Invalid input, which was also reported as a rejected record.
+    /// Something in the input; it was reported as a reject too.
     #[error(transparent)]
     Input(P),
     #[error("The source changed while it was read; nothing more was written. Run the job again.")]
@@ -47,7 +47,7 @@ pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8
     Ok(Loaded::Records)
 }
 
-/// Pass 1: checks every record. Returns the position of the first one, or `None` if there are none.
+/// Pass 1: look at every record. Gives where the first one is, or `None` if there are none.
 fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<Checkpoint<F::Position>>, Failed<H, F>> {
     let mut records = Records::open(host, format, 0)?;
     host.progress(0, records.size());

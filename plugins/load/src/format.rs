@@ -26,17 +26,17 @@ pub trait Format {
     type Position: Clone + Serialize + DeserializeOwned;
     type Problem: std::error::Error + 'static;
 
-    /// Provides the next bytes of the input. This discards the current record.
+    /// The next bytes. The current record is gone after that.
     fn feed(&mut self, chunk: &[u8]);
     /// Marks the end of the input.
     fn end(&mut self);
-    /// Skips everything before the first record. Returns `Step::Record` when done.
+    /// Go past what stands before the first record; `Step::Record` says that this is done.
     fn begin(&mut self) -> Result<Step, Self::Problem>;
-    /// Advances to the next record.
+    /// Go to the next record.
     fn advance(&mut self) -> Result<Step, Self::Problem>;
-    /// Checks that `encode` will succeed. `note` receives what to report about a record that is accepted nevertheless.
+    /// Would `encode` succeed? `note` takes what should be known about a record that is taken all the same.
     fn check(&mut self, note: impl FnMut(Reject)) -> Result<(), Self::Problem>;
-    /// Appends the current record as one JSON object without line ends. On error it appends nothing.
+    /// Append the current record as one JSON object without line ends, or nothing.
     fn encode(&mut self, json: &mut JsonBuffer) -> Result<(), Self::Problem>;
     /// Returns the position of the next record.
     fn position(&self) -> Self::Position;

@@ -28,11 +28,11 @@ pub trait Host {
 pub trait Input {
     type Error;
 
-    /// Size of the whole source in bytes, or `None` if only reading it will tell.
+    /// Bytes of the whole source; `None` where only reading tells.
     fn size(&self) -> Option<u64>;
     /// An identifier of the content that changes whenever the content does.
     fn etag(&self) -> &str;
-    /// Returns the next bytes, or none at the end.
+    /// The next bytes; none at the end.
     fn read(&mut self) -> Result<Vec<u8>, Self::Error>;
 }
 
@@ -61,7 +61,7 @@ impl Table {
     }
 }
 
-/// A rejected record, or a record that was accepted with a change.
+/// A record that could not be taken, or not as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
     /// Line number, starting at 1.
@@ -76,7 +76,7 @@ pub struct Reject {
     pub reason: String,
 }
 
-/// Returns the start of some input as text of limited size.
+/// The start of some input, as text of a bounded size.
 pub fn shown(raw: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(raw.get(..SHOWN_BYTES).unwrap_or(raw)).into_owned();
     while text.len() > SHOWN_BYTES {

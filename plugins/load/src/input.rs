@@ -29,7 +29,7 @@ impl<'a, H: Host, F: Format> Records<'a, H, F> {
         self.input.etag()
     }
 
-    /// Skips everything before the records. Returns false if the source has no content.
+    /// Go past what stands before the records; false if there is nothing at all.
     pub(crate) fn begin(&mut self, host: &mut H) -> Result<bool, LoadError<H::Error, F::Problem>> {
         self.step(host, F::begin)
     }

@@ -13,7 +13,7 @@ const NANOSECONDS: i64 = 1_000_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PerSecond(pub(crate) i64);
 
-/// Writes `2021-01-02`. Returns `None` for a date that the calendar does not cover.
+/// `2021-01-02`; `None` where no calendar reaches.
 pub(crate) fn date(days: i32, text: &mut String) -> Option<()> {
     let date = NaiveDate::from_num_days_from_ce_opt(days.checked_add(EPOCH_FROM_YEAR_ONE)?)?;
     write_date(date, text);

@@ -56,10 +56,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! [`BatchWriter`] buffers and writes records. [`Source`] reads a source in chunks or, with [`Source::lines`], line by
-//! line. [`Query`] reads the rows of a query. [`Sink`] writes a file or an object. [`progress`], [`rejects`] and [`log`]
-//! report to the users of the job. Everything is a thin layer over the contract in `wit/`. In native builds,
-//! `testing::Host` replaces the host, so that `cargo test` can run a plugin.
+//! [`BatchWriter`] collects records and hands them over, [`Source`] reads a source in chunks or, with
+//! [`Source::lines`], line by line, [`Query`] reads the rows of a query, [`Sink`] writes a file or an object, [`progress`],
+//! [`rejects`] and [`log`] report to whoever watches the job. Everything here is a thin layer over the contract in `wit/`.
+//! In native builds `testing::Host` takes the host's place, so that `cargo test` can run a plugin.
 //!
 //! A job that copies the rows of a table into a file plans a query and a sink. It needs no right on the table, because the
 //! host checks what a query reads:

@@ -35,7 +35,7 @@ pub struct Host {
     pub batches: Vec<(TableName, Action, String, Option<Vec<u8>>)>,
     /// Every rejected record that was reported.
     pub rejects: Vec<rejects::Reject>,
-    /// Every log line.
+    /// Every line that was logged.
     pub log: Vec<(log::Level, String)>,
 }
 

@@ -62,7 +62,7 @@ impl Error for Failure {
     }
 }
 
-/// Adds a sentence to an error that states what was being done.
+/// Gives an error the sentence that says what was being done.
 pub trait Doing<T> {
     fn doing(self, sentence: impl FnOnce() -> String) -> Result<T>;
 }

@@ -62,8 +62,8 @@ fn grant(host: &mut Host, lines: &[String]) {
     host.restart_with(|options| options.set("grants.acts", lines.join(",")));
 }
 
-/// Checks that a request is refused without a grant, that the refusal suggests `line`, that a grant with another scope
-/// is not sufficient, and that `line` is. Returns the outcomes of its steps.
+/// A request that is refused without a grant and works with the one that the refusal names, which must be this; a grant of
+/// another scope does not do. Gives what came of its steps.
 #[track_caller]
 fn works_with_its_line_only(host: &mut Host, request: &Value, line: &str, other: &str) -> Vec<String> {
     grant(host, &[]);

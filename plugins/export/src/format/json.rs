@@ -1,6 +1,6 @@
 //! One JSON array of all rows, on a single line without a line end.
 
-/// Returns each chunk when the next one arrives, because only then is it known whether a comma follows its last row.
+/// Gives each chunk when the next one comes, because only then it is known whether a comma follows its last row.
 #[derive(Debug)]
 pub(super) struct JsonWriter {
     /// The chunk returned last.

@@ -1,4 +1,4 @@
-//! The writers of all formats behind one type.
+//! A writer of rows for each format.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::csv::CsvWriter;
 use super::json::JsonWriter;
 use super::lines::LinesWriter;
 
-/// The rows do not have the shape that the contract promises.
+/// Rows in the shape of the contract, which is what every format starts from, are not in that shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -42,7 +42,7 @@ impl RowWriter {
         RowWriter { kind, count: 0 }
     }
 
-    /// Converts the next rows, each followed by LF. Returns the next bytes of the file.
+    /// Take the next rows, each followed by LF; gives the next bytes of the file.
     pub fn rows(&mut self, rows: Vec<u8>) -> Result<&[u8], Malformed> {
         if rows.last() != Some(&b'\n') {
             return Err(Malformed);

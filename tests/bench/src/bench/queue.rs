@@ -106,7 +106,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     report.section("queued", (value, table))
 }
 
-/// Gives every worker a download that does not end. The last of these jobs waits in the queue itself.
+/// Gives every worker a download that does not end. The last one started waits in the queue itself.
 fn close_gate(client: &Client, gate: &Gate) -> Result<Vec<String>> {
     let request = json!({
         "operation": "csv_url_load", "database": "bench", "table": "gate", "action": "upsert",

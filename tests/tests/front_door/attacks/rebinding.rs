@@ -48,7 +48,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts a host in a namespace, or returns `None` if the system does not permit that.
+/// A host in a namespace; `None` where the system does not let one be made.
 fn start(home: &Path, hosts: &Path, options: &Options) -> Option<Running> {
     let probe = in_namespace(hosts, &Command::new("true")).stderr(Stdio::null()).status();
     if !probe.is_ok_and(|status| status.success()) {

@@ -1,4 +1,4 @@
-//! A grant may limit how many jobs of a plugin run at once. Further jobs yield their worker.
+//! A grant may limit how many jobs of a plugin run at once. Further jobs wait without occupying a worker.
 
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn jobs_of_a_plugin_run_one_after_the_other_while_others_run() {
 }
 
 #[test]
-fn a_job_that_yielded_its_worker_can_be_cancelled() {
+fn a_job_that_waits_for_its_plugin_can_be_cancelled() {
     let host = start();
     let (first, second, third) = (sleep(&host), sleep(&host), sleep(&host));
     is_running(&host, &first);

@@ -9,7 +9,7 @@ fn dear(functions: u32, rounds: u32) -> Vec<u8> {
     enlarged(&component("sleeps"), &laborious(functions, rounds), 0)
 }
 
-/// Puts the component into the folder, and serves others until it is listed. Returns the reason.
+/// Drop it in, and serve others until it is listed. Gives the reason.
 fn given_up(host: &Host, bytes: &[u8]) -> String {
     std::fs::write(host.plugins().join("sleeps.wasm"), bytes).expect("a file");
     let entry = eventually("the verdict on the component", || {

@@ -5,7 +5,7 @@ use super::room::Room;
 /// Maximum number of bytes that one byte of a row becomes: the quotes around `{}`.
 pub(super) const MAX_GROWTH: usize = 2;
 
-/// Writes the character that the escape at `at` represents. Returns where the string continues.
+/// Write the character that the escape at `at` stands for; gives where the string goes on.
 #[inline(never)]
 pub(super) fn unescape(rows: &[u8], at: usize, room: &mut Room) -> Option<usize> {
     let byte = match *rows.get(at + 1)? {
@@ -53,7 +53,7 @@ fn unit(rows: &[u8], at: usize) -> Option<u32> {
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// Writes the object or array at `at` as a quoted cell. Returns where the row continues.
+/// Write the object or array at `at` as a quoted cell; gives where the row goes on.
 #[inline(never)]
 pub(super) fn quote_json(rows: &[u8], at: usize, room: &mut Room) -> Option<usize> {
     room.byte(b'"');

@@ -40,7 +40,7 @@ impl CsvWriter {
     }
 }
 
-/// Writes the rows, each followed by LF. Returns their number, or `None` if they are not JSON arrays, one per line.
+/// Write the rows, each with its LF; gives how many there are, or `None` if they are no JSON arrays, one a line.
 fn translate(rows: &[u8], room: &mut Room) -> Option<u64> {
     let mut count = 0;
     // Start of the text to copy next, after the opening bracket.

@@ -106,7 +106,7 @@ impl Drop for Mob {
     }
 }
 
-/// Submits the request repeatedly. Returns the job that was under way when it was stopped.
+/// Sends the request again and again; gives the job that was under way when it was told to stop.
 fn pester(client: Client, request: &str, stop: &AtomicBool, ended: &AtomicU64) -> Result<Option<String>> {
     while !stop.load(Ordering::Relaxed) {
         // If planning never ends, there is no job.
