@@ -23,7 +23,7 @@ pub enum LoadError<E, P> {
     Checkpoint(#[from] CheckpointError),
 }
 
-/// What a successful load found in its source.
+/// What a load that went through found in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loaded {
     /// The source contains no records.

@@ -88,7 +88,7 @@ fn jobs_are_counted_by_operation_and_end() {
 }
 
 #[test]
-fn a_job_started_through_an_alias_is_counted_under_one_name() {
+fn an_alias_is_accepted_and_ended_by_one_name() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let request =
