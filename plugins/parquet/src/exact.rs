@@ -66,7 +66,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_double_prints_is_a_double(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
+        fn the_printed_form_of_a_double_is_exact(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
             prop_assert_eq!(double(&format!("{value:e}")), Some(value));
             prop_assert_eq!(double(&format!("{value}")), Some(value));
         }

@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn rows_are_written_by_the_book(rows in vec(vec(value(), 3), 1..20), split in 0usize..20) {
+    fn rows_are_written_as_by_the_reference_implementation(rows in vec(vec(value(), 3), 1..20), split in 0usize..20) {
         let lines: Vec<String> = rows.iter().map(|row| format!("{}\n", Value::from(row.clone()))).collect();
         let (first, rest) = lines.split_at(split.min(lines.len()));
         let chunks = [first.concat(), rest.concat()];
