@@ -15,7 +15,6 @@ pub fn everything(table: &str) -> Value {
     })
 }
 
-/// A search by SQL.
 pub fn sql(text: &str) -> Value {
     json!({"operation": "sql", "sql": text})
 }

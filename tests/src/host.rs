@@ -56,7 +56,6 @@ impl Host {
         self.launch();
     }
 
-    /// Restarts the host with a changed configuration.
     #[track_caller]
     pub fn restart_with(&mut self, change: impl FnOnce(Options) -> Options) {
         self.options = change(std::mem::take(&mut self.options));

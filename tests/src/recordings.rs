@@ -9,7 +9,6 @@ use crate::artifacts::in_package;
 use crate::client::{Client, Login, Reply};
 use crate::options::PASSWORD;
 
-/// A recorded case.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Recording {
     pub case: String,

@@ -87,7 +87,6 @@ impl Open for GuestSource {
     }
 }
 
-/// The opened source.
 #[derive(Debug)]
 pub struct SourceInput(Source);
 

@@ -13,7 +13,6 @@ use crate::host::{Host, Input, Reject, Table};
 /// Same size as a chunk of the contract.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A host that counts bytes and records.
 #[derive(Debug)]
 pub struct CountingHost {
     source: Rc<Vec<u8>>,

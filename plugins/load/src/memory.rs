@@ -21,7 +21,6 @@ pub enum Stop {
     Crash,
 }
 
-/// A host in memory.
 #[derive(Debug, Clone)]
 pub struct MemoryHost {
     pub source: Vec<u8>,
@@ -136,7 +135,6 @@ impl Host for MemoryHost {
     }
 }
 
-/// The opened source.
 #[derive(Debug)]
 pub struct MemoryInput {
     rest: Vec<u8>,

@@ -205,7 +205,6 @@ impl Host {
         self.child.id()
     }
 
-    /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }

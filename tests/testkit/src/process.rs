@@ -25,7 +25,6 @@ pub fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Returns the last lines of a text.
 pub fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TAIL_LINES);
@@ -88,7 +87,6 @@ pub fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     }
 }
 
-/// Sends a signal to a child.
 pub fn signal(child: &Child, signal: rustix::process::Signal) {
     if let Some(pid) = pid(child) {
         // If it has ended meanwhile, the caller's wait will notice.

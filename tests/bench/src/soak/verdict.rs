@@ -8,7 +8,6 @@ use jobhost_testkit::figures::thousands;
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// All observations.
 #[derive(Debug)]
 pub struct Findings {
     /// The peaks before the attackers started, and while they ran.

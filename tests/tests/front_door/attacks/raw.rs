@@ -8,7 +8,6 @@ use jobhost_tests::options::{ADMIN, PASSWORD};
 use jobhost_tests::wait::DEADLINE;
 use jobhost_tests::{Host, Login};
 
-/// A connection to a host.
 pub struct Connection(TcpStream);
 
 impl Connection {

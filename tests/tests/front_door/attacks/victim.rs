@@ -38,7 +38,6 @@ impl Victim {
         Victim { host, outside, rows }
     }
 
-    /// Stops the host and starts it again.
     pub fn restart(&mut self) {
         assert!(self.host.stop().success());
         self.host.restart();

@@ -21,7 +21,6 @@ impl Room {
         }
     }
 
-    /// Returns what was written.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(..self.at).unwrap_or_default()
     }

@@ -53,7 +53,6 @@ pub fn head(user: Option<(&str, &str)>, headers: &str) -> String {
     format!("POST / HTTP/1.1\r\nHost: x\r\n{login}Content-Type: application/json\r\n{headers}\r\n")
 }
 
-/// A complete request.
 pub fn request(user: &str, body: &str) -> Vec<u8> {
     let mut bytes = head(Some((user, PASSWORD)), &format!("Content-Length: {}\r\n", body.len())).into_bytes();
     bytes.extend_from_slice(body.as_bytes());
