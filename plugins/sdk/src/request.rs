@@ -30,6 +30,7 @@ impl Request {
         self.fields.get(field).filter(|value| !value.is_null())
     }
 
+    /// Returns the names of the fields.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.fields.keys().map(String::as_str)
     }
