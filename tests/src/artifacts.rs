@@ -1,5 +1,5 @@
-//! Where the built things are that the tests run. The tests build nothing themselves: what is missing fails the test
-//! with the command that makes it.
+//! Locates the built programs and components that the tests use. The tests build nothing. If something is missing, the
+//! test fails and names the command that builds it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ pub fn program() -> PathBuf {
     there(artifacts::program())
 }
 
-/// A command that runs the program, with nothing in its environment that would configure it or lead it astray.
+/// A command that runs the program without any environment variables that would change its configuration.
 #[track_caller]
 pub fn command() -> Command {
     let mut command = Command::new(program());
@@ -20,19 +20,19 @@ pub fn command() -> Command {
     command
 }
 
-/// The directory with the plugins that the project ships.
+/// The directory of the plugins that the project ships.
 #[track_caller]
 pub fn plugins() -> PathBuf {
     there(artifacts::plugins())
 }
 
-/// One of the special guests of `tests/guests`, by the name of its crate.
+/// One of the hostile guests in `tests/guests`, by the name of its crate.
 #[track_caller]
 pub fn guest(name: &str) -> PathBuf {
     there(artifacts::guest(name))
 }
 
-/// One of the plugins of `docs/examples`, by the name of its crate.
+/// One of the plugins in `docs/examples`, by the name of its crate.
 #[track_caller]
 pub fn example(name: &str) -> PathBuf {
     there(artifacts::example(name))
@@ -44,13 +44,13 @@ pub fn python() -> PathBuf {
     there(artifacts::python())
 }
 
-/// The `node_modules` that has the JavaScript client.
+/// The `node_modules` with the JavaScript client.
 #[track_caller]
 pub fn node_modules() -> PathBuf {
     there(artifacts::node_modules())
 }
 
-/// A file of this package, such as a fixture.
+/// A file in this package, such as a fixture.
 pub fn in_package(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

@@ -1,4 +1,4 @@
-//! Chance that can be repeated: the same seed gives the same numbers.
+//! A deterministic random number generator: the same seed produces the same numbers.
 
 /// SplitMix64.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below this one, which is not 0.
+    /// Returns a number below `end`, which must not be 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.number() % end
     }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_repeats_its_numbers_and_every_choice_comes() {
+    fn a_seed_repeats_its_numbers_and_every_choice_occurs() {
         let numbers = |seed| {
             let mut chance = Chance::seeded(seed);
             (0..100).map(|_| chance.below(10)).collect::<Vec<_>>()

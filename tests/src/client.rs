@@ -1,4 +1,4 @@
-//! The client of `jobhost_testkit` for tests: a request that cannot be sent fails the test.
+//! The client of `jobhost_testkit` for tests: it fails the test if a request cannot be sent.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 pub use jobhost_testkit::{Login, Reply};
 
-/// Talks to one host, as its administrator unless told otherwise.
+/// A client of one host. It acts as the administrator by default.
 #[derive(Debug, Clone)]
 pub struct Client(jobhost_testkit::Client);
 
@@ -15,7 +15,7 @@ impl Client {
         Client(jobhost_testkit::Client::new(&url, admin))
     }
 
-    /// A client of the same host that fails where an answer takes longer than that.
+    /// Returns a client of the same host that fails if a reply takes longer than `most`.
     pub fn waiting(&self, most: Duration) -> Self {
         Client(self.0.waiting(most))
     }
@@ -28,7 +28,7 @@ impl Client {
         self.0.login()
     }
 
-    /// An operation asked for by the administrator.
+    /// Sends an operation as the administrator.
     #[track_caller]
     pub fn post(&self, body: &Value) -> Reply {
         self.post_as(self.admin(), body)
@@ -39,7 +39,7 @@ impl Client {
         self.send(login, "POST", "/", Some("application/json"), body.to_string().as_bytes())
     }
 
-    /// Any request at all.
+    /// Sends an arbitrary request.
     #[track_caller]
     pub fn send(&self, login: &Login, method: &str, path: &str, media_type: Option<&str>, body: &[u8]) -> Reply {
         match self.try_send(login, method, path, media_type, body) {
@@ -48,7 +48,7 @@ impl Client {
         }
     }
 
-    /// As `send`, where the host may die meanwhile.
+    /// Same as `send`, but the host may crash meanwhile.
     pub fn try_send(
         &self,
         login: &Login,

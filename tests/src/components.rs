@@ -1,7 +1,7 @@
-//! Components that no compiler makes: good guests that are patched, enlarged or damaged.
+//! Creates components that no compiler produces: guests that are patched, enlarged or damaged.
 //!
-//! A component is a preamble and a row of sections, each an id, a length and its content. Sections can be appended, and
-//! bytes can be replaced by as many others, without touching anything else.
+//! A component is a preamble followed by sections, each with an id, a length and its content. Appending a section, or
+//! replacing bytes by the same number of bytes, changes nothing else.
 
 use wasm_encoder::{
     CodeSection, Component, ComponentExportKind, Function, FunctionSection, InstanceSection, MemorySection, MemoryType,
@@ -13,13 +13,13 @@ use crate::artifacts::guest;
 const PREAMBLE_BYTES: usize = 8;
 const CORE_MODULE_SECTION: u8 = 1;
 
-/// A guest of `tests/guests` as bytes.
+/// Returns the bytes of a guest in `tests/guests`.
 #[track_caller]
 pub fn component(name: &str) -> Vec<u8> {
     std::fs::read(guest(name)).expect("the guest")
 }
 
-/// The guest `describes`, which describes itself in this way.
+/// Returns the guest `describes` in this mode.
 #[track_caller]
 pub fn describing(mode: &str) -> Vec<u8> {
     const FIELD: &[u8] = b"jobhost-tests:describe=";
@@ -31,7 +31,7 @@ pub fn describing(mode: &str) -> Vec<u8> {
     bytes
 }
 
-/// The guest `grows` with `table.grow` in it.
+/// Returns the guest `grows` with the instruction `table.grow`.
 #[track_caller]
 pub fn growing() -> Vec<u8> {
     // local.get 0; i32.const MARK; i32.xor
@@ -44,7 +44,7 @@ pub fn growing() -> Vec<u8> {
     bytes
 }
 
-/// A guest in which one name stands for another of the same length, wherever it is.
+/// Returns a guest with every occurrence of a name replaced by another of the same length.
 #[track_caller]
 pub fn renamed(name: &str, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len(), "lengths are part of the format");
@@ -57,7 +57,7 @@ pub fn renamed(name: &str, from: &str, to: &str) -> Vec<u8> {
     bytes
 }
 
-/// A good component and a core module that is instantiated so many times beside it.
+/// Adds a core module to a component, and instantiates it this many times.
 pub fn enlarged(component: &[u8], module: &Module, instances: usize) -> Vec<u8> {
     let index = core_modules(component);
     let mut added = Component::new();
@@ -72,7 +72,7 @@ pub fn enlarged(component: &[u8], module: &Module, instances: usize) -> Vec<u8> 
     [component, &added.finish()[PREAMBLE_BYTES..]].concat()
 }
 
-/// A module with so many tables of so many elements each.
+/// A module with this many tables of this many elements each.
 pub fn tables(count: usize, elements: u64) -> Module {
     let mut section = TableSection::new();
     for _ in 0..count {
@@ -84,7 +84,7 @@ pub fn tables(count: usize, elements: u64) -> Module {
     module
 }
 
-/// A module with a memory of so many pages.
+/// A module with a memory of this many pages.
 pub fn memory(pages: u64) -> Module {
     let mut section = MemorySection::new();
     section.memory(MemoryType { minimum: pages, maximum: None, memory64: false, shared: false, page_size_log2: None });
@@ -93,7 +93,7 @@ pub fn memory(pages: u64) -> Module {
     module
 }
 
-/// A module that computes for ever when it is instantiated.
+/// A module that loops forever when it is instantiated.
 pub fn spinning() -> Module {
     let mut body = Function::new([]);
     body.instructions().loop_(wasm_encoder::BlockType::Empty).br(0).end().end();
@@ -108,8 +108,8 @@ pub fn spinning() -> Module {
     module
 }
 
-/// A module with so many functions of so many instructions each, which have nothing in common that would make them cheap
-/// to compile.
+/// A module with this many functions of this many instructions each. The functions share nothing that would make them
+/// cheap to compile.
 pub fn laborious(functions: u32, rounds: u32) -> Module {
     const LOCALS: u32 = 200;
     let mut types = TypeSection::new();
@@ -121,7 +121,7 @@ pub fn laborious(functions: u32, rounds: u32) -> Module {
         let mut body = Function::new([(LOCALS, ValType::I64)]);
         let mut write = body.instructions();
         for round in 0..rounds {
-            // Every local lives on, across branches that the compiler must keep apart.
+            // Every local stays live across branches that the compiler cannot merge.
             let (from, to) = ((round * 7 + function) % LOCALS, (round * 13 + 5) % LOCALS);
             write.local_get(from).i64_const(i64::from(round)).i64_add().local_get(to).i64_mul().local_tee(to);
             write.i64_eqz().if_(wasm_encoder::BlockType::Empty).local_get(to).local_set(from).end();
@@ -134,7 +134,7 @@ pub fn laborious(functions: u32, rounds: u32) -> Module {
     module
 }
 
-/// A component that is none of ours: it exports a core module and nothing else.
+/// A component for a different world: it exports a core module and nothing else.
 pub fn of_another_world() -> Vec<u8> {
     let mut component = Component::new();
     component.section(&ModuleSection(&Module::new()));
@@ -144,12 +144,12 @@ pub fn of_another_world() -> Vec<u8> {
     component.finish()
 }
 
-/// A copy of which every 97th byte is another, or only one byte, as the seed has it.
+/// Returns a copy in which every 97th byte is changed, or a single byte, depending on the seed.
 pub fn damaged(component: &[u8], seed: usize) -> Vec<u8> {
     const DISTANCE: usize = 97;
     let mut bytes = component.to_vec();
     let flip = u8::try_from(seed % 255).expect("a byte") + 1;
-    // An odd multiplier that spreads the seeds over the whole component.
+    // The odd multiplier spreads the seeds over the whole component.
     let first = seed.wrapping_mul(2_654_435_761) % bytes.len();
     if seed.is_multiple_of(2) {
         bytes.iter_mut().skip(first % DISTANCE).step_by(DISTANCE).for_each(|byte| *byte ^= flip);
@@ -170,14 +170,14 @@ fn core_modules(component: &[u8]) -> u32 {
     count
 }
 
-/// An unsigned number in LEB128, and what follows it.
+/// Decodes an unsigned LEB128 number, and returns the bytes after it.
 fn leb(bytes: &[u8]) -> (usize, &[u8]) {
     let end = bytes.iter().position(|byte| byte & 0x80 == 0).expect("a number that ends");
     let (number, rest) = bytes.split_at(end + 1);
     (number.iter().rev().fold(0, |value, byte| (value << 7) | usize::from(byte & 0x7f)), rest)
 }
 
-/// Where it stands, if it stands in one place only.
+/// Returns the position of `wanted`, which must occur exactly once.
 #[track_caller]
 fn only(bytes: &[u8], wanted: &[u8]) -> usize {
     match find_all(bytes, wanted).as_slice() {

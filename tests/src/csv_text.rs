@@ -1,6 +1,6 @@
-//! Writing CSV, for tests that read it back through the host.
+//! Writes CSV for tests that read it back through the host.
 
-/// Records as CSV, every cell quoted only where it has to be.
+/// Writes records as CSV, and quotes a cell only if necessary.
 pub fn csv(header: &[&str], records: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut text = line(header.iter().copied());
     for record in records {

@@ -1,5 +1,5 @@
-//! A small disk for one host, which a test can fill and empty: a file system in memory that only the host's own mount
-//! namespace has. Needs no rights where users may make namespaces.
+//! A small disk for one host that a test can fill and empty. It is an in-memory file system in the host's own mount
+//! namespace. It needs no privileges where users may create namespaces.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use jobhost_testkit::proc::Process;
 
-/// Mounts the disk, then becomes the program.
+/// Mounts the disk, then executes the program.
 const MOUNT_AND_RUN: &str = r#"mkdir -p "$1" && mount -t tmpfs -o "size=$2" small-disk "$1" && shift 2 && exec "$@""#;
 
-/// A command line that runs what ends it with a disk of this size at a directory.
+/// Returns the start of a command line that mounts a disk of this size at a directory and runs the rest of the line.
 pub(crate) fn mounted(directory: &Path, bytes: u64) -> Vec<OsString> {
     let words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNT_AND_RUN, "sh"];
     let words = words.iter().map(OsString::from);
     words.chain([directory.as_os_str().to_owned(), bytes.to_string().into()]).collect()
 }
 
-/// The disk, seen through the process that has it.
+/// The disk, accessed through the process that mounted it.
 pub struct SmallDisk {
     directory: PathBuf,
 }
@@ -32,13 +32,13 @@ impl SmallDisk {
         self.directory.join("filler")
     }
 
-    /// Takes so many bytes.
+    /// Allocates this many bytes.
     pub fn take(&self, bytes: u64) {
         let mut file = std::fs::File::create(self.filler()).expect("a file");
         std::io::copy(&mut std::io::repeat(0).take(bytes), &mut file).expect("room for it");
     }
 
-    /// Takes what is free, to the last byte. May be called again.
+    /// Allocates all free space. May be called repeatedly.
     pub fn fill(&self) {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.filler()).expect("a file");
         for piece in [&[0_u8; 1 << 16][..], &[0; 1]] {
@@ -51,7 +51,7 @@ impl SmallDisk {
         std::fs::remove_file(self.filler()).expect("the disk was filled");
     }
 
-    /// The files on it, without the filler.
+    /// Returns the names of the files on the disk, without the filler.
     pub fn file_names(&self, below: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.join(below)).into_iter().flatten().flatten();
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| name != "filler").collect()

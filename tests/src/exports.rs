@@ -1,4 +1,4 @@
-//! Asking for exports and imports, and comparing what they wrote.
+//! Requests exports and imports, and compares the files.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::s3::S3Server;
 use crate::tables::DATABASE;
 
-/// A search for all records of a table with all their attributes.
+/// A search for all records of a table with all attributes.
 pub fn everything(table: &str) -> Value {
     json!({
         "operation": "search_by_value", "database": DATABASE, "table": table,
@@ -15,12 +15,11 @@ pub fn everything(table: &str) -> Value {
     })
 }
 
-/// A search by SQL.
 pub fn sql(text: &str) -> Value {
     json!({"operation": "sql", "sql": text})
 }
 
-/// A request for an export to a file of the host's export directory.
+/// A request for an export to a file in the host's export directory.
 pub fn export_local(host: &Host, format: &str, filename: &str, search: Value) -> Value {
     json!({
         "operation": "export_local", "format": format, "path": host.exports(), "filename": filename,
@@ -28,12 +27,12 @@ pub fn export_local(host: &Host, format: &str, filename: &str, search: Value) ->
     })
 }
 
-/// A request for an export to an object of the server's first bucket.
+/// A request for an export to an object in the server's first bucket.
 pub fn export_to_s3(server: &S3Server, format: &str, key: &str, search: Value) -> Value {
     json!({"operation": "export_to_s3", "format": format, "s3": server.object(key), "search_operation": search})
 }
 
-/// A request for a load of an object of the server's first bucket.
+/// A request for a load of an object in the server's first bucket.
 pub fn import_from_s3(server: &S3Server, table: &str, key: &str) -> Value {
     json!({
         "operation": "import_from_s3", "database": DATABASE, "table": table, "action": "upsert",
@@ -42,7 +41,7 @@ pub fn import_from_s3(server: &S3Server, table: &str, key: &str) -> Value {
 }
 
 impl Client {
-    /// Run a job that must succeed, and give its result.
+    /// Runs a job that must succeed, and returns its result.
     #[track_caller]
     pub fn run_for_result(&self, request: &Value) -> Value {
         let row = self.run(request);
@@ -50,15 +49,16 @@ impl Client {
         row["result"].clone()
     }
 
-    /// The rows of a query.
+    /// Returns the rows of a query.
     #[track_caller]
     pub fn sql(&self, text: &str) -> Value {
         self.post(&sql(text)).ok()
     }
 }
 
-/// An export without what differs from run to run, and in an order of its own: the rows of a search without an order
-/// come as they lie in the store. What must be the same to the byte stays: order of members, quoting, white space.
+/// Normalizes an export: replaces values that change from run to run, and sorts the rows of a search without an order,
+/// which come in the order of the store. Everything else is compared byte by byte: order of members, quoting, white
+/// space.
 pub fn comparable(format: &str, ordered: bool, text: &str) -> String {
     let text = without_times(text);
     if ordered || text.is_empty() {
@@ -73,11 +73,11 @@ pub fn comparable(format: &str, ordered: bool, text: &str) -> String {
     format!("{first}{}{last}", [header, rows].concat().join(separator))
 }
 
-/// The rows of a JSON export as they stand. What is no export stays in one piece.
+/// Returns the rows of a JSON export as written. Text that is not an export is returned in one piece.
 fn json_rows(text: &str) -> Vec<String> {
     let parsed: Result<Vec<&serde_json::value::RawValue>, _> = serde_json::from_str(text);
     match parsed {
-        // If putting the rows together again gives the text, then there is no white space between them.
+        // If joining the rows restores the text, there is no white space between them.
         Ok(rows) if format!("[{}]", rows.iter().map(|row| row.get()).collect::<Vec<_>>().join(",")) == text => {
             rows.iter().map(|row| row.get().to_owned()).collect()
         }
@@ -85,7 +85,7 @@ fn json_rows(text: &str) -> Vec<String> {
     }
 }
 
-/// The records of a CSV file as they stand: a line break within quotes ends none.
+/// Returns the records of a CSV file as written. A line break inside of quotes does not end a record.
 pub fn csv_records(text: &str) -> Vec<String> {
     let mut records = vec![String::new()];
     let mut quoted = false;
@@ -100,7 +100,8 @@ pub fn csv_records(text: &str) -> Vec<String> {
     records
 }
 
-/// Replace numbers with 13 digits before the point, which are milliseconds of our days, by one that is still a number.
+/// Replaces numbers with 13 digits before the decimal point, which are current times in milliseconds, by another
+/// number.
 fn without_times(text: &str) -> String {
     const TIME: &str = "1000000000000";
     let mut result = String::new();
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_and_times_do_not_matter_and_all_else_does() {
+    fn only_order_and_times_are_ignored() {
         let json = |text| comparable("json", false, text);
         assert_eq!(json(r#"[{"a":1,"t":1795479454795.6333},{"a":0}]"#), json(r#"[{"a":0},{"a":1,"t":1795479454000}]"#));
         assert_ne!(json(r#"[{"a":1,"b":2}]"#), json(r#"[{"b":2,"a":1}]"#));

@@ -1,4 +1,5 @@
-//! A host of a test: in a temporary directory, with what tests configure, killed when the test is over.
+//! Runs a host for a test in a temporary directory, with the configuration of the test. The host is killed at the end
+//! of the test.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,10 @@ use crate::client::{Client, Login};
 use crate::disk::{self, SmallDisk};
 use crate::options::Options;
 
-/// How much of the host's log a failing test shows.
+/// How much of the host's log a failing test prints.
 const TAIL_BYTES: usize = 8 * 1024;
 
-/// A running `jobhost serve`. What a client can do is reached through `Client`.
+/// A running `jobhost serve`. `Client` provides what a client can do.
 pub struct Host {
     options: Options,
     home: TempDir,
@@ -34,7 +35,7 @@ impl Deref for Host {
 }
 
 impl Host {
-    /// Start a host on a fresh data directory and wait until it accepts connections.
+    /// Starts a host on a new data directory and waits until it accepts connections.
     #[track_caller]
     pub fn start(options: Options) -> Self {
         let home = tempfile::Builder::new().prefix("jobhost-test-").tempdir().expect("a temporary directory");
@@ -48,32 +49,31 @@ impl Host {
         host
     }
 
-    /// Start again on the same data directory, with the same configuration.
+    /// Restarts the host on the same data directory with the same configuration.
     #[track_caller]
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "the host is still running");
         self.launch();
     }
 
-    /// Start again with a changed configuration.
     #[track_caller]
     pub fn restart_with(&mut self, change: impl FnOnce(Options) -> Options) {
         self.options = change(std::mem::take(&mut self.options));
         self.restart();
     }
 
-    /// SIGKILL: what a crash looks like from outside.
+    /// Sends SIGKILL, to simulate a crash.
     pub fn kill(&mut self) {
         drop(self.process.take());
     }
 
-    /// SIGTERM, and wait until the host has gone.
+    /// Sends SIGTERM and waits until the host has ended.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
         self.stop_by(Signal::TERM)
     }
 
-    /// Ask the host by a signal to stop, and wait until it has gone.
+    /// Sends a signal that stops the host and waits until it has ended.
     #[track_caller]
     pub fn stop_by(&mut self, signal: Signal) -> ExitStatus {
         let mut process = self.process.take().expect("a running host");
@@ -88,7 +88,7 @@ impl Host {
         self.home.path().join("data")
     }
 
-    /// The disk of its own that the host was given.
+    /// Returns the host's small disk.
     pub fn disk(&self) -> SmallDisk {
         SmallDisk::of(self.process(), &self.data())
     }
@@ -97,24 +97,24 @@ impl Host {
         self.home.path().join("plugins")
     }
 
-    /// A directory that `csv_file_load` may read.
+    /// The directory that `csv_file_load` may read.
     pub fn files(&self) -> PathBuf {
         self.home.path().join("files")
     }
 
-    /// Put a file where `csv_file_load` may read it, and tell its path.
+    /// Writes a file that `csv_file_load` may read, and returns its path.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.files().join(name);
         std::fs::write(&path, content).expect("a file");
         path.to_str().expect("a path in UTF-8").to_owned()
     }
 
-    /// A directory that `export_local` may write to.
+    /// The directory that `export_local` may write to.
     pub fn exports(&self) -> PathBuf {
         self.home.path().join("exports")
     }
 
-    /// The names of the files in it, in order.
+    /// Returns the names of the files in the export directory, sorted.
     pub fn exported(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.exports()).expect("exports");
         let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
@@ -123,12 +123,12 @@ impl Host {
         names
     }
 
-    /// Everything the host has logged so far, over all its starts.
+    /// Returns the log of all starts of the host.
     pub fn log(&self) -> String {
         jobhost_testkit::Host::log(self.home.path())
     }
 
-    /// The running process, for whoever measures it.
+    /// Returns the running process, for measurements.
     pub fn process(&self) -> Process {
         Process(self.process.as_ref().expect("a running host").id())
     }
@@ -138,7 +138,7 @@ impl Host {
         self.process().memory().expect("a running host").peak
     }
 
-    /// The command that starts this host, for a start that is expected to fail.
+    /// Returns the command that starts this host, for a start that is expected to fail.
     pub fn command(options: &Options, home: &Path) -> Command {
         configuration(options, home).command(home)
     }
@@ -162,7 +162,7 @@ impl Host {
     }
 }
 
-/// A client, as the administrator, of the host that listens there.
+/// Returns a client, as the administrator, of the host at this URL.
 #[track_caller]
 pub(crate) fn client(url: &str, options: &Options, home: &Path) -> Client {
     let made = || host::password_made(home).unwrap_or_else(|failure| panic!("{failure}"));
@@ -170,13 +170,14 @@ pub(crate) fn client(url: &str, options: &Options, home: &Path) -> Client {
     Client::new(url.to_owned(), Login::basic(host::ADMIN, &password))
 }
 
-/// What a test's host is started with.
+/// The configuration of a test's host.
 fn configuration(options: &Options, home: &Path) -> Configuration {
     let mut files = vec![home.join("files")];
     files.extend(options.files.iter().cloned());
     let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     let mut configuration = Configuration::new(artifacts::program(), home.join("plugins"))
-        // Compiling the same plugins for each of a hundred hosts would take most of the time of the tests.
+        // Without the shared cache, compiling the same plugins for a hundred hosts would take most of the time of the
+        // tests.
         .set("plugins.cache_dir", artifacts::in_package("../target/test-compile-cache").display())
         .set("files.directories", files.join(","))
         .set("files.export_directories", home.join("exports").display())
@@ -205,7 +206,7 @@ impl Drop for Host {
     }
 }
 
-/// Fill the plugin directory of a host: what the project ships, and the guests that a test asks for.
+/// Fills the plugin directory of a host with the plugins that the project ships and the guests that a test uses.
 pub(crate) fn publish(directory: &Path, guests: &[String]) {
     std::fs::create_dir(directory).expect("plugins");
     let shipped = std::fs::read_dir(artifacts::plugins()).expect("the plugins");

@@ -1,4 +1,4 @@
-//! Starting jobs and waiting for their end.
+//! Starts jobs and waits for their end.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::client::{Client, Login};
 use crate::wait::eventually;
 
 impl Client {
-    /// Start a job and give its id.
+    /// Starts a job and returns its id.
     #[track_caller]
     pub fn start_job(&self, request: &Value) -> String {
         self.start_job_as(self.admin(), request)
@@ -20,7 +20,7 @@ impl Client {
         id.to_owned()
     }
 
-    /// The row of a job as it stands.
+    /// Returns the current row of a job.
     #[track_caller]
     pub fn job_now(&self, id: &str) -> Value {
         let rows = self.post(&json!({"operation": "get_job", "id": id})).ok();
@@ -30,13 +30,13 @@ impl Client {
         }
     }
 
-    /// The row of a job once it has ended.
+    /// Waits until a job has ended, and returns its row.
     #[track_caller]
     pub fn job(&self, id: &str) -> Value {
         self.job_when(id, "its end", |row| matches!(row["status"].as_str(), Some("COMPLETE" | "ERROR" | "CANCELLED")))
     }
 
-    /// The row of a job as soon as it is as wanted.
+    /// Waits until the row of a job satisfies the condition, and returns it.
     #[track_caller]
     pub fn job_when(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
@@ -52,13 +52,13 @@ impl Client {
         })
     }
 
-    /// Run a job to its end.
+    /// Runs a job and waits for its end.
     #[track_caller]
     pub fn run(&self, request: &Value) -> Value {
         self.job(&self.start_job(request))
     }
 
-    /// Run a job that must succeed, and give its message.
+    /// Runs a job that must succeed, and returns its message.
     #[track_caller]
     pub fn run_ok(&self, request: &Value) -> String {
         let row = self.run(request);
@@ -66,7 +66,7 @@ impl Client {
         row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}")).to_owned()
     }
 
-    /// Run a job that must fail, and give its message.
+    /// Runs a job that must fail, and returns its message.
     #[track_caller]
     pub fn run_error(&self, request: &Value) -> String {
         let row = self.run(request);
@@ -74,7 +74,7 @@ impl Client {
         row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}")).to_owned()
     }
 
-    /// What a client is told about a request that must not succeed, be it at once or by the job: status and sentence.
+    /// Returns the status and message of a request that must fail, either immediately or in its job.
     #[track_caller]
     pub fn must_fail(&self, request: &Value) -> (u16, String) {
         let reply = self.post(request);

@@ -1,5 +1,5 @@
-//! What the tests add to `jobhost_testkit`: hosts in temporary directories, hostile guests, tables, recordings. All of it
-//! fails the test when something is not as it should be. Must never link the host's code.
+//! Adds to `jobhost_testkit` what the tests need: hosts in temporary directories, hostile guests, tables, recordings.
+//! Every function fails the test on an error. This crate must never link the host's code.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -38,7 +38,7 @@ pub use jobhost_testkit::web::{self, Web};
 pub use loose_host::LooseHost;
 pub use options::Options;
 
-/// In base64, as operations take bytes.
+/// Encodes bytes in base64, the encoding that operations expect.
 pub fn encoded(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)

@@ -1,4 +1,4 @@
-//! What a job's row says of the limits that the job met, and that others are served meanwhile.
+//! Checks the limits that a job's row reports, and that the host serves other clients meanwhile.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::client::{Client, Login};
 use crate::tables::DATABASE;
 use crate::wait::eventually;
 
-/// The limit that ended a job, which its row must name in one sentence, with the figures.
+/// Checks that the row names the limit that ended the job, in one sentence with the numbers.
 #[track_caller]
 pub fn ended_by(row: &Value, key: &str) -> Value {
     assert_eq!(row["status"], "ERROR", "{row:#}");
@@ -23,7 +23,7 @@ pub fn ended_by(row: &Value, key: &str) -> Value {
     limit.clone()
 }
 
-/// A limit that a job met without being ended by it.
+/// Returns a limit that a job reached without being ended by it.
 #[track_caller]
 pub fn met(row: &Value, key: &str) -> Value {
     let met = row["limits_met"].as_array().and_then(|met| met.iter().find(|one| one["key"] == key));
@@ -33,7 +33,7 @@ pub fn met(row: &Value, key: &str) -> Value {
 }
 
 impl Client {
-    /// Serve other clients until a job has ended, at least once, and give its row.
+    /// Sends requests of other clients until a job has ended, at least once, and returns its row.
     #[track_caller]
     pub fn served_until_the_end_of(&self, id: &str) -> Value {
         eventually(&format!("the end of job {id}"), || {
@@ -43,7 +43,7 @@ impl Client {
         })
     }
 
-    /// What a client wants who has nothing to do with it all: an answer, and a load.
+    /// Sends requests of an unrelated client: a query and a load.
     #[track_caller]
     pub fn serves_others(&self) {
         assert_eq!(self.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);

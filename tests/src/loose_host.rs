@@ -1,4 +1,4 @@
-//! A host whose stdout and stderr are the test's, and that need not become ready.
+//! A host that inherits stdout and stderr of the test, and that need not become ready.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use crate::host::{self, Host, publish};
 use crate::options::Options;
 use crate::wait::eventually;
 
-/// A process that was started as `jobhost serve`, killed when the test is over.
+/// A process that was started as `jobhost serve`. It is killed at the end of the test.
 pub struct LooseHost {
     child: Child,
     home: TempDir,
-    /// Kept open, as whoever starts a host does.
+    /// Kept open, as by any process that starts a host.
     stdout: Option<BufReader<ChildStdout>>,
     options: Options,
 }
@@ -27,7 +27,7 @@ impl LooseHost {
         LooseHost::spawn_with(options, &[], stdout, stderr)
     }
 
-    /// With these files in the plugin folder, in the place of those of the same name.
+    /// Starts a host with these files in the plugin folder. They replace files of the same name.
     #[track_caller]
     pub fn spawn_with(
         options: &Options,
@@ -49,7 +49,7 @@ impl LooseHost {
         LooseHost { child, home, stdout, options: options.clone() }
     }
 
-    /// Wait for the ready line on the piped stdout.
+    /// Waits for the ready line on the piped stdout.
     #[track_caller]
     pub fn ready(&mut self) -> Client {
         let mut line = String::new();
@@ -58,7 +58,7 @@ impl LooseHost {
         self.client(url.trim())
     }
 
-    /// A client of this host, which listens there.
+    /// Returns a client of this host, which listens at `url`.
     #[track_caller]
     pub fn client(&self, url: &str) -> Client {
         host::client(url, &self.options, self.home.path())
@@ -82,14 +82,14 @@ impl LooseHost {
         self.child.try_wait().expect("the exit status").is_none()
     }
 
-    /// SIGTERM, and wait until the host has gone.
+    /// Sends SIGTERM and waits until the host has ended.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         eventually("the host to stop", || self.child.try_wait().expect("the exit status"))
     }
 
-    /// Leave the process so many descriptors more than it has open; `None` gives back what it had.
+    /// Limits the process to this many more descriptors than it has open. `None` restores the original limit.
     #[track_caller]
     pub fn leave_descriptors(&self, spare: Option<u64>) {
         let usual = getrlimit(Resource::Nofile);

@@ -1,4 +1,4 @@
-//! The highest memory of a running host, and how many descriptors the tests may have.
+//! Measures the peak memory of a running host, and raises the descriptor limit of the tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,12 +9,12 @@ use jobhost_testkit::proc::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const MEBIBYTE: u64 = 1024 * 1024;
-/// Often enough to see what a request of some megabytes becomes while it is parsed.
+/// Frequent enough to see the peak of parsing a request of some megabytes.
 const SAMPLE_EVERY: Duration = Duration::from_millis(5);
-/// Beside its budget the host holds its code's relocations, its threads' stacks, the plugins' images, its caches.
+/// Memory outside of the budget: relocations of the code, stacks of threads, images of plugins, caches.
 const FIXED: u64 = 64 * MEBIBYTE;
 
-/// Lets this process and those that it starts have so many descriptors, if its own hard limit does.
+/// Raises the descriptor limit of this process and its children, as far as the hard limit permits.
 pub fn allow_descriptors(count: u64) {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(count);
@@ -22,12 +22,12 @@ pub fn allow_descriptors(count: u64) {
     setrlimit(Resource::Nofile, Rlimit { current, maximum: limit.maximum }).expect("a limit below the hard one");
 }
 
-/// Private memory in bytes; none when the process is gone.
+/// Returns the private memory in bytes, or 0 if the process has ended.
 fn memory(process: Process) -> u64 {
     process.memory().map_or(0, |memory| memory.anonymous)
 }
 
-/// Looks at the memory of a host again and again until it is asked for the highest that it saw.
+/// Samples the memory of a host until it is asked for the peak.
 pub struct MemoryWatch {
     process: Process,
     before: u64,
@@ -52,7 +52,7 @@ impl MemoryWatch {
         MemoryWatch { process, before, peak, stop, thread: Some(thread) }
     }
 
-    /// The highest so far, in bytes.
+    /// Returns the peak so far in bytes.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
     }
@@ -61,7 +61,7 @@ impl MemoryWatch {
         self.peak().saturating_sub(self.before)
     }
 
-    /// The host has never held more than its budget, a tenth of it, and what it needs beside it.
+    /// Checks that the host never exceeded its budget plus a tenth, plus its fixed memory.
     #[track_caller]
     pub fn assert_within(&self, budget: u64) {
         let most = budget + budget / 10 + FIXED;
@@ -69,7 +69,7 @@ impl MemoryWatch {
         assert!(peak <= most, "{} MiB of memory with a budget of {} MiB", peak / MEBIBYTE, budget / MEBIBYTE);
     }
 
-    /// What was taken has been given back, but for what a heap keeps in its cracks.
+    /// Checks that memory was freed, apart from fragmentation of the heap.
     #[track_caller]
     pub fn assert_given_back(&self) {
         let most = self.before + FIXED / 2;
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_passing_growth_is_seen() {
+    fn a_temporary_growth_is_seen() {
         let watch = MemoryWatch::start(Process::own());
         let held = vec![1_u8; 64 << 20];
         crate::eventually("the growth", || (watch.grown() > 60 << 20).then_some(()));

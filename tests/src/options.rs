@@ -1,4 +1,4 @@
-//! How a host is to be started.
+//! Options for starting a host.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,38 +35,38 @@ impl Options {
         Options::default()
     }
 
-    /// A configuration key, given by `--set`.
+    /// Sets a configuration key with `--set`.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.push((key.to_owned(), value.to_string()));
         self
     }
 
-    /// An environment variable of the process.
+    /// Sets an environment variable of the process.
     pub fn environment(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    /// Publish this guest of `tests/guests` beside the plugins that the project ships.
+    /// Publishes this guest of `tests/guests` beside the plugins that the project ships.
     pub fn guest(mut self, name: &str) -> Self {
         self.guests.push(name.to_owned());
         self
     }
 
-    /// Let the host make up the administrator's password.
+    /// Lets the host generate the administrator's password.
     pub fn without_password(mut self) -> Self {
         self.password = None;
         self
     }
 
-    /// Give the data directory a disk of its own of this size, to be filled with [`SmallDisk`](crate::SmallDisk). What is on
-    /// it is gone with the process.
+    /// Puts the data directory on a separate disk of this size, which [`SmallDisk`](crate::SmallDisk) can fill. Its
+    /// content is lost when the process ends.
     pub fn disk(mut self, bytes: u64) -> Self {
         self.disk_bytes = Some(bytes);
         self
     }
 
-    /// A directory that `csv_file_load` may read, besides the host's own `files` directory.
+    /// Lets `csv_file_load` read this directory in addition to the host's `files` directory.
     pub fn files(mut self, directory: impl Into<PathBuf>) -> Self {
         self.files.push(directory.into());
         self

@@ -1,17 +1,17 @@
-//! Dropping components into the plugin folder of a running host, and what it says of them.
+//! Puts components into the plugin folder of a running host and checks what it reports about them.
 
 use serde_json::{Value, json};
 
 use crate::host::Host;
 
 impl Host {
-    /// The entry of a file in the list of plugins.
+    /// Returns the entry of a file in the list of plugins.
     #[track_caller]
     pub fn plugin(&self, file: &str) -> Option<Value> {
         entry(&self.post(&json!({"operation": "list_plugins"})).ok(), file)
     }
 
-    /// Put a file into the plugin folder, and give its entry in the list once it has been looked at.
+    /// Puts a file into the plugin folder, and returns its entry in the list once the host has examined it.
     #[track_caller]
     pub fn drop_in(&self, file: &str, bytes: impl AsRef<[u8]>) -> Value {
         std::fs::write(self.plugins().join(file), bytes).expect("a file");
@@ -19,7 +19,7 @@ impl Host {
         entry(&files, file).unwrap_or_else(|| panic!("{file} is not in {files:#}"))
     }
 
-    /// Put a file into the plugin folder that must not get in service, and give the reason.
+    /// Puts a file into the plugin folder that must be rejected, and returns the reason.
     #[track_caller]
     pub fn drop_in_bad(&self, file: &str, bytes: impl AsRef<[u8]>) -> String {
         let entry = self.drop_in(file, bytes);
@@ -28,7 +28,7 @@ impl Host {
         entry["reason"].as_str().unwrap_or_else(|| panic!("no reason in {entry:#}")).to_owned()
     }
 
-    /// Put a component into the plugin folder that must get in service.
+    /// Puts a component into the plugin folder that must be accepted.
     #[track_caller]
     pub fn drop_in_good(&self, file: &str, bytes: impl AsRef<[u8]>) {
         let entry = self.drop_in(file, bytes);

@@ -1,4 +1,4 @@
-//! The recordings of another server's answers, and asking a host the same.
+//! Recorded replies of another server, and the requests that produced them.
 
 use std::path::Path;
 
@@ -9,7 +9,6 @@ use crate::artifacts::in_package;
 use crate::client::{Client, Login, Reply};
 use crate::options::PASSWORD;
 
-/// One recorded case.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Recording {
     pub case: String,
@@ -20,14 +19,14 @@ pub struct Recording {
     pub request: Value,
     pub status: u16,
     pub response: Value,
-    /// The answer of `get_job` once the job had ended.
+    /// The reply of `get_job` after the job had ended.
     pub job: Option<Value>,
-    /// What the job exported.
+    /// The file that the job exported.
     pub file: Option<String>,
 }
 
 impl Recording {
-    /// All recordings in the order in which they were made.
+    /// Returns all recordings in the order in which they were made.
     pub fn all() -> Vec<Recording> {
         let directory = in_package("recordings/cases");
         let mut paths: Vec<_> =
@@ -36,7 +35,7 @@ impl Recording {
         paths.iter().map(|path| read(path)).collect()
     }
 
-    /// Ask a host what was asked then. `bearer` is the token for the cases that used one.
+    /// Sends the recorded request to a host. `bearer` is the token for the cases that use one.
     pub fn ask(&self, client: &Client, places: &Places, bearer: &str) -> Reply {
         let login = self.login(bearer);
         let request = places.fill(&self.request);
@@ -47,7 +46,7 @@ impl Recording {
         client.send(&login, &self.method, &self.path, self.content_type.as_deref(), body.as_bytes())
     }
 
-    /// Whether the order of what is exported is part of the request, and its format.
+    /// Returns whether the request defines the order of the exported rows, and the format.
     pub fn export(&self) -> (bool, &str) {
         let sql = self.request["search_operation"]["sql"].as_str().unwrap_or_default();
         (sql.contains("ORDER BY"), self.request["format"].as_str().unwrap_or_default())
@@ -64,7 +63,7 @@ impl Recording {
         }
     }
 
-    /// What was answered, in the shape that `Reply::body` has.
+    /// Returns the recorded reply in the form of `Reply::body`.
     pub fn response(&self) -> Value {
         match self.response.get("raw") {
             Some(raw) if self.response.as_object().is_some_and(|object| object.len() == 1) => raw.clone(),
@@ -78,10 +77,10 @@ fn read(path: &Path) -> Recording {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Where the recordings' placeholders are on this machine.
+/// The values of the recordings' placeholders on this machine.
 #[derive(Debug)]
 pub struct Places {
-    /// Placeholder and what stands for it here.
+    /// Pairs of a placeholder and its value.
     pairs: Vec<(String, String)>,
 }
 
@@ -95,12 +94,12 @@ impl Places {
         Places { pairs: pairs.map(|(name, value)| (name.to_owned(), value)).to_vec() }
     }
 
-    /// Put the places of this machine into a request.
+    /// Replaces the placeholders in a request by their values.
     pub fn fill(&self, value: &Value) -> Value {
         replace(value, self.pairs.iter().map(|(name, here)| (name.as_str(), here.as_str())))
     }
 
-    /// Put the placeholders back into an answer.
+    /// Replaces the values in a reply by their placeholders.
     pub fn blank(&self, value: &Value) -> Value {
         replace(value, self.pairs.iter().map(|(name, here)| (here.as_str(), name.as_str())))
     }

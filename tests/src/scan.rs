@@ -1,4 +1,4 @@
-//! Looking for a secret in the files that a host leaves behind.
+//! Searches the files that a host leaves behind for a secret.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,13 +10,13 @@ use rustix::fs::{SeekFrom, seek};
 
 const CHUNK: usize = 1024 * 1024;
 
-/// The files below a directory that contain the bytes. Holes of sparse files are skipped, as a store may reserve more
-/// space than the disk has.
+/// Returns the files below a directory that contain the bytes. Holes of sparse files are skipped, because a store may
+/// reserve more space than the disk has.
 pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
-        // A file may go while we look: the host is running.
+        // The host is running, so a file may disappear at any time.
         let Ok(metadata) = path.symlink_metadata() else {
             continue;
         };
@@ -29,15 +29,15 @@ pub fn files_with(directory: &Path, needle: &[u8]) -> Vec<PathBuf> {
     found
 }
 
-/// The ways in which a text may be written down by somebody who does not mean to: as it is, in a URL, in hexadecimal
-/// digits, and in base64 wherever in a longer text it stands.
+/// Returns the encodings in which a text may be written by accident: unchanged, in a URL, in hexadecimal, and in base64
+/// at any position inside of a longer text.
 pub fn spellings(secret: &str) -> Vec<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let in_url = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     let in_url: String = secret.bytes().map(in_url).collect();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    // Three bytes become four digits: what a digit is depends on how many bytes come before, and the digits at both
-    // ends depend on the neighbours.
+    // Base64 turns three bytes into four digits. The digits depend on the number of bytes before the text, and the
+    // digits at both ends depend on the neighbouring bytes.
     let base64 = |before: usize| {
         let digits = BASE64.encode(format!("{}{secret}", "x".repeat(before)));
         let (from, to) = (before.div_ceil(3) * 4, digits.len() - 3);
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_known_in_base64_wherever_it_stands() {
+    fn a_secret_is_found_in_base64_at_any_position() {
         for before in ["", "a", "ab", "abc", "abcd"] {
             let text = BASE64.encode(format!("{before}the secret/of the test&more"));
             let known = spellings("the secret/of the test");

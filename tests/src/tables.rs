@@ -1,21 +1,21 @@
-//! Making tables and looking at what is in them.
+//! Creates tables and reads their content.
 
 use serde_json::{Value, json};
 
 use crate::client::Client;
 
-/// The database that tests work in.
+/// The database that the tests use.
 pub const DATABASE: &str = "gold";
 
 impl Client {
-    /// A table with the primary key `id`, and the database if need be.
+    /// Creates a table with the primary key `id`, and the database if necessary.
     #[track_caller]
     pub fn create_table(&self, table: &str) {
         let request = json!({"operation": "create_table", "database": DATABASE, "table": table, "primary_key": "id"});
         self.post(&request).ok();
     }
 
-    /// A table whose attributes have types: `[("n", "Int"), …]`; the primary key is `id`, of type ID.
+    /// Creates a table whose attributes have types: `[("n", "Int"), …]`. The primary key is `id` of type ID.
     #[track_caller]
     pub fn create_typed_table(&self, table: &str, attributes: &[(&str, &str)]) {
         let mut list = vec![json!({"name": "id", "type": "ID", "is_primary_key": true})];
@@ -32,7 +32,7 @@ impl Client {
         self.post(&request).ok()
     }
 
-    /// All rows in key order, without the two system times.
+    /// Returns all rows in key order, without the two system times.
     #[track_caller]
     pub fn rows(&self, table: &str) -> Vec<Value> {
         let request = json!({
@@ -48,7 +48,7 @@ impl Client {
         rows
     }
 
-    /// How many records a table says it has.
+    /// Returns the number of records that a table reports.
     #[track_caller]
     pub fn count(&self, table: &str) -> u64 {
         let request = json!({"operation": "describe_table", "database": DATABASE, "table": table});

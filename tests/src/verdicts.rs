@@ -1,4 +1,4 @@
-//! The table that says of each recording what this project answers: the same, something better, or nothing yet.
+//! The verdict for each recording: whether this project replies the same, something better, or does not support it yet.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::artifacts::in_package;
 pub enum Verdict {
     /// Status and body are those of the recording.
     Same,
-    /// Status or body are others, on purpose.
+    /// Status or body differ on purpose.
     Better(Box<Better>),
-    /// The operation or the behaviour is not there, with the reason.
+    /// The operation or the behaviour is not supported, with the reason.
     NotYet(String),
 }
 
-/// An answer that is better than the recorded one. What is not said is as recorded.
+/// A reply that is better than the recorded one. Everything not listed is as recorded.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Better {
@@ -27,21 +27,21 @@ pub struct Better {
     /// The whole body.
     #[serde(default, deserialize_with = "json_text")]
     pub body: Option<Value>,
-    /// Members of the row of the job in the end.
+    /// Members of the job's final row.
     #[serde(default, deserialize_with = "json_text")]
     pub job: Option<Value>,
-    /// The case whose recorded file this case's file or object is like.
+    /// The case whose recorded file equals the file or object of this case.
     pub file_of: Option<String>,
-    /// What the sentence contains, where its wording is left open.
+    /// Texts that the message contains, where its wording may vary.
     #[serde(default)]
     pub says: Vec<String>,
-    /// The recorded answer is right too: which one comes depends on how far a job is.
+    /// The recorded reply is also correct: which one occurs depends on the progress of a job.
     #[serde(default)]
     pub or_same: bool,
 }
 
-/// A question asked right after a case: about something that a client would see only later, or in the place of an
-/// operation that is not there yet.
+/// A request sent directly after a case, about something that a client would see only later, or instead of an operation
+/// that is not supported yet.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Also {
@@ -49,20 +49,20 @@ pub struct Also {
     pub why: String,
     #[serde(deserialize_with = "json_text")]
     pub request: Option<Value>,
-    /// What has to come; the recorded body if absent. Members that are not named are left open.
+    /// The expected body, or the recorded body if absent. Members that are not listed may have any value.
     #[serde(default, deserialize_with = "json_text")]
     pub body: Option<Value>,
-    /// Rows in the place of those of the recorded body that have the same `id`.
+    /// Rows that replace the rows of the recorded body with the same `id`.
     #[serde(default, deserialize_with = "json_text")]
     pub rows: Option<Value>,
 }
 
-/// State that a case needs and that no recording makes.
+/// State that a case needs and that no recording creates.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Before {
     pub case: String,
-    /// JSON, one request each.
+    /// One JSON request each.
     pub requests: Vec<String>,
 }
 
@@ -96,10 +96,10 @@ struct Lists {
 pub struct Verdicts {
     /// Members that this project adds to the rows of jobs.
     pub job_additions: Vec<String>,
-    /// Cases whose job is not awaited at once, because the next ones look at it while it runs, and the case before
-    /// which it is.
+    /// Cases whose job is not awaited immediately because the next cases observe it while it runs, each with the case
+    /// before which it is awaited.
     pub awaited_before: BTreeMap<String, String>,
-    /// Identifiers of jobs whose start is not recorded, and the case whose job stands for each.
+    /// Ids of jobs whose start is not recorded, each with the case whose job replaces it.
     pub stands_for: BTreeMap<String, String>,
     pub also: Vec<Also>,
     pub before: Vec<Before>,
@@ -152,7 +152,7 @@ impl Verdicts {
     }
 }
 
-/// JSON in a TOML string: TOML has no null.
+/// JSON in a TOML string, because TOML has no null.
 fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     let text = String::deserialize(deserializer)?;
     serde_json::from_str(&text).map(Some).map_err(|error| serde::de::Error::custom(format!("{error} in {text}")))

@@ -1,5 +1,5 @@
-//! `cargo xtask bench` and `cargo xtask soak`: builds what is measured, then the program that measures, and runs it with
-//! the arguments. Knows of these only which need no host.
+//! `cargo xtask bench` and `cargo xtask soak`: builds the host and the benchmark program, and runs the latter with the
+//! given arguments. This module interprets the arguments only to find out whether a host is needed.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,10 +10,10 @@ use jobhost_testkit::{process, repository};
 
 use crate::{components, demo, toolchain};
 
-/// As one of many tests: long enough to meet every attack.
+/// Long enough for every attack to occur; the soak is one of many tests.
 const SHORT_SOAK: Duration = Duration::from_secs(30);
 
-/// Options that ask for the help, or name what is measured instead.
+/// Options that print the help, or that measure something other than a built host.
 const NEEDS_NO_HOST: [&str; 4] = ["--help", "-h", "--peers-only", "--host"];
 
 pub fn run(task: &str, arguments: &[String]) -> Result<()> {
@@ -28,7 +28,7 @@ pub fn run(task: &str, arguments: &[String]) -> Result<()> {
     process::run(Command::new(program()).arg(task).args(arguments))
 }
 
-/// A soak of what is built already.
+/// Runs a short soak with what is already built.
 pub fn short_soak() -> Result<()> {
     process::run(Command::new(program()).args(["soak", "--seconds", &SHORT_SOAK.as_secs().to_string()]))
 }

@@ -1,5 +1,6 @@
-//! Builds the plugin components, the hostile guests and the examples of the documents, and lays them where host and tests look for them.
-//! Touches a laid component only when its bytes changed, so that a running host reloads nothing for nothing.
+//! Builds the plugin components, the hostile guests and the examples in the documents, and installs them where host and
+//! tests look for them. An installed component is replaced only if its bytes changed, so that a running host does not
+//! reload it needlessly.
 
 use crate::toolchain::{TARGET, Toolchain};
 use jobhost_testkit::failure::{Doing, Failure, Result};
@@ -10,25 +11,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A package that becomes a component.
+/// A package that is built as a component.
 struct Component {
     package: String,
-    /// Below `<target>/wasm32-wasip2/release`.
+    /// File name in `<target>/wasm32-wasip2/release`.
     file: String,
 }
 
-/// The target folder of all wasm workspaces: what they share is compiled once.
+/// The target folder that all wasm workspaces share, so that common dependencies are compiled once.
 pub fn target() -> PathBuf {
     repository::root().join("plugins").join("target")
 }
 
-/// The workspaces that are built for wasm, those that exist.
+/// The workspaces built for wasm, as far as they exist.
 pub fn workspaces() -> Vec<PathBuf> {
     let laid = laid_workspaces();
     laid.into_iter().map(|(workspace, _)| workspace).filter(|folder| folder.join("Cargo.toml").exists()).collect()
 }
 
-/// Each workspace, and where its components are laid.
+/// Each workspace, and the folder in which its components are installed.
 fn laid_workspaces() -> [(PathBuf, PathBuf); 3] {
     let root = repository::root();
     [
@@ -43,7 +44,7 @@ pub fn build(toolchain: &Toolchain) -> Result<()> {
     build_some(toolchain, &laid_workspaces())
 }
 
-/// Builds the plugins alone: what is needed to run jobhost and not to test it.
+/// Builds only the plugins: enough to run jobhost, but not to test it.
 pub fn build_plugins(toolchain: &Toolchain) -> Result<()> {
     let [plugins, ..] = laid_workspaces();
     build_some(toolchain, &[plugins])
@@ -83,7 +84,7 @@ fn build_workspace(toolchain: &Toolchain, workspace: &Path, laid: &Path) -> Resu
     sweep(laid, &names)
 }
 
-/// The components of a workspace, as cargo knows them.
+/// Returns the components of a workspace, as cargo reports them.
 fn components(workspace: &Path) -> Result<Vec<Component>> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace).args(["metadata", "--no-deps", "--format-version", "1"]);
@@ -93,7 +94,7 @@ fn components(workspace: &Path) -> Result<Vec<Component>> {
     Ok(packages.iter().filter_map(component).collect())
 }
 
-/// A package is a component when it says so, or when it says nothing and makes a cdylib.
+/// A package is a component if its metadata says so, or if its metadata says nothing and it builds a cdylib.
 fn component(package: &Value) -> Option<Component> {
     let says = package.pointer("/metadata/jobhost/component").and_then(Value::as_bool);
     let has = |target: &Value, kind: &str| {
@@ -103,7 +104,7 @@ fn component(package: &Value) -> Option<Component> {
     let target = match (says, targets.iter().find(|target| has(target, "cdylib"))) {
         (Some(false), _) | (None, None) => return None,
         (_, Some(library)) => library,
-        // A component may be a program, too.
+        // A component may also be a program.
         (Some(true), None) => targets.iter().find(|target| {
             has(target, "bin") && target.get("kind").is_some_and(|kind| kind == &serde_json::json!(["bin"]))
         })?,
@@ -114,7 +115,7 @@ fn component(package: &Value) -> Option<Component> {
     Some(Component { package, file: format!("{stem}.wasm") })
 }
 
-/// Copies a component by rename, if it differs from the one that lies there.
+/// Installs a component by renaming a copy, if it differs from the installed one.
 fn lay(built: &Path, laid: &Path) -> Result<()> {
     let bytes = fs::read(built).doing(|| format!("cannot read the component {}", built.display()))?;
     if fs::read(laid).is_ok_and(|present| present == bytes) {
@@ -128,7 +129,7 @@ fn lay(built: &Path, laid: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes away components whose package is gone: the host would still serve them.
+/// Removes components whose package no longer exists, because the host would still serve them.
 fn sweep(laid: &Path, names: &BTreeSet<String>) -> Result<()> {
     for entry in laid.read_dir().doing(|| format!("cannot read {}", laid.display()))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -146,7 +147,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_cdylib_is_a_component_unless_it_says_no() {
+    fn a_cdylib_is_a_component_unless_its_metadata_says_no() {
         let mut package =
             json!({"name": "csv-load", "targets": [{"name": "csv_load", "crate_types": ["cdylib", "rlib"]}]});
         assert_eq!(component(&package).unwrap().file, "csv_load.wasm");
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_a_component_when_it_says_so() {
+    fn a_program_is_a_component_if_its_metadata_says_so() {
         let mut package =
             json!({"name": "loop", "targets": [{"name": "loop", "kind": ["bin"], "crate_types": ["bin"]}]});
         assert!(component(&package).is_none());

@@ -1,5 +1,5 @@
-//! Checks that a released version of the contract has not changed: plugins were built for exactly those files.
-//! A folder of `wit/` is frozen from the moment that `wit/released.sha256` lists it; this module never writes that list.
+//! Checks that released versions of the contract have not changed, because plugins were built for exactly those files.
+//! A folder of `wit/` is frozen as soon as `wit/released.sha256` lists it. This module never writes that list.
 
 use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::repository;
@@ -19,7 +19,7 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// How many folders are released and unchanged, and the lines that would release the others.
+/// Returns the number of released folders that are unchanged, and the lines that would release the others.
 fn compare(wit: &Path) -> Result<(usize, Vec<String>)> {
     let list = wit.join(LIST);
     let text = fs::read_to_string(&list).doing(|| format!("cannot read {}", list.display()))?;
@@ -46,7 +46,7 @@ fn compare(wit: &Path) -> Result<(usize, Vec<String>)> {
     Ok((released.len(), unreleased))
 }
 
-/// The digest of what `sha256sum *.wit` prints in the folder.
+/// Returns the digest of the output of `sha256sum *.wit` in the folder.
 fn digest(folder: &Path) -> Result<String> {
     let mut names: Vec<String> = folder
         .read_dir()
@@ -91,7 +91,7 @@ mod tests {
         let folder = wit("# nothing yet\n\n");
         let (released, lines) = compare(folder.path()).unwrap();
         assert_eq!(released, 0);
-        // As printed by sha256sum *.wit | sha256sum.
+        // Printed by `sha256sum *.wit | sha256sum`.
         assert_eq!(lines, ["e8fff40ece60a2672f527667d6d8e8227dde007992f03492fb7be570c810dfb1  0.1.0"]);
     }
 

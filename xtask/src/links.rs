@@ -1,12 +1,12 @@
-//! Checks that what the documents point to exists: every relative link, and every heading it names.
-//! Reads only the repository; links to other places are not followed.
+//! Checks that everything the documents link to exists: each relative link, and the heading that it names. Only reads
+//! the repository; external links are not checked.
 
 use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::repository;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that hold nothing written here.
+/// Folders that contain no documents of the project.
 const SKIPPED: [&str; 4] = ["target", "node_modules", ".git", "recordings"];
 
 pub fn check() -> Result<()> {
@@ -29,7 +29,7 @@ pub fn check() -> Result<()> {
     Err(Failure::new("some links lead nowhere").detail(broken.join("\n")).remedy("mend the link or what it names"))
 }
 
-/// All Markdown files below a folder.
+/// Returns all Markdown files below a folder.
 pub fn documents(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in folder.read_dir().doing(|| format!("cannot read {}", folder.display()))?.flatten() {
@@ -45,7 +45,7 @@ pub fn documents(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The link targets of a text with their lines: `[text](target)` outside code.
+/// Returns the link targets of a text with their line numbers: `[text](target)` outside of code.
 fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, line) in prose(text) {
@@ -62,7 +62,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The lines outside fenced code, numbered from 1.
+/// Returns the lines outside of fenced code, numbered from 1.
 fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fenced = false;
     text.lines().enumerate().filter_map(move |(index, line)| {
@@ -93,7 +93,7 @@ fn problem(document: &Path, link: &str) -> Option<String> {
     (!known).then(|| "there is no such heading".to_owned())
 }
 
-/// A heading's anchor as forges make it.
+/// Returns the anchor of a heading in the form that GitHub and similar sites generate.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_links_outside_code_only() {
+    fn only_links_outside_of_code_are_found() {
         let text = "a [b](c.md) and [d](e.md#f \"title\")\n```\n[g](h.md)\n```\n`[i](j.md)` [k](l.md)\n";
         let found: Vec<String> = links(text).into_iter().map(|(line, link)| format!("{line}:{link}")).collect();
         assert_eq!(found, ["1:c.md", "1:e.md#f", "5:l.md"]);

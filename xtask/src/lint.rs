@@ -1,4 +1,4 @@
-//! Formatting, lints and dependency rules of all three workspaces. Changes nothing.
+//! Runs formatting checks, lints and dependency checks of all three workspaces. It changes nothing.
 
 use crate::{components, tools};
 use jobhost_testkit::failure::Result;
@@ -6,9 +6,9 @@ use jobhost_testkit::{process, repository};
 use std::process::Command;
 use std::time::Duration;
 
-/// Needs Rust 1.88, so the project's compiler builds it.
+/// This version needs Rust 1.88, so the project's compiler can build it.
 const CARGO_DENY: &str = "0.20.2";
-/// Fetching the advisory database takes seconds where it can be fetched at all.
+/// Fetching the advisory database takes seconds if it is reachable at all.
 const ADVISORIES: Duration = Duration::from_secs(180);
 
 pub fn formatting() -> Result<()> {
@@ -19,18 +19,20 @@ pub fn formatting() -> Result<()> {
     Ok(())
 }
 
-/// The host side in the release profile: build scripts and macros are then shared with the build that follows.
+/// Lints the host workspace in the release profile, so that build scripts and macros are shared with the following
+/// build.
 pub fn host() -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(repository::root()).args(["clippy", "--quiet", "--release", "--workspace", "--exclude", "xtask"]);
     process::run(cargo.args(["--all-targets", "--", "-D", "warnings"]))?;
-    // In the profile that it runs in.
+    // The profile in which xtask itself runs.
     let mut cargo = Command::new("cargo");
     cargo.current_dir(repository::root()).args(["clippy", "--quiet", "--package", "xtask"]);
     process::run(cargo.args(["--all-targets", "--", "-D", "warnings"]))
 }
 
-/// The wasm side, compiled for this machine: the linter belongs to the current compiler, which may lack the target.
+/// Lints the wasm workspaces, compiled natively: clippy belongs to the current compiler, which may lack the wasm
+/// target.
 pub fn guests() -> Result<()> {
     for workspace in components::workspaces() {
         let mut cargo = Command::new("cargo");
@@ -40,7 +42,7 @@ pub fn guests() -> Result<()> {
     Ok(())
 }
 
-/// The documentation of the host's crates and of the plugin SDK, without a broken link.
+/// Builds the documentation of the host's crates and of the plugin SDK, and fails on broken links.
 pub fn documentation() -> Result<()> {
     let document = |workspace: &std::path::Path, target: Option<std::path::PathBuf>, what: &[&str]| {
         let mut cargo = Command::new("cargo");
@@ -58,7 +60,7 @@ pub fn documentation() -> Result<()> {
     document(&repository::root().join("plugins"), Some(components::target()), &["--package", "jobhost-plugin"])
 }
 
-/// Licences, sources and banned packages; known vulnerabilities where their database can be fetched.
+/// Checks licences, sources and banned packages, and known vulnerabilities if their database can be fetched.
 pub fn dependencies() -> Result<()> {
     let deny = tools::cargo_program("cargo-deny", CARGO_DENY)?;
     let config = repository::root().join("deny.toml");
@@ -86,7 +88,7 @@ pub fn dependencies() -> Result<()> {
     Ok(())
 }
 
-/// Whether cargo-deny failed for want of its database, not because of what is in it.
+/// Whether cargo-deny failed because its database is unreachable.
 fn database_missing(said: &str) -> bool {
     said.contains("failed to fetch advisory database") || said.contains("was not done after")
 }

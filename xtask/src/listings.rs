@@ -1,5 +1,5 @@
-//! Checks that documents show files as they are: a code block after `<!-- file: PATH -->` is that file, line by line.
-//! Reads only the repository, and never corrects a document.
+//! Checks that documents show files accurately: a code block after `<!-- file: PATH -->` must equal that file line by
+//! line. Only reads the repository and never corrects a document.
 
 use crate::links;
 use jobhost_testkit::failure::{Doing, Failure, Result};
@@ -33,10 +33,10 @@ pub fn check() -> Result<()> {
 /// A file that a document shows.
 #[derive(Debug, PartialEq, Eq)]
 struct Listing {
-    /// Of the comment, counted from 1.
+    /// Line of the comment, counted from 1.
     line: usize,
     file: String,
-    /// What stands in the code block; `None` if no code block follows.
+    /// Content of the code block, or `None` if no code block follows.
     content: Option<String>,
 }
 

@@ -1,4 +1,5 @@
-//! `cargo xtask`: the one task runner of the repository. Each task sets up what it needs, from a fresh clone on.
+//! `cargo xtask`: the task runner of the repository. Each task sets up everything that it needs, starting from a fresh
+//! clone.
 
 mod bench;
 mod components;

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything that CI runs, cheapest first. Each step says what it does and how long it took.
-//! The engine is compiled once: all that runs it is built in the release profile.
+//! `cargo xtask test`: everything that CI runs, cheapest steps first. Each step prints what it does and how long it
+//! took. All programs use the release profile, so that wasmtime is compiled only once.
 
 use crate::{bench, components, contract, demo, links, lint, listings, toolchain, tools};
 use jobhost_testkit::failure::Result;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// moto's S3 and IAM as a server, and boto3. `moto[server]` would bring every other service of AWS: twice the size. pyarrow
-/// and DuckDB read and write Parquet.
+/// moto with only S3 and IAM as a server, and boto3. `moto[server]` would install every other AWS service at twice the
+/// size. pyarrow and DuckDB read and write Parquet.
 const PYTHON_NAME: &str = "s3-servers-5.2.5-parquet-clients";
 const PYTHON: [&str; 7] = [
     "moto[s3]==5.2.5",
@@ -58,13 +58,13 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// The program and its tests in one go: the tests give some shared dependencies more features, and the program
-/// by itself would be compiled once more without them.
+/// Builds the program and its tests together. The tests enable more features of some shared dependencies, so building
+/// the program alone would compile those once more.
 fn build() -> Result<()> {
     process::run(cargo().args(["build", "--quiet", "--release"]).args(SELECTED).args(["--bins", "--lib", "--tests"]))
 }
 
-/// `JOBHOST_TEST_PYTHON` names one that has the packages already.
+/// `JOBHOST_TEST_PYTHON` names a Python that already has the packages.
 fn test_python() -> Result<PathBuf> {
     match std::env::var_os("JOBHOST_TEST_PYTHON") {
         Some(python) => Ok(python.into()),
@@ -81,7 +81,7 @@ fn host_tests(python: &Path, node: &Path) -> Result<()> {
     process::run(&mut cargo)
 }
 
-/// Natively: what a plugin computes does not depend on where it runs.
+/// Runs natively, because what a plugin computes does not depend on where it runs.
 fn guest_tests() -> Result<()> {
     for workspace in components::workspaces() {
         let mut cargo = Command::new("cargo");
@@ -91,7 +91,7 @@ fn guest_tests() -> Result<()> {
     Ok(())
 }
 
-/// The host side without this task runner, which is built in another profile.
+/// The host workspace without xtask, which is built in another profile.
 const SELECTED: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
 fn cargo() -> Command {
@@ -100,7 +100,7 @@ fn cargo() -> Command {
     cargo
 }
 
-/// What was done, and how long each step took.
+/// The steps that ran, and how long each took.
 #[derive(Default)]
 pub struct Steps {
     done: Vec<(&'static str, Duration)>,

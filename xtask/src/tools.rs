@@ -1,5 +1,5 @@
-//! Programs that a task needs and that a fresh machine lacks, fetched by package name through their ordinary
-//! clients into the cache folder, each in a folder named after its version. Never installs system-wide.
+//! Downloads programs that a task needs through their package registries into the cache folder, each into a folder
+//! named after its version. Installs nothing system-wide.
 
 use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::{process, repository};
@@ -8,29 +8,30 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program from the registry of Rust packages.
+/// Returns a program from the Rust registry.
 pub fn cargo_program(package: &str, version: &str) -> Result<PathBuf> {
     let folder = installed(&format!("{package}-{version}"), |folder| {
         println!("installing {package} {version} (a few minutes, once)");
         let mut cargo = Command::new("cargo");
         cargo.args(["install", "--quiet", "--locked", package, "--version", version, "--root"]).arg(folder);
-        // Not below the repository: its cargo configuration and lock file are for its own programs.
+        // Runs outside of the repository, whose cargo configuration and lock file must not apply.
         process::run(cargo.current_dir(folder).env_remove("CARGO_TARGET_DIR"))
     })?;
     Ok(folder.join("bin").join(package))
 }
 
-/// A Python with these packages from PyPI, in a virtual environment of its own.
+/// Returns a Python with these packages from PyPI in a separate virtual environment.
 pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = installed(name, |folder| {
         println!("installing {} (a minute, once)", packages.join(" "));
-        // Its scripts name the folder in which it was made; only its Python is used, which finds itself.
+        // The scripts contain the path of the folder in which they were created. Only Python is used, which finds
+        // itself.
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         let made = process::run(Command::new("python3").args(["-m", "venv"]).arg(folder));
         if made.is_ok() {
             return process::run(Command::new(folder.join("bin").join("python")).args(pip).args(packages));
         }
-        // Debian has the module venv in a package of its own; a folder of packages does as well.
+        // Debian ships the venv module in a separate package. A folder of packages works as well.
         let packaged =
             Command::new("python3").args(pip).arg("--target").arg(folder.join("packages")).args(packages).status();
         if !packaged.is_ok_and(|status| status.success()) {
@@ -42,7 +43,7 @@ pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
     Ok(folder.join("bin").join("python"))
 }
 
-/// A folder with these packages from the registry of JavaScript in its `node_modules`.
+/// Returns a folder whose `node_modules` contains these packages from npm.
 pub fn node_packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
     installed(name, |folder| {
         println!("installing {} (a minute, once)", packages.join(" "));
@@ -54,7 +55,7 @@ pub fn node_packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
     })
 }
 
-/// A `bin/python` that finds the packages beside it, wherever the folder is moved.
+/// Writes a `bin/python` that finds the packages beside it, even if the folder is moved.
 fn write_python(folder: &Path) -> Result<()> {
     let bin = folder.join("bin");
     let _ = fs::remove_dir_all(&bin);
@@ -66,7 +67,7 @@ fn write_python(folder: &Path) -> Result<()> {
     fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).doing(failed)
 }
 
-/// Makes a folder of tools once; it has its name only when it is complete.
+/// Creates a folder of tools once. It gets its final name only when it is complete.
 fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let tools = repository::cache()?.join("tools");
     let folder = tools.join(name);
@@ -80,7 +81,7 @@ fn installed(name: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<Pa
     let built = work.keep();
     match fs::rename(&built, &folder) {
         Ok(()) => Ok(folder),
-        // Another run was quicker.
+        // Another run finished first.
         Err(_) if folder.exists() => fs::remove_dir_all(&built).map(|()| folder).doing(|| "cannot tidy up".to_owned()),
         Err(error) => Err(Failure::new(format!("cannot make {}", folder.display())).because(error)),
     }

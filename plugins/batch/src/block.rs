@@ -1,17 +1,16 @@
-//! Sixteen bytes looked at together.
+//! Operations on 16 bytes at once.
 
 use wide::{CmpEq, CmpGt, CmpLt, i8x16};
 
-/// Bytes in a block.
+/// Number of bytes in a block.
 pub const BLOCK: usize = 16;
 
-/// Sixteen bytes of a source, of which the caller may mean only the first few. Kept as a vector, so that it stays in a
-/// register.
+/// Sixteen bytes of a source. The caller may use only the first few. A vector keeps them in a register.
 #[derive(Debug, Clone, Copy)]
 pub struct Block(i8x16);
 
 impl Block {
-    /// The bytes from `position`; beyond the end of `source` they are zero.
+    /// Loads the bytes from `position`. Bytes past the end of `source` are zero.
     #[inline(always)]
     pub fn at(source: &[u8], position: usize) -> Self {
         match source.get(position..).and_then(<[u8]>::first_chunk::<BLOCK>) {
@@ -25,10 +24,10 @@ impl Block {
         bytemuck::cast(self.0)
     }
 
-    /// One bit for each of the first `count` bytes that a JSON string cannot take as it is, or that is not ASCII.
+    /// Returns a mask of those among the first `count` bytes that need escaping in a JSON string or are not ASCII.
     #[inline(always)]
     pub(crate) fn special(self, count: usize) -> u32 {
-        // As signed numbers, bytes from 0x80 are negative: one comparison finds them and the control characters.
+        // As signed numbers, bytes from 0x80 are negative, so one comparison finds them and the control characters.
         let bytes = self.0;
         let special = bytes.cmp_lt(i8x16::splat(0x20))
             | bytes.cmp_eq(i8x16::splat(b'"' as i8))
@@ -36,7 +35,7 @@ impl Block {
         special.move_mask() as u32 & first_bits(count)
     }
 
-    /// One bit for each of the first `count` bytes that is a decimal digit.
+    /// Returns a mask of those among the first `count` bytes that are decimal digits.
     #[inline(always)]
     pub fn digits(self, count: usize) -> u32 {
         let bytes = self.0;
@@ -45,7 +44,7 @@ impl Block {
     }
 }
 
-/// The bytes from `position`, of which there are too few.
+/// Copies the last bytes of a source, from `position`, when fewer than a block are left.
 #[cold]
 #[inline(never)]
 fn last(source: &[u8], position: usize) -> [u8; BLOCK] {

@@ -1,11 +1,11 @@
-//! A buffer that JSON is written into: `JsonWriter` with room that grows.
+//! A growable buffer for JSON, filled through `JsonWriter`.
 
 use crate::writer::{JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, SLACK};
 
-/// Growing JSON text.
+/// JSON text in a growable buffer.
 #[derive(Debug, Default)]
 pub struct JsonBuffer {
-    /// `bytes[..len]` is the text, the rest is room.
+    /// `bytes[..len]` is the text, the rest is free.
     bytes: Vec<u8>,
     len: usize,
 }
@@ -34,13 +34,13 @@ impl JsonBuffer {
         self.len = 0;
     }
 
-    /// Forget everything after `len`; does nothing if the text is shorter.
+    /// Shortens the text to `len` bytes. Has no effect if the text is shorter.
     #[inline]
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
 
-    /// Room for `bytes` more, and a writer for it. What it writes counts when `commit` says how much that was.
+    /// Reserves `bytes` and returns a writer for them. Its output becomes part of the text through `commit`.
     #[inline(always)]
     pub fn room(&mut self, bytes: usize) -> JsonWriter<'_> {
         let wanted = self.len + bytes + SLACK;
@@ -56,7 +56,8 @@ impl JsonBuffer {
         self.bytes.resize(wanted.max(self.bytes.len() * 2), 0);
     }
 
-    /// Take `written` bytes of the last `room` into the text. False, and nothing is taken, if there was no room for them.
+    /// Adds the first `written` bytes of the last `room` to the text. Returns false and adds nothing if they exceed the
+    /// room.
     #[inline(always)]
     pub fn commit(&mut self, written: usize) -> bool {
         let fits = self.len + written <= self.bytes.len();
@@ -77,18 +78,18 @@ impl JsonBuffer {
         self.append(1, |writer| writer.byte(byte));
     }
 
-    /// Append text that is JSON already.
+    /// Appends text that is already JSON.
     pub fn raw(&mut self, text: &[u8]) {
         self.append(text.len(), |writer| writer.raw(text, 0..text.len()));
     }
 
-    /// Append a string value, quoted and escaped.
+    /// Appends a string value, quoted and escaped.
     pub fn string(&mut self, text: &str) {
         let bytes = text.as_bytes();
         self.append(bytes.len() * MAX_GROWTH + 2, |writer| writer.string(bytes, 0..bytes.len()));
     }
 
-    /// Append a number as JavaScript prints it; NaN and infinity become `null`.
+    /// Appends a number as JavaScript prints it. NaN and infinity become `null`.
     pub fn number(&mut self, number: f64) {
         self.append(MAX_NUMBER_BYTES, |writer| writer.number(number));
     }

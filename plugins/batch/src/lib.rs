@@ -1,7 +1,7 @@
-//! Records on their way to the host: JSON text, written straight into one bounded buffer.
+//! Writes records as JSON directly into the buffer of a batch, whose size is limited.
 //!
-//! Pure: no WIT, no I/O. What is written is always valid UTF-8 and, as long as the caller closes what it opens,
-//! valid JSON; values that come from outside are escaped here and nowhere else.
+//! This crate is pure: no WIT, no I/O. The output is always valid UTF-8, and valid JSON as long as the caller closes
+//! what it opens. Values from outside are escaped here and nowhere else.
 
 mod block;
 mod json;

@@ -1,16 +1,16 @@
-//! When a batch is full. The figures stay well under what the contract allows a batch (1 MiB, 16,384 records), so
-//! that one more record of the largest size always fits.
+//! Decides when a batch is full. The limits are well below those of the contract (1 MiB, 16,384 records), so that one
+//! more record of the maximum size always fits.
 
 use crate::json::JsonBuffer;
 
-/// A batch of this size is handed over.
+/// A batch of this size is written.
 pub const FLUSH_BYTES: usize = 512 * 1024;
-/// A batch of this many records is handed over.
+/// A batch with this many records is written.
 pub const FLUSH_RECORDS: usize = 8_192;
-/// The largest record the contract allows.
+/// Maximum size of a record in the contract.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 
-/// Room for the first records.
+/// Initial size of the buffer.
 const FIRST_BYTES: usize = 16 * 1024;
 
 /// Records collected for one call of `records.write`.
@@ -28,12 +28,12 @@ impl Default for Batch {
 
 impl Batch {
     pub fn new() -> Self {
-        // Small jobs are many: the buffer grows to its full size only for those that fill it.
+        // Most jobs are small, so the buffer starts small and grows on demand.
         Batch { buffer: JsonBuffer::with_capacity(FIRST_BYTES), records: 0 }
     }
 
-    /// Append one record: `write` puts exactly one JSON object, without line ends, into the buffer. If it fails,
-    /// nothing of the record stays.
+    /// Appends a record. `write` appends exactly one JSON object without line ends. If it fails, nothing of the record
+    /// is kept.
     #[inline]
     pub fn record<E>(&mut self, write: impl FnOnce(&mut JsonBuffer) -> Result<(), E>) -> Result<(), E> {
         let start = self.buffer.len();
@@ -50,7 +50,7 @@ impl Batch {
         }
     }
 
-    /// True when the batch should be handed over before the next record.
+    /// Returns true when the batch should be written before the next record is appended.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.buffer.len() >= FLUSH_BYTES || self.records >= FLUSH_RECORDS

@@ -1,23 +1,23 @@
-//! Writes JSON into room that is known to suffice. Bytes move in blocks of 16: in wasm that avoids a call of
-//! `memory.copy` for every short value. A block may reach beyond what it means to write, so there must be `SLACK` bytes of
-//! room after the last byte.
+//! Writes JSON into a slice that is known to be large enough. Bytes move in blocks of 16: in WebAssembly this avoids a
+//! call of `memory.copy` for every short value. A block may write past its text, so `SLACK` bytes must follow the last
+//! byte.
 //!
-//! Where room was reckoned wrong nothing is written there and `position` passes the end, which `JsonBuffer::commit`
-//! refuses; no memory is touched that is not ours.
+//! If a caller reserved too little, nothing is written past the slice. `position` then exceeds its length, and
+//! `JsonBuffer::commit` refuses the text.
 
 use std::ops::Range;
 
 use crate::block::{BLOCK, Block};
 
-/// The most bytes that one byte of a string becomes: `\u0001`.
+/// Maximum number of bytes that one byte of a string becomes, for example `\u0001`.
 pub const MAX_GROWTH: usize = 6;
-/// Room that must follow what is written.
+/// Number of free bytes that must follow the text.
 pub(crate) const SLACK: usize = 2 * BLOCK;
-/// The most bytes that a number takes.
+/// Maximum number of bytes of a number.
 pub const MAX_NUMBER_BYTES: usize = 32;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// A place in a slice that JSON is written to.
+/// Writes JSON to a slice.
 #[derive(Debug)]
 pub struct JsonWriter<'a> {
     room: &'a mut [u8],
@@ -30,24 +30,24 @@ impl<'a> JsonWriter<'a> {
         JsonWriter { room, at: 0 }
     }
 
-    /// Bytes written so far.
+    /// Number of bytes written so far.
     #[inline(always)]
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// Forget what was written after `position`.
+    /// Discards everything after `position`.
     #[inline(always)]
     pub fn rewind(&mut self, position: usize) {
         self.at = self.at.min(position);
     }
 
-    /// What was written after `position`.
+    /// Returns what was written after `position`.
     pub fn since(&self, position: usize) -> &[u8] {
         self.room.get(position..self.at).unwrap_or_default()
     }
 
-    /// Write by a function that is not inlined here: what is rare should not cost what is frequent its registers.
+    /// Calls `write` without inlining it, so that a rare case does not take registers from the frequent one.
     #[inline(always)]
     pub fn outline<R>(&mut self, write: impl FnOnce(&mut JsonWriter<'_>) -> R) -> R {
         let (at, result) = outlined(self.room, self.at, write);
@@ -61,20 +61,21 @@ impl<'a> JsonWriter<'a> {
         self.at += 1;
     }
 
-    /// Replace a byte that was written.
+    /// Replaces a byte that was written.
     #[inline(always)]
     pub fn replace(&mut self, position: usize, byte: u8) {
         put(self.room, position, byte);
     }
 
-    /// Append the first `count` bytes of a block; they are JSON already.
+    /// Appends the first `count` bytes of a block, which must be JSON already.
     #[inline(always)]
     pub fn block(&mut self, block: Block, count: usize) {
         put_block(self.room, self.at, block);
         self.at += count.min(BLOCK);
     }
 
-    /// Append `source[range]`, which is JSON already. Fastest if `source` goes on for a block after the range.
+    /// Appends `source[range]`, which must be JSON already. Fastest if at least one block of `source` follows the
+    /// range.
     #[inline(always)]
     pub fn raw(&mut self, source: &[u8], range: Range<usize>) {
         let count = range.len();
@@ -86,14 +87,14 @@ impl<'a> JsonWriter<'a> {
         self.at += count;
     }
 
-    /// Append a string value of at most one block, whose bytes are in `block`; false, and nothing is written, if some of
-    /// them have to be escaped.
+    /// Appends the first `count` bytes of `block` as a string value. Returns false and writes nothing if some of them
+    /// need escaping.
     #[inline(always)]
     pub fn short_string(&mut self, block: Block, count: usize) -> bool {
         if count > BLOCK || block.special(count) != 0 {
             return false;
         }
-        // One window, so that its bounds are checked once.
+        // A single window, so that its bounds are checked only once.
         if let Some(window) = self.room.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut::<{ 2 * BLOCK }>) {
             let [open, rest @ ..] = window;
             *open = b'"';
@@ -108,8 +109,8 @@ impl<'a> JsonWriter<'a> {
         true
     }
 
-    /// Append `source[range]` as a string value, quoted and escaped; bytes that are not UTF-8 become U+FFFD. Fastest if
-    /// `source` goes on for a block after the range.
+    /// Appends `source[range]` as a string value, quoted and escaped. Invalid UTF-8 becomes U+FFFD. Fastest if at least
+    /// one block of `source` follows the range.
     #[inline(always)]
     pub fn string(&mut self, source: &[u8], range: Range<usize>) {
         put(self.room, self.at, b'"');
@@ -131,8 +132,8 @@ impl<'a> JsonWriter<'a> {
         self.at = at + 1;
     }
 
-    /// Append a number as JavaScript prints it: `1.10` is `1.1`, `1e21` is `1e+21`, `-0` is `0`. What JSON has no number
-    /// for (NaN, infinity) becomes `null`, as in `JSON.stringify`.
+    /// Appends a number as JavaScript prints it: `1.10` is `1.1`, `1e21` is `1e+21`, `-0` is `0`. NaN and infinity
+    /// become `null`, as in `JSON.stringify`.
     #[inline(always)]
     pub fn number(&mut self, number: f64) {
         self.at = put_number(self.room, self.at, number);
@@ -148,7 +149,7 @@ impl<'a> JsonWriter<'a> {
         self.text(b"null");
     }
 
-    /// Append a short text that is JSON already.
+    /// Appends a short text, which must be JSON already.
     #[inline(always)]
     pub fn text(&mut self, text: &[u8]) {
         for (index, byte) in text.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What the plugin says of itself.
+//! The description of the plugin.
 
 use jobhost_plugin::{Access, Capability, Description, Operation};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! The plugin `delete-records-before`: a job that deletes the records of a table that were created before a date.
 //!
-//! It deletes in steps, so that no transaction is long and whoever else writes gets its turn.
+//! It deletes in steps, so that each transaction is short and other writers are not held up.
 
 mod describe;
 mod request;
@@ -10,7 +10,7 @@ use jobhost_plugin::{Description, Failure, Outcome, Plan, Plugin, Refusal, Reque
 
 use crate::request::DeleteRequest;
 
-/// Records that one transaction deletes.
+/// Number of records that one transaction deletes.
 const STEP: u32 = 100_000;
 
 struct DeleteRecordsBefore;
@@ -25,7 +25,7 @@ impl Plugin for DeleteRecordsBefore {
         Ok(Plan { tables: vec![TableUse::new(request.table, Right::Delete)], ..Plan::default() })
     }
 
-    // What was deleted is gone and counted: a resumed attempt goes on with what is left, and needs no state.
+    // Deleted records are gone and counted. A resumed attempt continues with the rest, so it needs no checkpoint.
     fn run(_operation: &str, request: &Request, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         let request = DeleteRequest::check(request)?;
         let mut done = records::flush()?.deleted;
@@ -36,7 +36,7 @@ impl Plugin for DeleteRecordsBefore {
             let deleted = records::delete_before(&request.table, request.created_before, STEP, Some(&[]))?;
             done += deleted;
             progress::report(done, None, Unit::Records);
-            // The host may take less than was asked for; only nothing is the end.
+            // The host may delete fewer records than requested. Only zero means that none are left.
             if deleted == 0 {
                 break;
             }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_the_recorded_sentences() {
+    fn messages_equal_the_recorded_ones() {
         assert_eq!(message(0), "No records found to delete");
         assert_eq!(message(1), "1 of 1 record successfully deleted");
         assert_eq!(message(5), "5 of 5 records successfully deleted");

@@ -1,4 +1,4 @@
-//! Requests: which fields, which rules, and which sentence when one is broken. The sentences are Harper's.
+//! Requests: their fields, the rules for them, and the error message for each broken rule. The messages are Harper's.
 
 use jobhost_json_text::date;
 use jobhost_plugin::{Refusal, Request, TableName};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 const MAX_NAME_CHARACTERS: usize = 250;
 
-/// A request that was found good.
+/// A valid request.
 #[derive(Debug)]
 pub(crate) struct DeleteRequest {
     pub(crate) table: TableName,
@@ -28,7 +28,7 @@ impl DeleteRequest {
         .collect();
         match date {
             Ok(instant) if problems.is_empty() => {
-                // Before the epoch nothing was created.
+                // No record was created before the epoch.
                 Ok(DeleteRequest { table: request.table_name(), created_before: u64::try_from(instant).unwrap_or(0) })
             }
             _ => Err(Refusal::new(problems.join(". "))),
@@ -36,7 +36,7 @@ impl DeleteRequest {
     }
 }
 
-/// What is finer is cut off: rather a record too many stays.
+/// Rounds down, so that no record is deleted too early.
 fn milliseconds(micros: i64) -> i64 {
     micros.div_euclid(1000)
 }
@@ -51,7 +51,7 @@ fn check_date(request: &Request) -> Result<i64, &'static str> {
     }
 }
 
-/// What is wrong with the name of a database or table.
+/// Returns the problem with the name of a database or table.
 fn check_name(field: &str, request: &Request) -> Option<String> {
     match request.get(field) {
         Some(Value::String(name)) if name.is_empty() => Some(format!("'{field}' is not allowed to be empty")),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_the_recorded_sentences() {
+    fn refusals_equal_the_recorded_ones() {
         let iso = "'date' must be in ISO 8601 date format";
         let valid = "'date' must be a valid date";
         let dates = [
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_request_has_a_table_and_a_time() {
+    fn a_valid_request_is_parsed() {
         let request = check(&json!({"table": "deft", "date": "2021"})).unwrap();
         assert_eq!((request.table.database.as_str(), request.table.table.as_str()), ("data", "deft"));
         assert_eq!(request.created_before, 1_609_459_200_000);

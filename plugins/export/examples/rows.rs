@@ -1,4 +1,4 @@
-//! What the formats cost without a sandbox: generated rows of eight columns are turned into bytes that are only counted.
+//! Measures the formats without a sandbox: converts generated rows of eight columns into bytes, which are only counted.
 //! `cargo run --release -p export --example rows [ROWS] [ROUNDS]` prints nanoseconds per row.
 
 use std::process::ExitCode;
@@ -8,11 +8,11 @@ use export::format::Format;
 use export::format::malformed::Malformed;
 use export::format::writer::RowWriter;
 
-/// As large as a chunk of the contract.
+/// Same size as a chunk of the contract.
 const CHUNK_BYTES: usize = 256 * 1024;
 const COLUMNS: [&str; 8] = ["id", "name", "email", "city", "age", "score", "active", "created"];
 
-/// A row of the input by its number.
+/// Returns the row with this number.
 type Row = fn(u64) -> String;
 
 fn main() -> ExitCode {
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Bytes of the file and nanoseconds.
+/// Returns the bytes of the file and the nanoseconds that it took.
 fn measure(format: Format, input: Vec<Vec<u8>>) -> Result<(usize, f64), Malformed> {
     let mut writer = RowWriter::new(format, &COLUMNS.map(str::to_owned));
     let mut bytes = 0;
@@ -76,7 +76,7 @@ fn chunks(rows: u64, row: Row) -> Vec<Vec<u8>> {
     chunks
 }
 
-/// The cells of one row as JSON.
+/// Returns the cells of one row as JSON.
 fn person(n: u64) -> [String; 8] {
     let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     let pick = |names: &[&'static str], shift: u32| {

@@ -1,4 +1,4 @@
-//! What the plugin says of itself.
+//! The description of the plugin.
 
 use jobhost_plugin::schema::Field;
 use jobhost_plugin::{Access, Capability, Description, Operation, schema};
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_secret_and_exports_are_for_super_users() {
+    fn access_keys_are_secret_and_exports_require_a_super_user() {
         let description = description();
         let [local, s3] = &description.operations[..] else { panic!("two operations") };
         assert!(local.secrets.is_empty());

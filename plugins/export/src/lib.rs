@@ -1,6 +1,6 @@
-//! The plugin `export`: jobs that write the rows of a search into a file of the server or an object of an S3 server.
+//! The plugin `export`: jobs that write the rows of a search to a file on the server or to an object on an S3 server.
 //!
-//! [`format`] is the text of the formats, `request` the requests; here is the way between query and sink.
+//! [`format`] contains the text formats, `request` the requests. This module copies from the query to the sink.
 
 mod csv_style;
 mod describe;
@@ -31,7 +31,7 @@ impl Plugin for Export {
         Ok(Plan { queries: vec![request.search.clone()], sinks: vec![request.sink()], ..Plan::default() })
     }
 
-    // Nothing of an export is visible before it is complete: a second attempt starts from nothing and needs no checkpoint.
+    // An export becomes visible only when it is complete. A second attempt starts over, so it needs no checkpoint.
     fn run(operation: &str, request: &Request, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         let request = ExportRequest::check(operation, request)?;
         let (receipt, records) = match request.output {
@@ -64,7 +64,7 @@ fn copy(format: Format, style: CsvStyle) -> Result<(Receipt, u64), Failure> {
     Ok((sink.finish()?, writer.count()))
 }
 
-/// What the client is told: the members that it knows, and what it may want to check.
+/// The result for the client: the members that Harper returns, and some for checking the file.
 fn result(request: &ExportRequest, receipt: &Receipt, records: u64) -> Value {
     let mut result = match &request.target {
         Target::File { .. } => json!({
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn results_have_the_members_that_clients_know() {
+    fn results_have_the_members_that_clients_expect() {
         let search = json!({"operation": "sql", "sql": "SELECT 1"});
         let local = json!({"format": "csv", "path": "/x", "filename": "f", "search_operation": search});
         let local = ExportRequest::check("export_local", &Request::parse(&local.to_string()).unwrap()).unwrap();

@@ -1,23 +1,23 @@
-//! What a file is: text of one of the formats, or Parquet.
+//! The format of a file: one of the text formats, or Parquet.
 
 use jobhost_parquet::Compression;
 use jobhost_plugin::Encoding;
 
 use crate::format::Format;
 
-/// What is written, and how it is compressed.
+/// The format and its compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     /// The host compresses the text.
     Text(Format, Encoding),
-    /// Pages are compressed one by one, so that a reader can still choose among them.
+    /// Pages are compressed individually, so that readers can still skip pages.
     Parquet(Compression),
 }
 
 impl Output {
     const PARQUET: &str = "parquet";
 
-    /// The output with this format, compressed as the request says.
+    /// Returns the output with this format, compressed as the request says.
     pub(crate) fn named(name: &str, encoding: Encoding) -> Option<Self> {
         if name == Output::PARQUET {
             return Some(Output::Parquet(match encoding {
@@ -29,7 +29,7 @@ impl Output {
         Format::named(name).map(|format| Output::Text(format, encoding))
     }
 
-    /// How the host compresses what it is given.
+    /// Returns how the host must compress the output.
     pub(crate) fn encoding(self) -> Encoding {
         match self {
             Output::Text(_, encoding) => encoding,
@@ -37,7 +37,7 @@ impl Output {
         }
     }
 
-    /// What is appended to the name.
+    /// Returns the suffix of the file name.
     pub(crate) fn suffix(self) -> String {
         let compression = match self.encoding() {
             Encoding::Identity => "",
@@ -51,7 +51,7 @@ impl Output {
         format!(".{extension}{compression}")
     }
 
-    /// Its name in a sentence.
+    /// Returns the name for use in messages.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Output::Text(format, _) => format.word(),

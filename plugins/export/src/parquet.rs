@@ -1,6 +1,6 @@
-//! An export as Parquet. Records have no schema, so the query is read twice: once to find a type for each column, once to
-//! write. Both cursors are opened before the first row is read; what is written between the two openings can make the types
-//! wrong, and then the export ends and may be tried again.
+//! Exports as Parquet. Records have no schema, so the query runs twice: first to find a type for each column, then to
+//! write. Both cursors are opened before the first row is read. A write between the two openings can make the types
+//! wrong; the export then fails, and the client may retry it.
 
 use jobhost_parquet::{Compression, Inference, RowWriter, WriteError};
 use jobhost_plugin::progress::{self, Unit};
@@ -25,7 +25,7 @@ pub(crate) fn copy(compression: Compression) -> Result<(Receipt, u64), Failure> 
     Ok((sink.finish()?, writer.count()))
 }
 
-/// The next rows, as long as the job goes on.
+/// Returns the next rows, unless the job was cancelled.
 fn next(query: &mut Query) -> Result<Option<Vec<u8>>, Failure> {
     if progress::cancelled() {
         return Err(Failure::interrupted());

@@ -1,5 +1,5 @@
-//! Requests: which fields, which rules, and which sentence when one is broken. Where Harper has a sentence it is Harper's;
-//! Harper says it in the failed job, here it is the reply.
+//! Requests: their fields, the rules for them, and the error message for each broken rule. Where Harper has a message,
+//! it is Harper's. Harper reports it in the failed job; here it is the reply to the request.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 use crate::csv_style::CsvStyle;
 use crate::output::Output;
 
-/// What S3 is told the object is, as Harper does.
+/// The media type that Harper sets for objects.
 const MEDIA_TYPE: &str = "application/octet-stream";
-/// File systems take names of 255 bytes; extensions follow.
+/// File systems limit names to 255 bytes, which include the extensions.
 const MAX_NAME_BYTES: usize = 200;
 const SEARCHES: [&str; 5] = ["search_by_value", "search_by_hash", "search_by_id", "sql", "search_by_conditions"];
 
-/// A request that was found good.
+/// A valid request.
 #[derive(Debug)]
 pub(crate) struct ExportRequest {
     pub(crate) output: Output,
@@ -25,7 +25,7 @@ pub(crate) struct ExportRequest {
     pub(crate) target: Target,
 }
 
-/// Where the rows go.
+/// Where to write the rows.
 #[derive(Debug)]
 pub(crate) enum Target {
     File { directory: String, name: String },
@@ -116,7 +116,7 @@ fn check_path(request: &Request) -> Result<String, Refusal> {
     }
 }
 
-/// The name of the file without its extension.
+/// Returns the name of the file without its extension.
 fn check_filename(request: &Request) -> Result<String, Refusal> {
     let Some(name) = request.get("filename") else {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -153,7 +153,7 @@ fn check_s3(request: &Request) -> Result<S3Object, Refusal> {
     let credentials = check_credentials(s3)?;
     let bucket = required(s3, "bucket")?;
     let key = required(s3, "key")?;
-    // A profile can bring its region along.
+    // The region may come from the profile.
     let region = match &credentials {
         S3Credentials::Profile(_) => optional(s3, "region")?.unwrap_or_default(),
         S3Credentials::Request(_) => required(s3, "region")?,
@@ -166,7 +166,7 @@ fn check_s3(request: &Request) -> Result<S3Object, Refusal> {
     Ok(S3Object { bucket, key, region, endpoint: optional(s3, "endpoint")?, path_style, credentials })
 }
 
-/// Keys of the request, of which only handles are seen here, or the name of a profile.
+/// Returns the access keys, of which the plugin sees only handles, or the name of a profile.
 fn check_credentials(s3: &Map<String, Value>) -> Result<S3Credentials, Refusal> {
     const KEYS: [&str; 2] = ["aws_access_key_id", "aws_secret_access_key"];
     if let Some(profile) = optional(s3, "profile")? {
@@ -183,7 +183,7 @@ fn check_credentials(s3: &Map<String, Value>) -> Result<S3Credentials, Refusal> 
     }
 }
 
-/// A member that is there, not null and not empty.
+/// Returns a member that is present and neither null nor empty.
 fn given<'a>(s3: &'a Map<String, Value>, member: &str) -> Option<&'a Value> {
     s3.get(member).filter(|value| !value.is_null() && value.as_str() != Some(""))
 }
@@ -200,7 +200,7 @@ fn required(s3: &Map<String, Value>, member: &str) -> Result<String, Refusal> {
     optional(s3, member)?.map_or_else(|| refuse(format!("{member} is missing.")), Ok)
 }
 
-/// The start of a value, as JSON.
+/// Returns the start of a value as JSON.
 fn shown(value: &Value) -> String {
     const SHOWN_CHARACTERS: usize = 100;
     let text = value.to_string();

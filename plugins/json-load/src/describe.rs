@@ -1,11 +1,11 @@
-//! What the plugin says of itself.
+//! The description of the plugin.
 
 use jobhost_load_plugin::{Place, request_schema};
 use jobhost_plugin::{Access, Capability, Description, Operation};
 
 use crate::request::{DATA_LOAD, FILE_LOAD, URL, URL_LOAD};
 
-/// What stands where a request points to.
+/// The formats of input that a request may refer to.
 const FORMAT: &str = "JSON text (an array of objects, one object, or an object a line)";
 
 pub(crate) fn description() -> Description {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_has_a_schema_that_names_what_it_needs() {
+    fn every_operation_has_a_schema_with_its_required_fields() {
         let description = description();
         for (operation, field) in description.operations.iter().zip(["data", "file_path", "json_url"]) {
             let schema: Value = serde_json::from_str(&operation.request_schema).unwrap();

@@ -1,7 +1,7 @@
 //! The plugin `json-load`: jobs that read JSON from the request, a file or a URL and write its objects to a table.
 //!
-//! Records come from the crate `jobhost-json`; what loads have in common is in `jobhost-load-plugin`; here are only the
-//! requests, and what is said about input that is wrong.
+//! The crate `jobhost-json` reads the records, and `jobhost-load-plugin` contains what all loads share. This crate adds
+//! the requests and the error messages for invalid input.
 
 mod describe;
 mod request;
@@ -53,7 +53,7 @@ impl Plugin for JsonLoad {
     }
 }
 
-/// A load that failed. What is wrong with the input is said with its place.
+/// Converts a failed load. Problems with the input are reported with their position.
 fn ended(host: &GuestHost, error: LoadError<Error>, is_first_attempt: bool) -> Failure {
     match (&error, host.last_reject()) {
         (LoadError::Input(_), Some(reject)) => {

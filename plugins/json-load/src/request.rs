@@ -1,4 +1,4 @@
-//! Requests: which fields, which rules, and which sentence when one is broken.
+//! Requests: their fields, the rules for them, and the error message for each broken rule.
 
 use jobhost_load_plugin::{Asked, Place, asked, check_load};
 use jobhost_plugin::{Refusal, Request, TableName};
@@ -8,7 +8,7 @@ pub(crate) const FILE_LOAD: &str = "json_file_load";
 pub(crate) const URL_LOAD: &str = "json_url_load";
 pub(crate) const URL: Place = Place::Url { field: "json_url" };
 
-/// A request that was found good.
+/// A valid request.
 #[derive(Debug)]
 pub(crate) struct LoadRequest {
     pub(crate) place: Place,
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_of_a_request_is_named() {
+    fn every_problem_with_a_request_is_reported() {
         assert_eq!(check(DATA_LOAD, json!({})).unwrap_err(), "Table can't be blank. 'data' is required");
         let told = check(FILE_LOAD, json!({"table": "t", "action": "merge"})).unwrap_err();
         assert!(told.starts_with("Action is required") && told.ends_with("'file_path' is required"), "{told}");
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_request_says_what_to_do() {
+    fn a_valid_request_is_parsed() {
         let load = check(DATA_LOAD, json!({"database": "gold", "table": "t", "data": "[]"})).unwrap();
         assert_eq!((load.table.database.as_str(), load.table.table.as_str()), ("gold", "t"));
         assert_eq!((load.action.planned(), load.action.run()), (Action::Upsert, Action::Insert));

@@ -1,6 +1,6 @@
-//! What the plugin `s3-import` does with a JSON file, done natively with a host that only counts: the yardstick for the
-//! cost of the sandbox. `cargo run --release -p jobhost-json --example parse_json FILE [ROUNDS]` prints rows per second.
-//! A file whose name ends in `.json` is an array, any other one has a record a line.
+//! Runs natively what the plugin `s3-import` does with a JSON file, on a host that only counts. Comparing it with the
+//! plugin shows the cost of the sandbox. `cargo run --release -p jobhost-json --example parse_json FILE [ROUNDS]`
+//! prints rows per second. A file whose name ends in `.json` is read as an array, any other one as one record per line.
 
 use std::process::ExitCode;
 

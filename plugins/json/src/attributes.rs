@@ -1,4 +1,4 @@
-//! The names of attributes: each gets a small number, found without hashing where records look alike.
+//! Assigns a small number to the name of each attribute. Records of the same shape are looked up without hashing.
 
 use std::collections::HashMap;
 
@@ -6,51 +6,52 @@ use jobhost_load::{AttributeType, SYSTEM_ATTRIBUTES, Table};
 
 use crate::error::Problem;
 
-/// The most names that a load may have, and the most bytes of one: what `records.declare` takes.
+/// Maximum number of names, and maximum bytes of one name: what `records.declare` accepts.
 const MAX_ATTRIBUTES: usize = 10_000;
 const MAX_NAME_BYTES: usize = 250;
-/// As much of a long name as a sentence quotes.
+/// Number of characters of a long name that a message quotes.
 const QUOTED_CHARACTERS: usize = 40;
 
-/// What has to be done about an attribute.
+/// How to handle an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Plain,
     Typed(AttributeType),
-    /// Holds the primary key.
+    /// The primary key.
     Key(AttributeType),
-    /// The host's own: left out.
+    /// Set by the host, so the value in the input is ignored.
     System,
 }
 
-/// A name, and how it stands in most texts.
+/// A name, and its usual spelling in the input.
 #[derive(Debug)]
 struct Attribute {
     name: String,
     role: Role,
-    /// Canonical, with its quotes and a colon.
+    /// The canonical spelling, with quotes and a colon.
     raw: Box<[u8]>,
-    /// The first 16 bytes of that as one word, and which of them it has.
+    /// The first 16 bytes of `raw` as one word, and a mask of the bytes that `raw` has.
     word: u128,
     mask: u128,
 }
 
 const WORD_BYTES: usize = size_of::<u128>();
 
-/// All names that were seen.
+/// All names found so far.
 #[derive(Debug)]
 pub(crate) struct Attributes {
     table: Table,
     all: Vec<Attribute>,
-    /// By the name without escapes.
+    /// The numbers by name, without escapes.
     numbers: HashMap<Box<[u8]>, u32>,
-    /// The number of the attribute that followed last: first that of the start of a record, then those of all attributes.
+    /// The number of the attribute that followed last time: the first entry is for the start of a record, the others
+    /// are for each attribute.
     followers: Vec<u32>,
-    /// How many were told by `untold`.
+    /// How many names `untold` has returned.
     told: usize,
 }
 
-/// A place in a record: which attribute was the last before it.
+/// A position in a record: the attribute before it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct After(usize);
 
@@ -65,7 +66,7 @@ impl After {
 
 impl Attribute {
     fn new(name: String, role: Role) -> Self {
-        // A string always has a JSON form.
+        // Serializing a string cannot fail.
         let quoted = serde_json::to_vec(&name).unwrap_or_default();
         let raw: Box<[u8]> = [quoted.as_slice(), b":"].concat().into();
         let mut word = [0; WORD_BYTES];
@@ -95,8 +96,8 @@ impl Attributes {
         &self.table.primary_key
     }
 
-    /// If the text goes on with the name that followed here last, and a colon: its role, its number, and the length of
-    /// name and colon.
+    /// If the text continues with the name that followed here last time and a colon, returns its role, its number, and
+    /// the length of name and colon.
     #[inline(always)]
     pub(crate) fn expected(&self, after: After, rest: &[u8]) -> Option<(Role, u32, usize)> {
         let number = *self.followers.get(after.0)?;
@@ -104,7 +105,8 @@ impl Attributes {
         attribute.begins(rest).then_some((attribute.role, number, attribute.raw.len()))
     }
 
-    /// The role and number of the attribute with this name, new or not. `quoted_name` is the name as it stands in the text.
+    /// Returns the role and number of the attribute with this name, which may be new. `quoted_name` is the name as
+    /// written in the text.
     #[inline(never)]
     pub(crate) fn find(&mut self, after: After, quoted_name: &[u8], escaped: bool) -> Result<(Role, u32), Problem> {
         let inside = quoted_name.get(1..quoted_name.len().saturating_sub(1)).unwrap_or_default();
@@ -147,7 +149,7 @@ impl Attributes {
         };
         self.numbers.insert(name.as_bytes().into(), number);
         self.all.push(Attribute::new(name, role));
-        // Most often what follows is not known yet; to expect the next number is as good as anything.
+        // What follows a new attribute is not known yet, so guess that it is the attribute with the next number.
         self.followers.push(number + 1);
         Ok(number)
     }
@@ -156,7 +158,7 @@ impl Attributes {
         self.all.get(number as usize).map_or("", |attribute| &attribute.name)
     }
 
-    /// The names that were seen since this was last asked, without the system's, in the order in which they appeared.
+    /// Returns the names found since the last call in order of appearance, without the host's attributes.
     pub(crate) fn untold(&mut self) -> Vec<String> {
         let new = self.all.get(self.told..).unwrap_or_default();
         let names =

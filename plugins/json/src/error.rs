@@ -1,11 +1,11 @@
-//! What can be wrong with JSON that is loaded, in sentences for the person who sent it. Where Harper has a sentence, it is
+//! Problems with JSON that is loaded, with messages for the person who sent it. Where Harper has a message, it is
 //! Harper's.
 
 use std::fmt;
 
 use jobhost_load::{KeyError, ValueError};
 
-/// Where in the input: a line from 1, a byte of the line from 1, a byte of the input from 0.
+/// A position in the input: line and byte in the line start at 1, the offset in the input starts at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub line: u64,
@@ -19,10 +19,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// Anything that stops a load because of what the input says.
+/// A problem with the input that stops a load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// Nothing but blanks, or the input ends in the middle.
+    /// The input is blank or ends in the middle of a value.
     #[error("Parser has expected a value")]
     Truncated { place: Place },
     #[error("Top-level object should be an array.")]
@@ -47,13 +47,13 @@ pub enum Problem {
     TooManyAttributes { limit: usize },
     #[error(transparent)]
     Value(#[from] ValueError),
-    /// With the name of the attribute.
+    /// An invalid primary key; `attribute` is its name.
     #[error("{error}")]
     Key { attribute: String, error: KeyError },
 }
 
 impl Problem {
-    /// A short word for a program.
+    /// A short identifier of the problem, for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             Problem::Truncated { .. }
@@ -69,7 +69,7 @@ impl Problem {
         }
     }
 
-    /// The attribute that the trouble is in.
+    /// Returns the attribute that has the problem.
     pub fn attribute(&self) -> Option<&str> {
         match self {
             Problem::Value(error) => Some(error.attribute()),
@@ -78,7 +78,7 @@ impl Problem {
         }
     }
 
-    /// More than the sentence says, for a reject.
+    /// Returns the reason for a rejected record, which has more detail than the message.
     pub(crate) fn reason(&self) -> String {
         match self {
             Problem::Truncated { place } => format!("{self}: the input ends at {place}"),

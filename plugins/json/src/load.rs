@@ -1,4 +1,4 @@
-//! A whole load of JSON: this format for the driver of `jobhost-load`.
+//! Connects this format to the driver of `jobhost-load`.
 
 use jobhost_batch::JsonBuffer;
 use jobhost_load::{Format, Host, Loaded, Reject, Step, Table, Warning};
@@ -6,18 +6,18 @@ use jobhost_load::{Format, Host, Loaded, Reject, Step, Table, Warning};
 use crate::error::Problem;
 use crate::reader::{Position, Reader, Shape};
 
-/// Why a load of JSON ended early.
+/// Why a load of JSON failed.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
 
-/// How JSON is loaded.
+/// Options of a load.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub shape: Shape,
-    /// A record without a primary key is an error with this sentence. `None`: the host gives it a key.
+    /// The error message for a record without a primary key. With `None`, the host generates a key.
     pub key_required: Option<&'static str>,
 }
 
-/// Load the source of `host`, from its start or from a checkpoint.
+/// Loads the source of `host` from its start or from a checkpoint.
 pub fn load<H: Host>(host: &mut H, options: Options, resume: Option<&[u8]>) -> Result<Loaded, LoadError<H::Error>> {
     let table = host.describe().map_err(LoadError::Host)?;
     jobhost_load::load(host, JsonFormat::new(table, options), resume)
@@ -55,7 +55,7 @@ impl Format for JsonFormat {
         self.reader.advance()
     }
 
-    /// What `advance` gives has been checked.
+    /// `advance` has already checked the record.
     #[inline]
     fn check(&mut self, _note: impl FnMut(Warning)) -> Result<(), Problem> {
         Ok(())

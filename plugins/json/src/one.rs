@@ -1,4 +1,4 @@
-//! One record that another format made: is it what the host takes?
+//! Checks single records that another format produced against the rules of the host.
 
 use jobhost_load::Table;
 
@@ -7,7 +7,7 @@ use crate::reader::MAX_RECORD_BYTES;
 use crate::record::{MAX_DEPTH, Records, Stop};
 use crate::scan::{BLOCK, Malformed, Scanner, Why};
 
-/// Holds records that were made, not read, to the rules of records: names, key, types, size and depth.
+/// Checks generated records against the rules for names, keys, types, size and nesting.
 #[derive(Debug)]
 pub struct Checker {
     records: Records,
@@ -15,12 +15,12 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// `key_required`: the sentence about a record without a primary key, where there has to be one.
+    /// `key_required` is the error message for a record without a primary key, if one is required.
     pub fn new(table: Table, key_required: Option<&'static str>) -> Self {
         Checker { records: Records::new(table, key_required), text: Vec::new() }
     }
 
-    /// Check one record, a JSON object. Places in a problem are those of its text.
+    /// Checks one record, a JSON object. Positions in a problem refer to its text.
     pub fn check(&mut self, record: &[u8]) -> Result<(), Problem> {
         let place = |at: usize| Place { line: 1, column: at as u64 + 1, offset: at as u64 };
         if record.len() > MAX_RECORD_BYTES {
@@ -46,7 +46,7 @@ impl Checker {
         }
     }
 
-    /// Names that were not told before.
+    /// Returns the names found since the last call.
     pub fn new_attributes(&mut self) -> Vec<String> {
         self.records.new_attributes()
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_made_record_is_held_to_the_rules() {
+    fn generated_records_must_follow_the_rules() {
         let types = vec![("n".to_owned(), AttributeType::Int)];
         let mut checker = Checker::new(Table { primary_key: "id".to_owned(), types }, Some("a key is required"));
         assert_eq!(checker.check(b"{\"id\":1,\"n\":5,\"x\":[1.50,null]}"), Ok(()));

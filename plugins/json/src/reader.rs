@@ -1,4 +1,4 @@
-//! Cuts a stream of bytes into records. Never holds more than one record and the last chunk; knows where it is.
+//! Splits a stream of bytes into records and tracks the position. Holds at most one record and the last chunk.
 
 mod faults;
 mod place;
@@ -13,69 +13,69 @@ use crate::record::{MAX_DEPTH, Records, Stop};
 use crate::scan::{BLOCK, Scanner};
 use place::Lines;
 
-/// The longest record, in bytes as it stands in the input.
+/// Maximum size of a record in bytes, as written in the input.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How records stand in the input.
+/// How the input arranges its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// One array of objects.
     Array,
-    /// An object a line; lines of nothing but blanks are passed over.
+    /// One object per line. Blank lines are skipped.
     Lines,
-    /// Objects one after the other, with white space between them or none: one object, or an object a line.
+    /// Objects with or without white space between them: a single object, or one object per line.
     Objects,
-    /// `Array` or `Objects`, whichever the first byte that is not white space says.
+    /// `Array` or `Objects`, depending on the first byte that is not white space.
     Detect,
 }
 
-/// What comes next.
+/// What the reader expects next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// The first record, or the end.
+    /// The first record, or the end of the input.
     First,
-    /// A record; in an array that means after a comma.
+    /// Another record. In an array, a comma was read.
     Next,
-    /// Nothing: the array is closed.
+    /// Nothing, because the array is closed.
     Closed,
 }
 
-/// A place between two records.
+/// A position between two records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Position {
     pub(crate) offset: u64,
     line: u64,
-    /// Where that line begins.
+    /// Offset of the start of that line.
     line_offset: u64,
     state: State,
 }
 
-/// Reads records from bytes that are fed. See the module.
+/// Reads records from a stream of bytes. See the module.
 #[derive(Debug)]
 pub(crate) struct Reader {
     shape: Shape,
     records: Records,
     state: State,
-    /// What was fed and not yet passed, then `BLOCK` zeros.
+    /// Bytes not yet consumed, followed by `BLOCK` zeros.
     buffer: Vec<u8>,
-    /// End of what was fed.
+    /// Number of bytes in the buffer before the zeros.
     filled: usize,
     ended: bool,
-    /// Where the next record is looked for in the buffer.
+    /// Where to look for the next record in the buffer.
     start: usize,
-    /// Do not look again for what was not complete before so many bytes are there: keeps tiny chunks from costing a scan
-    /// of the whole record each.
+    /// Do not scan an incomplete record again before this many bytes are available. Otherwise each of many tiny chunks
+    /// would cost a scan of the whole record.
     wanted: usize,
-    /// Where the buffer begins in the input.
+    /// The position of the buffer in the input.
     lines: Lines,
-    /// Number of the next record, from 0.
+    /// Number of the next record, starting at 0.
     number: u64,
-    /// Numbers of the elements that are no objects, and the reject for the first of them.
+    /// Numbers of the elements that are not objects, and the rejected record for the first of them.
     not_objects: Vec<u64>,
     first_not_object: Option<Reject>,
-    /// Where the current record is in the buffer.
+    /// Position of the current record in the buffer.
     record_start: usize,
     record_end: usize,
 }
@@ -122,7 +122,7 @@ impl Reader {
         self.records.new_attributes()
     }
 
-    /// The next bytes of the input. The current record is gone after that.
+    /// Provides the next bytes of the input. This discards the current record.
     pub(crate) fn feed(&mut self, chunk: &[u8]) {
         self.lines.pass(self.buffer.get(..self.start).unwrap_or_default());
         self.buffer.truncate(self.filled);
@@ -139,7 +139,7 @@ impl Reader {
         self.ended = true;
     }
 
-    /// Go past what stands before the first record.
+    /// Skips everything before the first record.
     pub(crate) fn begin(&mut self) -> Result<Step, Problem> {
         if !self.ended && self.filled - self.start < BYTE_ORDER_MARK.len() {
             return Ok(Step::NeedInput);
@@ -173,11 +173,11 @@ impl Reader {
         }
     }
 
-    /// Go to the next record.
+    /// Advances to the next record.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<Step, Problem> {
         loop {
-            // What is found wrong from here on is in no record, until there is one again.
+            // Problems found from here on belong to no record until the next one is found.
             (self.record_start, self.record_end) = (0, 0);
             if self.filled - self.start < self.wanted && !self.ended {
                 return Ok(Step::NeedInput);
@@ -198,7 +198,7 @@ impl Reader {
         }
     }
 
-    /// Append the record that `advance` found.
+    /// Appends the record that `advance` found.
     #[inline]
     pub(crate) fn write(&self, json: &mut JsonBuffer) {
         self.records.write(&self.buffer, self.record_start..self.record_end, json);
@@ -208,7 +208,7 @@ impl Reader {
         self.buffer.get(self.start..self.filled).unwrap_or_default()
     }
 
-    /// Blanks between records are passed over for good, however many there are.
+    /// Consumes the white space between records, so that any amount of it needs no memory.
     #[inline]
     fn skip_blanks(&mut self) {
         while self.start < self.filled
@@ -218,7 +218,7 @@ impl Reader {
         }
     }
 
-    /// The next element of the array; `None`: there was something that is no record.
+    /// Reads the next element of the array. Returns `None` for an element that is not a record.
     #[inline]
     fn next_element(&mut self) -> Result<Option<Step>, Problem> {
         self.skip_blanks();
@@ -260,7 +260,7 @@ impl Reader {
         }
     }
 
-    /// The record on the next line; `None`: there is none on it.
+    /// Reads the record on the next line. Returns `None` for a line without a record.
     #[inline]
     fn next_line(&mut self) -> Result<Option<Step>, Problem> {
         let unread = self.unread();
@@ -296,7 +296,7 @@ impl Reader {
         }
     }
 
-    /// The next of objects one after the other; `None`: there was something that is no record.
+    /// Reads the next object of a sequence. Returns `None` for a value that is not a record.
     #[inline]
     fn next_object(&mut self) -> Result<Option<Step>, Problem> {
         self.skip_blanks();
@@ -306,7 +306,7 @@ impl Reader {
         let start = self.start;
         let mut scanner = Scanner::new(&self.buffer, start, self.filled);
         match element(&mut self.records, &mut scanner) {
-            // A number may go on in what comes next.
+            // A number at the end of the buffer may continue in the next chunk.
             Ok(false) if scanner.at >= self.filled && !self.ended => self.need_more().map(Some),
             Ok(is_object) => {
                 let end = scanner.at;
@@ -316,7 +316,7 @@ impl Reader {
         }
     }
 
-    /// An element is complete, and what comes next begins at `next`.
+    /// Consumes a complete element. The input continues at `next`.
     #[inline]
     fn take(&mut self, start: usize, end: usize, next: usize, is_object: bool) -> Result<Option<Step>, Problem> {
         (self.record_start, self.record_end) = (start, end);
@@ -337,7 +337,7 @@ impl Reader {
     }
 }
 
-/// Read the value at the scanner's place; true if it is an object, whose rules are then checked.
+/// Reads the value at the scanner's position. Returns true if it is an object, which is checked against the rules.
 #[inline(always)]
 fn element(records: &mut Records, scanner: &mut Scanner<'_>) -> Result<bool, Stop> {
     if scanner.byte() == b'{' {

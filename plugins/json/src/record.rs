@@ -1,4 +1,4 @@
-//! One record: its members, the rules for its names, key and values, and its text for the host.
+//! Reads one record: its members, the rules for names, key and values, and its text for the host.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::error::Problem;
 use crate::scan::{BLOCK, Kind, Malformed, Scanner};
 use crate::typed;
 
-/// Levels a record may nest, itself the first: what the contract allows.
+/// Maximum nesting of a record, which is the first level itself: the limit of the contract.
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Why a record was not read.
@@ -38,22 +38,22 @@ impl From<ValueError> for Stop {
     }
 }
 
-/// Reads records one after another, and remembers the last.
+/// Reads records one after the other and keeps the members of the last one.
 #[derive(Debug)]
 pub(crate) struct Records {
     attributes: Attributes,
-    /// The sentence about a record without a primary key, where there has to be one.
+    /// The error message for a record without a primary key, if one is required.
     key_required: Option<&'static str>,
-    /// Of the last record: its first `count` members.
+    /// Members of the last record. Only the first `count` are valid.
     members: Vec<Member>,
     count: usize,
-    /// The last record is written as it stands.
+    /// Whether the last record can be written unchanged.
     verbatim: bool,
     /// The attribute whose value could not be read.
     unfinished: Option<u32>,
 }
 
-/// A member, as places in the text that the record was read from.
+/// A member, as ranges in the text of its record.
 #[derive(Debug, Clone, Copy, Default)]
 struct Member {
     name: usize,
@@ -63,16 +63,16 @@ struct Member {
     form: Form,
 }
 
-/// How a value is written.
+/// How to write a value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Form {
     #[default]
     AsItStands,
-    /// A string that may be a JSON object or array.
+    /// A string that may contain a JSON object or array.
     MaybeJson,
-    /// With white space between its tokens, which is left out.
+    /// Without the white space between its tokens.
     Spaced,
-    /// Not at all.
+    /// Do not write it.
     LeftOut,
 }
 
@@ -90,19 +90,19 @@ impl Records {
         Records { attributes, key_required, members: Vec::new(), count: 0, verbatim: false, unfinished: None }
     }
 
-    /// The attribute in whose value the text stopped being JSON, if that is the problem.
+    /// If the problem is invalid JSON, returns the attribute whose value contains it.
     pub(crate) fn unfinished(&self, problem: &Problem) -> Option<&str> {
         let number = self.unfinished.filter(|_| problem.kind() == "syntax")?;
         Some(self.attributes.name(number))
     }
 
-    /// Names that were not told before.
+    /// Returns the names found since the last call.
     pub(crate) fn new_attributes(&mut self) -> Vec<String> {
         self.attributes.untold()
     }
 
-    /// Read the object that begins at the scanner's place, which is then behind it. Nothing of an object whose end is not
-    /// here is judged that more of the text could change.
+    /// Reads the object at the scanner's position and moves the scanner past it. For an incomplete object, reports only
+    /// problems that more input cannot change.
     #[inline(always)]
     pub(crate) fn read(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Stop> {
         let mut after = After::START;
@@ -171,7 +171,7 @@ impl Records {
         malformed.into()
     }
 
-    /// A name that did not follow here last.
+    /// Handles a name other than the one that followed here last time.
     #[inline(never)]
     fn other_name(&mut self, scanner: &mut Scanner<'_>, after: After) -> Result<(Role, u32, usize), Stop> {
         let name = scanner.at;
@@ -180,7 +180,7 @@ impl Records {
         Ok((role, number, end))
     }
 
-    /// Deal with the value of an attribute that is not plain; true if the record can still be written as it stands.
+    /// Handles the value of an attribute that is not plain. Returns true if the record can still be written unchanged.
     #[inline(never)]
     fn special(
         &self,
@@ -206,7 +206,7 @@ impl Records {
         Ok(true)
     }
 
-    /// Put a member into its place; the list grows as needed and never shrinks.
+    /// Stores a member. The list grows as needed and never shrinks.
     #[inline(always)]
     fn push(&mut self, member: Member) {
         match self.members.get_mut(self.count) {
@@ -261,8 +261,8 @@ impl Records {
         Problem::Key { attribute: self.attributes.primary_key().to_owned(), error }.into()
     }
 
-    /// Append the last record, which stands at `record` of `text`, as one line without white space between tokens. Never
-    /// longer than the record.
+    /// Appends the last record, at `record` in `text`, as one line without white space between tokens. The output is
+    /// never longer than the record.
     #[inline]
     pub(crate) fn write(&self, text: &[u8], record: Range<usize>, json: &mut JsonBuffer) {
         let mut writer = json.room(record.len() + BLOCK);
@@ -301,7 +301,7 @@ impl Records {
     }
 }
 
-/// Write a string as the JSON object or array that it is, or as it stands.
+/// Writes a string as the JSON object or array that it contains, or unchanged.
 fn write_text(json: &mut JsonWriter<'_>, text: &[u8], value: Range<usize>) {
     let string = text.get(value.clone()).unwrap_or_default();
     let is_json = serde_json::from_slice::<String>(string)

@@ -1,16 +1,17 @@
-//! Finds out where JSON values end and whether they are well-formed, in a text of which the end may still be to come.
+//! Finds where JSON values end and whether they are well formed. The text may be incomplete.
 //!
-//! It accepts exactly what `serde_json` accepts as a `Value` (numbers in range of a double, surrogates paired), which a
-//! property test holds it to; that text is UTF-8 is for the caller to check. It never allocates and never trusts a length.
+//! The scanner accepts exactly what `serde_json` accepts as a `Value` (numbers in the range of a double, paired
+//! surrogates); a property test compares the two. The caller must check that the text is UTF-8. The scanner never
+//! allocates and never trusts a length.
 
 use bytemuck::cast;
 use wide::{CmpEq, CmpLt, i8x16};
 
-/// Bytes looked at together; as many must follow the text, and none of them may be part of a string: zeros, or a line end
-/// and what follows it.
+/// Number of bytes that are examined together. As many must follow the text, and none of them may continue a string:
+/// zeros, or a line end and anything after it.
 pub(crate) const BLOCK: usize = 16;
 
-/// What a value is, as far as the scanner had to know to find its end.
+/// The kind of a value, as far as the scanner needs it to find the value's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     String { escaped: bool },
@@ -22,7 +23,7 @@ pub(crate) enum Kind {
     Object,
 }
 
-/// Where and why a text is not JSON.
+/// Where and why a text is not valid JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed {
     pub(crate) at: usize,
@@ -33,17 +34,17 @@ pub(crate) struct Malformed {
 pub(crate) enum Why {
     /// The text ends in the middle of a value.
     Ends,
-    /// What was expected.
+    /// Something else was expected.
     Expected(&'static str),
     TooDeep,
 }
 
-/// Walks over `text`, of which `end` bytes count.
+/// Scans the first `end` bytes of `text`.
 pub(crate) struct Scanner<'a> {
     pub(crate) text: &'a [u8],
     pub(crate) at: usize,
     pub(crate) end: usize,
-    /// Whether white space was passed.
+    /// Whether white space was skipped.
     pub(crate) blanks: bool,
 }
 
@@ -53,7 +54,7 @@ impl<'a> Scanner<'a> {
         Scanner { text, at, end, blanks: false }
     }
 
-    /// The byte here; at the end a zero or a line end, which begin nothing in JSON.
+    /// The current byte. At the end it is a zero or a line end, which cannot begin a JSON token.
     #[inline(always)]
     pub(crate) fn byte(&self) -> u8 {
         self.text.get(self.at).copied().unwrap_or(0)
@@ -61,14 +62,14 @@ impl<'a> Scanner<'a> {
 
     #[inline(always)]
     pub(crate) fn skip_blanks(&mut self) {
-        // One comparison where there are none.
+        // The first comparison makes the common case, no white space, cheap.
         while self.byte() <= b' ' && self.at < self.end && matches!(self.byte(), b' ' | b'\n' | b'\r' | b'\t') {
             self.blanks = true;
             self.at += 1;
         }
     }
 
-    /// Something else stands here than `what`, or nothing.
+    /// Reports that `what` was expected here.
     #[cold]
     pub(crate) fn malformed(&self, what: &'static str) -> Malformed {
         let why = if self.at >= self.end { Why::Ends } else { Why::Expected(what) };
@@ -80,7 +81,7 @@ impl<'a> Scanner<'a> {
         Err(self.malformed(what))
     }
 
-    /// The value here. `depth`: how many more containers may be opened.
+    /// Scans the current value. `depth` is the number of containers that may still be opened.
     #[inline(always)]
     pub(crate) fn value(&mut self, depth: u32) -> Result<Kind, Malformed> {
         match self.byte() {
@@ -97,7 +98,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The same, not inlined, for values inside of values.
+    /// Same as `value`, but not inlined, for nested values.
     #[inline(never)]
     fn inner_value(&mut self, depth: u32) -> Result<Kind, Malformed> {
         self.value(depth)
@@ -121,7 +122,8 @@ impl<'a> Scanner<'a> {
         self.expected("a value")
     }
 
-    /// The rest of a string, from behind its opening quote to behind its closing one. True if it holds escapes.
+    /// Scans the rest of a string, from after its opening quote to after its closing one. Returns true if it has
+    /// escapes.
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<bool, Malformed> {
         self.skip_ordinary();
@@ -147,7 +149,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Stops at a quote, a backslash, a control character or the end.
+    /// Advances to a quote, a backslash, a control character or the end.
     #[inline(always)]
     fn skip_ordinary(&mut self) {
         while let Some(block) = self.text.get(self.at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
@@ -217,7 +219,7 @@ impl<'a> Scanner<'a> {
 
     #[inline(always)]
     fn number(&mut self) -> Result<Kind, Malformed> {
-        // No number of fewer characters can be out of range without an exponent.
+        // A number with fewer characters and no exponent cannot be out of range.
         const SURELY_IN_RANGE: usize = 300;
         let from = self.at;
         if self.byte() == b'-' {
@@ -261,10 +263,10 @@ impl<'a> Scanner<'a> {
         Ok(Kind::Number)
     }
 
-    /// The rare cases are left to those whose judgement counts.
+    /// Leaves the rare cases to the parsers that define the range.
     #[cold]
     fn check_range(&mut self, from: usize) -> Result<(), Malformed> {
-        // At the end of the text there may be more of it.
+        // A number at the end of the text may be incomplete.
         let number = self.text.get(from..self.at).unwrap_or_default();
         if self.at >= self.end || serde_json::from_slice::<serde_json::Number>(number).is_ok() {
             return Ok(());
@@ -325,11 +327,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// One bit for each byte that ends the plain part of a string: a quote, a backslash, a control character.
+/// Returns a mask with one bit for each byte that ends the plain part of a string: a quote, a backslash, a control
+/// character.
 #[inline(always)]
 fn special(block: &[u8; BLOCK]) -> u32 {
     let bytes: i8x16 = cast(*block);
-    // As signed numbers with the highest bit turned, bytes are in order.
+    // Flipping the highest bit preserves the order of bytes when they are compared as signed numbers.
     let control = (bytes ^ i8x16::splat(-128)).cmp_lt(i8x16::splat(-128 + 0x20));
     let special = control | bytes.cmp_eq(i8x16::splat(b'"' as i8)) | bytes.cmp_eq(i8x16::splat(b'\\' as i8));
     special.move_mask() as u32 & 0xffff

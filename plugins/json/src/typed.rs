@@ -1,14 +1,14 @@
-//! Values against the declared types of a table that was created with `attributes`: the host's own rules, so that the
-//! first pass finds what the host would refuse. A value keeps its JSON; nothing is turned into the type.
+//! Checks values against the declared types of a table created with `attributes`. These are the host's rules, so that
+//! the first pass finds everything the host would refuse. A value keeps its JSON; nothing is converted.
 
 use jobhost_load::{AttributeType, ValueError};
 
 use crate::scan::Kind;
 
-/// As much of a value as a sentence quotes.
+/// Number of characters of a value that a message quotes.
 const QUOTED_CHARACTERS: usize = 200;
 
-/// Check one value, whose JSON is `value`. Null fits every type.
+/// Checks one value; `value` is its JSON. Null fits every type.
 pub(crate) fn check(declared: AttributeType, attribute: &str, kind: Kind, value: &[u8]) -> Result<(), ValueError> {
     use AttributeType as Type;
     let fits = match (declared, kind) {
@@ -46,7 +46,7 @@ fn in_bounds(declared: AttributeType, attribute: &str, value: &[u8]) -> Result<(
     }
 }
 
-/// As JavaScript sees it: 1.0 and 1e3 are whole.
+/// Follows JavaScript: 1.0 and 1e3 are whole numbers.
 fn is_whole(value: &[u8]) -> bool {
     number(value).is_some_and(|number| number.fract() == 0.0)
 }
@@ -55,14 +55,14 @@ fn number(value: &[u8]) -> Option<f64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// A string of decimal digits, perhaps with a minus sign.
+/// Returns true for a string of decimal digits with an optional minus sign.
 fn is_digits(value: &[u8]) -> bool {
     let digits = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or_default();
     let digits = digits.strip_prefix(b"-").unwrap_or(digits);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// Looks like `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or one of them with a time; the text is stored as it is.
+/// Returns true for `YYYY`, `YYYY-MM` or `YYYY-MM-DD` with an optional time. The text is stored unchanged.
 fn is_date(text: &str) -> bool {
     let mut rest = text.as_bytes();
     for (digits, separator) in [(4, b'-'), (2, b'-'), (2, b'T')] {
@@ -79,7 +79,7 @@ fn is_date(text: &str) -> bool {
     rest.len() >= 4 && rest.iter().all(|byte| byte.is_ascii_digit() || b":.+-Z ".contains(byte))
 }
 
-/// The start of a value for a sentence.
+/// Returns the start of a value for a message.
 fn shown(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     match text.char_indices().nth(QUOTED_CHARACTERS) {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_quotes_a_bounded_part_of_a_value() {
+    fn a_message_quotes_only_the_start_of_a_value() {
         let sentence = checked(AttributeType::Int, &format!("\"{}\"", "é".repeat(1000))).unwrap_err();
         assert!(sentence.chars().count() < 300 && sentence.contains('…'), "{sentence}");
     }

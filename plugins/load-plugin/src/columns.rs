@@ -4,10 +4,10 @@ use jobhost_plugin::schema::Field;
 use jobhost_plugin::{Refusal, Request};
 use serde_json::{Value, json};
 
-/// The most columns that a request can name: a load has no more attributes.
+/// Maximum number of columns that a request may name. A load cannot have more attributes either.
 const MAX_COLUMNS: usize = 10_000;
 
-/// The columns that a request names; `None` if it names none, which means all.
+/// Returns the columns that a request names, or `None` if it names none and all of them are loaded.
 pub fn check_columns(request: &Request) -> Result<Option<Vec<String>>, Refusal> {
     let Some(columns) = request.get("columns") else { return Ok(None) };
     let names = columns.as_array().and_then(|columns| {
@@ -21,7 +21,7 @@ pub fn check_columns(request: &Request) -> Result<Option<Vec<String>>, Refusal> 
     }
 }
 
-/// The field as JSON Schema.
+/// Returns the JSON Schema of the field.
 pub fn columns_field() -> Field<'static> {
     let schema: Value = json!({
         "type": ["array", "null"],

@@ -1,14 +1,14 @@
-//! The load's way to the host: `jobhost_load::Host` over the contract.
+//! Implements `jobhost_load::Host` with the functions of the contract.
 
 use jobhost_load::{Host, Input, Open, Reject, Table, Warning};
 use jobhost_plugin::log::Level;
 use jobhost_plugin::progress::Unit;
 use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, log, progress, records, rejects, warnings};
 
-/// The one source of the plan.
+/// Index of the plan's only source.
 const SOURCE: u32 = 0;
 
-/// One table of the plan, and its only source.
+/// The host of a load: the plan's table and its only source.
 #[derive(Debug)]
 pub struct GuestHost {
     table: TableName,
@@ -21,7 +21,7 @@ impl GuestHost {
         GuestHost { table, action, last_reject: None }
     }
 
-    /// What was reported as rejected last.
+    /// Returns the rejected record that was reported last.
     pub fn last_reject(&self) -> Option<&Reject> {
         self.last_reject.as_ref()
     }
@@ -85,7 +85,7 @@ impl Host for GuestHost {
     }
 }
 
-/// The only source of the plan, for a format that reads it at several places at once.
+/// The plan's only source, for formats that read it at several positions.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestSource;
 
@@ -98,7 +98,6 @@ impl Open for GuestSource {
     }
 }
 
-/// The open source.
 #[derive(Debug)]
 pub struct SourceInput(Source);
 

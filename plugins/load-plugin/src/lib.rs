@@ -1,7 +1,7 @@
-//! What plugins that load records into a table have in common: the fields of their requests with their rules, the way to
-//! the host, and how a load's end becomes the job's.
+//! Shared code of the plugins that load records into a table: the fields of their requests and the rules for them,
+//! access to the host, and the conversion of a load's result into the job's result.
 //!
-//! Knows no format and no source: those are the plugins' own.
+//! This crate must not know any format or source. Each plugin brings its own.
 
 mod columns;
 mod host;

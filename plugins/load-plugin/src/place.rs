@@ -1,5 +1,5 @@
-//! Where a load finds its input: in the request, in a file of the server or at a URL. The fields that say so, their rules
-//! and their schemas, for loads that Harper does not have; those of CSV keep Harper's sentences.
+//! Where a load finds its input: in the request, in a file on the server or at a URL. Defines the fields that name the
+//! input, their rules and their schemas, for loads that Harper does not have. CSV loads keep Harper's error messages.
 
 use jobhost_plugin::schema::Field;
 use jobhost_plugin::{PlannedSource, Request, UrlSource};
@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 
 const HEADERS: &str = "passthrough_headers";
 
-/// The place that an operation takes its input from.
+/// The place from which an operation reads its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The field `data`.
+    /// The field `data` of the request.
     Data,
-    /// The field `file_path`.
+    /// The file that the field `file_path` names.
     File,
-    /// The field of this name, and `passthrough_headers`.
+    /// The URL in the field of this name, fetched with the headers in `passthrough_headers`.
     Url { field: &'static str },
 }
 
 impl Place {
-    /// What is wrong with the fields; nothing, if they name a place.
+    /// Returns every problem with the fields, or an empty list if they name a valid input.
     pub fn check(self, request: &Request) -> Vec<String> {
         match self {
             Place::Data => match request.get("data") {
@@ -53,7 +53,7 @@ impl Place {
         }
     }
 
-    /// The source of a request that `check` found good.
+    /// Returns the source that a request names. The request must have passed `check`.
     pub fn source(self, request: &Request, media_types: &[&str]) -> PlannedSource {
         match self {
             Place::Data => PlannedSource::RequestField,
@@ -66,7 +66,7 @@ impl Place {
         }
     }
 
-    /// The fields as JSON Schema. `format` is what stands there, in words.
+    /// Returns the fields with their JSON Schemas. `format` describes the content of the input.
     pub fn fields(self, format: &str) -> Vec<Field<'static>> {
         let text = |description: String| json!({ "type": "string", "minLength": 1, "description": description });
         match self {
@@ -94,18 +94,18 @@ impl Place {
         }
     }
 
-    /// Pointers to fields that nobody but the host may see.
+    /// JSON Pointers to the fields whose values only the host may see.
     pub fn secrets(self) -> Vec<String> {
         if matches!(self, Place::Url { .. }) { vec![format!("/{HEADERS}/*")] } else { vec![] }
     }
 
-    /// Pointer to the field that holds the input itself.
+    /// JSON Pointer to the field that contains the input itself.
     pub fn inline_source(self) -> Option<String> {
         (self == Place::Data).then(|| "/data".to_owned())
     }
 }
 
-/// What is wrong with a URL. The host looks closer when it fetches it; this is about obvious mistakes.
+/// Returns the problem with a URL. It finds obvious mistakes only: the host checks the URL when it fetches it.
 fn check_url(field: &str, url: &str) -> Option<String> {
     if url.is_empty() {
         return Some(format!("'{field}' is not allowed to be empty"));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn each_place_names_the_field_that_is_missing_or_wrong() {
+    fn problems_name_the_missing_or_invalid_field() {
         assert_eq!(problems(Place::Data, json!({})), "'data' is required");
         assert!(problems(Place::Data, json!({"data": [1]})).starts_with("'data' must be a string"));
         assert_eq!(problems(Place::Data, json!({"data": ""})), "");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_http_or_https_and_have_a_host() {
+    fn urls_must_be_http_or_https_and_have_a_host() {
         for url in ["http://h/x", "HTTPS://h", "http://user:p@h:80/a?b#c", "http://[::1]:8/x"] {
             assert_eq!(check_url("u", url), None, "{url}");
         }

@@ -1,18 +1,19 @@
-//! The fields that all loads share, and which sentence says that one is wrong. The sentences are Harper's.
+//! The fields that all loads share, and the error message for each invalid one. The messages are Harper's.
 
 use jobhost_plugin::{Action, Request, check_name};
 use serde_json::Value;
 
 pub const MAX_NAME_CHARACTERS: usize = 250;
-/// The sentence about a record of an update that has no primary key.
+/// The error message for a record of an update that has no primary key.
 pub const KEY_REQUIRED: &str = "a valid hash attribute must be provided with update record";
 
-/// What the client asked to be done; nothing means `insert`.
+/// The requested action. An absent action means `insert`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked(Option<Action>);
 
 impl Asked {
-    /// What the plan says. Who does not name an action needs the rights of both, as in Harper.
+    /// The action to name in the plan. As in Harper, a request without an action needs the permissions for insert and
+    /// update.
     pub fn planned(self) -> Action {
         self.0.unwrap_or(Action::Upsert)
     }
@@ -21,13 +22,13 @@ impl Asked {
         self.0.unwrap_or(Action::Insert)
     }
 
-    /// `sentence`, if a record must have a primary key.
+    /// Returns `sentence` if every record must have a primary key.
     pub fn key_required(self, sentence: &'static str) -> Option<&'static str> {
         (self.run() == Action::Update).then_some(sentence)
     }
 }
 
-/// The action of a request that was found good.
+/// Returns the action of a valid request.
 pub fn asked(request: &Request) -> Asked {
     Asked(request.text("action").and_then(action))
 }
@@ -41,12 +42,12 @@ fn action(name: &str) -> Option<Action> {
     }
 }
 
-/// Absent, null, or one of the three.
+/// Returns true if the value is absent, null or one of the three actions.
 pub fn is_action(value: Option<&Value>) -> bool {
     value.is_none_or(|value| value.as_str().and_then(action).is_some())
 }
 
-/// The rules that the loads share, but for the URL load, which has sentences of its own. To be joined with commas.
+/// Checks the fields that all loads share. The URL load has its own error messages. The caller joins them with commas.
 pub fn check_load(request: &Request) -> Vec<String> {
     let mut problems = Vec::new();
     let mut check = |label: &str, name: &Value| {
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn no_action_inserts_but_needs_the_rights_to_update_too() {
+    fn without_an_action_a_load_inserts_but_also_needs_the_right_to_update() {
         let asked_of = |value| asked(&request(value));
         let nothing = asked_of(json!({"action": null}));
         assert_eq!((nothing.planned(), nothing.run()), (Action::Upsert, Action::Insert));
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_come_in_harpers_order() {
+    fn problems_are_reported_in_the_order_of_harper() {
         let problems = check_load(&request(json!({"database": "a/b", "table": "x`y", "action": "merge"})));
         let slashes = "names cannot include backticks or forward slashes";
         assert_eq!(

@@ -1,13 +1,14 @@
-//! The field `s3`: an object of an S3 server, for loads that Harper does not have; `import_from_s3` keeps Harper's sentences.
+//! The field `s3`: an object on an S3 server, for loads that Harper does not have. `import_from_s3` keeps Harper's
+//! messages.
 
 use jobhost_plugin::{Encoding, PlannedSource, Request, S3Credentials, S3Object, S3Source};
 use serde_json::{Map, Value};
 
-/// Where the keys stand in the request.
+/// JSON Pointer to the access keys in the request.
 const KEYS_POINTER: &str = "/s3";
 const KEYS: [&str; 2] = ["aws_access_key_id", "aws_secret_access_key"];
 
-/// The object that a request names, as it stands there; else everything that is wrong.
+/// Returns the object that a request names, or every problem with the fields.
 pub fn check_s3(request: &Request) -> Result<PlannedSource, Vec<String>> {
     let fields = match request.get("s3") {
         Some(Value::Object(fields)) => fields,
@@ -30,7 +31,7 @@ pub fn check_s3(request: &Request) -> Result<PlannedSource, Vec<String>> {
     let profile = text("profile", false);
     let bucket = text("bucket", true).unwrap_or_default();
     let key = text("key", true).unwrap_or_default();
-    // A profile can bring its region along.
+    // The region may come from the profile.
     let region = text("region", profile.is_none()).unwrap_or_default();
     let endpoint = text("endpoint", false);
     let path_style = match given(fields, "path_style") {
@@ -41,7 +42,7 @@ pub fn check_s3(request: &Request) -> Result<PlannedSource, Vec<String>> {
         }
         None => None,
     };
-    // Of the keys, only handles are seen here: that they are there is all that can be told.
+    // The plugin sees handles instead of the keys, so it can only check that they are present.
     for key in KEYS.into_iter().filter(|key| given(fields, key).is_some() == profile.is_some()) {
         problems.push(match profile {
             Some(_) => format!("'s3.{key}' and 's3.profile' cannot be used together: send both keys or name a profile"),
@@ -56,7 +57,7 @@ pub fn check_s3(request: &Request) -> Result<PlannedSource, Vec<String>> {
     Ok(PlannedSource::S3(S3Source { object, encoding: Encoding::Identity }))
 }
 
-/// A member that is there, neither null nor empty.
+/// Returns a member that is present and neither null nor empty.
 fn given<'a>(fields: &'a Map<String, Value>, member: &str) -> Option<&'a Value> {
     fields.get(member).filter(|value| !value.is_null() && value.as_str() != Some(""))
 }
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_needs_a_place_and_keys_or_a_profile() {
+    fn an_object_needs_a_bucket_and_key_and_either_access_keys_or_a_profile() {
         assert_eq!(check(json!(null)).unwrap_err(), "'s3' is required");
         assert_eq!(check(json!([])).unwrap_err(), "'s3' must be an object");
         let told = check(json!({"bucket": 5, "path_style": "x"})).unwrap_err();

@@ -3,7 +3,7 @@
 use jobhost_plugin::schema::{Field, request};
 use serde_json::{Value, json};
 
-/// The schema of requests for `operation`: the fields that all loads share, and these.
+/// Returns the schema of requests for `operation`: the fields that all loads share and `fields`.
 pub fn request_schema(operation: &str, fields: &[Field<'_>]) -> Value {
     let name = json!({
         "type": "string",

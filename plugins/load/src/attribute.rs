@@ -1,12 +1,12 @@
-//! Types of attributes, of tables that were created with `attributes`, and what is said of a value that does not fit.
+//! The types of attributes in tables created with `attributes`, and the error messages for values that do not fit.
 
-/// Attributes that belong to the host: what an input says of them is left out.
+/// Attributes that the host sets. Values for them in the input are ignored.
 pub const SYSTEM_ATTRIBUTES: [&str; 2] = ["__createdtime__", "__updatedtime__"];
 
-/// The type of an attribute. Names are those of the Operations API.
+/// The type of an attribute, named as in the Operations API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttributeType {
-    /// No type, or `Any`: every value is what it looks like.
+    /// No type or `Any`: accepts every value.
     Any,
     String,
     Id,
@@ -19,7 +19,7 @@ pub enum AttributeType {
 }
 
 impl AttributeType {
-    /// As the Operations API writes it.
+    /// Returns the name that the Operations API uses.
     pub fn name(self) -> &'static str {
         match self {
             AttributeType::Any => "Any",
@@ -34,7 +34,7 @@ impl AttributeType {
         }
     }
 
-    /// The least and the most that an integer of this type may be, where it is one that has bounds.
+    /// Returns the minimum and maximum of an integer type, or `None` for all other types.
     pub fn integer_bounds(self) -> Option<(i64, i64)> {
         match self {
             AttributeType::Int => Some((-2_147_483_648, 2_147_483_647)),
@@ -44,7 +44,7 @@ impl AttributeType {
     }
 }
 
-/// A value that does not fit the type of its attribute. `value` is shown as it stands: a text with its quotes.
+/// A value that does not fit the type of its attribute. `value` is shown as written; strings keep their quotes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     #[error("Invalid value for attribute {attribute}: {value}, expecting {expecting}")]

@@ -1,4 +1,4 @@
-//! Where a load is: stored with each batch, read by the next attempt.
+//! Checkpoints of a load: stored with each batch and read by the next attempt.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,11 @@ const VERSION: u32 = 1;
 #[error("The checkpoint of the interrupted attempt cannot be read: {0}. Run the job again.")]
 pub struct CheckpointError(String);
 
-/// A place in a source, as it is stored.
+/// A position in a source, in the form in which it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkpoint<P> {
     version: u32,
-    /// Of the source; a checkpoint means nothing for other content.
+    /// Etag of the source. The checkpoint is invalid for any other content.
     pub etag: String,
     #[serde(flatten)]
     pub position: P,
@@ -26,7 +26,7 @@ impl<P: Serialize + DeserializeOwned> Checkpoint<P> {
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        // A struct of numbers and strings always has a JSON form.
+        // Serializing a struct of numbers and strings cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 

@@ -1,5 +1,5 @@
-//! A host that only counts, for the examples that measure a format without a sandbox. Must never check or keep what it
-//! is given: that would be measured too.
+//! A host that only counts, for the examples that measure a format without a sandbox. It must not check or keep what it
+//! receives, because that would be measured too.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -10,10 +10,9 @@ use std::time::Instant;
 use crate::driver::Loaded;
 use crate::host::{Host, Input, Reject, Table, Warning};
 
-/// As large as a chunk of the contract.
+/// Same size as a chunk of the contract.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// See the module.
 #[derive(Debug)]
 pub struct CountingHost {
     source: Rc<Vec<u8>>,
@@ -23,8 +22,8 @@ pub struct CountingHost {
     rejects: u64,
 }
 
-/// Loads the file that the command line names, as often as it says, and prints what each load made and how fast:
-/// `EXAMPLE FILE [ROUNDS]`. `load` is given the host and the path.
+/// Loads the file named on the command line as often as requested, and prints the result and the speed of each load.
+/// Usage: `EXAMPLE FILE [ROUNDS]`. `load` receives the host and the path.
 pub fn measure<E: Display>(load: impl Fn(&mut CountingHost, &str) -> Result<Loaded, E>) -> ExitCode {
     let mut arguments = std::env::args();
     let program = arguments.next().unwrap_or_default();
@@ -97,7 +96,7 @@ impl Host for CountingHost {
     fn warn(&mut self, _: Warning) {}
 }
 
-/// The source, opened at a byte.
+/// The source, opened at an offset.
 #[derive(Debug)]
 pub struct CountedInput {
     source: Rc<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! The two passes.
+//! Runs the two passes of a load.
 
 use jobhost_batch::Batch;
 
@@ -11,15 +11,15 @@ use crate::input::Records;
 /// What a load that went through found in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loaded {
-    /// No record at all.
+    /// The source contains no records.
     Nothing,
-    /// Records, which are all handed over.
+    /// The source contains records, and all of them were written.
     Records,
 }
 
 type Failed<H, F> = LoadError<<H as Host>::Error, <F as Format>::Problem>;
 
-/// Load the source of `host`, from its start or from a checkpoint. `format` has seen nothing of it yet.
+/// Loads the source of `host` from its start or from a checkpoint. `format` must be new.
 pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8]>) -> Result<Loaded, Failed<H, F>> {
     let from = match resume {
         None => match validate(host, &mut format)? {
@@ -43,7 +43,8 @@ fn validate<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Option<C
     if !records.advance(host)? {
         return Ok(None);
     }
-    // What the first record has is declared at once: most loads that may not be are refused before they read on.
+    // Declares the attributes of the first record at once, so that most loads without permission fail before reading
+    // on.
     declare(host, records.format)?;
     loop {
         if let Err(problem) = records.format.check(|warning| host.warn(warning)) {
@@ -62,7 +63,7 @@ fn declare<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<(), Faile
     if attributes.is_empty() { Ok(()) } else { host.declare(&attributes).map_err(LoadError::Host) }
 }
 
-/// What a resumed attempt needs of the start of the source.
+/// Reads what a resumed attempt needs from the start of the source.
 fn reopen<H: Host, F: Format>(
     host: &mut H,
     format: &mut F,
@@ -77,7 +78,7 @@ fn reopen<H: Host, F: Format>(
     Ok(checkpoint)
 }
 
-/// Pass 2: write every record from a position on.
+/// Pass 2: writes every record from a position on.
 fn write<H: Host, F: Format>(
     host: &mut H,
     format: &mut F,

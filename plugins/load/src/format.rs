@@ -1,4 +1,4 @@
-//! What a load has to know of a format.
+//! The interface between a load and the format of its input.
 
 use jobhost_batch::JsonBuffer;
 use serde::Serialize;
@@ -6,22 +6,23 @@ use serde::de::DeserializeOwned;
 
 use crate::host::{Reject, Warning};
 
-/// What was found at the next place of the input.
+/// The result of advancing in the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The next record.
+    /// The next record is available.
     Record,
-    /// Feed more, or say that this was all.
+    /// The format needs more input. Call `feed`, or `end` if there is none.
     NeedInput,
     /// There are no more records.
     End,
 }
 
-/// Cuts bytes that are fed into records, and turns each into one JSON object. Goes over its input twice: `check` looks at
-/// every record, `encode` writes it. It must never hold more than one record and the last chunk, and never panic whatever
-/// it is fed.
+/// Splits input bytes into records and writes each one as a JSON object. A load passes over the input twice: the first
+/// pass calls `check` for every record, the second one `encode`. An implementation must not hold more than one record
+/// and the last chunk, and must not panic on any input.
 pub trait Format {
-    /// A place between two records, with all that is needed to go on from there. Part of the checkpoint: small.
+    /// A position between two records, with everything needed to continue there. It is part of the checkpoint, so keep
+    /// it small.
     type Position: Clone + Serialize + DeserializeOwned;
     type Problem: std::error::Error + 'static;
 
@@ -29,7 +30,7 @@ pub trait Format {
     fn charset(&mut self, _label: &str) {}
     /// The next bytes. The current record is gone after that.
     fn feed(&mut self, chunk: &[u8]);
-    /// That was all.
+    /// Marks the end of the input.
     fn end(&mut self);
     /// Go past what stands before the first record; `Step::Record` says that this is done. `note` takes what should be known
     /// about it.
@@ -40,16 +41,16 @@ pub trait Format {
     fn check(&mut self, note: impl FnMut(Warning)) -> Result<(), Self::Problem>;
     /// Append the current record as one JSON object without line ends, or nothing.
     fn encode(&mut self, json: &mut JsonBuffer) -> Result<(), Self::Problem>;
-    /// Where the next record begins.
+    /// Returns the position of the next record.
     fn position(&self) -> Self::Position;
-    /// Bytes of the whole input before the next record.
+    /// Number of bytes before the next record, counted from the start of the whole input.
     fn offset(&self) -> u64;
-    /// Go on from `position`, with input from there on; what `begin` found stays known.
+    /// Continues at `position`, with input from there on. What `begin` found is kept.
     fn rewind(&mut self, position: &Self::Position);
-    /// The byte of the input that a position is at.
+    /// Returns the byte offset of a position.
     fn offset_of(position: &Self::Position) -> u64;
-    /// Attributes of records that this did not tell before.
+    /// Returns the attributes that were found since the last call.
     fn new_attributes(&mut self) -> Vec<String>;
-    /// The reject for a problem with the current record or with what comes next.
+    /// Describes a problem with the current record, or with what follows it, as a rejected record.
     fn reject(&self, problem: &Self::Problem) -> Reject;
 }

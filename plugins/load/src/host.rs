@@ -1,37 +1,37 @@
-//! What a load needs of the world around it.
+//! The interface between a load and its host.
 
 use crate::attribute::AttributeType;
 
-/// The most bytes of a rejected record that are repeated.
+/// Maximum number of bytes of a rejected record that are shown.
 const SHOWN_BYTES: usize = 1024;
 
-/// The world: one table, one source that can be opened again and again.
+/// The host of a load: one table, and one source that can be opened repeatedly.
 pub trait Host {
     type Error;
     type Input: Input<Error = Self::Error>;
 
-    /// The table that is loaded.
+    /// Returns the table to load into.
     fn describe(&mut self) -> Result<Table, Self::Error>;
-    /// Say which attributes the records will have, perhaps in several calls.
+    /// Declares the attributes that the records will have. A load may call it several times.
     fn declare(&mut self, attributes: &[String]) -> Result<(), Self::Error>;
-    /// Open the source at a byte.
+    /// Opens the source at a byte offset.
     fn open(&mut self, offset: u64) -> Result<Self::Input, Self::Error>;
-    /// Hand over a batch of JSON lines and the state after it.
+    /// Writes a batch of JSON lines, and stores the checkpoint after it.
     fn write(&mut self, batch: &[u8], checkpoint: &[u8]) -> Result<(), Self::Error>;
-    /// Bytes of the source that were dealt with, and how many there are, where that is known.
+    /// Reports how many bytes of the source are done, and the total if it is known.
     fn progress(&mut self, done: u64, total: Option<u64>);
     fn cancelled(&mut self) -> bool;
     fn reject(&mut self, reject: Reject);
     fn warn(&mut self, warning: Warning);
 }
 
-/// An open source.
+/// An opened source.
 pub trait Input {
     type Error;
 
     /// Bytes of the whole source; `None` if only reading tells.
     fn size(&self) -> Option<u64>;
-    /// Changes when the content changes.
+    /// An identifier of the content that changes whenever the content does.
     fn etag(&self) -> &str;
     /// The media type that the source named, with its parameters.
     fn media_type(&self) -> Option<&str> {
@@ -41,26 +41,25 @@ pub trait Input {
     fn read(&mut self) -> Result<Vec<u8>, Self::Error>;
 }
 
-/// Opens the source of a [`Host`], again and again and from wherever it is kept: for a format that does not read from the
-/// start to the end.
+/// Opens the source of a [`Host`] repeatedly and independently of it, for formats that do not read from start to end.
 pub trait Open {
     type Error;
     type Input: Input<Error = Self::Error>;
 
-    /// Open the source at a byte.
+    /// Opens the source at a byte offset.
     fn open(&self, offset: u64) -> Result<Self::Input, Self::Error>;
 }
 
-/// The table that is loaded.
+/// The table to load into.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     pub primary_key: String,
-    /// Attributes that have a type.
+    /// The attributes that have a declared type.
     pub types: Vec<(String, AttributeType)>,
 }
 
 impl Table {
-    /// The type of an attribute; `Any` for one that has none.
+    /// Returns the type of an attribute, or `Any` if it has none.
     pub fn kind_of(&self, attribute: &str) -> AttributeType {
         let typed = self.types.iter().find(|(name, _)| name == attribute);
         typed.map_or(AttributeType::Any, |(_, kind)| *kind)
@@ -80,14 +79,14 @@ pub struct Warning {
 /// A record that could not be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
-    /// From 1.
+    /// Line number, starting at 1.
     pub line: u64,
-    /// From 0, in the whole source.
+    /// Offset in the whole source, starting at 0.
     pub byte_offset: u64,
     pub column: Option<String>,
-    /// A short word for a program.
+    /// A short identifier of the problem, for programs.
     pub kind: &'static str,
-    /// The start of the record as it stands in the source; see [`shown`].
+    /// The start of the record as written in the source; see [`shown`].
     pub raw: String,
     pub reason: String,
 }

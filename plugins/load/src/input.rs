@@ -1,4 +1,4 @@
-//! Records out of an open source: feeds the format, asks after each chunk whether to go on.
+//! Reads the records of an opened source: feeds the format, and checks after each chunk whether to continue.
 
 use crate::error::LoadError;
 use crate::format::{Format, Step};
@@ -11,7 +11,7 @@ pub(crate) struct Records<'a, H: Host, F> {
 }
 
 impl<'a, H: Host, F: Format> Records<'a, H, F> {
-    /// Open the source at `offset`, where `format` expects it.
+    /// Opens the source at `offset`, where `format` expects it.
     pub(crate) fn open(host: &mut H, format: &'a mut F, offset: u64) -> Result<Self, LoadError<H::Error, F::Problem>> {
         let input = host.open(offset).map_err(LoadError::Host)?;
         if let Some(label) = input.media_type().and_then(charset) {
@@ -41,7 +41,7 @@ impl<'a, H: Host, F: Format> Records<'a, H, F> {
         self.step(host, |format, host| format.begin(|warning| note(host, warning)))
     }
 
-    /// Go to the next record; false at the end.
+    /// Advances to the next record. Returns false at the end.
     #[inline]
     pub(crate) fn advance(&mut self, host: &mut H) -> Result<bool, LoadError<H::Error, F::Problem>> {
         self.step(host, |format, _| format.advance())
@@ -63,7 +63,7 @@ impl<'a, H: Host, F: Format> Records<'a, H, F> {
         }
     }
 
-    /// Report what is wrong with the input, and end the load with it.
+    /// Reports a problem with the input as a rejected record, and returns the error that ends the load.
     #[cold]
     #[inline(never)]
     pub(crate) fn rejected(&mut self, host: &mut H, problem: F::Problem) -> LoadError<H::Error, F::Problem> {

@@ -1,19 +1,19 @@
-//! Texts that look like a JSON object or array. If they are one they are taken over as they stand, without the white
-//! space between tokens: a record is one line, and numbers keep their digits.
+//! Strings that look like a JSON object or array. Valid ones are written as JSON instead of a string. White space
+//! between tokens is removed because a record must be a single line; numbers keep their digits.
 
 use jobhost_batch::JsonWriter;
 
-/// Levels a text may nest: the contract allows 32 a record, which is itself one.
+/// Maximum nesting of such a string. The contract allows 32 levels, and the record itself is one of them.
 const MAX_DEPTH: usize = 31;
 
-/// Begins and ends like one.
+/// Returns true if the text begins and ends like an object or array.
 #[inline]
 pub fn looks_like_json(text: &[u8]) -> bool {
     matches!(text, [b'{', .., b'}'] | [b'[', .., b']'])
 }
 
-/// Write the text if it is JSON that an attribute can hold; else write nothing and say so. What is written is never longer
-/// than the text.
+/// Writes the text if it is JSON that an attribute can hold. Otherwise writes nothing and returns false. The output is
+/// never longer than the text.
 pub fn write(json: &mut JsonWriter<'_>, cell: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(cell) else {
         return false;
@@ -25,7 +25,7 @@ pub fn write(json: &mut JsonWriter<'_>, cell: &[u8]) -> bool {
     true
 }
 
-/// Write a text that is JSON without the white space between its tokens.
+/// Writes JSON text without the white space between its tokens.
 pub fn write_compact(json: &mut JsonWriter<'_>, text: &[u8]) {
     let (mut quoted, mut escaped, mut from) = (false, false, 0);
     for (position, &byte) in text.iter().enumerate() {
@@ -42,7 +42,7 @@ pub fn write_compact(json: &mut JsonWriter<'_>, text: &[u8]) {
     json.raw(text, from..text.len());
 }
 
-/// The deepest nesting, of text that need not be JSON.
+/// Returns the maximum nesting of a text, which need not be JSON.
 fn depth(text: &str) -> usize {
     let (mut quoted, mut escaped, mut depth, mut deepest) = (false, false, 0usize, 0);
     for byte in text.bytes() {
@@ -78,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn json_is_taken_over_without_blanks() {
+    fn json_is_written_without_white_space() {
         assert_eq!(written("{\"a\" : [1, 2.50 ,\n\"x \\\" y\"]}").as_deref(), Some("{\"a\":[1,2.50,\"x \\\" y\"]}"));
         assert_eq!(written("[12345678901234567890123]").as_deref(), Some("[12345678901234567890123]"));
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn invalid_json_is_refused() {
         for cell in ["{bad}", "[1,]", "{\"a\":\"\\ud800\"}", "[1] [2]"] {
             assert_eq!(written(cell), None, "{cell}");
         }

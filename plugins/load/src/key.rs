@@ -1,17 +1,17 @@
-//! Primary keys: what is said of one that is impossible.
+//! Error messages for invalid primary keys.
 
-/// The longest key, in bytes of UTF-8.
+/// Maximum length of a key in bytes of UTF-8.
 pub const MAX_KEY_BYTES: usize = 1978;
 
-/// A record whose primary key is impossible.
+/// Why a primary key is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The word is JSON's for what was found.
+    /// The value has this JSON type, which cannot be a key.
     #[error("Invalid primary key type: {0}")]
     Type(&'static str),
     #[error("Primary key size is too large: {0}")]
     TooLong(usize),
-    /// The sentence is the operation's.
+    /// The record has no key. The operation provides the message.
     #[error("{0}")]
     Missing(&'static str),
 }

@@ -1,8 +1,9 @@
-//! A whole load, whatever the format of its records: a first pass that checks everything and writes nothing, a second
-//! that writes. Both over a source that can be opened again, so that nothing has to be held.
+//! Loads records of any format in two passes: the first checks every record and writes nothing, the second writes them.
+//! Both read the source from its start, so that nothing has to be kept in memory.
 //!
-//! Pure: no WIT, no files, no network. The world is behind [`Host`], the format behind [`Format`]. Here, too, is what
-//! formats have in common: types of attributes, sentences about keys and values, JSON that stands in a text.
+//! This crate is pure: no WIT, no files, no network. [`Host`] is the interface to the host, [`Format`] the interface to
+//! a format. The crate also contains what formats share: types of attributes, error messages for keys and values, and
+//! JSON inside of text.
 
 mod attribute;
 mod checkpoint;

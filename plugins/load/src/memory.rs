@@ -1,5 +1,5 @@
-//! A host in memory, for tests of formats: one source, one table without keys of its own, everything observable. It
-//! holds what it is given to the contract by assertions.
+//! A host in memory for tests of formats, with one source and one table. Everything written is observable. Assertions
+//! check that callers keep to the contract.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,14 +14,13 @@ use serde_json::Value;
 use crate::attribute::AttributeType;
 use crate::host::{Host, Input, Reject, Table, Warning};
 
-/// Why a call of the host fails.
+/// Why a call of the host failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    /// The host went away in the middle.
+    /// The host crashed.
     Crash,
 }
 
-/// See the module.
 #[derive(Debug, Clone)]
 pub struct MemoryHost {
     pub source: Vec<u8>,
@@ -37,11 +36,11 @@ pub struct MemoryHost {
     pub warnings: Vec<Warning>,
     pub progress: Vec<(u64, Option<u64>)>,
     pub opened: Vec<u64>,
-    /// Crash instead of taking this batch.
+    /// Crash when this batch is written.
     pub crash_at_batch: Option<usize>,
-    /// Cancel at this many reads.
+    /// Cancel at this read.
     pub cancel_after: Option<usize>,
-    /// Change the source at this many opens.
+    /// Change the content of the source when it is opened this many times.
     pub change_at_open: Option<usize>,
 }
 
@@ -72,7 +71,7 @@ impl MemoryHost {
         self
     }
 
-    /// The records that were written, as JSON.
+    /// Returns the written records as JSON.
     pub fn records(&self) -> Vec<Value> {
         self.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -145,7 +144,6 @@ impl Host for MemoryHost {
     }
 }
 
-/// The source, opened.
 #[derive(Debug)]
 pub struct MemoryInput {
     rest: Vec<u8>,

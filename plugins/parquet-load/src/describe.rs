@@ -1,4 +1,4 @@
-//! What the plugin says of itself.
+//! The description of the plugin.
 
 use jobhost_load_plugin::{Place, columns_field, request_schema};
 use jobhost_plugin::schema::{self, Field};
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_has_a_schema_that_names_what_it_needs() {
+    fn every_operation_has_a_schema_with_its_required_fields() {
         let description = description();
         for (operation, field) in description.operations.iter().zip(["file_path", "parquet_url", "s3"]) {
             let schema: Value = serde_json::from_str(&operation.request_schema).unwrap();

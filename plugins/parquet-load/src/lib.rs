@@ -1,7 +1,8 @@
 //! The plugin `parquet-load`: jobs that read Parquet from a file, a URL or an S3 server and write its rows to a table.
 //!
-//! Records come from the crate `jobhost-parquet`; what loads have in common is in `jobhost-load-plugin`; here are only the
-//! requests. Reading Parquet is ten times the code of the other loads: so `import_from_s3` leaves it to a plugin of its own.
+//! The crate `jobhost-parquet` reads the records, and `jobhost-load-plugin` contains what all loads share. This crate
+//! adds the requests. Reading Parquet takes ten times as much code as the other loads, so `import_from_s3` does not
+//! include it.
 
 mod describe;
 mod request;

@@ -1,4 +1,4 @@
-//! Requests: which fields, which rules, and which sentence when one is broken.
+//! Requests: their fields, the rules for them, and the error message for each broken rule.
 
 use jobhost_load_plugin::{Asked, Place, asked, check_columns, check_load, check_s3};
 use jobhost_plugin::{PlannedSource, Refusal, Request, TableName};
@@ -8,7 +8,7 @@ pub(crate) const URL_LOAD: &str = "parquet_url_load";
 pub(crate) const S3_LOAD: &str = "parquet_s3_load";
 pub(crate) const URL: Place = Place::Url { field: "parquet_url" };
 
-/// Media types that may hold Parquet; servers that do not know it send one of the last two.
+/// Media types of Parquet files. Servers that do not know Parquet send one of the last two.
 const MEDIA_TYPES: [&str; 5] = [
     "application/vnd.apache.parquet",
     "application/x-parquet",
@@ -17,7 +17,7 @@ const MEDIA_TYPES: [&str; 5] = [
     "binary/octet-stream",
 ];
 
-/// A request that was found good.
+/// A valid request.
 #[derive(Debug)]
 pub(crate) struct LoadRequest {
     pub(crate) source: PlannedSource,
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_of_a_request_is_named() {
+    fn every_problem_with_a_request_is_reported() {
         let told = check(FILE_LOAD, json!({"columns": 5})).unwrap_err();
         assert!(told.starts_with("Table can't be blank. 'file_path' is required. 'columns' must be"), "{told}");
         assert_eq!(check(URL_LOAD, json!({"table": "t"})).unwrap_err(), "'parquet_url' is required");

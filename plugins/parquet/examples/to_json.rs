@@ -1,5 +1,5 @@
-//! What the plugin `parquet-load` does with a file, done natively: writes the records to stdout, or with `--count` only counts
-//! them, which shows what the same work costs without a sandbox.
+//! Runs natively what the plugin `parquet-load` does with a file. It writes the records to stdout, or only counts them
+//! with `--count`, which shows what the same work costs without a sandbox.
 //!
 //! `cargo run --release -p jobhost-parquet --example to_json FILE [--count]`
 

@@ -1,4 +1,4 @@
-//! Which columns of a file are loaded, and that they can be.
+//! Selects the columns of a file to load, and checks that they can be loaded.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use parquet::basic::Compression;
 
 use crate::error::Problem;
 
-/// How a value of a column is written, beyond what its type says.
+/// How to write a value of a column, beyond what its type says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     Plain,
-    /// Text that is JSON.
+    /// Text that contains JSON.
     Json,
-    /// 16 bytes that are a UUID.
+    /// A UUID in 16 bytes.
     Uuid,
 }
 
@@ -31,26 +31,26 @@ impl Meaning {
     }
 }
 
-/// A column that is loaded.
+/// A column to load.
 #[derive(Debug)]
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) field: Arc<Field>,
-    /// Decimals are numbers, because the attribute is declared as one.
+    /// Decimals are written as numbers, because the attribute is declared as a number.
     pub(crate) decimals_as_numbers: bool,
 }
 
-/// The columns that are loaded, in the order of the file.
+/// The columns to load, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Columns {
     pub(crate) all: Vec<Column>,
     pub(crate) mask: ProjectionMask,
-    /// Of each leaf of the file: is it read?
+    /// For each leaf of the file: whether it is read.
     leaves: Vec<bool>,
 }
 
 impl Columns {
-    /// The columns with these names, or all but those that belong to the host.
+    /// Selects the columns with these names, or all except the attributes that the host sets.
     pub(crate) fn choose(
         metadata: &ArrowReaderMetadata,
         wanted: Option<&[String]>,
@@ -77,7 +77,7 @@ impl Columns {
         self.all.iter().map(|column| column.name.clone()).collect()
     }
 
-    /// Can everything that is read be decompressed?
+    /// Checks that every selected column can be decompressed.
     pub(crate) fn check_compression(&self, metadata: &ArrowReaderMetadata) -> Result<(), Problem> {
         for group in metadata.metadata().row_groups() {
             for (chunk, _) in group.columns().iter().zip(&self.leaves).filter(|(_, is_read)| **is_read) {
@@ -93,12 +93,12 @@ impl Columns {
         Ok(())
     }
 
-    /// Bytes of a row group as it is read: decoded, as far as the file tells.
+    /// Estimates the bytes of a row group in memory from what the file says about their decoded size.
     pub(crate) fn bytes_of(&self, group: &parquet::file::metadata::RowGroupMetaData) -> u64 {
         let read = group.columns().iter().zip(&self.leaves).filter(|(_, is_read)| **is_read);
         let bytes = read.map(|(chunk, _)| {
             let encoded = chunk.uncompressed_size().max(0);
-            // A dictionary holds each text once, but the rows have it many times.
+            // A dictionary holds each text once, but the rows repeat it.
             encoded.max(chunk.unencoded_byte_array_data_bytes().unwrap_or(0))
         });
         bytes.fold(0, |sum, bytes| sum.saturating_add(bytes.unsigned_abs()))
@@ -116,7 +116,7 @@ fn column(field: &Arc<Field>, table: &Table) -> Result<Column, Problem> {
     Ok(Column { name, field: Arc::clone(field), decimals_as_numbers })
 }
 
-/// The name of a type that has no form as JSON here, anywhere in this one.
+/// Returns the name of a type that cannot be written as JSON, either `kind` or a type nested in it.
 fn unsupported(kind: &DataType) -> Option<String> {
     match kind {
         DataType::Null

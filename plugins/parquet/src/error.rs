@@ -1,11 +1,11 @@
-//! What can be wrong with a Parquet file that is loaded, in sentences for the person who sent it.
+//! Problems with a Parquet file that is loaded, with messages for the person who sent it.
 
 use parquet::errors::ParquetError;
 
-/// As much of a list of names as a sentence shows.
+/// Maximum number of names that a message lists.
 const SHOWN_NAMES: usize = 20;
 
-/// Anything that stops a load because of what the file says.
+/// A problem with the file that stops a load.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     #[error("The file is not valid Parquet, or is damaged: {0}")]
@@ -32,7 +32,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// A short word for a program.
+    /// A short identifier of the problem, for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             Problem::File(_) | Problem::RowCount { .. } | Problem::NoSize => "syntax",
@@ -42,7 +42,7 @@ impl Problem {
         }
     }
 
-    /// The row, from 1, where it is in one.
+    /// Returns the number of the row that has the problem, starting at 1.
     pub(crate) fn row(&self) -> Option<u64> {
         match self {
             Problem::Value { row, .. } | Problem::Record { row, .. } => Some(*row),

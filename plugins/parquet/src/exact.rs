@@ -1,24 +1,25 @@
-//! Is a number of JSON exactly a double? Only then may a column of numbers become one of doubles.
+//! Checks whether a JSON number is exactly a double. Only a column in which all numbers are can become a column of
+//! doubles.
 
-/// So many significant digits of any number come back from a double, as long as it is neither huge nor tiny.
+/// A double preserves this many significant digits of any number that is neither huge nor tiny.
 const SAFE_DIGITS: usize = 15;
 const SAFE_EXPONENT: i32 = 280;
 
-/// The digits of a decimal number without zeros at either end, and the power of ten of the first.
+/// The digits of a decimal number without leading and trailing zeros, and the power of ten of the first digit.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     digits: Vec<u8>,
     exponent: i32,
 }
 
-/// The double that has this value, if one is written with it: `0.1` and `1.50` are, `0.10000000000000000555` is not.
+/// Returns the double whose shortest text has this value. `0.1` and `1.50` have one, `0.10000000000000000555` does not.
 pub(crate) fn double(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
     let decimal = decimal(text)?;
     if decimal.digits.len() <= SAFE_DIGITS && decimal.exponent.abs() < SAFE_EXPONENT {
         return Some(value);
     }
-    // The shortest text of a double is the one that a reader of the file will see.
+    // Readers of the file see the shortest text of the double, so compare with that.
     (self::decimal(&format!("{value:e}"))? == decimal).then_some(value)
 }
 
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_a_double_does_not_hold_are_known() {
+    fn numbers_that_are_not_exactly_a_double_are_detected() {
         for text in ["0", "-0", "0.1", "1.50", "1e3", "0.30000000000000004", "1e300", "5e-324"] {
             assert!(double(text).is_some(), "{text}");
         }
@@ -65,7 +66,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_double_prints_is_a_double(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
+        fn the_printed_form_of_a_double_is_exact(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
             prop_assert_eq!(double(&format!("{value:e}")), Some(value));
             prop_assert_eq!(double(&format!("{value}")), Some(value));
         }

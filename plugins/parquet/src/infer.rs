@@ -1,12 +1,12 @@
-//! A type for each column of rows that have no schema: the narrowest that holds every value exactly.
+//! Infers a type for each column of rows without a schema: the narrowest type that holds every value exactly.
 
 use crate::exact;
 use crate::rows::{self, MalformedRows};
 
-/// The largest integer below which a double holds every one.
+/// Doubles represent every integer up to this one.
 const EXACT_INTEGER: u64 = 1 << 53;
 
-/// The type of a column. Each can be null.
+/// The type of a column. Every column is nullable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
     Boolean,
@@ -14,17 +14,17 @@ pub enum ColumnType {
     Integer,
     Double,
     Text,
-    /// Text that is JSON: objects, arrays, values of several types, numbers with more digits than a double has.
+    /// Text that contains JSON: objects, arrays, values of several types, numbers with more digits than a double holds.
     Json,
 }
 
-/// What was seen of a column.
+/// What was found in a column.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     booleans: bool,
     texts: bool,
     integers: bool,
-    /// An integer that is not a double.
+    /// An integer that a double does not represent exactly.
     large_integers: bool,
     doubles: bool,
     others: bool,
@@ -38,7 +38,7 @@ impl Seen {
             (true, false, false) => ColumnType::Boolean,
             (false, true, false) if !self.doubles => ColumnType::Integer,
             (false, true, false) if !self.large_integers => ColumnType::Double,
-            // A column of nothing but null is one of texts: every reader takes that.
+            // A column that is always null becomes text, which every reader accepts.
             (false, false, _) => ColumnType::Text,
             _ => ColumnType::Json,
         }
@@ -60,19 +60,19 @@ impl Seen {
                 self.integers = true;
                 self.large_integers |= number.unsigned_abs() > EXACT_INTEGER;
             }
-            // It may have been seen that doubles do not hold what is there: then nothing more is to be found out.
+            // Once doubles are ruled out, further numbers change nothing.
             None if !self.others && exact::double(value).is_some() => self.doubles = true,
             None => self.others = true,
         }
     }
 }
 
-/// A number that is written as an integer of 64 bits. Minus zero is none: it has a sign to keep.
+/// Returns a number that is written as a 64-bit integer. Minus zero is not one, because its sign must be kept.
 pub(crate) fn integer(value: &str) -> Option<i64> {
     if value == "-0" { None } else { value.parse().ok() }
 }
 
-/// Looks at rows; then knows the types.
+/// Infers types from the rows that it has seen.
 #[derive(Debug)]
 pub struct Inference {
     columns: Vec<Seen>,
@@ -83,7 +83,7 @@ impl Inference {
         Inference { columns: vec![Seen::default(); columns] }
     }
 
-    /// Look at rows, JSON arrays of one element a column, each followed by LF. Returns how many there are.
+    /// Examines rows: JSON arrays with one element per column, each followed by LF. Returns their number.
     pub fn rows(&mut self, rows: &[u8]) -> Result<u64, MalformedRows> {
         let count = self.columns.len();
         rows::cells(rows, count, |index, value| {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_gets_the_narrowest_type_that_holds_all_of_it() {
+    fn a_column_gets_the_narrowest_type_that_holds_every_value() {
         use ColumnType::*;
         for (values, expected) in [
             (&["null", "true", "false"][..], Boolean),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_another_length_are_noticed() {
+    fn rows_of_the_wrong_length_are_an_error() {
         let mut inference = Inference::new(2);
         assert_eq!(inference.rows(b"[1,2]\n[3,4]\n"), Ok(2));
         for rows in ["[1]\n", "[1,2,3]\n", "{}\n", "[1,2\n", "[1,2] x\n"] {

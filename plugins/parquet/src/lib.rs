@@ -1,11 +1,11 @@
-//! Parquet in, JSON records out, and back: in bounded memory, whatever the size of a file.
+//! Reads Parquet as JSON records and writes JSON rows as Parquet, in limited memory for files of any size.
 //!
-//! Pure: no WIT, no files, no network. Reading: `source` fetches what is asked for through a few open streams and small
-//! windows, `columns` chooses and checks columns, `value` writes values as JSON, [`load`] is a whole load: one pass that checks
-//! every record and writes nothing, one that writes. Writing: `infer` finds a type for each column of rows that have no schema,
-//! [`RowWriter`] writes them.
+//! This crate is pure: no WIT, no files, no network. Reading: `source` reads ranges of the file through a few open
+//! streams and small windows, `columns` selects and checks columns, `value` writes values as JSON, and [`load`] is a
+//! whole load: the first pass checks every record and writes nothing, the second writes them. Writing: `infer` finds a
+//! type for each column of rows without a schema, and [`RowWriter`] writes them.
 //!
-//! What becomes of values is told in `docs/plugins.md`. Nothing is rounded, and null stays null.
+//! `docs/plugins.md` specifies how values are converted. Nothing is rounded, and null stays null.
 
 mod columns;
 mod error;

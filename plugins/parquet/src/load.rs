@@ -1,4 +1,4 @@
-//! A whole load of a Parquet file: every record is checked before the first is written.
+//! Loads a Parquet file. Every record is checked before the first one is written.
 
 use jobhost_batch::{Batch, JsonBuffer};
 use jobhost_json::Checker;
@@ -13,29 +13,29 @@ use crate::error::Problem;
 use crate::source::SourceFile;
 use crate::value::{Cells, quoted_name};
 
-/// Decoded bytes that rows are read by, and the most rows.
+/// Decoded bytes of the rows to read at a time, and their maximum number.
 const ROWS_BYTES: u64 = 2 * 1024 * 1024;
 const MAX_ROWS: u64 = 1024;
 
-/// Why a load of Parquet ended early.
+/// Why a load of Parquet failed.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
 
-/// How a file is loaded.
+/// Options of a load.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The columns that are loaded; all without this.
+    /// The columns to load, or `None` for all.
     pub columns: Option<Vec<String>>,
-    /// A record without a primary key is an error with this sentence. `None`: the host gives it a key.
+    /// The error message for a record without a primary key. With `None`, the host generates a key.
     pub key_required: Option<&'static str>,
 }
 
-/// The row that comes next, counted from 0.
+/// The number of the next row, starting at 0.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Position {
     row: u64,
 }
 
-/// Load `source`, which is that of `host`, from its start or from a checkpoint.
+/// Loads `source`, the source of `host`, from its start or from a checkpoint.
 pub fn load<H, O>(host: &mut H, source: O, options: &Options, resume: Option<&[u8]>) -> Result<(), LoadError<H::Error>>
 where
     H: Host,
@@ -91,7 +91,7 @@ where
     O::Input: Send,
     O::Error: Send + 'static,
 {
-    /// Pass 1: look at every record.
+    /// Pass 1: checks every record.
     fn check<H: Host<Error = O::Error>>(
         &mut self,
         host: &mut H,
@@ -113,7 +113,7 @@ where
         Ok(())
     }
 
-    /// Pass 2: write every record from a row on.
+    /// Pass 2: writes every record from a row on.
     fn write<H: Host<Error = O::Error>>(&mut self, host: &mut H, from: u64) -> Result<(), LoadError<O::Error>> {
         let mut batch = Batch::new();
         let mut state = Checkpoint::new(self.file.etag(), Position { row: from });
@@ -133,7 +133,7 @@ where
         Ok(())
     }
 
-    /// Give every record from a row on to `take`; returns the number of the row after the last.
+    /// Calls `take` with every record from a row on. Returns the number of the row after the last one.
     fn each<H: Host<Error = O::Error>>(
         &self,
         host: &mut H,
@@ -212,7 +212,7 @@ struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// Append it as a JSON object. `number` is that of the row in the file, from 0.
+    /// Appends the record as a JSON object. `number` is the number of its row in the file, starting at 0.
     fn write(&mut self, number: u64, json: &mut JsonBuffer) -> Result<(), Problem> {
         json.byte(b'{');
         for (index, (name, cells)) in self.names.iter().zip(&mut self.cells).enumerate() {
@@ -230,14 +230,14 @@ impl Record<'_> {
     }
 }
 
-/// Why no further record is wanted.
+/// Why reading stopped.
 enum Stop<E> {
     Host(E),
-    /// With the record, as far as it was written.
+    /// A problem, with the record as far as it was written.
     Problem(Problem, Vec<u8>),
 }
 
-/// What Parquet could not read: because the host refused, or because the file is what it is.
+/// Converts an error of Parquet: either the host refused a call, or the file is invalid.
 fn broken<H: Host, O: Open<Error = H::Error>>(
     host: &mut H,
     file: &SourceFile<O>,
@@ -249,7 +249,7 @@ fn broken<H: Host, O: Open<Error = H::Error>>(
     }
 }
 
-/// Report what is wrong with the input, and end the load with it.
+/// Reports a problem with the input as a rejected record, and returns the error that ends the load.
 fn rejected<H: Host>(host: &mut H, problem: Problem, raw: &[u8]) -> LoadError<H::Error> {
     host.reject(Reject {
         line: problem.row().unwrap_or(1),

@@ -1,13 +1,13 @@
-//! Rows as the host gives them: JSON arrays, one a line. They are taken apart, not parsed.
+//! Splits rows from the host, JSON arrays one per line, into cells without parsing them.
 
 use serde::de::IgnoredAny;
 
-/// Rows that are no JSON arrays of the right length, one a line.
+/// The rows are not JSON arrays of the right length, one per line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the host gave rows that are no JSON arrays of one element a column, one a line")]
 pub struct MalformedRows;
 
-/// Give each cell of each row to `take`, with the number of its column.
+/// Calls `take` with each cell of each row and the number of its column.
 pub(crate) fn cells<E: From<MalformedRows>>(
     rows: &[u8],
     columns: usize,
@@ -31,8 +31,8 @@ pub(crate) fn cells<E: From<MalformedRows>>(
     Ok(count)
 }
 
-/// Where the JSON value ends that the text begins with. Not by `RawValue`: with that feature a JSON object of a certain key
-/// would be taken for something else wherever JSON is read.
+/// Returns where the JSON value at the start of the text ends. `RawValue` is no option: the feature that provides it
+/// changes how a JSON object with a certain key is parsed, everywhere in the program.
 fn value_end(text: &str) -> Option<usize> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     values.next()?.ok()?;

@@ -1,9 +1,8 @@
-//! Reads a file here and there, as Parquet wants it, through streams that each read on from where they were opened: the
-//! pages of each column are read one after the other, so each column gets a window of its own, and the columns that were
-//! read last keep their streams open.
+//! Random access to a source through sequential streams. Parquet reads the pages of each column in order, so each
+//! column gets a window of its own, and the columns that were read most recently keep their streams open.
 //!
-//! Holds at most [`MAX_WINDOW_BYTES`] of windows beside the piece that was asked for last. No length of the file's own is
-//! trusted: memory is taken for bytes that have come.
+//! Holds at most [`MAX_WINDOW_BYTES`] of windows, and the range that was read last. A length in the file is never
+//! trusted: memory is allocated only for bytes that have arrived.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +12,13 @@ use jobhost_load::{Input, Open};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
-/// The contract allows 16 readers; those of an S3 object read ahead, so they are kept few.
+/// The contract allows 16 readers. Few are used, because each reader of an S3 object reads ahead.
 const MAX_STREAMS: usize = 8;
 const MAX_WINDOW_BYTES: usize = 24 * 1024 * 1024;
-/// What is fetched of a page before the length of its header is known.
+/// Number of bytes to read of a page before the length of its header is known.
 const HEADER_BYTES: usize = 1024;
 
-/// A file that can be read anywhere. Clones share their windows.
+/// A file with random access. Clones share their windows.
 pub(crate) struct SourceFile<O: Open> {
     state: Arc<Mutex<State<O>>>,
     size: u64,
@@ -35,17 +34,17 @@ impl<O: Open> Clone for SourceFile<O> {
 struct State<O: Open> {
     source: O,
     windows: Vec<Window<O::Input>>,
-    /// Counts uses, so that the window that was not used for longest is known.
+    /// Counts uses, to find the window that was least recently used.
     clock: u64,
-    /// Why the host refused a call; Parquet's own errors cannot carry it.
+    /// Why the host refused a call. Parquet's errors cannot carry it.
     refused: Option<O::Error>,
 }
 
-/// Bytes of the file from `start` on.
+/// The bytes of the file from `start`.
 struct Window<I> {
     start: u64,
     bytes: Vec<u8>,
-    /// Reads on after the last byte.
+    /// Continues after the last byte of the window.
     stream: Option<I>,
     used: u64,
 }
@@ -57,7 +56,7 @@ impl<I> Window<I> {
 }
 
 impl<O: Open> SourceFile<O> {
-    /// Open the source; `None` if its size is not known.
+    /// Opens the source. Returns `None` if its size is unknown.
     pub(crate) fn open(source: O) -> Result<Option<Self>, O::Error> {
         let stream = source.open(0)?;
         let Some(size) = stream.size() else { return Ok(None) };
@@ -74,7 +73,7 @@ impl<O: Open> SourceFile<O> {
         &self.etag
     }
 
-    /// Why the host refused a call since this was last asked.
+    /// Returns and clears the reason why the host refused a call.
     pub(crate) fn refused(&self) -> Option<O::Error> {
         self.state().refused.take()
     }
@@ -83,7 +82,7 @@ impl<O: Open> SourceFile<O> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// At most `length` bytes from `start` on, fewer only at the end of the file.
+    /// Returns at most `length` bytes from `start`, fewer only at the end of the file.
     fn read(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let left = usize::try_from(self.size.saturating_sub(start)).unwrap_or(usize::MAX);
         let mut state = self.state();
@@ -98,7 +97,7 @@ impl<O: Open> SourceFile<O> {
 }
 
 impl<O: Open> State<O> {
-    /// Error: what the host said, or nothing where the source just ended.
+    /// Error: the error of the host, or `None` if the source ended early.
     fn read(&mut self, start: u64, length: usize) -> Result<Bytes, Option<O::Error>> {
         self.clock += 1;
         let mut window = match self.windows.iter().position(|window| window.start <= start && start <= window.end()) {
@@ -129,7 +128,7 @@ impl<O: Open> State<O> {
         Ok(bytes)
     }
 
-    /// Close streams until one more may be opened.
+    /// Closes streams until another one may be opened.
     fn close_streams(&mut self) {
         while self.windows.iter().filter(|window| window.stream.is_some()).count() >= MAX_STREAMS {
             let open = self.windows.iter_mut().filter(|window| window.stream.is_some());
@@ -139,7 +138,7 @@ impl<O: Open> State<O> {
         }
     }
 
-    /// Forget windows until the rest is small enough.
+    /// Drops windows until the rest is small enough.
     fn forget(&mut self) {
         while self.windows.len() > 1
             && self.windows.iter().map(|window| window.bytes.len()).sum::<usize>() > MAX_WINDOW_BYTES
@@ -179,7 +178,7 @@ where
     }
 }
 
-/// Reads on from a place: the header of a page.
+/// Reads sequentially from a position: for the header of a page.
 pub(crate) struct SourceRead<O: Open> {
     file: SourceFile<O>,
     at: u64,

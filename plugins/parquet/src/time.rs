@@ -1,5 +1,5 @@
-//! Dates and times as text of ISO 8601, the way loads of CSV write them: milliseconds always, finer parts where they are
-//! not zero.
+//! Writes dates and times as ISO 8601 text, in the same way as loads of CSV: always with milliseconds, and with more
+//! digits if they are not zero.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 const EPOCH_FROM_YEAR_ONE: i32 = 719_163;
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// How many of a unit are a second.
+/// The number of units in a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PerSecond(pub(crate) i64);
 
@@ -20,7 +20,7 @@ pub(crate) fn date(days: i32, text: &mut String) -> Option<()> {
     Some(())
 }
 
-/// `2021-01-02T03:04:05.000`, with a `Z` if it is of UTC.
+/// Writes `2021-01-02T03:04:05.000`, with a `Z` if it is UTC.
 pub(crate) fn timestamp(value: i64, unit: PerSecond, is_utc: bool, text: &mut String) -> Option<()> {
     let (seconds, nanoseconds) = split(value, unit)?;
     let instant = DateTime::from_timestamp(seconds, nanoseconds)?.naive_utc();
@@ -33,7 +33,7 @@ pub(crate) fn timestamp(value: i64, unit: PerSecond, is_utc: bool, text: &mut St
     Some(())
 }
 
-/// `03:04:05.000`; `None` for what is not within a day.
+/// Writes `03:04:05.000`. Returns `None` for a time that is not within a day.
 pub(crate) fn time(value: i64, unit: PerSecond, text: &mut String) -> Option<()> {
     let (seconds, nanoseconds) = split(value, unit)?;
     let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds < 86_400)?;
@@ -48,10 +48,10 @@ fn split(value: i64, unit: PerSecond) -> Option<(i64, u32)> {
 
 fn write_date(date: NaiveDate, text: &mut String) {
     let (year, month, day) = (date.year(), date.month(), date.day());
-    // Writing to a text does not fail.
+    // Writing to a string cannot fail.
     let _ = match year {
         0..=9999 => write!(text, "{year:04}-{month:02}-{day:02}"),
-        // As JavaScript writes years beyond four digits.
+        // The format that JavaScript uses for years of more than four digits.
         _ => write!(text, "{}{:06}-{month:02}-{day:02}", if year < 0 { '-' } else { '+' }, year.unsigned_abs()),
     };
 }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_written_exactly() {
+    fn timestamps_are_written_exactly() {
         let (ms, us, ns) = (PerSecond(1_000), PerSecond(1_000_000), PerSecond(NANOSECONDS));
         let instant = |value, unit, is_utc| shown(|text| timestamp(value, unit, is_utc, text));
         assert_eq!(instant(1_600_000_000_000, ms, true).as_deref(), Some("2020-09-13T12:26:40.000Z"));

@@ -1,5 +1,5 @@
-//! Values as JSON. Numbers keep all their digits, decimals and times are text, bytes are base64; what JSON has no form for
-//! (NaN, infinity) is null, as in JavaScript.
+//! Writes values as JSON. Numbers keep all their digits, decimals and times become text, bytes become base64. NaN and
+//! infinity become null, as in JavaScript.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -13,14 +13,14 @@ use jobhost_load::json_text;
 use crate::columns::Meaning;
 use crate::time::{self, PerSecond};
 
-/// One column of a batch of rows, ready to be written cell by cell.
+/// One column of a batch of rows, written cell by cell.
 pub(crate) struct Cells<'a> {
     array: &'a ArrayRef,
     form: Form<'a>,
     scratch: String,
 }
 
-/// What the cells are. The arrays of nested types hold the cells of all rows one after the other.
+/// How to write the cells. Nested types contain the cells of all rows one after the other.
 enum Form<'a> {
     Null,
     Boolean,
@@ -34,7 +34,7 @@ enum Form<'a> {
     FixedBytes,
     Uuid,
     Date,
-    /// Text of the cell, and whether it is quoted.
+    /// The function that formats a cell, and whether the text is quoted.
     Decimal(fn(&ArrayRef, usize) -> String, bool),
     Time(fn(&ArrayRef, usize) -> i64, PerSecond),
     Instant(fn(&ArrayRef, usize) -> i64, PerSecond, bool),
@@ -44,13 +44,13 @@ enum Form<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// Error: the type, if it is none that can be written.
+    /// Error: the type, if it cannot be written.
     pub(crate) fn new(array: &'a ArrayRef, field: &Field, decimals_as_numbers: bool) -> Result<Self, String> {
         let form = form(array, field, decimals_as_numbers)?;
         Ok(Cells { array, form, scratch: String::new() })
     }
 
-    /// Write the cell of a row. Error: what is wrong with it.
+    /// Writes the cell of a row. Error: the problem with the value.
     pub(crate) fn write(&mut self, row: usize, json: &mut JsonBuffer) -> Result<(), String> {
         let array = self.array;
         if array.is_null(row) {
@@ -117,7 +117,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// A name with its colon, as it stands in an object.
+/// Returns a name with its colon, as written in an object.
 pub(crate) fn quoted_name(name: &str) -> Vec<u8> {
     let mut json = JsonBuffer::default();
     json.string(name);
@@ -212,7 +212,7 @@ fn wide<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef, row: usize) -> i6
     PrimitiveArray::<T>::value(array.as_primitive(), row)
 }
 
-/// The shortest digits that name this number among those of 32 bits.
+/// Writes the shortest digits that identify this number among all 32-bit floats.
 fn float32(value: f32, json: &mut JsonBuffer) {
     if value.is_finite() && value != 0.0 {
         json.raw(ryu_js::Buffer::new().format_finite(value).as_bytes());
@@ -249,7 +249,7 @@ fn timely(
     Ok(())
 }
 
-/// Text that says of itself that it is JSON.
+/// Writes text that is marked as JSON.
 fn write_json(text: &str, json: &mut JsonBuffer) -> Result<(), String> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         return Err(format!("the value is not JSON, though the column says so: {error}"));
@@ -261,7 +261,7 @@ fn write_json(text: &str, json: &mut JsonBuffer) -> Result<(), String> {
     Ok(())
 }
 
-/// The key of a map as the name of a member.
+/// Writes the key of a map as the name of a member.
 fn write_key(keys: &mut Cells<'_>, entry: usize, json: &mut JsonBuffer) -> Result<(), String> {
     if matches!(keys.form, Form::Text) {
         return keys.write(entry, json);

@@ -1,4 +1,4 @@
-//! Writes rows as a Parquet file, row group by row group.
+//! Writes rows as a Parquet file, one row group at a time.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::exact;
 use crate::infer::{ColumnType, integer};
 use crate::rows::{self, MalformedRows};
 
-/// A row group is written when its rows have so many bytes as JSON, or when there are so many of them.
+/// A row group is written when its rows reach this size as JSON, or this number.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 const GROUP_ROWS: usize = 200_000;
 const CREATED_BY: &str = concat!("jobhost ", env!("CARGO_PKG_VERSION"));
 
-/// How pages are compressed.
+/// The compression of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     Snappy,
@@ -26,10 +26,10 @@ pub enum Compression {
     Zstd,
 }
 
-/// Why rows were not written.
+/// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// A row does not fit the types that were found: the rows are not those that were looked at.
+    /// A row does not fit the inferred types: the rows are not those from which the types were inferred.
     #[error("a value of column '{column}' is of another type than the values that were there before")]
     Changed { column: String },
     #[error(transparent)]
@@ -38,7 +38,8 @@ pub enum WriteError {
     Parquet(#[from] ParquetError),
 }
 
-/// Turns rows into bytes of a file. Without Arrow, whose writer would make the component several times larger.
+/// Converts rows into the bytes of a file. It does not use Arrow, whose writer would make the component several times
+/// larger.
 pub struct RowWriter {
     writer: SerializedFileWriter<Vec<u8>>,
     names: Vec<String>,
@@ -52,7 +53,7 @@ pub struct RowWriter {
 /// One column of the next row group.
 struct Column {
     cells: Cells,
-    /// Of each row: 1 where there is a value, 0 where it is null.
+    /// For each row: 1 for a value, 0 for null.
     levels: Vec<i16>,
 }
 
@@ -65,7 +66,7 @@ enum Cells {
 }
 
 impl RowWriter {
-    /// A writer for rows with these columns, of the types that were found by looking at all of the rows.
+    /// Creates a writer for rows with these columns. The types must have been inferred from the same rows.
     pub fn new(names: &[String], types: &[ColumnType], compression: Compression) -> Result<Self, WriteError> {
         let fields = names.iter().zip(types).map(|(name, kind)| field(name, *kind)).collect::<Result<_, _>>()?;
         let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
@@ -81,11 +82,11 @@ impl RowWriter {
         Ok(RowWriter { writer, names: names.to_vec(), columns, rows: 0, bytes: 0, count: 0 })
     }
 
-    /// Take the next rows, each followed by LF; returns the next bytes of the file, often none.
+    /// Takes the next rows, each followed by LF. Returns the next bytes of the file, often none.
     pub fn rows(&mut self, rows: &[u8]) -> Result<Vec<u8>, WriteError> {
         let (columns, names) = (&mut self.columns, &self.names);
         let count = rows::cells(rows, names.len(), |index, value| {
-            // What is beyond the last column makes the row malformed.
+            // An element past the last column makes the row malformed.
             if columns.get_mut(index).is_none_or(|column| column.push(value)) {
                 return Ok(());
             }
@@ -100,14 +101,14 @@ impl RowWriter {
         Ok(std::mem::take(self.writer.inner_mut()))
     }
 
-    /// The last bytes of the file.
+    /// Returns the last bytes of the file.
     pub fn finish(&mut self) -> Result<Vec<u8>, WriteError> {
         self.write_group()?;
         self.writer.finish()?;
         Ok(std::mem::take(self.writer.inner_mut()))
     }
 
-    /// Rows taken so far.
+    /// Returns the number of rows so far.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -151,7 +152,7 @@ impl Column {
         Column { cells, levels: Vec::new() }
     }
 
-    /// Append a JSON value; false if it is of another type.
+    /// Appends a JSON value. Returns false if it has another type.
     fn push(&mut self, value: &str) -> bool {
         let is_there = value != "null";
         self.levels.push(i16::from(is_there));
@@ -170,7 +171,7 @@ impl Column {
         }
     }
 
-    /// Write all cells, which are gone then.
+    /// Writes all cells and clears them.
     fn write(&mut self, writer: SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
         match &mut self.cells {
             Cells::Boolean(cells) => write_cells::<BoolType>(writer, cells, &self.levels)?,
@@ -193,7 +194,7 @@ fn write_cells<T: DataType>(
     writer.close()
 }
 
-/// The text that a JSON string is.
+/// Returns the content of a JSON string.
 fn text(value: &str) -> Option<ByteArray> {
     let inside = value.strip_prefix('"')?.strip_suffix('"')?;
     if !inside.contains('\\') {

@@ -1,4 +1,4 @@
-//! From errors of capability calls to failures of a job, so that `?` does what is right.
+//! Converts errors of capability calls into failures of a job, so that plugins can use `?`.
 
 use std::fmt::Display;
 
@@ -26,12 +26,12 @@ impl From<Refusal> for Failure {
 }
 
 impl Failure {
-    /// The input is not what it should be.
+    /// The input is invalid.
     pub fn invalid_input(message: impl Display) -> Self {
         Failure { kind: FailureKind::InvalidInput, message: message.to_string(), retryable: false }
     }
 
-    /// A mistake of the plugin.
+    /// A bug in the plugin.
     pub fn internal(message: impl Display) -> Self {
         Failure { kind: FailureKind::Internal, message: message.to_string(), retryable: false }
     }
@@ -43,24 +43,24 @@ impl Failure {
 }
 
 impl Refusal {
-    /// A request that cannot become a job, with the sentence that the client gets.
+    /// Refuses a request. The client receives `message`.
     pub fn new(message: impl Into<String>) -> Self {
         Refusal { message: message.into() }
     }
 }
 
 impl Outcome {
-    /// Done; the job's message says how many of its records were loaded. Nothing has to be flushed for it.
+    /// Success. The job's message states how many records were loaded; the host flushes them.
     pub fn loaded() -> Self {
         Outcome { message: Some(Message::Loaded), result: None }
     }
 
-    /// Success, in one sentence.
+    /// Success with a message of one sentence.
     pub fn message(message: impl Into<String>) -> Self {
         Outcome { message: Some(Message::Text(message.into())), result: None }
     }
 
-    /// Success with a result, and the host's own sentence.
+    /// Success with a result. The host writes the message.
     pub fn result(result: &Value) -> Self {
         Outcome { message: None, result: Some(result.to_string()) }
     }

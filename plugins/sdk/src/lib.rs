@@ -14,7 +14,7 @@
 //!             name: "count".to_owned(),
 //!             version: "0.1.0".to_owned(),
 //!             summary: "Writes the numbers from 1 to 3".to_owned(),
-//!             // What the operator is asked to grant: [grants] count = ["insert data.*"]
+//!             // The operator has to grant this: [grants] count = ["insert data.*"]
 //!             capabilities: vec![Capability::Insert],
 //!             operations: vec![Operation {
 //!                 name: "count_to_three".to_owned(),
@@ -61,8 +61,8 @@
 //! [`rejects`], [`warnings`] and [`log`] report to whoever watches the job. Everything here is a thin layer over the contract in `wit/`.
 //! In native builds `testing::Host` takes the host's place, so that `cargo test` can run a plugin.
 //!
-//! A job that copies the rows of a table into a file plans a query and a sink, and needs no right of its own on the table,
-//! because the host checks what a query reads:
+//! A job that copies the rows of a table into a file plans a query and a sink. It needs no right on the table, because the
+//! host checks what a query reads:
 //!
 //! ```
 //! use jobhost_plugin::progress::{self, Unit};
@@ -91,7 +91,7 @@
 //!         bytes += rows.len() as u64;
 //!         progress::report(bytes, None, Unit::Bytes);
 //!         if progress::cancelled() {
-//!             // The sink is dropped: nothing is left of it.
+//!             // Dropping the sink discards what was written.
 //!             return Err(Failure::interrupted());
 //!         }
 //!     }
@@ -101,7 +101,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! Old records are deleted in steps, each a transaction of its own that stores a checkpoint too. The plan names the right:
+//! A job that deletes old records does so in steps. Each step is a transaction, which can store a checkpoint too. The plan
+//! names the right to delete:
 //!
 //! ```
 //! use jobhost_plugin::{Failure, Outcome, Plan, Right, Request, TableUse, records};
@@ -112,7 +113,7 @@
 //!
 //! fn run(request: &Request, created_before: u64) -> Result<Outcome, Failure> {
 //!     while records::delete_before(&request.table_name(), created_before, 10_000, None)? == 10_000 {}
-//!     // The tally counts what all attempts of the job deleted.
+//!     // The tally includes the records that earlier attempts of the job deleted.
 //!     let tally = records::flush()?;
 //!     Ok(Outcome::message(format!("{} records deleted", tally.deleted)))
 //! }
@@ -121,7 +122,7 @@
 
 #![warn(missing_docs, unreachable_pub)]
 
-// The generated code and the export macro name this crate, from inside and outside, by the same path.
+// The generated code and the export macro refer to this crate by one name, from inside and outside of it.
 extern crate self as jobhost_plugin;
 
 #[allow(

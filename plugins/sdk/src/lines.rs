@@ -1,15 +1,16 @@
-//! Reading a source line by line. A line is bounded, so that an input without line ends cannot fill the sandbox.
+//! Reads a source line by line. The length of a line is limited, so that input without line ends cannot fill the
+//! sandbox.
 
 use crate::{Error, ErrorKind, Source};
 
-/// The longest line that [`Source::lines`] accepts: as large as the largest record that the host takes.
+/// Maximum length of a line that [`Source::lines`] accepts: the size of the largest record that the host accepts.
 pub const MAX_LINE_BYTES: usize = 256 * 1024;
 
 /// The lines of a source. A line ends with LF or CR LF, which is not part of it; the last line may lack it.
 #[derive(Debug)]
 pub struct Lines {
     source: Source,
-    /// Bytes read and not yet returned; those before `start` belong to lines that were returned.
+    /// Bytes that were read from the source. Those before `start` belong to lines that were already returned.
     bytes: Vec<u8>,
     start: usize,
     at_end: bool,
@@ -22,7 +23,7 @@ impl Lines {
         Lines { source, bytes: Vec::new(), start: 0, at_end: false, offset, number: 0 }
     }
 
-    /// The next line, or `None` at the end of the source.
+    /// Returns the next line, or `None` at the end of the source.
     ///
     /// Errors: those of [`Source::chunk`], and `Invalid` for a line longer than [`MAX_LINE_BYTES`].
     pub fn line(&mut self) -> Result<Option<&[u8]>, Error> {
@@ -53,13 +54,14 @@ impl Lines {
         Ok(Some(line))
     }
 
-    /// How many lines were returned: the number of the last one, counted from 1 where the reading began.
+    /// Returns the number of lines returned so far, which is the number of the last line, counted from 1 where reading
+    /// began.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The offset of the byte after the last returned line. [`Source::open`] with it continues there, which makes it a
-    /// good checkpoint.
+    /// Returns the offset of the byte after the last returned line. [`Source::open`] continues there, so the offset is
+    /// a good checkpoint.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
     use crate::testing::Host;
 
-    /// The lines and the offsets after each of them.
+    /// Returns the lines and the offset after each of them.
     fn read(text: &[u8], chunk_bytes: usize, offset: u64) -> Result<(Vec<Vec<u8>>, Vec<u64>), Error> {
         let host = Host::new().source(text).chunk_bytes(chunk_bytes);
         host.enter(|| {
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_with_lf_or_crlf_and_the_last_may_lack_it() {
+    fn lines_end_with_lf_or_crlf_or_at_the_end_of_the_source() {
         let expected: Vec<Vec<u8>> = ["a", "", "b\rc", "d"].map(|line| line.as_bytes().to_vec()).to_vec();
         for chunk_bytes in 1..12 {
             let (lines, offsets) = read(b"a\n\r\nb\rc\r\nd", chunk_bytes, 0).unwrap();
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn random_texts_have_the_lines_that_splitting_finds() {
+    fn random_texts_have_the_same_lines_as_when_they_are_split() {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = move |below: u64| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_bounded() {
+    fn a_line_that_is_too_long_is_refused() {
         let mut text = vec![b'x'; MAX_LINE_BYTES];
         assert_eq!(read(&text, 1 << 16, 0).unwrap().0.len(), 1);
         text.extend_from_slice(b"\r\nnext");

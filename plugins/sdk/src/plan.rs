@@ -1,8 +1,8 @@
-//! Saying what a job will touch.
+//! Constructors for plans.
 
 use crate::{Action, Plan, Right, TableName, TableUse};
 
-/// A plan that touches nothing.
+/// A plan that accesses nothing.
 impl Default for Plan {
     fn default() -> Self {
         Plan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new() }
@@ -10,14 +10,14 @@ impl Default for Plan {
 }
 
 impl TableUse {
-    /// One table with one right.
+    /// Uses a table with one right.
     pub fn new(table: TableName, right: impl Into<Right>) -> Self {
         TableUse { table, rights: vec![right.into()] }
     }
 }
 
 impl From<Action> for Right {
-    /// The right that an action needs.
+    /// Returns the right that an action requires.
     fn from(action: Action) -> Self {
         match action {
             Action::Insert => Right::Insert,

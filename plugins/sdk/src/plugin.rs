@@ -1,20 +1,20 @@
-//! The trait a plugin implements, and the macro that makes a component of it.
+//! The trait that a plugin implements, and the macro that turns an implementation into a component.
 
 use crate::{Description, Failure, Outcome, Plan, Refusal, Request};
 
-/// A plugin. See the contract for what each function promises.
+/// A plugin. The contract in `wit/` specifies each function.
 pub trait Plugin {
-    /// What it is. Pure: the same answer every time.
+    /// Describes the plugin. Must be pure: it returns the same value every time.
     fn describe() -> Description;
 
-    /// What a request would touch, or why it cannot be a job. Pure and quick.
+    /// Returns what a request will access, or why it cannot become a job. Must be pure and fast.
     fn plan(operation: &str, request: &Request) -> Result<Plan, Refusal>;
 
-    /// Do the work. `resume` is the last durable checkpoint if an earlier attempt was interrupted.
+    /// Runs the job. `resume` is the last durable checkpoint if an earlier attempt was interrupted.
     fn run(operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure>;
 }
 
-/// Make the component's exports of a type that implements [`Plugin`].
+/// Exports a type that implements [`Plugin`] as a component.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty) => {
@@ -47,7 +47,7 @@ macro_rules! export {
                 }
             }
 
-            // Natively, for tests, there is no component; its symbols would upset the linker.
+            // Native test builds are not components, and the exported symbols would break linking.
             #[cfg(target_family = "wasm")]
     $crate::bindings::export!(Component with_types_in $crate::bindings);
         };

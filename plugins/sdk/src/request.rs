@@ -1,11 +1,11 @@
-//! A request as the plugin sees it: a JSON object whose fields are asked for one by one. Unknown fields are ignored, as
-//! everywhere in the Operations API, and null is treated as absent.
+//! A request as the plugin sees it: a JSON object with accessors for its fields. As everywhere in the Operations API,
+//! unknown fields are ignored and null is treated as absent.
 
 use serde_json::{Map, Value};
 
 use crate::{Refusal, TableName};
 
-/// The database of requests that name none.
+/// The database of requests that do not name one.
 const DEFAULT_DATABASE: &str = "data";
 const MAX_NAME_CHARACTERS: usize = 250;
 
@@ -16,7 +16,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Parses a request; the host hands over a JSON object.
+    /// Parses a request. The host passes a JSON object.
     pub fn parse(json: &str) -> Result<Self, Refusal> {
         match serde_json::from_str(json) {
             Ok(Value::Object(fields)) => Ok(Request { fields }),
@@ -25,44 +25,44 @@ impl Request {
         }
     }
 
-    /// A field that is there and not null.
+    /// Returns a field that is present and not null.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.fields.get(field).filter(|value| !value.is_null())
     }
 
-    /// The names of the fields.
+    /// Returns the names of the fields.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.fields.keys().map(String::as_str)
     }
 
-    /// A field as it stands, be it null.
+    /// Returns a field as it is, even if it is null.
     pub fn raw(&self, field: &str) -> Option<&Value> {
         self.fields.get(field)
     }
 
-    /// True if the request names the field, be it with null.
+    /// Returns true if the field is present, even if it is null.
     pub fn names(&self, field: &str) -> bool {
         self.fields.contains_key(field)
     }
 
-    /// A field that is a string.
+    /// Returns a field that is a string.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.get(field).and_then(Value::as_str)
     }
 
-    /// The database: `database` wins over its synonym `schema`; without either it is `data`.
+    /// Returns the database. `database` takes precedence over its synonym `schema`; without either it is `data`.
     pub fn database(&self) -> &str {
         let given = self.get("database").or_else(|| self.get("schema"));
         given.and_then(Value::as_str).unwrap_or(DEFAULT_DATABASE)
     }
 
-    /// The table, once `table` and the database have been checked.
+    /// Returns the name of the table. Check `table` and the database first.
     pub fn table_name(&self) -> TableName {
         TableName { database: self.database().to_owned(), table: self.text("table").unwrap_or_default().to_owned() }
     }
 }
 
-/// What is wrong with the name of a database or table, in the words that follow its label: `Table cannot exceed …`.
+/// Returns the problems with the name of a database or table. Each message follows a label: `Table cannot exceed …`.
 pub fn check_name(name: &Value) -> Vec<&'static str> {
     let Value::String(name) = name else {
         return vec!["names cannot include backticks or forward slashes", "has an incorrect length"];
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_absent_but_named() {
+    fn null_is_treated_as_absent_but_is_named() {
         let request = request(json!({"data": null}));
         assert!(request.get("data").is_none());
         assert!(request.names("data"));

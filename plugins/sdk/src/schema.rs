@@ -1,19 +1,19 @@
-//! JSON Schemas of requests, and of the fields that several plugins take. Only texts for `describe`: what a request must be
-//! is checked by `plan`.
+//! JSON Schemas of requests, and of the fields that several plugins share. `describe` only publishes them; `plan`
+//! checks the requests.
 
 use serde_json::{Map, Value, json};
 
-/// Fields of `s3` that nobody but the host sees, as pointers for [`Operation::secrets`](crate::Operation).
+/// JSON Pointers to the fields of `s3` that only the host may see, for [`Operation::secrets`](crate::Operation).
 pub fn s3_secrets() -> Vec<String> {
     ["aws_access_key_id", "aws_secret_access_key", "session_token", "aws_session_token"]
         .map(|field| format!("/s3/{field}"))
         .to_vec()
 }
 
-/// A field of a request: its name, its schema, and whether it must be there.
+/// A field of a request: its name, its schema and whether it is required.
 pub type Field<'a> = (&'a str, Value, bool);
 
-/// A request for `operation` with these fields.
+/// Returns the schema of a request for `operation` with these fields.
 pub fn request(operation: &str, fields: &[Field<'_>]) -> Value {
     let mut properties = Map::from_iter([("operation".to_owned(), json!({ "const": operation }))]);
     let mut required = vec!["operation"];
@@ -31,7 +31,8 @@ pub fn request(operation: &str, fields: &[Field<'_>]) -> Value {
     })
 }
 
-/// An object of an S3 server: keys or a profile, and where it is. `key` is the schema of its key.
+/// Returns the schema of an object on an S3 server: access keys or a profile, and its location. `key` is the schema of
+/// the object's key.
 pub fn s3(key: Value) -> Value {
     json!({
         "type": "object",

@@ -1,14 +1,14 @@
-//! Writing a sink of the plan. Small pieces are collected, so that crossing to the host is paid once for many of them.
+//! Writes a sink of the plan. Small writes are buffered, because each call of the host has a cost.
 
 use crate::bindings::jobhost::plugin::objects;
 use crate::{Error, Receipt};
 
-/// What is collected before it is written.
+/// Number of bytes to buffer before they are written.
 const LEAST_BYTES: usize = 64 * 1024;
-/// Written in one call.
+/// Maximum number of bytes written in one call.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// A sink that is being written. Dropped without `finish`, it leaves nothing behind.
+/// A sink that is being written. Dropping it without `finish` discards everything.
 #[derive(Debug)]
 pub struct Sink {
     writer: objects::Writer,
@@ -16,18 +16,18 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Begin to write the sink with this index in the plan. Each sink can be created once.
+    /// Creates the sink with this index in the plan. A sink can be created only once.
     pub fn create(index: u32) -> Result<Self, Error> {
         Ok(Sink { writer: objects::create(index)?, collected: Vec::new() })
     }
 
-    /// Append bytes, any number of them. Blocks while the other side is busy.
+    /// Writes any number of bytes. Blocks while the receiver is busy.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let writer = &self.writer;
         collect(&mut self.collected, bytes, |piece| writer.write(piece))
     }
 
-    /// Make what was written durable and visible, all of it at once.
+    /// Makes everything that was written durable and visible at once.
     pub fn finish(self) -> Result<Receipt, Error> {
         if !self.collected.is_empty() {
             self.writer.write(&self.collected)?;
@@ -36,7 +36,7 @@ impl Sink {
     }
 }
 
-/// Hands bytes on in pieces of a good size. What is large enough goes without being copied.
+/// Passes bytes on in pieces of a suitable size. Large pieces are not copied.
 fn collect<E>(collected: &mut Vec<u8>, bytes: &[u8], mut hand_on: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     if bytes.len() < LEAST_BYTES || !collected.is_empty() {
         let room = MOST_BYTES.saturating_sub(collected.len());
@@ -56,7 +56,7 @@ fn collect<E>(collected: &mut Vec<u8>, bytes: &[u8], mut hand_on: impl FnMut(&[u
 mod tests {
     use super::*;
 
-    /// The sizes of the pieces, and all the bytes.
+    /// Returns the sizes of the pieces, and all bytes.
     fn pieces(writes: &[usize]) -> (Vec<usize>, Vec<u8>) {
         let (mut collected, mut sizes, mut all, mut next) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for &size in writes {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_have_a_good_size_and_nothing_is_lost() {
+    fn pieces_have_a_suitable_size_and_nothing_is_lost() {
         let writes = [1, 10, 200 * 1024, 3, 64 * 1024, 0, 700 * 1024, 5, 1 << 20, 100, 60_000, 60_000];
         let (sizes, all) = pieces(&writes);
         assert_eq!(all.len(), writes.iter().sum::<usize>());
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn small_writes_are_collected() {
+    fn small_writes_are_buffered() {
         let (sizes, _) = pieces(&[100; 1_000]);
         assert!(sizes.iter().all(|size| *size >= LEAST_BYTES), "{sizes:?}");
     }

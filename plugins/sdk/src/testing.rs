@@ -1,7 +1,8 @@
-//! A test double for the host: runs a plugin natively, on sources that a test provides, and keeps what the plugin wrote.
+//! A test double for the host. It runs a plugin natively on sources that the test provides, and keeps everything that the
+//! plugin writes.
 //!
-//! It replaces what loads use: sources, `records::write` and `flush`, progress, rejected records and the log. Queries and
-//! sinks exist in a real host only. It checks no permission and parses no record: for that, run the component in a host.
+//! It implements what loads use: sources, `records::write` and `flush`, progress, rejected records and the log. It has no
+//! queries and no sinks, checks no permissions and does not parse records. To test those, run the component in a host.
 //!
 //! ```
 //! use jobhost_plugin::testing::Host;
@@ -23,14 +24,14 @@ thread_local! {
     static HOST: RefCell<Option<Host>> = const { RefCell::new(None) };
 }
 
-/// The host of the current thread, as a test sets it up and finds it afterwards.
+/// The host of the current thread. A test configures it and inspects it afterwards.
 #[derive(Debug, Default)]
 pub struct Host {
     sources: Vec<Vec<u8>>,
     chunk_bytes: Option<usize>,
     /// Whether `progress::cancelled` returns true.
     pub cancelled: bool,
-    /// Every batch: table, action, JSON lines, checkpoint.
+    /// Every batch that was written: table, action, JSON lines, checkpoint.
     pub batches: Vec<(TableName, Action, String, Option<Vec<u8>>)>,
     /// Every rejected record that was reported.
     pub rejects: Vec<rejects::Reject>,
@@ -52,20 +53,20 @@ impl Host {
         self
     }
 
-    /// Reads return at most so many bytes, to test what happens at the ends of chunks.
+    /// Limits each read to this many bytes, to test chunk boundaries.
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.chunk_bytes = Some(bytes.max(1));
         self
     }
 
-    /// Runs `work` on this host and returns its result with what the host has received.
+    /// Runs `work` on this host. Returns its result and the host with everything it received.
     pub fn enter<T>(self, work: impl FnOnce() -> T) -> (T, Host) {
         HOST.replace(Some(self));
         let result = work();
         (result, HOST.take().unwrap_or_default())
     }
 
-    /// The written records, in order.
+    /// Returns the written records in order.
     pub fn records(&self) -> Vec<serde_json::Value> {
         let lines = self.batches.iter().flat_map(|(_, _, batch, _)| batch.lines());
         lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.into())).collect()
@@ -82,7 +83,7 @@ fn with<T>(work: impl FnOnce(&mut Host) -> T) -> Result<T, Error> {
     HOST.with_borrow_mut(|host| host.as_mut().map(work)).ok_or_else(unavailable)
 }
 
-/// Stands in for an open source.
+/// Replaces an open source.
 #[derive(Debug)]
 pub(crate) struct Reader {
     source: usize,
@@ -114,8 +115,7 @@ pub(crate) fn open(source: u32, offset: u64) -> Result<Reader, Error> {
     Ok(Reader { source, offset: usize::try_from(offset).unwrap_or(usize::MAX) })
 }
 
-/// The functions of the contract that a native build calls in place of the host's. Each has the signature of the one that
-/// it replaces.
+/// Replacements for the contract's functions in native builds. Each has the signature of the function that it replaces.
 #[allow(missing_docs, reason = "the contract documents them (`wit/`)")]
 pub(crate) mod doubles {
     use super::with;
@@ -162,7 +162,7 @@ pub(crate) mod doubles {
         pub use crate::bindings::jobhost::plugin::rejects::Reject;
 
         pub fn report(reject: &Reject) {
-            // Outside a test host there is nobody to tell.
+            // Outside of a test host, the report is discarded.
             let _ = super::with(|host| host.rejects.push(reject.clone()));
         }
     }
@@ -180,7 +180,7 @@ pub(crate) mod doubles {
         pub use crate::bindings::jobhost::plugin::log::Level;
 
         pub fn write(level: Level, text: &str) {
-            // Outside a test host there is nobody to tell.
+            // Outside of a test host, the line is discarded.
             let _ = super::with(|host| host.log.push((level, text.to_owned())));
         }
     }

@@ -1,4 +1,4 @@
-//! Writing records: collected in a bounded buffer, handed over when it is full.
+//! Writes records through a buffer of limited size.
 
 use jobhost_batch::{Batch, JsonBuffer};
 
@@ -13,23 +13,23 @@ pub struct BatchWriter {
 }
 
 impl BatchWriter {
-    /// A writer for one table and action, which the plan must name.
+    /// Creates a writer for one table and action. The plan must name both.
     pub fn new(table: TableName, action: Action) -> Self {
         BatchWriter { table, action, batch: Batch::new() }
     }
 
-    /// Append one record: `write` puts exactly one JSON object, without line ends, into the buffer. If it fails, nothing
-    /// of the record stays.
+    /// Appends a record. `write` appends exactly one JSON object without line ends. If it fails, nothing of the record
+    /// is kept.
     pub fn record<E>(&mut self, write: impl FnOnce(&mut JsonBuffer) -> Result<(), E>) -> Result<(), E> {
         self.batch.record(write)
     }
 
-    /// True when `hand_over` is due. Without it the buffer grows.
+    /// Returns true when it is time to call `hand_over`. The buffer grows until then.
     pub fn is_full(&self) -> bool {
         self.batch.is_full()
     }
 
-    /// Hand the collected records over, with the state of the job after them.
+    /// Writes the buffered records, and stores the checkpoint after them.
     pub fn hand_over(&mut self, checkpoint: Option<&[u8]>) -> Result<(), Error> {
         if !self.batch.is_empty() {
             records::write(&self.table, self.action, self.batch.as_bytes(), checkpoint)?;
@@ -38,7 +38,7 @@ impl BatchWriter {
         Ok(())
     }
 
-    /// Hand the rest over, wait until all of it is durable, and return what became of it.
+    /// Writes the rest, waits until all records are durable, and returns the tally.
     pub fn finish(mut self, checkpoint: Option<&[u8]>) -> Result<Tally, Error> {
         self.hand_over(checkpoint)?;
         records::flush()

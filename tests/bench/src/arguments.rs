@@ -1,9 +1,9 @@
-//! Values of the command line that both tasks take.
+//! Values of the command line that both tasks share.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A whole number above 0, perhaps with underscores between its digits.
+/// Parses a whole number above 0, optionally with underscores between its digits.
 pub fn positive<T: FromStr + PartialOrd + Default>(text: &str) -> Result<T, String> {
     match text.replace('_', "").parse::<T>() {
         Ok(number) if number > T::default() => Ok(number),
@@ -15,7 +15,7 @@ pub fn milliseconds(text: &str) -> Result<Duration, String> {
     positive(text).map(Duration::from_millis)
 }
 
-/// The options of a task from a line of words, or what is wrong with them.
+/// Parses the options of a task from a line of words, or returns the error.
 #[cfg(test)]
 pub fn parsed<T: clap::Args>(line: &str) -> Result<T, String> {
     let command = T::augment_args(clap::Command::new("task"));

@@ -1,5 +1,5 @@
-//! The benchmarks and the soak: `cargo xtask bench` and `cargo xtask soak` build this program and run it.
-//! It knows the host only from outside, as `jobhost_testkit` does.
+//! The benchmarks and the soak test. `cargo xtask bench` and `cargo xtask soak` build and run this program. Like
+//! `jobhost_testkit`, it accesses the host only from outside.
 
 mod arguments;
 mod bench;

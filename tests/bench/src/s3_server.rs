@@ -1,5 +1,5 @@
-//! The S3 server of the benchmarks, as a process of its own: so its processor time is not the benchmark's.
-//! Must never listen anywhere but on loopback.
+//! The S3 server of the benchmarks. It runs in a separate process, so that its processor time is not counted as the
+//! benchmark's. It must listen only on loopback.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub struct Options {
     pub region: String,
 }
 
-/// Prints its address, then serves until standard input ends: it never outlives who started it.
+/// Prints its address, then serves until standard input ends, so that it never outlives its parent process.
 pub fn run(options: &Options) -> Result<()> {
     let server = Strict::start(&options.folder, &options.access_key, &options.secret_key, &options.region);
     let mut output = std::io::stdout();

@@ -1,7 +1,7 @@
-//! A table that may grow: the linker makes them of fixed size unless it is asked.
+//! Makes the function table growable. By default, the linker creates tables of fixed size.
 
 fn main() {
-    // Natively it is linked for its tests, by another linker.
+    // Native test builds use a different linker.
     if std::env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("wasm32") {
         println!("cargo::rustc-link-arg=--growable-table");
     }

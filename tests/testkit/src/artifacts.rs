@@ -1,5 +1,5 @@
-//! Where the built things are that are run: the program, the plugins it ships, the hostile guests, and what interprets
-//! the scripts. It builds nothing itself; what is missing is a failure with the command that makes it.
+//! Locates what the tests run: the program, the plugins that it ships, the hostile guests, and the interpreters of the
+//! scripts. This module builds nothing. If something is missing, the error names the command that builds it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,18 @@ pub fn program() -> Result<PathBuf> {
     existing("JOBHOST_BIN", repository::host_binary, "cargo build --release --package jobhost")
 }
 
-/// The directory with the plugins that the project ships.
+/// The directory of the plugins that the project ships.
 pub fn plugins() -> Result<PathBuf> {
     existing("JOBHOST_PLUGINS", repository::built_plugins, "cargo xtask plugins")
 }
 
-/// One of the special guests of `tests/guests`, by the name of its crate.
+/// One of the hostile guests in `tests/guests`, by the name of its crate.
 pub fn guest(name: &str) -> Result<PathBuf> {
     let directory = existing("JOBHOST_GUESTS", repository::built_guests, "cargo xtask plugins")?;
     require(directory.join(format!("{name}.wasm")), "make it with `cargo xtask plugins`")
 }
 
-/// One of the plugins of `docs/examples`, by the name of its crate.
+/// One of the plugins in `docs/examples`, by the name of its crate.
 pub fn example(name: &str) -> Result<PathBuf> {
     let directory = existing("JOBHOST_EXAMPLES", repository::built_examples, "cargo xtask plugins")?;
     require(directory.join(format!("{name}.wasm")), "make it with `cargo xtask plugins`")
@@ -33,7 +33,7 @@ pub fn python() -> Result<PathBuf> {
     const REMEDY: &str = "`cargo xtask test` makes a Python with boto3, moto, flask, flask-cors, harperdb, pyarrow and duckdb; or set \
                           JOBHOST_TEST_PYTHON to the path of one";
     match std::env::var_os("JOBHOST_TEST_PYTHON").map(PathBuf::from) {
-        // Not canonical: a virtual environment is found by the path that its Python was started by.
+        // Not canonicalized: Python finds its virtual environment by the path of its executable.
         Some(path) if path.exists() => Ok(path),
         Some(path) => {
             let sentence = format!("JOBHOST_TEST_PYTHON names {}, which does not exist", path.display());
@@ -43,7 +43,7 @@ pub fn python() -> Result<PathBuf> {
     }
 }
 
-/// The `node_modules` that has the JavaScript client.
+/// The `node_modules` with the JavaScript client.
 pub fn node_modules() -> Result<PathBuf> {
     const REMEDY: &str = "`cargo xtask test` installs the package harperive; or set JOBHOST_TEST_NODE_MODULES to a \
                           node_modules that has it";
@@ -53,7 +53,7 @@ pub fn node_modules() -> Result<PathBuf> {
     }
 }
 
-/// A file of this package, such as a script.
+/// A file in this package, such as a script.
 pub fn in_package(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

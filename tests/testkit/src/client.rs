@@ -1,4 +1,4 @@
-//! A small blocking client of the operations API, as an ordinary user writes one. Knows nothing of the host but its URL.
+//! A small blocking client of the Operations API. It knows only the URL of the host.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use ureq::http::{Method, Request};
 
 use crate::failure::{Doing, Failure, Result};
 
-/// No answer of the API takes this long: what lasts is a job.
+/// No reply takes this long, because everything that takes time is a job.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Larger than any answer that is asked for; it only keeps a broken host from filling the memory.
+/// Larger than any expected reply. It keeps a faulty host from filling the memory.
 const MAX_REPLY_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Who asks.
+/// The credentials of a request.
 #[derive(Debug, Clone)]
 pub enum Login {
     Nobody,
@@ -23,7 +23,7 @@ pub enum Login {
         password: String,
     },
     Bearer(String),
-    /// The value of the `Authorization` header as it stands.
+    /// The complete value of the `Authorization` header.
     Header(String),
 }
 
@@ -32,7 +32,7 @@ impl Login {
         Login::Basic { user: user.to_owned(), password: password.to_owned() }
     }
 
-    /// The value of the `Authorization` header.
+    /// Returns the value of the `Authorization` header.
     pub fn header(&self) -> Option<String> {
         match self {
             Login::Nobody => None,
@@ -43,11 +43,11 @@ impl Login {
     }
 }
 
-/// What the host answered.
+/// The reply of the host.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
-    /// The body as JSON; a string if it is not JSON.
+    /// The body as JSON, or as a string if it is not JSON.
     pub body: Value,
     pub text: String,
     headers: ureq::http::HeaderMap,
@@ -59,7 +59,7 @@ impl Reply {
     }
 }
 
-/// Talks to one host, as one user unless told otherwise. Keeps its connection.
+/// A client of one host that acts as one user by default. It keeps its connection open.
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
@@ -68,12 +68,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// `url` is the host's, as its ready line says it.
+    /// `url` is the host's URL from its ready line.
     pub fn new(url: &str, login: Login) -> Self {
         Client { agent: agent(TIMEOUT), url: url.trim_end_matches('/').to_owned(), login }
     }
 
-    /// A client of the same host that fails where an answer takes longer than that.
+    /// Returns a client of the same host that fails if a reply takes longer than `most`.
     pub fn waiting(&self, most: Duration) -> Self {
         Client { agent: agent(most), ..self.clone() }
     }
@@ -86,7 +86,7 @@ impl Client {
         &self.login
     }
 
-    /// Any request at all.
+    /// Sends an arbitrary request.
     pub fn request(
         &self,
         login: &Login,
@@ -115,18 +115,18 @@ impl Client {
         Ok(Reply { status: parts.status.as_u16(), body, text, headers: parts.headers })
     }
 
-    /// Sends one operation; any status is a reply.
+    /// Sends one operation. Any status is a reply.
     pub fn exchange(&self, request: &Value) -> Result<Reply> {
         self.exchange_text(&request.to_string())
     }
 
-    /// As `exchange`, for a request that is text already.
+    /// Same as `exchange`, for a request that is already serialized.
     pub fn exchange_text(&self, request: &str) -> Result<Reply> {
         let reply = self.request(&self.login, "POST", "/", Some("application/json"), request.as_bytes());
         reply.doing(|| format!("cannot send a request to {}", self.url))
     }
 
-    /// Sends one operation and returns its reply; any status but 200 is a failure that repeats it.
+    /// Sends one operation and returns its reply. A status other than 200 is an error that includes the reply.
     pub fn call(&self, request: &Value) -> Result<Value> {
         let name = request.get("operation").and_then(Value::as_str).unwrap_or("a request without operation");
         self.call_text(name, &request.to_string())
@@ -139,7 +139,7 @@ impl Client {
         }
     }
 
-    /// Status and text of a page.
+    /// Returns the status and text of a page.
     pub fn page(&self, path: &str) -> Result<(u16, String)> {
         let reply = self.request(&self.login, "GET", path, None, b"");
         reply.map(|reply| (reply.status, reply.text)).doing(|| format!("cannot get {}{path}", self.url))
@@ -147,7 +147,7 @@ impl Client {
 }
 
 fn agent(timeout: Duration) -> ureq::Agent {
-    // Loopback only: a proxy of the environment must not see it. An error's body is wanted as it is.
+    // The host is on loopback, so ignore proxies in the environment. The body of an error is needed unchanged.
     let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0);
     config.timeout_global(Some(timeout)).build().into()
 }

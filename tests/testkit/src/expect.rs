@@ -1,4 +1,4 @@
-//! What a test expects of a reply. It fails the test by panicking; the benchmarks and the demo use `Client::call`.
+//! Assertions about replies. They fail the test by panicking; the benchmarks and the demo use `Client::call` instead.
 
 #![allow(clippy::panic, reason = "for tests, which may fail loudly")]
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::client::Reply;
 
 impl Reply {
-    /// The body of a success.
+    /// Returns the body of a successful reply.
     #[track_caller]
     pub fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.body
     }
 
-    /// The sentence of a refusal with this status.
+    /// Returns the message of an error with this status.
     #[track_caller]
     pub fn refused(self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.text);

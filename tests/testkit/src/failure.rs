@@ -1,10 +1,10 @@
-//! What a task says when it cannot go on: one sentence, what to do about it, and the cause.
-//! Never a bare error code: whoever reads it has only this text.
+//! The error type of the tasks: one sentence, how to fix it, and the cause. It must be more than an error code, because
+//! it is all that the reader gets.
 
 use std::error::Error;
 use std::fmt;
 
-/// A task that could not be done.
+/// Why a task failed.
 #[derive(Debug)]
 pub struct Failure {
     sentence: String,
@@ -20,13 +20,13 @@ impl Failure {
         Self { sentence: sentence.into(), detail: None, remedy: None, source: None }
     }
 
-    /// Text that helps to see why, such as the last lines of a log.
+    /// Adds details, such as the last lines of a log.
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// What the reader can do about it.
+    /// Adds what the reader can do about it.
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_sentence_cause_detail_and_remedy_in_this_order() {
+    fn prints_sentence_cause_detail_and_remedy_in_this_order() {
         let error = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
         let failure = Failure::new("cannot read a.csv").because(error).detail("tail\n").remedy("make it");
         assert_eq!(failure.to_string(), "cannot read a.csv: no such file\ntail\nWhat to do: make it");

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// 1234567 becomes `1,234,567`.
+/// Formats 1234567 as `1,234,567`.
 pub fn thousands(number: f64) -> String {
     let digits = format!("{:.0}", number.max(0.0));
     let mut text = String::new();
@@ -13,7 +13,7 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
-/// Millions of bytes.
+/// Formats bytes as megabytes.
 pub fn megabytes(bytes: u64) -> String {
     format!("{:.0} MB", bytes as f64 / 1e6)
 }
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_readable() {
+    fn numbers_are_readable() {
         assert_eq!(thousands(1_234_567.4), "1,234,567");
         assert_eq!(thousands(999.0), "999");
         assert_eq!(megabytes(255_600_000), "256 MB");

@@ -1,5 +1,5 @@
-//! The one launcher of `jobhost serve`: starts it in a directory of its own, waits until it is ready, stops or kills it.
-//! Never leaves a host behind: dropping the handle kills it.
+//! Launches `jobhost serve` in a separate directory, waits until it is ready, and stops or kills it. All other crates
+//! use this launcher. It never leaves a host behind: dropping the handle kills it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -17,19 +17,19 @@ use crate::client::{Client, Login};
 use crate::failure::{Doing, Failure, Result};
 use crate::process;
 
-/// The administrator of a host that is not configured otherwise.
+/// The default administrator.
 pub const ADMIN: &str = "HDB_ADMIN";
 
-/// Compiling all plugins on a slow machine is the longest part of a start.
+/// Compiling all plugins on a slow machine takes most of the time of a start.
 const READY: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(120);
 const LOG: &str = "host.log";
 
-/// What a host is started with.
+/// The configuration of a host.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     program: PathBuf,
-    /// A command line that ends by running the program.
+    /// The start of a command line that runs the program.
     through: Vec<OsString>,
     plugins: PathBuf,
     settings: Vec<String>,
@@ -64,43 +64,45 @@ impl Configuration {
         self
     }
 
-    /// A configuration key, given by `--set`. The last one of a key counts.
+    /// Sets a configuration key with `--set`. The last value of a key counts.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.push(format!("{key}={}", value.to_string()));
         self
     }
 
-    /// Settings of the form `section.key=value`.
+    /// Adds settings of the form `section.key=value`.
     pub fn settings(mut self, settings: impl IntoIterator<Item = String>) -> Self {
         self.settings.extend(settings);
         self
     }
 
-    /// The administrator's password; without it the host makes one up.
+    /// Sets the administrator's password. By default, the host generates one.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
         self
     }
 
-    /// An environment variable of the process.
+    /// Sets an environment variable of the process.
     pub fn environment(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    /// Runs the program through this command line, which it ends.
+    /// Runs the program through this command line, to which the program is appended.
     pub fn through(mut self, words: impl IntoIterator<Item = OsString>) -> Self {
         self.through = words.into_iter().collect();
         self
     }
 
-    /// In a process group of its own: Ctrl-C at the terminal reaches the caller alone, which then stops the host in order.
+    /// Starts the host in a separate process group, so that Ctrl-C reaches only the caller, which then stops the host
+    /// in order.
     pub fn in_own_group(mut self) -> Self {
         self.own_group = true;
         self
     }
 
-    /// The command that starts a host whose data is in `folder`, for a caller that looks after the process itself.
+    /// Returns the command that starts a host with its data in `folder`, for callers that manage the process
+    /// themselves.
     pub fn command(&self, folder: &Path) -> Command {
         let mut words = self.through.iter().map(OsString::as_os_str).chain([self.program.as_os_str()]);
         let mut command = Command::new(words.next().unwrap_or_default());
@@ -125,7 +127,7 @@ impl Configuration {
     }
 }
 
-/// Takes from the command's environment what would configure the program or lead it astray.
+/// Removes environment variables that would change the program's configuration.
 pub fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
@@ -145,7 +147,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts a host that keeps its data and log in `folder`, also one that a host has used before, and waits until it
+    /// Starts a host with its data and log in `folder`, which may be the folder of an earlier host, and waits until it
     /// accepts connections.
     pub fn start(configuration: &Configuration, folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).doing(|| format!("cannot make {}", folder.display()))?;
@@ -180,7 +182,7 @@ impl Host {
         Err(host.explain(failure))
     }
 
-    /// Starts a host in a directory that is emptied first.
+    /// Empties a directory and starts a host in it.
     pub fn start_afresh(configuration: &Configuration, folder: &Path) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder).doing(|| format!("cannot empty {}", folder.display()))?;
@@ -188,12 +190,12 @@ impl Host {
         Host::start(configuration, folder)
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// The URL, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What the URL says, as a socket takes it.
+    /// The address of the URL, for a socket.
     pub fn address(&self) -> Result<SocketAddr> {
         let address = self.url.trim_start_matches("http://").trim_end_matches('/');
         address.parse().doing(|| format!("{} is no address of a socket", self.url))
@@ -203,22 +205,21 @@ impl Host {
         self.child.id()
     }
 
-    /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// The file that hosts in this directory log to.
+    /// The log file of hosts in this directory.
     pub fn log_file(folder: &Path) -> PathBuf {
         folder.join(LOG)
     }
 
-    /// Everything that they have logged so far.
+    /// Returns the log of all hosts in this directory.
     pub fn log(folder: &Path) -> String {
         String::from_utf8_lossy(&fs::read(folder.join(LOG)).unwrap_or_default()).into_owned()
     }
 
-    /// A client, as the administrator.
+    /// Returns a client, as the administrator.
     pub fn client(&self) -> Result<Client> {
         let password = match &self.password {
             Some(password) => password.clone(),
@@ -227,19 +228,19 @@ impl Host {
         Ok(Client::new(&self.url, Login::basic(ADMIN, &password)))
     }
 
-    /// Adds the last lines of the host's log to a failure.
+    /// Adds the last lines of the host's log to an error.
     pub fn explain(&self, failure: Failure) -> Failure {
         let log = process::tail(&Host::log(&self.folder));
         let path = self.folder.join(LOG);
         failure.detail(format!("--- the host's log ends with ({}) ---\n{log}\n---", path.display()))
     }
 
-    /// Whether it has ended on its own.
+    /// Returns true if the host has ended on its own.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Stops it in order and checks that it says so.
+    /// Stops the host in order, and checks that it reports so.
     pub fn stop(mut self) -> Result<()> {
         match self.stop_by(Signal::TERM)? {
             status if status.success() => Ok(()),
@@ -247,7 +248,7 @@ impl Host {
         }
     }
 
-    /// Asks it by a signal to stop, and waits until it has gone.
+    /// Sends a signal that stops the host, and waits until it has ended.
     pub fn stop_by(&mut self, signal: Signal) -> Result<ExitStatus> {
         process::signal(&self.child, signal);
         process::wait(&mut self.child, STOP)?.ok_or_else(|| {
@@ -255,7 +256,7 @@ impl Host {
         })
     }
 
-    /// SIGKILL: what a crash looks like from outside.
+    /// Sends SIGKILL, to simulate a crash.
     pub fn kill(self) {
         drop(self);
     }
@@ -263,20 +264,20 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // Both fail when it has ended already, which is what is wanted.
+        // Both calls fail if the host has already ended, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The random password that the first start in this directory made for the administrator.
+/// Returns the random password that the first start in this directory generated for the administrator.
 pub fn password_made(folder: &Path) -> Result<String> {
     let path = folder.join("data").join("admin-password");
     let password = fs::read_to_string(&path).doing(|| format!("cannot read {}", path.display()))?;
     Ok(password.trim().to_owned())
 }
 
-/// Reads the host's standard output to its end, so that it never blocks on a full pipe, and sends the first line.
+/// Reads the host's standard output to its end, so that the host never blocks on a full pipe. Sends the first line.
 fn first_line(child: &mut Child) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::sync_channel(1);
     if let Some(output) = child.stdout.take() {

@@ -1,4 +1,4 @@
-//! Starting jobs and waiting for their end.
+//! Starts jobs and waits for their end.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use crate::client::Client;
 use crate::failure::{Failure, Result};
 
 impl Client {
-    /// Asks for a job that may be refused; its id if there is one.
+    /// Starts a job that may be refused. Returns its id if it was accepted.
     pub fn attempt(&self, request: &str) -> Result<Option<String>> {
         let reply = self.exchange_text(request)?;
         Ok(reply.body.get("job_id").and_then(Value::as_str).map(str::to_owned))
     }
 
-    /// Starts a job; the request is text so that nothing is serialised inside a measurement.
+    /// Starts a job. The request is text, so that a measurement includes no serialization.
     pub fn submit(&self, request: &str) -> Result<String> {
         let answer = self.call_text("the start of a job", request)?;
         match answer.get("job_id").and_then(Value::as_str) {
@@ -24,13 +24,13 @@ impl Client {
         }
     }
 
-    /// The row of a job as it stands.
+    /// Returns the current row of a job.
     pub fn job(&self, id: &str) -> Result<Value> {
         let answer = self.call(&json!({"operation": "get_job", "id": id}))?;
         answer.get(0).cloned().ok_or_else(|| Failure::new(format!("get_job does not know job {id:?}")))
     }
 
-    /// The row of the job if it is COMPLETE, `None` if it still waits or runs, a failure if it failed.
+    /// Returns the row of a job that is COMPLETE, or `None` if it still waits or runs. A failed job is an error.
     pub fn finished(&self, id: &str) -> Result<Option<Value>> {
         let row = self.job(id)?;
         match row.get("status").and_then(Value::as_str) {
@@ -40,7 +40,7 @@ impl Client {
         }
     }
 
-    /// Asks again and again, with a pause between, until the job is COMPLETE; its row.
+    /// Polls the job with a pause between requests until it is COMPLETE, and returns its row.
     pub fn wait(&self, id: &str, pause: Duration, within: Duration) -> Result<Value> {
         let deadline = Instant::now() + within;
         loop {

@@ -1,8 +1,8 @@
-//! Starts `jobhost serve`, talks to it over HTTP as a client would, and serves what it fetches. Used by the tests, the
-//! benchmarks, the soak and the demo.
+//! Starts `jobhost serve`, sends requests as an HTTP client, and provides the servers from which the host loads data.
+//! The tests, the benchmarks, the soak test and the demo use it.
 //!
-//! It knows the host only from outside: the command line, the `ready` line, the operations API and the files that it
-//! leaves behind. It must never link the host's code, so that a test shows what a client will see.
+//! It accesses the host only from outside: the command line, the `ready` line, the Operations API and the files that
+//! the host writes. It must never link the host's code, so that a test sees what a client sees.
 
 pub mod artifacts;
 pub mod client;

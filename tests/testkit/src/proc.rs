@@ -1,28 +1,29 @@
-//! What the kernel reports of a process and its children: memory, descriptors, threads, processor time. Never guesses: a
-//! process that is gone contributes nothing here; its processor time is in its parent's counters of ended children.
+//! Reads what the kernel reports about a process and its children: memory, descriptors, threads, processor time. It
+//! never estimates: a process that has ended contributes nothing here, because its parent's counters include its
+//! processor time.
 
 use std::collections::HashMap;
 
 use procfs::process::{Process as Entry, Stat, Status};
 
-/// Linux reports processor time to user space in hundredths of a second on every architecture that Rust runs on.
+/// Linux reports processor time to user space in hundredths of a second on every architecture that Rust supports.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Reads of a process tree until two agree.
+/// Maximum number of reads of a process tree until two of them agree.
 const READS: u32 = 20;
 
-/// Bytes.
+/// Memory in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// The highest resident size so far, exact: the kernel keeps it.
+    /// The peak resident size so far. It is exact, because the kernel keeps it.
     pub peak: u64,
     pub resident: u64,
-    /// What nothing but the process itself can give back. Pages of a mapped store do not count.
+    /// Memory that only the process itself can free. Pages of a mapped store are not included.
     pub anonymous: u64,
     pub file: u64,
     pub shared: u64,
 }
 
-/// One process, by its id.
+/// A process, by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process(pub u32);
 
@@ -31,7 +32,7 @@ impl Process {
         Process(std::process::id())
     }
 
-    /// `None` when the process is gone, or has ended and is not yet waited for.
+    /// Returns `None` if the process has ended, even if nobody has waited for it yet.
     pub fn memory(self) -> Option<Memory> {
         let status = self.status()?;
         let bytes = |kibibytes: Option<u64>| kibibytes.unwrap_or_default() * 1024;
@@ -52,12 +53,12 @@ impl Process {
         self.entry().and_then(|entry| entry.fd_count().ok()).unwrap_or_default()
     }
 
-    /// Processor time in hundredths of a second, of all its threads.
+    /// Processor time of all its threads, in hundredths of a second.
     pub fn ticks(self) -> u64 {
         self.stat().map_or(0, |stat| own_ticks(&stat))
     }
 
-    /// Processor time in seconds, of all its threads.
+    /// Processor time of all its threads, in seconds.
     pub fn cpu_seconds(self) -> f64 {
         self.ticks() as f64 / TICKS_PER_SECOND
     }
@@ -67,13 +68,13 @@ impl Process {
         self.stat().map_or(0, |stat| reaped_ticks(&stat)) as f64 / TICKS_PER_SECOND
     }
 
-    /// This process and all below it.
+    /// Returns this process and all its descendants.
     pub fn tree(self) -> Vec<Process> {
         let parents = all().iter().map(|(id, stat)| (*id, stat.ppid.unsigned_abs())).collect();
         descendants(&parents, self.0).into_iter().map(Process).collect()
     }
 
-    /// Processor time in seconds of this process with all its children, living and ended.
+    /// Processor time in seconds of this process and all its descendants, running or ended.
     pub fn tree_cpu_seconds(self) -> f64 {
         // A child that ends between two reads would be missed or counted twice.
         let mut last = self.tree_ticks();
@@ -120,7 +121,7 @@ fn all() -> HashMap<u32, Stat> {
     entries.filter_map(|entry| Some((u32::try_from(entry.pid()).ok()?, entry.stat().ok()?))).collect()
 }
 
-/// A process and all below it, by the parent of each.
+/// Returns a process and all its descendants, given the parent of each process.
 fn descendants(parents: &HashMap<u32, u32>, root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut at = 0;
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_memory_threads_descriptors_and_time() {
+    fn the_current_process_has_memory_threads_descriptors_and_time() {
         let own = Process::own();
         let memory = own.memory().unwrap();
         assert!(memory.anonymous > 0 && memory.peak >= memory.resident && memory.resident > memory.anonymous);

@@ -1,5 +1,5 @@
-//! Runs other programs: shown, captured or bounded in time. Every failure names the command line.
-//! Never leaves a child behind that it stopped waiting for.
+//! Runs other programs: with visible output, with captured output, or with a time limit. Every error includes the
+//! command line. A child is never left behind when this module stops waiting for it.
 
 use crate::failure::{Doing, Failure, Result};
 use std::fs::File;
@@ -8,13 +8,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Lines of a program's output that a failure repeats.
+/// Number of lines of a program's output that an error includes.
 const TAIL_LINES: usize = 40;
 
-/// How often a bounded program is looked at.
+/// Polling interval for a program with a time limit.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// The command as a person would type it.
+/// Formats the command as a user would type it.
 pub fn shown(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     for argument in command.get_args() {
@@ -25,20 +25,19 @@ pub fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-/// The last lines of a text.
 pub fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TAIL_LINES);
     lines.get(from..).unwrap_or_default().join("\n")
 }
 
-/// Runs a program whose output goes straight to the terminal.
+/// Runs a program whose output goes to the terminal.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).status().doing(|| format!("cannot start `{}`", shown(command)))?;
     if status.success() { Ok(()) } else { Err(ended(command, status)) }
 }
 
-/// Runs a program and returns what it wrote to standard output.
+/// Runs a program and returns its standard output.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().doing(|| format!("cannot start `{}`", shown(command)))?;
     if output.status.success() {
@@ -49,7 +48,8 @@ pub fn capture(command: &mut Command) -> Result<String> {
     Err(ended(command, output.status).detail(tail(&said)))
 }
 
-/// Runs a program quietly for at most `limit` and returns all that it printed; then it is ended with its children.
+/// Runs a program for at most `limit` and returns everything that it printed. Kills the program and its children when
+/// the time is up.
 pub fn bounded(command: &mut Command, limit: Duration) -> Result<String> {
     let mut log = tempfile::tempfile().doing(|| "cannot make a temporary file".to_owned())?;
     let writer = |log: &File| log.try_clone().doing(|| "cannot share a temporary file".to_owned());
@@ -73,7 +73,7 @@ pub fn bounded(command: &mut Command, limit: Duration) -> Result<String> {
     }
 }
 
-/// Waits for a child, at most `limit`; `None` when it still runs then.
+/// Waits for a child for at most `limit`. Returns `None` if it is still running then.
 pub fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -87,10 +87,9 @@ pub fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     }
 }
 
-/// Sends a child a signal.
 pub fn signal(child: &Child, signal: rustix::process::Signal) {
     if let Some(pid) = pid(child) {
-        // It may have ended meanwhile; who called waits for it anyway.
+        // If it has ended meanwhile, the caller's wait will notice.
         let _gone = rustix::process::kill_process(pid, signal);
     }
 }
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_hangs_is_ended_with_its_children() {
+    fn a_program_that_hangs_is_killed_with_its_children() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo started; sleep 600 & wait"]);
         let failure = bounded(&mut command, Duration::from_millis(300)).unwrap_err().to_string();
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_repeats_what_the_program_said() {
+    fn an_error_includes_the_output_of_the_program() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo the reason >&2; exit 3"]);
         let failure = capture(&mut command).unwrap_err().to_string();

@@ -1,15 +1,15 @@
-//! Where things lie: in the repository, and in the cache folder outside it. Decides nothing else.
+//! Paths in the repository and in the cache folder outside of it.
 
 use crate::failure::{Failure, Result};
 use std::path::{Path, PathBuf};
 
-/// The repository's root, known since this program was compiled in it.
+/// The root of the repository in which this program was compiled.
 pub fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
 }
 
-/// The host side's target folder; `CARGO_TARGET_DIR` moves it as it does for cargo.
+/// The target folder of the host workspace. As for cargo, `CARGO_TARGET_DIR` changes it.
 pub fn target() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(folder) => root().join(folder),
@@ -17,22 +17,22 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// The program `jobhost`, as demo, tests and benchmarks use it.
+/// The program `jobhost` that demo, tests and benchmarks use.
 pub fn host_binary() -> PathBuf {
     target().join("release").join("jobhost")
 }
 
-/// The folder of built plugin components.
+/// The folder of the built plugin components.
 pub fn built_plugins() -> PathBuf {
     target().join("plugins")
 }
 
-/// The folder of built hostile guests.
+/// The folder of the built hostile guests.
 pub fn built_guests() -> PathBuf {
     target().join("guests")
 }
 
-/// The folder of the components of `docs/examples`.
+/// The folder of the built components of `docs/examples`.
 pub fn built_examples() -> PathBuf {
     target().join("examples")
 }
@@ -42,7 +42,7 @@ pub fn data_set() -> PathBuf {
     root().join("docs").join("data")
 }
 
-/// Where downloaded tools live between runs, outside the repository.
+/// The folder for downloaded tools, outside of the repository and kept between runs.
 pub fn cache() -> Result<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = match (absolute("XDG_CACHE_HOME"), absolute("HOME")) {

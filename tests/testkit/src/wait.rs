@@ -1,12 +1,12 @@
-//! Waiting for something that only polling can tell.
+//! Waits for conditions that can only be polled.
 
 use std::time::{Duration, Instant};
 
-/// How long a test waits before it says that something will never happen. Generous, because machines are slow and
-/// shared; only a failing test ever waits this long.
+/// How long a test waits until it fails. Generous, because machines are slow and shared; only a failing test waits this
+/// long.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Ask again and again until there is an answer. `what` completes the sentence "waited … for" in the failure.
+/// Polls until there is a value. `what` completes the sentence "waited … for" in the error.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     let mut pause = Duration::from_millis(2);

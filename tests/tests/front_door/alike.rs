@@ -1,10 +1,10 @@
-//! One grammar: the same CSV gives the same rows whether it comes in the request, from a file or from a URL.
+//! One grammar: the same CSV produces the same rows whether it comes from the request, a file or a URL.
 
 use jobhost_tests::web::Page;
 use jobhost_tests::{Host, Options, Web};
 use serde_json::{Value, json};
 
-/// CSV, and the rows that it gives.
+/// Returns CSV inputs and the rows that each produces.
 fn cases() -> Vec<(&'static str, Vec<u8>, Value)> {
     let case = |what, csv: &str, rows| (what, csv.as_bytes().to_vec(), rows);
     vec![
@@ -46,7 +46,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Value)> {
 }
 
 #[test]
-fn the_three_loads_read_csv_alike() {
+fn the_three_loads_read_csv_in_the_same_way() {
     let web = Web::start();
     let host = Host::start(Options::new().set("urls.allow", web.address()));
     for (number, (what, csv, expected)) in cases().into_iter().enumerate() {
@@ -56,7 +56,7 @@ fn the_three_loads_read_csv_alike() {
             ("url", json!({"operation": "csv_url_load", "csv_url": web.url("/case")})),
         ];
         web.page("/case", Page::csv(&csv));
-        // A request is JSON, and that is UTF-8.
+        // A request is JSON and therefore UTF-8.
         if let Ok(text) = String::from_utf8(csv) {
             loads.push(("data", json!({"operation": "csv_data_load", "data": text})));
         }

@@ -1,4 +1,4 @@
-//! A job ends when its owner or an administrator wants it to, and its row says so for good.
+//! Owners and administrators can end a job, and its row reports this permanently.
 
 use jobhost_tests::{Host, Login, Options, eventually};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn running(host: &Host, request: &Value) -> String {
 }
 
 #[test]
-fn a_waiting_job_is_cancelled_at_once_and_for_good() {
+fn a_waiting_job_is_cancelled_immediately_and_permanently() {
     let host = Host::start(Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0));
     host.create_table("t");
     let blocker = running(&host, &json!({"operation": "sleep"}));
@@ -28,7 +28,7 @@ fn a_waiting_job_is_cancelled_at_once_and_for_good() {
     assert_eq!(cancel(&host, &waiting)["status"], "CANCELLED", "asking again changes nothing");
     cancel(&host, &blocker);
     assert_eq!(host.job(&blocker)["status"], "CANCELLED");
-    // The worker is free again, and the job that was cancelled stays so.
+    // The worker is free again, and the job stays cancelled.
     host.run_ok(&load);
     assert_eq!(host.job_now(&waiting), row);
     assert_eq!(host.rows("t").len(), 1);
@@ -49,7 +49,7 @@ fn a_guest_that_does_not_listen_is_stopped_after_its_grace() {
 }
 
 #[test]
-fn what_a_cancelled_load_had_written_is_told() {
+fn a_cancelled_load_reports_what_it_had_written() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let text: String = std::iter::once("id,text\n".to_owned())
@@ -69,7 +69,7 @@ fn what_a_cancelled_load_had_written_is_told() {
             let expected = format!("Job was cancelled by HDB_ADMIN. {written} records already written were kept.");
             assert_eq!(row["message"], expected, "{row:#}");
         }
-        // It may have been done before the request came.
+        // The job may have completed before the request arrived.
         status => assert_eq!(status, Some("COMPLETE"), "{row:#}"),
     }
     let count = host.post(&json!({"operation": "sql", "sql": "SELECT COUNT(*) AS c FROM gold.t"})).ok();
@@ -77,7 +77,7 @@ fn what_a_cancelled_load_had_written_is_told() {
 }
 
 #[test]
-fn a_finished_job_answers_with_its_state_and_a_strange_one_does_not_exist() {
+fn cancelling_a_finished_job_returns_its_state_and_an_unknown_job_does_not_exist() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let load = json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": "id\n1\n"});

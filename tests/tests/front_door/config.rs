@@ -1,10 +1,10 @@
-//! The configuration: every key is known, shown, and refused with a sentence when it is wrong.
+//! The configuration: every key is known and shown, and an invalid value is refused with a clear message.
 
 use std::process::Output;
 
 use jobhost_tests::artifacts;
 
-/// Some of each part; that all keys are shown and read is tested in the host's own `config/tests.rs`.
+/// Some keys of each section. The host's own `config/tests.rs` tests that all keys are shown and read.
 const KEYS: [&str; 22] = [
     "server.listen",
     "server.max_body_bytes",
@@ -55,7 +55,7 @@ fn the_effective_configuration_is_commented_toml_with_every_key() {
     let table = shown(output);
     for key in KEYS {
         let name = key.rsplit('.').next().expect("a name");
-        // A key without a default stands in a comment.
+        // A key without a default is shown as a comment.
         let named =
             at(&table, key).is_some() || text.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(name));
         assert!(named, "`jobhost config` does not name {key}:\n{text}");
@@ -65,7 +65,7 @@ fn the_effective_configuration_is_commented_toml_with_every_key() {
 }
 
 #[test]
-fn flags_win_over_the_environment_and_that_over_the_file() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), "[jobs]\nworkers = 3\nmax_queued = 30\n[log]\nformat = \"json\"\n").expect("a file");
     let path = file.path().to_str().expect("UTF-8");
@@ -78,7 +78,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn what_is_shown_can_be_read_back() {
+fn the_shown_configuration_can_be_read_back() {
     let first = config(&["--set", "jobs.workers=3"], &[]);
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), &first.stdout).expect("a file");
@@ -92,11 +92,11 @@ fn secrets_are_not_shown() {
     assert!(!String::from_utf8_lossy(&output.stdout).contains("correct-horse-battery"));
 }
 
-/// Arguments, environment, and the words that the complaint must have.
+/// Arguments, environment, and the words that the error must contain.
 type Mistake = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static [&'static str]);
 
 #[test]
-fn a_mistake_is_told_with_key_and_value() {
+fn errors_name_the_key_and_the_value() {
     let mistakes: [Mistake; 9] = [
         (&["--set", "jobs.wrokers=1"], &[], &["jobs.wrokers"]),
         (&["--set", "jobs.workers=many"], &[], &["jobs.workers", "many"]),

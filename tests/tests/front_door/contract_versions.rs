@@ -1,12 +1,13 @@
-//! Which version of the contract a component is built for is told before it is compiled, with what this host runs.
+//! The host reads a component's version of the contract before it compiles the component, and reports which versions it
+//! supports.
 
 use jobhost_tests::{Host, Options};
 use serde_json::json;
 
 #[test]
-fn a_plugin_of_a_version_that_the_host_does_not_know_is_listed_with_those_it_knows() {
-    // Both are built from this repository: `renames` for a version 0.2 that exists in the host's own tests only, where it
-    // runs beside plugins of 0.1.
+fn a_plugin_with_an_unknown_contract_version_is_listed_with_the_supported_versions() {
+    // Both are built from this repository. `renames` uses version 0.2, which exists only in the host's own tests, where
+    // it runs beside plugins of 0.1.
     let host =
         Host::start(Options::new().guest("renames").guest("oversteps").set("grants.oversteps", "insert gold.mine"));
     let listed = host.post(&json!({"operation": "list_plugins"})).ok();

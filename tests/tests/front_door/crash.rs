@@ -1,4 +1,4 @@
-//! The host may die at any moment: nothing acknowledged is lost, nothing is doubled, no job stays without an end.
+//! The host may crash at any time: nothing acknowledged is lost or duplicated, and every job ends.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +15,8 @@ fn load(host: &Host) -> Value {
     json!({"operation": "csv_file_load", "database": "gold", "table": "t", "file_path": path})
 }
 
-/// Complete with every row once, or an error that says that the job was interrupted.
+/// Checks that the job is complete with every row stored once, or failed with an error that says that it was
+/// interrupted.
 #[track_caller]
 fn assert_ended_well(host: &Host, row: &Value) {
     let message = row["message"].as_str().unwrap_or_else(|| panic!("no message in {row:#}"));
@@ -44,8 +45,8 @@ fn a_load_survives_kill_after_kill() {
     let mut host = Host::start(Options::new());
     let id = host.start_job(&load(&host));
     let running = |row: &Value| row["phase"] != "queued";
-    // At the start, with the first rows written, and somewhere after that. A job that is faster than that has ended;
-    // then the kill hits a host at rest, and what follows must hold all the same.
+    // Kills at the start, with the first rows written, and some time later. If the job ends before a kill, the kill
+    // hits an idle host, and the checks that follow must hold nevertheless.
     host.job_when(&id, "the start", running);
     host.kill();
     host.restart();
@@ -91,7 +92,7 @@ fn a_load_that_makes_progress_is_resumed_as_often_as_it_takes() {
     assert_eq!(row["status"], "COMPLETE", "after {killed} kills: {row:#}");
     assert_eq!(row["message"], format!("successfully loaded {ROWS} of {ROWS} records"));
     assert_eq!((host.count("t"), row["tally"]["received"].as_u64()), (ROWS, Some(ROWS)));
-    // More than a job without progress has, or nothing was shown.
+    // Must exceed the attempts that a job without progress has, or the test shows nothing.
     assert!(killed > 6, "the load ended after {killed} kills, at {received} of {ROWS} rows: it needs more rows");
 }
 

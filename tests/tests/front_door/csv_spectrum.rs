@@ -1,13 +1,13 @@
-//! csv-spectrum, a public collection of CSV files of every sort, loaded through the front door.
+//! csv-spectrum, a public collection of diverse CSV files, loaded over HTTP.
 
 use jobhost_tests::{Host, Options, artifacts};
 use serde_json::{Value, json};
 
-/// The collection's expected text here is of another file: the number in the CSV is not the one in the JSON.
+/// The collection's expected text is wrong here: the number in the CSV differs from the one in the JSON.
 const NOT_OF_THIS_FILE: (&str, &str) = ("location_coordinates", "Contact Phone Number");
 
 #[test]
-fn every_file_gives_the_rows_that_the_collection_says() {
+fn every_file_produces_the_rows_that_the_collection_expects() {
     let host = Host::start(Options::new());
     let mut names = 0;
     for entry in std::fs::read_dir(artifacts::in_package("data/csv-spectrum/csvs")).expect("the collection") {
@@ -34,7 +34,7 @@ fn every_file_gives_the_rows_that_the_collection_says() {
     assert_eq!(names, 12);
 }
 
-/// The rows of the collection, their texts typed as the host types cells of untyped tables.
+/// The rows of the collection, with values typed as the host types the cells of untyped tables.
 fn expected(name: &str) -> Vec<Value> {
     let path = artifacts::in_package(&format!("data/csv-spectrum/json/{name}.json"));
     let text = String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned();

@@ -1,4 +1,4 @@
-//! `delete_records_before`: which records go, who may do it, and what is told.
+//! `delete_records_before`: which records it deletes, who may use it, and what it reports.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ fn delete(date: &str) -> Value {
     json!({"operation": "delete_records_before", "database": "gold", "table": "t", "date": date})
 }
 
-/// When a record was created, in milliseconds; the fraction says more than a date can.
+/// When a record was created, in milliseconds. The fraction is more precise than a date.
 fn created(host: &Host, id: &str) -> f64 {
     let search = json!({
         "operation": "search_by_id", "database": "gold", "table": "t", "ids": [id],
@@ -16,7 +16,7 @@ fn created(host: &Host, id: &str) -> f64 {
     host.post(&search).ok()[0]["__createdtime__"].as_f64().expect("a time")
 }
 
-/// `YYYY-MM-DDTHH:mm:ss.SSSZ` (Howard Hinnant's days_from_civil, backwards).
+/// `YYYY-MM-DDTHH:mm:ss.SSSZ` (the inverse of Howard Hinnant's days_from_civil).
 fn iso(milliseconds: u64) -> String {
     let (days, rest) = (milliseconds / 86_400_000 + 719_468, milliseconds % 86_400_000);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -42,11 +42,11 @@ fn the_time_of_creation_decides_to_the_millisecond() {
     host.create_table("t");
     for id in ["a", "b", "c"] {
         host.insert("t", json!([{"id": id}]));
-        // The next one is created in a later millisecond, however quick the host is.
+        // Makes sure that the next record is created in a later millisecond, however fast the host is.
         let made = created(&host, id) as u128;
         while std::time::UNIX_EPOCH.elapsed().expect("a clock").as_millis() <= made + 1 {}
     }
-    // What is changed later stays as old as it is.
+    // An update does not change the time of creation.
     host.post(&json!({"operation": "upsert", "database": "gold", "table": "t", "records": [{"id": "a", "n": 1}]})).ok();
     let (a, b) = (created(&host, "a"), created(&host, "b"));
     assert_eq!(host.run_ok(&delete(&iso(a as u64))), "No records found to delete");
@@ -69,7 +69,7 @@ fn the_time_of_creation_decides_to_the_millisecond() {
 }
 
 #[test]
-fn both_names_work_and_a_job_keeps_the_one_it_was_asked_by() {
+fn both_names_work_and_a_job_keeps_the_name_of_its_request() {
     let host = Host::start(Options::new());
     host.create_table("t");
     for name in ["delete_records_before", "delete_files_before"] {
@@ -103,7 +103,7 @@ fn only_super_users_delete_by_date() {
 }
 
 #[test]
-fn what_cannot_be_deleted_from_is_refused_at_once() {
+fn an_invalid_delete_is_refused_immediately() {
     let host = Host::start(Options::new());
     host.create_table("t");
     for (field, value, statuses, says) in [

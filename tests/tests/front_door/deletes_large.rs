@@ -1,4 +1,5 @@
-//! A large delete: others read and write meanwhile, a crash neither loses nor doubles its count, its space is used again.
+//! A large delete: other clients read and write meanwhile, a crash neither loses nor duplicates its count, and its
+//! space is reused.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -40,7 +41,7 @@ fn a_delete_survives_a_kill_in_the_middle_and_counts_everything_once() {
 }
 
 #[test]
-fn readers_see_whole_moments_and_writers_get_their_turn_during_a_delete() {
+fn readers_see_consistent_snapshots_and_writers_make_progress_during_a_delete() {
     let host = Host::start(Options::new());
     host.create_table("t");
     load(&host, ROWS);
@@ -49,7 +50,7 @@ fn readers_see_whole_moments_and_writers_get_their_turn_during_a_delete() {
     let (mut last, mut looks) = (ROWS, 0);
     loop {
         let ended = host.job_now(&id)["status"] == "COMPLETE";
-        // The oldest go first, so what is left is always the end of the file that was loaded.
+        // The oldest records are deleted first, so what is left is always the end of the loaded file.
         let row =
             &host.sql("SELECT COUNT(*) AS c, COUNT(DISTINCT id) AS d, MIN(id) AS lo, MAX(id) AS hi FROM gold.t")[0];
         let count = row["c"].as_u64().expect("a count");
@@ -70,7 +71,7 @@ fn readers_see_whole_moments_and_writers_get_their_turn_during_a_delete() {
 }
 
 #[test]
-fn the_space_of_deleted_records_is_used_again() {
+fn the_space_of_deleted_records_is_reused() {
     const LOADED: u64 = 200_000;
     let host = Host::start(Options::new());
     host.create_table("t");
@@ -85,14 +86,14 @@ fn the_space_of_deleted_records_is_used_again() {
     assert_eq!(host.count("t"), LOADED);
 }
 
-/// Bytes on disk below a directory: files have holes.
+/// Bytes that a directory occupies on disk. Holes in files do not count.
 fn allocated(directory: &Path) -> u64 {
     const BLOCK: u64 = 512;
     let entries = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry"));
     let size = |entry: std::fs::DirEntry| match entry.metadata() {
         Ok(metadata) if metadata.is_dir() => allocated(&entry.path()),
         Ok(metadata) => metadata.blocks() * BLOCK,
-        // A temporary file that went meanwhile.
+        // A temporary file that was removed meanwhile.
         Err(_) => 0,
     };
     entries.map(size).sum()

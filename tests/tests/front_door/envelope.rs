@@ -1,10 +1,10 @@
-//! The envelope: what is not an operation is refused with a sentence, whatever it is, and nothing brings the host down.
+//! The envelope of requests: anything that is not an operation is refused with a message, and nothing crashes the host.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::json;
 
 #[test]
-fn health_needs_no_login_and_tells_who_is_there() {
+fn health_needs_no_login_and_identifies_the_host() {
     let host = Host::start(Options::new());
     let reply = host.send(&Login::Nobody, "GET", "/health", None, b"");
     assert_eq!(reply.status, 200);
@@ -15,7 +15,7 @@ fn health_needs_no_login_and_tells_who_is_there() {
 }
 
 #[test]
-fn what_is_not_a_request_is_refused() {
+fn anything_that_is_not_a_request_is_refused() {
     let host = Host::start(Options::new());
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let deep_operation = format!("{{\"operation\": \"insert\", \"records\": {deep}}}");
@@ -42,7 +42,7 @@ fn what_is_not_a_request_is_refused() {
 }
 
 #[test]
-fn a_body_has_a_largest_size() {
+fn a_body_has_a_maximum_size() {
     let host = Host::start(Options::new().set("server.max_body_bytes", 10_000));
     let body = json!({"operation": "describe_all", "padding": "x".repeat(20_000)});
     let told = host.post(&body).refused(413);

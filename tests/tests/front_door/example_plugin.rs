@@ -1,9 +1,9 @@
-//! The example of `docs/plugins.md`, as it is shown there, in a host that grants it what the page says.
+//! The example of `docs/plugins.md`, unmodified, on a host with the grants from that page.
 
 use jobhost_tests::{Host, Options, artifacts};
 use serde_json::{Value, json};
 
-/// A host into whose folder `jobhost plugin add` has put the example, from a file with the name that cargo gives it.
+/// Starts a host to which `jobhost plugin add` has added the example, from a file with cargo's name for it.
 fn start(grants: &str) -> Host {
     let host = Host::start(Options::new().set("grants.reverse-load", grants));
     let home = tempfile::tempdir().expect("a directory");
@@ -48,7 +48,7 @@ fn the_example_of_the_page_loads_lines_of_the_request_and_of_a_file() {
 }
 
 #[test]
-fn the_example_is_refused_what_it_is_not_granted_and_checks_its_own_requests() {
+fn the_example_is_limited_to_its_grants_and_checks_its_own_requests() {
     let host = start("insert gold.*");
     host.create_table("t");
     let path = host.file("lines.txt", "one\n");

@@ -1,4 +1,4 @@
-//! The host may die while it uploads: the next start ends the job and leaves no half upload behind.
+//! The host may crash during an upload: the next start ends the job and leaves no incomplete upload behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const ROWS: u64 = 250_000;
 
-/// An upload whose second part is held, and the job that waits for it.
+/// An upload whose second part is held, and its job.
 struct Held {
     server: S3Server,
     proxy: Proxy,
@@ -23,7 +23,7 @@ fn hold(server: S3Server) -> Held {
     let holds = Arc::new(AtomicBool::new(true));
     let proxy = Proxy::start(server.address(), move |asked| {
         let second = asked.target.contains("partNumber=2");
-        // Once: after the restart all parts go through.
+        // Only once: after the restart, all parts pass.
         if second && holds.swap(false, Ordering::SeqCst) { Act::Hold(0) } else { Act::Pass }
     });
     let host = Host::start(Options::new().set("s3.endpoint", proxy.endpoint()));

@@ -1,4 +1,4 @@
-//! Exports write where they may and nowhere else, and a file is either the old one or the whole new one.
+//! Exports write only where they may, and a file is either the old one or the complete new one.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -6,7 +6,7 @@ use jobhost_tests::exports::{everything, export_local, sql};
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
-/// Rows that a query can multiply into a long export.
+/// Number of rows that a query multiplies into a long export.
 const FACTOR: u64 = 1_500;
 
 fn start(options: Options) -> Host {
@@ -90,7 +90,7 @@ fn only_the_configured_directories_are_written_to() {
     for path in forbidden {
         let told = host.post(&to(&path)).refused(403);
         assert!(told.contains("denied"), "{path}: {told}");
-        // Of a detour that leads elsewhere no more is told.
+        // An error about a detour reveals nothing more about where it leads.
         let detour = path.contains("exports/") || path.contains("..");
         assert!(detour || told.contains("[files] export_directories"), "{path}: {told}");
     }
@@ -113,7 +113,7 @@ fn without_configured_directories_nothing_is_written() {
 }
 
 #[test]
-fn a_file_name_is_a_name_and_no_path() {
+fn a_file_name_must_not_be_a_path() {
     let host = start(Options::new());
     for name in ["../up", "a/b", "/etc/x", "..", ".", "", "a\\b", "nul\u{0}byte", "line\nbreak", &"x".repeat(300)] {
         let told = host.post(&export_local(&host, "json", name, everything("t"))).refused(400);
@@ -132,7 +132,7 @@ fn a_file_name_is_a_name_and_no_path() {
 }
 
 #[test]
-fn what_is_in_the_place_of_the_file_is_replaced_and_never_followed() {
+fn whatever_has_the_name_of_the_file_is_replaced_and_never_followed() {
     let outside = tempfile::tempdir().expect("a directory");
     let target = outside.path().join("target");
     std::fs::write(&target, "precious").expect("a file");
@@ -151,14 +151,14 @@ fn what_is_in_the_place_of_the_file_is_replaced_and_never_followed() {
 }
 
 #[test]
-fn a_directory_that_the_system_protects_is_an_error_with_a_sentence() {
+fn a_directory_without_write_permission_is_an_error_with_a_message() {
     let host = start(Options::new());
     let locked = host.exports().join("locked");
     std::fs::create_dir(&locked).expect("a directory");
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o500)).expect("permissions");
     let mut request = export_local(&host, "json", "f", everything("t"));
     request["path"] = json!(locked);
-    // Who runs the tests as root is stopped by no permission.
+    // Permissions do not stop a test that runs as root.
     if std::fs::write(locked.join("probe"), "").is_err() {
         let (_, told) = host.must_fail(&request);
         assert!(told.contains("denied"), "{told}");

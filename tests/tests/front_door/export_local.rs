@@ -1,4 +1,4 @@
-//! `export_local`: the rows of a search as a file, in every format, and what the result says of it.
+//! `export_local`: writes the rows of a search to a file in every format, and reports the result.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,7 +7,7 @@ use jobhost_tests::exports::{comparable, csv_records, everything, export_local, 
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
-/// Text that meets every rule of quoting, numbers, nested values, and attributes that some records lack.
+/// Text that needs every rule of quoting, numbers, nested values, and attributes that some records lack.
 fn start() -> Host {
     let host = Host::start(Options::new());
     host.create_table("t");
@@ -72,14 +72,14 @@ fn every_format_and_compression_holds_all_rows() {
 }
 
 #[test]
-fn a_csv_file_has_the_columns_of_all_records_and_loads_again_alike() {
+fn a_csv_file_has_the_columns_of_all_records_and_loads_back_unchanged() {
     let host = start();
     host.run_for_result(&export_local(&host, "csv", "wide", everything("t")));
     let text = decoded(&host.exports().join("wide.csv"));
     let header = &csv_records(&text)[0];
     assert_eq!(header, r#""id","__createdtime__","__updatedtime__","a","b","late","n","o""#);
 
-    // What CSV can tell apart comes back: absent and null are empty cells, and those are loaded as empty text.
+    // What CSV can represent comes back. Absent and null become empty cells, which are loaded as empty text.
     host.create_table("again");
     let path = host.file("wide.csv", &text);
     host.run_ok(&json!({"operation": "csv_file_load", "database": "gold", "table": "again", "file_path": path}));

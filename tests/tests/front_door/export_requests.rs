@@ -1,4 +1,4 @@
-//! Requests for exports: who may make them, and what is wrong with one is told before there is a job.
+//! Requests for exports: who may send them. Problems are reported before a job is created.
 
 use jobhost_tests::exports::{everything, export_local, export_to_s3, sql};
 use jobhost_tests::s3::S3Server;
@@ -36,7 +36,7 @@ fn assert_no_jobs(host: &Host) {
 }
 
 #[test]
-fn exports_are_for_super_users_whatever_the_search() {
+fn exports_require_a_super_user_whatever_the_search() {
     let server = S3Server::lenient();
     let host = start();
     let rights = json!({"read": true, "insert": true, "update": true, "delete": true, "attribute_permissions": []});
@@ -69,7 +69,7 @@ fn exports_are_for_super_users_whatever_the_search() {
 }
 
 #[test]
-fn mistakes_in_the_search_are_told_at_once() {
+fn problems_with_the_search_are_reported_immediately() {
     let server = S3Server::lenient();
     let host = start();
     let with = |mut search: Value, name: &str, value: Value| {
@@ -125,7 +125,7 @@ fn mistakes_in_the_search_are_told_at_once() {
 }
 
 #[test]
-fn mistakes_in_the_target_are_told_at_once() {
+fn problems_with_the_target_are_reported_immediately() {
     let server = S3Server::lenient();
     let host = start();
     let [local, s3] = both(&host, &server, &everything("t"));

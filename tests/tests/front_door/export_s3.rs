@@ -10,7 +10,7 @@ use jobhost_tests::s3::{Act, BUCKET, Proxy, S3Server, Stored};
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
-/// More than 16 MiB as lines of JSON.
+/// Enough rows for more than 16 MiB of JSON lines.
 const ROWS: u64 = 250_000;
 
 fn load_rows(host: &Host) {
@@ -36,7 +36,7 @@ fn assert_receipt(result: &Value, stored: &Stored, key: &str) {
 }
 
 #[test]
-fn small_exports_are_one_request_and_their_bytes_are_those_of_a_local_export() {
+fn small_exports_are_one_request_and_equal_a_local_export() {
     for server in [S3Server::strict(), S3Server::lenient(), S3Server::guarded()] {
         let proxy = Proxy::start(server.address(), |_| Act::Pass);
         let host = Host::start(Options::new().set("s3.endpoint", proxy.endpoint()));
@@ -117,7 +117,7 @@ fn an_upload_that_fails_is_aborted_and_leaves_the_old_object() {
 }
 
 #[test]
-fn parts_that_a_busy_server_refuses_are_sent_again() {
+fn parts_that_a_busy_server_refuses_are_retried() {
     let server = S3Server::lenient();
     let proxy = Proxy::start(server.address(), |asked| match asked.writes() && asked.before < 2 {
         true => Act::Refuse(503),

@@ -1,4 +1,4 @@
-//! An export is of one moment: what is written or deleted while it runs is all in or all out.
+//! An export reads a snapshot: a concurrent write or delete is included completely or not at all.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// Large enough that many batches are still to be read when the first part is uploaded.
 const ROWS: u64 = 250_000;
-/// Records of one write, which is one transaction.
+/// Number of records in one write, which is one transaction.
 const GENERATION_ROWS: u64 = 20_000;
 
 fn lines(bytes: &[u8]) -> Vec<Value> {
@@ -20,7 +20,7 @@ fn lines(bytes: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn what_changes_while_an_export_waits_for_its_server_is_not_in_it() {
+fn changes_while_an_export_waits_for_its_server_are_not_exported() {
     let server = S3Server::strict();
     let host = Host::start(Options::new().set("s3.allow", "127.0.0.1"));
     host.create_table("t");
@@ -35,7 +35,7 @@ fn what_changes_while_an_export_waits_for_its_server_is_not_in_it() {
         let id = host.start_job(&request);
         proxy.await_request("the first part", Asked::writes);
 
-        // The oldest and the youngest records, those that are read already and those that are not.
+        // The oldest and the newest records, and records that were and were not read yet.
         let records: Vec<Value> = [1, 2, ROWS / 2, ROWS - 1, ROWS].map(|id| json!({"id": id, "name": key})).to_vec();
         let upsert = json!({"operation": "upsert", "database": "gold", "table": "t", "records": records});
         host.post(&upsert).ok();
@@ -57,7 +57,7 @@ fn what_changes_while_an_export_waits_for_its_server_is_not_in_it() {
 }
 
 #[test]
-fn a_write_is_in_an_export_as_a_whole_or_not_at_all() {
+fn an_export_contains_a_write_completely_or_not_at_all() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let write = |generation: u64| {
@@ -78,7 +78,7 @@ fn a_write_is_in_an_export_as_a_whole_or_not_at_all() {
                 }
             }
         });
-        // Ends when there were exports beside some writes: the number of either alone proves nothing.
+        // Ends when exports and writes have overlapped. The number of either alone proves nothing.
         let mut exports = 0;
         while exports < 6 || written.load(Ordering::SeqCst) < 6 {
             let search = match exports % 2 {

@@ -1,4 +1,4 @@
-//! Users beside each other: what one has waiting or running keeps nobody else from his turn.
+//! Fairness between users: waiting and running jobs of one user do not keep others from their turn.
 
 use jobhost_tests::web::{Body, Page};
 use jobhost_tests::{Host, Login, Options, Web};
@@ -16,7 +16,7 @@ fn tiny(id: &str) -> Value {
     json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": format!("id\n{id}\n")})
 }
 
-/// A host whose only worker is busy until the job is cancelled.
+/// Starts a host whose only worker is busy until the job is cancelled.
 fn with_a_busy_worker(options: Options) -> (Host, String) {
     let options = options.guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0);
     let host = Host::start(options);
@@ -41,7 +41,7 @@ fn slow_sources_of_one_user_leave_workers_for_others() {
     web.await_requests("/held", 8);
     assert_eq!(host.job(&host.start_job_as(&bob, &tiny("b")))["status"], "COMPLETE");
     assert_eq!(running(&of_ann), 8, "two thirds of the workers");
-    // Nor can two users together.
+    // Two users together cannot either.
     let of_bob: Vec<String> = (0..12).map(|_| host.start_job_as(&bob, &slow)).collect();
     web.await_requests("/held", 10);
     assert_eq!(host.job(&host.start_job_as(&eve, &tiny("e")))["status"], "COMPLETE");

@@ -1,4 +1,4 @@
-//! `csv_file_load` reads what the operator allows, and nothing tells what else there is.
+//! `csv_file_load` reads only what the operator allows, and reveals nothing about other files.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -55,14 +55,14 @@ fn only_the_configured_directories_can_be_read() {
         assert!(!message.contains("secret\n"), "{message}");
         assert_eq!(host.rows("t"), before, "{} was read", path.display());
     }
-    // Whether a file exists where one may not look is nobody's business.
+    // The error must not reveal whether a forbidden file exists.
     let there = host.must_fail(&load(&secret));
     let absent = host.must_fail(&load(outside.path().join("absent.csv")));
     assert_eq!((there.0, there.1.replace("secret.csv", "X")), (absent.0, absent.1.replace("absent.csv", "X")));
 }
 
 #[test]
-fn what_is_not_a_file_fails_with_a_sentence() {
+fn anything_but_a_regular_file_fails_with_a_message() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let files = host.files();
@@ -74,7 +74,7 @@ fn what_is_not_a_file_fails_with_a_sentence() {
     let (_, told) = host.must_fail(&load(files.join("dir.csv")));
     assert!(told.contains("directory"), "{told}");
 
-    // Opening a pipe waits for a writer: a host that does so has lost a worker.
+    // Opening a pipe waits for a writer, which would block a worker.
     let pipe = files.join("pipe.csv");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
@@ -100,7 +100,7 @@ fn without_configured_directories_no_file_can_be_read() {
 }
 
 #[test]
-fn directories_that_were_removed_and_made_again_work_without_a_restart() {
+fn recreated_directories_work_without_a_restart() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let (files, exports) = (host.files(), host.exports());

@@ -1,4 +1,4 @@
-//! The first start: nobody gets in with a password that everybody knows.
+//! The first start: there is no default password.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -11,7 +11,7 @@ fn ask() -> Value {
 }
 
 #[test]
-fn without_a_password_one_is_made_and_kept_in_a_private_file() {
+fn without_a_password_one_is_generated_and_stored_in_a_private_file() {
     let mut host = Host::start(Options::new().without_password());
     let path = host.data().join("admin-password");
     let text = std::fs::read_to_string(&path).expect("admin-password");
@@ -72,7 +72,7 @@ fn modes_that_let_others_in_are_mended_at_the_next_start() {
 }
 
 #[test]
-fn a_key_file_that_lost_bytes_stops_the_host_and_is_kept() {
+fn a_truncated_key_file_stops_the_host_and_is_kept() {
     let mut host = Host::start(Options::new());
     host.stop();
     let home = host.data();

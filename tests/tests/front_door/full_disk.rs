@@ -1,11 +1,11 @@
-//! A disk that is full to the last byte, and has room again later: what is known can be read meanwhile, what cannot be
-//! stored is refused or fails with a sentence that says why, and no job is left without an end.
+//! A full disk that has free space again later. Known data can be read meanwhile, writes are refused or fail with a
+//! message that says why, and every job ends.
 
 use jobhost_tests::{Host, Login, Options, eventually};
 use serde_json::{Value, json};
 
 const DISK: u64 = 64 << 20;
-/// Of 100 bytes each: four tables of them need more than the disk has.
+/// Rows of 100 bytes. Four tables of them exceed the disk.
 const ROWS: u64 = 300_000;
 const FULL: [u16; 2] = [503, 507];
 
@@ -20,7 +20,7 @@ fn insert(id: usize) -> Value {
     json!({"operation": "insert", "database": "gold", "table": "small", "records": records})
 }
 
-/// What needs no room is done.
+/// Operations that need no space succeed.
 #[track_caller]
 fn still_answers(host: &Host, job: &str) {
     assert_eq!(host.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
@@ -31,7 +31,7 @@ fn still_answers(host: &Host, job: &str) {
     assert_eq!(host.post(&search).ok(), json!([{"id": 0}]));
 }
 
-/// Inserts until one does not fit, which must be soon. The ids that were stored.
+/// Inserts until an insert fails, which must happen soon. Returns the ids of the stored records.
 fn stored_until_full(host: &Host) -> Vec<usize> {
     let mut stored = Vec::new();
     for id in 1.. {
@@ -57,7 +57,7 @@ fn loads_that_fill_the_disk_end_and_the_next_ones_succeed() {
     host.post(&insert(0)).ok();
     let before = host.start_job(&load("small", 1));
     assert_eq!(host.job(&before)["status"], "COMPLETE");
-    // Room that comes back later.
+    // Space that is freed later.
     host.disk().take(DISK / 8);
     let rows: String = (0..ROWS).map(|id| format!("{id},{}\n", "x".repeat(90))).collect();
     let file = host.file("rows.csv", format!("id,a\n{rows}"));
@@ -71,7 +71,7 @@ fn loads_that_fill_the_disk_end_and_the_next_ones_succeed() {
     assert!(failed["message"].as_str().is_some_and(|message| message.contains("disk")), "{failed:#}");
     let stored = stored_until_full(&host);
     still_answers(&host, &before);
-    // Nothing of a job that cannot be stored stays.
+    // Nothing is kept of a job that cannot be stored.
     let refused = host.post(&load("small", 20_000));
     assert!(FULL.contains(&refused.status), "{} {}", refused.status, refused.text);
     assert_eq!(host.disk().file_names("spool"), [""; 0]);
@@ -85,7 +85,7 @@ fn loads_that_fill_the_disk_end_and_the_next_ones_succeed() {
         }
         assert_eq!(row["status"], "ERROR", "{row:#}");
         assert!(row["message"].as_str().is_some_and(|message| message.contains("disk")), "{row:#}");
-        // What the row says was stored is there.
+        // The table contains what the row reports as written.
         assert_eq!(row["tally"]["written"].as_u64().unwrap_or_default(), host.count(table), "{row:#}");
     }
     for id in stored {
@@ -112,7 +112,7 @@ fn jobs_that_wait_while_the_disk_is_full_are_done_once_it_has_room() {
     let jobs: Vec<String> = (0..20).map(|_| host.start_job(&load("small", 3))).collect();
     host.disk().fill();
     stored_until_full(&host);
-    // The cancel itself cannot be stored at once. Whoever is told so asks again.
+    // The cancel request cannot be stored at first. The client is told so and retries.
     let cancel = json!({"operation": "cancel_job", "id": sleeper});
     let reply = host.post(&cancel);
     assert!(reply.status == 200 || FULL.contains(&reply.status), "{} {}", reply.status, reply.text);

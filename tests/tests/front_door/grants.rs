@@ -1,6 +1,6 @@
-//! Two keys: a plugin asks in its description, the operator grants in the configuration. Without the second nothing of a
-//! plan is possible, and the refusal has the line that would allow it. The guest `acts` asks for everything, and does what
-//! its request says.
+//! Plugins need two permissions: the plugin requests a capability in its description, and the operator grants it in the
+//! configuration. Without the grant, a plan cannot use the capability, and the refusal contains the line that would
+//! grant it. The guest `acts` requests everything and runs the steps in its request.
 
 mod bounds;
 mod concurrency;
@@ -14,7 +14,7 @@ mod withdrawn;
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
-/// A host with the guest `acts` and what it can act on.
+/// Starts a host with the guest `acts` and the data that it acts on.
 fn start(change: impl FnOnce(Options) -> Options) -> Host {
     let host = Host::start(change(Options::new().guest("acts")));
     host.create_table("t");
@@ -27,13 +27,13 @@ fn act(plan: Value, steps: Value) -> Value {
     json!({"operation": "act", "plan": plan, "steps": steps})
 }
 
-/// What came of each step of a job that must get through.
+/// Runs a job that must succeed, and returns the outcome of each step.
 #[track_caller]
 fn came(host: &Host, request: &Value) -> Vec<String> {
     serde_json::from_value(host.run_for_result(request)).expect("a text for each step")
 }
 
-/// The grants that a refusal says would allow it: `…: [grants] acts = ["…", …]`.
+/// The grants that a refusal suggests: `…: [grants] acts = ["…", …]`.
 #[track_caller]
 fn lines_of(sentence: &str) -> Vec<String> {
     let line = line_of(sentence);
@@ -47,7 +47,7 @@ fn line_of(sentence: &str) -> &str {
     &sentence[start..]
 }
 
-/// A request that must be refused for want of a grant, with the sentence.
+/// Sends a request that must be refused for lack of a grant, and returns the message.
 #[track_caller]
 fn not_granted(host: &Host, request: &Value) -> String {
     let sentence = host.post(request).refused(403);
@@ -56,7 +56,7 @@ fn not_granted(host: &Host, request: &Value) -> String {
     sentence
 }
 
-/// Start the host anew with these grants for `acts`.
+/// Restarts the host with these grants for `acts`.
 fn grant(host: &mut Host, lines: &[String]) {
     host.stop();
     host.restart_with(|options| options.set("grants.acts", lines.join(",")));

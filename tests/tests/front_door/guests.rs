@@ -1,5 +1,5 @@
-//! What a component does to itself is told in one sentence; what it tries to do to the host comes to nothing. Limits have
-//! tests of their own, in `limits`.
+//! A component that fails is reported in one sentence; a component that attacks the host has no effect. `limits`
+//! contains the tests of limits.
 
 use std::path::Path;
 
@@ -16,14 +16,14 @@ fn ended_with_error(row: &Value) -> (String, String) {
 }
 
 #[test]
-fn a_trap_is_one_sentence_and_a_backtrace() {
+fn a_trap_is_reported_in_one_sentence_with_a_backtrace() {
     let host = Host::start(Options::new().guest("traps"));
     let row = host.run(&json!({"operation": "trap"}));
     let (message, detail) = ended_with_error(&row);
     assert_eq!(row["plugin"], "traps@0.1.0", "{message}");
     assert!(detail.contains("deep_inside"), "no backtrace in {detail}");
     assert!(detail.contains("the guest gave up on purpose"), "no tail of stderr in {detail}");
-    // The plugin is still there, and so is the host.
+    // The plugin is still in service, and the host runs.
     ended_with_error(&host.run(&json!({"operation": "trap"})));
     assert_eq!(host.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
 }
@@ -51,7 +51,7 @@ fn what_the_plan_does_not_name_is_denied() {
 }
 
 #[test]
-fn a_plugin_that_is_not_one_harms_nobody() {
+fn an_invalid_plugin_has_no_effect() {
     let mut host = Host::start(Options::new().guest("traps"));
     assert!(host.stop().success());
     std::fs::write(host.plugins().join("junk.wasm"), b"not a component").expect("a file");
@@ -62,7 +62,7 @@ fn a_plugin_that_is_not_one_harms_nobody() {
     host.create_table("t");
     let load = json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": "id\n1\n"});
     host.run_ok(&load);
-    // The list waits until all of the folder has been looked at.
+    // The list waits until the whole folder has been examined.
     host.plugin("module.wasm").expect("the file");
     let log = host.log();
     for name in ["junk.wasm", "module.wasm", "empty.wasm"] {
@@ -77,14 +77,14 @@ fn every_guest_has_a_test() {
         let path = entry.expect("an entry").path();
         let manifest = std::fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
-        // Published with the host, or made a component of which something was changed.
+        // Either published with the host, or used to build a modified component.
         let tested =
             [format!(".guest(\"{name}\")"), format!("\"{name}.wasm\"")].iter().any(|used| sources.contains(used));
         assert!(tested || !manifest.contains("cdylib"), "no test uses the guest {name}");
     }
 }
 
-/// All sources of a folder and what is beneath it.
+/// All sources in and below a folder.
 fn sources_of(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).expect("the sources").map(|entry| entry.expect("an entry").path());
     entries

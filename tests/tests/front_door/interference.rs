@@ -1,5 +1,5 @@
-//! Jobs in each other's way, and in the way of those who change tables: every record is counted once, and what is gone
-//! does not come back.
+//! Jobs that compete with each other and with changes of tables: every record is counted once, and dropped data does
+//! not reappear.
 
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::{Host, Options, eventually};
@@ -10,7 +10,7 @@ fn load(path: &str) -> Value {
 }
 
 #[test]
-fn two_loads_of_the_same_records_write_each_once() {
+fn concurrent_loads_of_the_same_records_write_each_once() {
     const ROWS: u64 = 50_000;
     let host = Host::start(Options::new().set("jobs.workers", 3));
     host.create_table("t");
@@ -27,7 +27,7 @@ fn two_loads_of_the_same_records_write_each_once() {
 }
 
 #[test]
-fn a_table_that_is_dropped_under_a_load_stays_dropped() {
+fn a_table_that_is_dropped_during_a_load_stays_dropped() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let path = host.file("rows.csv", numbered(400_000));

@@ -1,5 +1,5 @@
-//! What a guest says, by `log` and on stdout and stderr, is kept for those who may see its job: the end of it, in bounded
-//! space, also when the job has failed and the host was started anew.
+//! The output of a guest, through `log` and on stdout and stderr, is kept for users who may see its job. The end of it
+//! is kept in limited space, even if the job failed and the host was restarted.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn lines(host: &Host, id: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_a_guest_said_before_it_failed_survives_it_and_the_host() {
+fn the_log_of_a_failed_job_survives_a_restart_of_the_host() {
     let mut host = Host::start(Options::new().guest("traps"));
     let id = host.start_job(&json!({"operation": "trap"}));
     host.job(&id);
@@ -31,7 +31,7 @@ fn what_a_guest_said_before_it_failed_survives_it_and_the_host() {
 }
 
 #[test]
-fn each_job_has_a_log_of_its_own() {
+fn each_job_has_its_own_log() {
     let host = Host::start(Options::new().guest("traps"));
     host.create_table("t");
     let trap = host.start_job(&json!({"operation": "trap"}));
@@ -46,7 +46,7 @@ fn each_job_has_a_log_of_its_own() {
 }
 
 #[test]
-fn a_job_that_has_not_ended_has_a_log_too() {
+fn a_running_job_has_a_log() {
     let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0);
     let host = Host::start(options);
     let running = host.start_job(&json!({"operation": "sleep"}));
@@ -62,7 +62,7 @@ fn a_job_that_has_not_ended_has_a_log_too() {
 }
 
 #[test]
-fn only_the_end_is_kept_and_what_went_before_is_counted() {
+fn only_the_end_is_kept_and_dropped_lines_are_counted() {
     const KEPT: usize = 64 * 1024;
     let host =
         Host::start(Options::new().guest("malforms").set("grants.malforms", "insert gold.mine,update gold.mine"));
@@ -76,7 +76,7 @@ fn only_the_end_is_kept_and_what_went_before_is_counted() {
     let dropped: usize = dropped.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{first:.100}"));
     let bytes: usize = kept.iter().map(String::len).sum();
     assert!((KEPT / 2..=KEPT).contains(&bytes), "{bytes} bytes are kept");
-    // It says 600 lines, and those that are too long for one are several or cut.
+    // The guest logs 600 lines. Those that are too long are split or truncated.
     assert!(dropped + kept.len() >= 600, "{dropped} + {}", kept.len());
     let longest = kept.iter().map(String::len).max().unwrap_or_default();
     assert!(longest <= 4 * 1024 + "[error] ".len(), "a line has {longest} bytes");
@@ -107,7 +107,7 @@ fn a_log_is_for_its_owner_and_for_super_users() {
     assert_eq!(host.post_as(&root, &log_of(&hers)).ok()["lines"], json!([]));
     let said = host.post_as(&root, &log_of(&ours)).ok()["lines"].to_string();
     assert!(said.contains("on purpose"), "{said}");
-    // Whoever may not see a job cannot learn that it exists.
+    // A user who may not see a job cannot learn that it exists.
     let unknown = "00000000-0000-4000-8000-000000000000";
     let absent = host.post_as(&bob, &log_of(unknown)).refused(404);
     for (login, id) in [(&bob, &hers), (&bob, &ours), (&ann, &ours)] {

@@ -1,4 +1,4 @@
-//! What clients are told about jobs, in the shape that the API promises.
+//! The rows of jobs have the form that the API promises.
 
 use jobhost_tests::scan::files_with;
 use jobhost_tests::{Host, Options};
@@ -61,7 +61,7 @@ fn rows_have_the_promised_members() {
 }
 
 #[test]
-fn both_ends_of_a_search_by_start_are_excluded() {
+fn both_bounds_of_a_search_by_start_are_exclusive() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let row = host.run(&json!({"operation": "csv_data_load", "database": "gold", "table": "t", "data": "id\n1\n"}));
@@ -117,7 +117,7 @@ fn a_long_listing_has_every_job_once() {
         clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
     });
     let search = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
-    // While jobs still begin, and when all have ended.
+    // While jobs still start, and after all have ended.
     for wait in [false, true] {
         if wait {
             ids.iter().for_each(|id| drop(host.job(id)));
@@ -144,7 +144,7 @@ fn a_long_listing_has_every_job_once() {
 }
 
 #[test]
-fn an_empty_input_is_told() {
+fn an_empty_input_is_reported() {
     let host = Host::start(Options::new());
     host.create_table("t");
     for data in ["", "   ", "\n\n", "id,a\n", "\u{feff}"] {
@@ -157,11 +157,11 @@ fn an_empty_input_is_told() {
 }
 
 #[test]
-fn a_large_payload_is_spooled_and_gone_after_the_job() {
+fn a_large_payload_is_spooled_and_removed_after_the_job() {
     let mut host = Host::start(Options::new());
     host.create_table("t");
     let words = format!("words-{}", uuid::Uuid::new_v4());
-    // No record has a key that is there: nothing of the payload gets into the table.
+    // No record has an existing key, so nothing of the payload reaches the table.
     let data = format!("id,a\n{}", format!("1,{words}\n").repeat(40_000));
     let request =
         json!({"operation": "csv_data_load", "database": "gold", "table": "t", "action": "update", "data": data});

@@ -1,4 +1,4 @@
-//! `json_data_load`, `json_file_load`, `json_url_load`: JSON in the three shapes that people have, from three places.
+//! `json_data_load`, `json_file_load`, `json_url_load`: JSON in three common shapes, from three places.
 
 use jobhost_tests::web::Page;
 use jobhost_tests::{Host, Options, Web};
@@ -20,13 +20,13 @@ fn file(path: &str) -> Value {
     json!({"operation": "json_file_load", "database": "gold", "table": "t", "action": "upsert", "file_path": path})
 }
 
-/// Lines of records from 0 on.
+/// Lines of records with ids from 0.
 fn lines(records: u64) -> String {
     (0..records).map(|id| format!("{{\"id\":{id},\"text\":\"line {id}\",\"n\":{id}.50}}\n")).collect()
 }
 
 #[test]
-fn an_array_one_object_and_lines_load_alike_from_every_place() {
+fn arrays_objects_and_lines_produce_the_same_rows_from_every_place() {
     let web = Web::start();
     let host = Host::start(Options::new().set("urls.allow", web.address()));
     let expected = [json!({"id": 1, "a": {"b": [1, "x"]}}), json!({"id": 2, "a": null})];
@@ -62,7 +62,7 @@ fn an_array_one_object_and_lines_load_alike_from_every_place() {
 }
 
 #[test]
-fn numbers_keep_their_digits_and_actions_mean_what_they_mean_elsewhere() {
+fn numbers_keep_their_digits_and_actions_work_as_in_other_loads() {
     let host = start();
     let text = "{\"id\":1,\"n\":123456789012345678901234567890,\"d\":1.10,\"e\":1E+2}";
     assert_eq!(host.run_ok(&data(text)), "successfully loaded 1 of 1 records");
@@ -84,7 +84,7 @@ fn numbers_keep_their_digits_and_actions_mean_what_they_mean_elsewhere() {
 }
 
 #[test]
-fn a_mistake_anywhere_leaves_nothing_and_is_named_with_its_place() {
+fn an_error_anywhere_writes_nothing_and_is_reported_with_its_position() {
     let host = start();
     let good = lines(50_000);
     let line = 50_001;
@@ -111,7 +111,7 @@ fn a_mistake_anywhere_leaves_nothing_and_is_named_with_its_place() {
 }
 
 #[test]
-fn a_request_that_is_wrong_is_refused_with_every_reason() {
+fn an_invalid_request_is_refused_with_every_reason() {
     let host = start();
     let told = host.post(&json!({"operation": "json_data_load", "table": "a/b", "data": [1]})).refused(400);
     assert!(told.contains("Table names cannot include") && told.contains("'data' must be a string"), "{told}");
@@ -128,7 +128,7 @@ fn a_request_that_is_wrong_is_refused_with_every_reason() {
 }
 
 #[test]
-fn a_load_that_a_crash_cuts_short_goes_on_from_its_checkpoint() {
+fn a_load_interrupted_by_a_crash_resumes_at_its_checkpoint() {
     const RECORDS: u64 = 1_000_000;
     let mut host = start();
     let path = host.file("long.jsonl", lines(RECORDS));

@@ -1,5 +1,5 @@
-//! Plugins are loaded while the host answers: what takes long or never ends keeps only itself from service, and what failed
-//! for a passing reason is tried again.
+//! The host serves requests while it loads plugins. A plugin that loads slowly or never affects only itself, and a
+//! temporary failure is retried.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Longer than a test waits for anything.
 const FOREVER_SECONDS: u64 = 600;
 
-/// A host that was started with these files in its plugin folder.
+/// Starts a host with these files in its plugin folder.
 fn started_with(options: Options, files: &[(&str, &[u8])]) -> Host {
     let mut host = Host::start(options);
     host.stop();
@@ -32,7 +32,7 @@ fn dear() -> Vec<u8> {
     enlarged(&component("sleeps"), &laborious(40, 50_000), 0)
 }
 
-/// What makes a component that no compile cache holds yet.
+/// Makes the component unique, so that it is in no compile cache.
 fn unusual() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
     u64::from(now.subsec_micros() % 60_000)
@@ -42,7 +42,7 @@ fn names(files: &Value) -> Vec<&str> {
     files.as_array().expect("a list").iter().filter_map(|entry| entry["file"].as_str()).collect()
 }
 
-/// The host is past its first steps, and not ready yet.
+/// Waits until the host has started but is not ready yet.
 fn has_started(log: &Path) {
     eventually("the administrator", || {
         std::fs::read_to_string(log).expect("the log").contains("created the administrator").then_some(())
@@ -58,16 +58,16 @@ fn fifo(path: &Path) {
 fn a_description_that_never_comes_costs_the_others_nothing() {
     let mut host =
         started_with(patient(), &[("describes.wasm", &describing("never")), ("traps.wasm", &component("traps"))]);
-    // What comes with the host, and what loads beside it although the configuration does not know it.
+    // The shipped plugins, and one that loads beside them without being configured.
     host.serves_others();
     host.run_error(&json!({"operation": "trap"}));
-    // Whether there is such an operation only the last file can tell.
+    // Only the last file can show whether this operation exists.
     let reply = host.post(&json!({"operation": "describe_me"}));
     let seconds = reply.header("retry-after").and_then(|value| value.parse::<u64>().ok());
     assert!(seconds.is_some_and(|seconds| (1..=60).contains(&seconds)), "{seconds:?}");
     let told = reply.refused(503);
     assert!(told.contains("loading its plugins"), "{told}");
-    // What there is so far.
+    // What has been loaded so far.
     let files = host.post(&json!({"operation": "list_plugins"})).ok();
     let files = names(&files);
     assert!(files.contains(&"traps.wasm") && files.contains(&"csv-load.wasm"), "{files:?}");
@@ -80,7 +80,7 @@ fn a_stop_waits_for_no_compiler() {
     let options = Options::new().set("plugins.compile_seconds", FOREVER_SECONDS);
     let mut host = started_with(options, &[("sleeps.wasm", &dear())]);
     host.serves_others();
-    // Somebody waits for what the component may bring.
+    // A client waits for the operations of the component.
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| host.post(&json!({"operation": "sleep"})).status);
         assert_eq!(waiting.join().expect("an answer"), 503);
@@ -91,7 +91,7 @@ fn a_stop_waits_for_no_compiler() {
 #[test]
 fn a_start_is_stopped_at_any_moment() {
     let log = tempfile::NamedTempFile::new().expect("a file");
-    // In the place of a plugin that the ready line waits for.
+    // Replaces a plugin that the ready line waits for.
     let files = [("csv-load.wasm", &*describing("never"))];
     let options = patient().without_password();
     let mut host = LooseHost::spawn_with(&options, &files, Stdio::piped(), log.reopen().expect("the file"));
@@ -110,7 +110,7 @@ fn a_pipe_in_the_folder_is_waited_for_neither_as_a_component_nor_as_a_signature(
     host.run_error(&json!({"operation": "trap"}));
     let entry = host.plugin("pipe.wasm").expect("the file");
     assert!(entry["reason"].as_str().is_some_and(|reason| reason.contains("regular file")), "{entry:#}");
-    // Where signatures count, it is none.
+    // If signatures are required, the pipe is not accepted as one.
     host.stop();
     host.restart_with(|options| options.set("plugins.signing_keys", "0".repeat(64)));
     let entry = host.plugin("traps.wasm").expect("the file");
@@ -119,12 +119,12 @@ fn a_pipe_in_the_folder_is_waited_for_neither_as_a_component_nor_as_a_signature(
 }
 
 #[test]
-fn a_lack_of_descriptors_passes_and_the_plugin_gets_in_service_by_itself() {
+fn after_a_lack_of_descriptors_the_plugin_gets_into_service_on_its_own() {
     let options = Options::new();
     let mut host = LooseHost::spawn(&options, Stdio::piped(), Stdio::null());
     let client = host.ready();
     client.serves_others();
-    // Enough to look at the folder and to read a file, and not enough for a compiler and the pipes to it.
+    // Enough to list the folder and read a file, but not enough for a compiler and the pipes to it.
     host.leave_descriptors(Some(4));
     let fresh = enlarged(&component("traps"), &memory(unusual()), 0);
     std::fs::write(host.plugins().join("traps.wasm"), fresh).expect("a file");
@@ -141,10 +141,10 @@ fn a_lack_of_descriptors_passes_and_the_plugin_gets_in_service_by_itself() {
 }
 
 #[test]
-fn sighup_reads_the_folder_again_and_ends_nothing() {
+fn sighup_reloads_the_folder_and_ends_no_job() {
     let log = tempfile::NamedTempFile::new().expect("a file");
     let mut host = LooseHost::spawn(&Options::new(), Stdio::piped(), log.reopen().expect("the file"));
-    // Also when it comes before the host is ready.
+    // Also if the signal arrives before the host is ready.
     eventually("the start", || std::fs::read_to_string(log.path()).expect("the log").contains("jobhost").then_some(()));
     host.signal(Signal::HUP);
     let client = host.ready();
@@ -159,7 +159,7 @@ fn sighup_reads_the_folder_again_and_ends_nothing() {
     assert!(host.stop().success());
 }
 
-/// The compiler works on anybody's bytes; it must not hold the store in its hands.
+/// The compiler processes untrusted bytes, so it must not have access to the store.
 #[test]
 fn the_compiler_inherits_no_descriptor_of_the_host() {
     let mut host = LooseHost::spawn(&Options::new(), Stdio::piped(), Stdio::null());
@@ -170,7 +170,7 @@ fn the_compiler_inherits_no_descriptor_of_the_host() {
         let children = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
         children.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>()
     };
-    // Closing is the first thing that it does, but its process is there before that.
+    // The child closes inherited descriptors first, but its process exists before that.
     let open = eventually("a compiler that has closed what it inherited", || {
         let child = children(host.pid().as_raw_nonzero().to_string()).into_iter().next()?;
         let open = std::fs::read_dir(format!("/proc/{child}/fd")).ok()?;

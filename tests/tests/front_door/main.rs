@@ -1,7 +1,7 @@
 //! The host as its clients see it: real processes, real plugins, HTTP.
 //!
-//! Each module proves one promise. A test here never looks inside the host; where it needs a file, a page or a plugin
-//! of a special kind, it makes one.
+//! Each module proves one promise. A test here never looks inside of the host. If it needs a special file, page or
+//! plugin, it creates one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

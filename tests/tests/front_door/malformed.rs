@@ -1,4 +1,4 @@
-//! CSV that is broken is an error that says where, and leaves nothing behind.
+//! Malformed CSV is an error that names the position, and nothing is written.
 
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::web::Page;
@@ -15,7 +15,7 @@ fn says_where(message: &str, line: u64, offsets: [usize; 2]) -> bool {
 }
 
 #[test]
-fn an_unclosed_quote_is_told_with_line_and_offset_by_all_three_loads() {
+fn all_three_loads_report_an_unclosed_quote_with_line_and_offset() {
     let web = Web::start();
     let host = Host::start(Options::new().set("urls.allow", web.address()));
     host.create_table("t");
@@ -130,7 +130,7 @@ fn a_write_with_an_impossible_name_or_without_its_key_stores_nothing() {
 }
 
 #[test]
-fn a_write_takes_a_name_of_digits_as_a_number() {
+fn a_write_accepts_a_number_as_a_name() {
     let host = Host::start(Options::new());
     host.post(&json!({"operation": "create_table", "database": "123", "table": "4", "primary_key": "id"})).ok();
     for (operation, table) in [("insert", json!(4)), ("update", json!("4")), ("upsert", json!(4))] {
@@ -152,7 +152,7 @@ fn a_write_takes_a_name_of_digits_as_a_number() {
 }
 
 #[test]
-fn pages_of_a_search_by_conditions_come_by_the_value_of_the_first() {
+fn pages_of_a_search_by_conditions_are_ordered_by_the_first_condition() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let places = ["Denver, NC", "Denver, CO", "Boulder", "Denver, CO", "Denver, NC", "Denver, CO"];

@@ -1,5 +1,5 @@
-//! `GET /metrics`: text that Prometheus reads, figures that follow what happens, and nothing in it that tells of users or
-//! data or that a client can make grow.
+//! `GET /metrics`: text that Prometheus can read, and values that follow events. No metric reveals users or data, and
+//! no client can increase the number of metrics.
 
 mod exposition;
 mod series;
@@ -14,7 +14,7 @@ fn metrics(host: &Host) -> Exposition {
     Exposition::parse(&reply.text)
 }
 
-/// A job's end is counted right after it is stored, so a client may see the row first.
+/// The end of a job is counted right after it is stored, so a client may see the row first.
 #[track_caller]
 fn becomes(host: &Host, series: &str, expected: f64) {
     let mut last = f64::NAN;
@@ -43,7 +43,7 @@ fn cancel(host: &Host, id: &str) {
 }
 
 #[test]
-fn the_text_is_what_prometheus_reads() {
+fn the_text_can_be_read_by_prometheus() {
     let host = Host::start(Options::new().guest("traps"));
     host.create_table("t");
     host.run_ok(&load("t"));
@@ -135,7 +135,7 @@ fn an_alias_is_accepted_and_ended_by_one_name() {
 }
 
 #[test]
-fn the_queue_is_told_and_a_waiting_job_that_is_cancelled_is_counted() {
+fn the_queue_is_measured_and_a_cancelled_waiting_job_is_counted() {
     const QUEUED: usize = 2;
     let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.max_queued", QUEUED);
     let host = Host::start(options.set("jobs.cancel_grace_seconds", 0));
@@ -166,14 +166,14 @@ fn the_queue_is_told_and_a_waiting_job_that_is_cancelled_is_counted() {
     becomes(&host, "jobhost_jobs_queued", 0.0);
     let complete = "jobhost_jobs_ended_total{operation=\"csv_data_load\",status=\"COMPLETE\"}";
     becomes(&host, complete, (waiting.len() - 1) as f64);
-    // Those that a worker took were in the queue for a while, the last of them as long as the sleeper ran.
+    // The jobs that a worker took had been queued for a while, the last of them as long as the sleeper ran.
     let text = metrics(&host);
     assert_eq!(text.value("jobhost_job_queue_wait_seconds_count"), waiting.len() as f64);
     assert!(text.value("jobhost_job_queue_wait_seconds_sum") > 0.0);
 }
 
 #[test]
-fn what_is_refused_is_counted_by_its_reason() {
+fn refusals_are_counted_by_reason() {
     let host = Host::start(Options::new());
     host.create_table("t");
     host.post(&json!({"operation": "add_role", "role": "reader", "permission": {"super_user": false}})).ok();
@@ -190,7 +190,7 @@ fn what_is_refused_is_counted_by_its_reason() {
     assert_eq!(text.sum("jobhost_jobs_ended_total"), 0.0);
 }
 
-/// A refusal for lack of permission has a shape of its own.
+/// A refusal for lack of permission has a different form.
 trait Refused {
     fn refused_with(self, status: u16);
 }

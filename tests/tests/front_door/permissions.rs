@@ -1,4 +1,4 @@
-//! The matrix of permissions: what a role says is what its users can do, for operations and for jobs alike.
+//! The matrix of permissions: users can do exactly what their role says, in operations and in jobs.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn each_right_allows_its_operations_and_no_other() {
         json!({"conditions": [{"attribute": "a", "comparator": "equals", "value": "x"}], "get_attributes": ["*"]});
     let record = json!({"records": [{"id": 1, "a": "z"}]});
     let csv = "id,a\n1,z\n";
-    // Operation, fields, and the users who may.
+    // Operation, fields, and the users who may send it.
     let matrix: [(&str, Value, &[&str]); 11] = [
         ("search_by_value", search, &["reader"]),
         ("search_by_id", ids.clone(), &["reader"]),
@@ -138,7 +138,7 @@ fn attributes_have_rights_of_their_own() {
     assert_eq!(ask("update", json!({"records": [{"id": 2, "a": "y"}]})).status, 200);
     let refused = ask("insert", json!({"records": [{"id": 3, "a": "x", "b": "y"}]}));
     assert_eq!(refused.status, 403, "{}", refused.text);
-    // Without any right on it, one cannot tell it from an attribute that is not there.
+    // A user without any right on an attribute cannot tell whether it exists.
     let unknown = |names: &[&str]| {
         let items: Vec<_> =
             names.iter().map(|name| format!("Attribute '{name}' does not exist on 'gold.partly'")).collect();
@@ -184,7 +184,7 @@ fn attributes_have_rights_of_their_own() {
     });
     assert_eq!(ask("search_by_conditions", sorted).status, 403, "an order tells what may not be read");
 
-    // In a load the columns are known only to the job.
+    // In a load, only the job knows the columns.
     let load = ask("csv_data_load", json!({"action": "insert", "data": "id,a,b\n4,x,y\n"}));
     let id = load.ok()["job_id"].as_str().expect("a job").to_owned();
     let row = host.job(&id);
@@ -194,7 +194,7 @@ fn attributes_have_rights_of_their_own() {
 }
 
 #[test]
-fn a_job_is_seen_by_its_owner_and_by_super_users() {
+fn only_its_owner_and_super_users_see_a_job() {
     let host = host();
     let (writer, reader) = (Login::basic("writer", "pw"), Login::basic("reader", "pw"));
     let id = host.start_job_as(&writer, &request("csv_data_load", json!({"data": "id,a\n5,x\n"})));
@@ -206,7 +206,7 @@ fn a_job_is_seen_by_its_owner_and_by_super_users() {
 }
 
 #[test]
-fn a_changed_role_counts_at_once() {
+fn a_changed_role_takes_effect_immediately() {
     let host = host();
     let writer = Login::basic("writer", "pw");
     let insert = request("insert", json!({"records": [{"id": 9, "a": "x"}]}));

@@ -1,5 +1,5 @@
-//! Plugins come and go while the host runs: by the folder, by operations, by the command line. What is in service stays
-//! until its replacement is good.
+//! Plugins are added and removed while the host runs: through the folder, operations and the command line. A plugin
+//! stays in service until its replacement is good.
 
 use jobhost_tests::components::describing;
 use jobhost_tests::{Host, Options, artifacts, eventually};
@@ -11,7 +11,7 @@ fn listed(host: &Host, file: &str) -> Option<Value> {
 }
 
 #[test]
-fn a_file_that_is_dropped_in_brings_its_operations_and_one_that_is_removed_takes_them() {
+fn adding_a_file_adds_its_operations_and_removing_it_removes_them() {
     let host = Host::start(Options::new());
     let refused = host.post(&json!({"operation": "trap"})).refused(400);
     assert_eq!(refused, "Operation 'trap' not found");
@@ -26,7 +26,7 @@ fn a_file_that_is_dropped_in_brings_its_operations_and_one_that_is_removed_takes
 }
 
 #[test]
-fn a_running_job_keeps_its_plugin_when_the_file_goes() {
+fn a_running_job_keeps_its_plugin_when_the_file_is_removed() {
     let host = Host::start(Options::new().guest("sleeps").set("jobs.cancel_grace_seconds", 0));
     let id = host.start_job(&json!({"operation": "sleep"}));
     host.job_when(&id, "the start", |row| row["phase"] == "running");
@@ -52,7 +52,7 @@ fn a_bad_replacement_is_listed_and_the_one_before_stays() {
 }
 
 #[test]
-fn what_is_no_component_of_the_world_is_listed_with_its_reason() {
+fn a_file_that_is_not_a_component_of_the_world_is_listed_with_its_reason() {
     let host = Host::start(Options::new());
     for (file, bytes) in [("core.wasm", &b"\0asm\x01\0\0\0"[..]), ("text.wasm", b"hello"), ("empty.wasm", b"")] {
         std::fs::write(host.plugins().join(file), bytes).expect("written");
@@ -100,7 +100,7 @@ fn two_plugins_cannot_bring_the_same_operation() {
     host.drop_in_good("rival.wasm", describing("rival"));
     let reason = host.drop_in_bad("describes.wasm", describing("well"));
     assert!(reason.contains("rival") && reason.contains("describe_me"), "{reason}");
-    // The one that was there holds the operation; when it goes the other takes its place.
+    // The first plugin keeps the operation. When it is removed, the other one takes over.
     std::fs::remove_file(host.plugins().join("rival.wasm")).expect("removed");
     eventually("its turn", || listed(&host, "describes.wasm").filter(|entry| entry["state"] == "in_service"));
 }
@@ -152,7 +152,7 @@ fn the_command_line_lists_checks_adds_and_removes() {
     let guest = artifacts::guest("traps");
     let guest = guest.to_str().expect("a path");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    // As a compiler names it; in the folder it bears its own name.
+    // The compiler's name for the file. In the folder, it is named after the plugin.
     let built = tempfile::Builder::new().suffix("_release.wasm").tempfile().expect("a file");
     std::fs::copy(guest, built.path()).expect("a copy");
     let built = built.path().to_str().expect("a path");

@@ -1,4 +1,4 @@
-//! Whatever records there are: written as CSV, loaded and read back, they are the same.
+//! Any records are the same after they were written as CSV, loaded and read back.
 
 use jobhost_tests::csv_text::csv;
 use jobhost_tests::{Host, Options};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 
-/// A value that a cell can hold, with the cell that holds it.
+/// Generates a value that a cell can hold, with its cell.
 fn cell() -> impl Strategy<Value = (String, Value)> {
     let integers = (-9_007_199_254_740_991_i64..=9_007_199_254_740_991).prop_map(|n| (n.to_string(), json!(n)));
     let decimals = (-1_000_000_i64..1_000_000).prop_map(|n| {
@@ -14,7 +14,7 @@ fn cell() -> impl Strategy<Value = (String, Value)> {
         let value: f64 = text.parse().expect("a number");
         (text, json!(value))
     });
-    // The first letter keeps a text from being a number, a date or a word with a meaning.
+    // The first letter keeps a text from being a number, a date or a keyword.
     let texts = any::<String>().prop_map(|text| text.replace('\u{feff}', ""));
     let texts = texts.prop_map(|text| (format!("t{text}"), json!(format!("t{text}"))));
     let awkward = proptest::collection::vec(
@@ -34,7 +34,7 @@ fn cell() -> impl Strategy<Value = (String, Value)> {
 }
 
 #[test]
-fn records_survive_the_way_through_csv() {
+fn records_survive_a_round_trip_through_csv() {
     let host = Host::start(Options::new());
     let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let records = proptest::collection::vec(proptest::collection::vec(cell(), 3), 1..40);

@@ -1,4 +1,5 @@
-//! The queue is bounded: what does not fit is refused at once and leaves nothing, what fits is run.
+//! The queue is limited: a job that does not fit is refused immediately and leaves nothing behind, a job that fits is
+//! run.
 
 use jobhost_tests::{Host, Login, Options, eventually};
 use serde_json::{Value, json};
@@ -38,11 +39,11 @@ fn a_full_queue_refuses_with_retry_after() {
     for id in &accepted {
         assert_eq!(host.job_now(id)["phase"], "queued");
     }
-    // Everything else goes on.
+    // Other operations continue to work.
     host.insert("t", json!([{"id": "other"}]));
     assert_eq!(host.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
 
-    // A crash loses none of what was accepted; with two workers they get past the sleeper.
+    // A crash loses none of the accepted jobs. With two workers, they get past the sleeper.
     host.kill();
     host.restart_with(|options| options.set("jobs.workers", 2).set("sandbox.wall_seconds", 2));
     for id in &accepted {
@@ -53,7 +54,7 @@ fn a_full_queue_refuses_with_retry_after() {
     assert_eq!(host.count("t"), accepted.len() as u64 + 1);
 }
 
-/// What clients of Harper know: they take any other word for a failure.
+/// The statuses that Harper's clients know. They treat any other status as a failure.
 #[track_caller]
 fn polled_as_documented(host: &Host, id: &str) -> bool {
     let row = host.job_now(id);
@@ -66,7 +67,7 @@ fn polled_as_documented(host: &Host, id: &str) -> bool {
 }
 
 #[test]
-fn jobs_that_wait_in_a_full_queue_are_in_progress_to_whoever_polls() {
+fn clients_see_jobs_that_wait_in_a_full_queue_as_in_progress() {
     let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.max_queued", QUEUED);
     let mut host = Host::start(options.set("jobs.cancel_grace_seconds", 0));
     host.create_table("t");
@@ -88,7 +89,7 @@ fn jobs_that_wait_in_a_full_queue_are_in_progress_to_whoever_polls() {
     let found: Vec<_> = found.as_array().expect("rows").iter().map(|row| row["status"].as_str()).collect();
     assert_eq!(found, vec![Some("IN_PROGRESS"); jobs.len() + 1]);
 
-    // Neither a crash nor the end of the one before them shows another word.
+    // Neither a crash nor the end of the previous jobs shows another status.
     host.kill();
     host.restart();
     for id in &jobs {
@@ -99,7 +100,7 @@ fn jobs_that_wait_in_a_full_queue_are_in_progress_to_whoever_polls() {
 }
 
 #[test]
-fn many_jobs_at_once_are_all_run() {
+fn many_concurrent_jobs_are_all_run() {
     let host = Host::start(Options::new().set("jobs.workers", 4));
     host.create_table("t");
     const CLIENTS: usize = 8;

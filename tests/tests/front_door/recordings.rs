@@ -1,5 +1,5 @@
-//! All recordings of the other server's answers, asked in their order in one session of one host, against the table
-//! of verdicts. The table has to stay true: a case that turned the same, or ceased to be, fails too.
+//! Sends all recorded requests in order to one host and compares the replies with the table of verdicts. The table must
+//! stay correct: a case that now matches, or that no longer matches, fails too.
 
 use jobhost_tests::compare::{Added, difference, normalise};
 use jobhost_tests::exports::comparable;
@@ -12,7 +12,7 @@ mod session;
 use session::{Outcome, Session};
 
 #[test]
-fn every_recording_is_answered_as_its_verdict_says() {
+fn every_reply_matches_the_verdict_of_its_recording() {
     let verdicts = Verdicts::read();
     let recordings = Recording::all();
     for case in verdicts.cases() {
@@ -58,12 +58,12 @@ fn every_recording_is_answered_as_its_verdict_says() {
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), recordings.len(), wrong.join("\n"));
 }
 
-/// What differs from the recording.
+/// Returns the difference from the recording.
 fn as_recorded(recording: &Recording, outcome: &Outcome, additions: &[String]) -> Option<String> {
     if outcome.status != recording.status {
         return Some(format!("status {} instead of {}: {}", outcome.status, recording.status, outcome.body));
     }
-    // The answer to `get_job` and to the search for jobs consists of job rows.
+    // The replies to `get_job` and to the search for jobs consist of job rows.
     let operation = recording.request["operation"].as_str().unwrap_or_default();
     let added = if ["get_job", "search_jobs_by_start_date"].contains(&operation) { additions } else { &[] };
     let body = difference(&normalise(&recording.response()), &outcome.body, Added::Only(added));
@@ -74,7 +74,7 @@ fn as_recorded(recording: &Recording, outcome: &Outcome, additions: &[String]) -
     body.or_else(|| file_difference(recording, recording.file.as_deref(), outcome))
 }
 
-/// What differs between the exports.
+/// Returns the difference between the exports.
 fn file_difference(recording: &Recording, expected: Option<&str>, outcome: &Outcome) -> Option<String> {
     let expected = expected?;
     let Some(file) = &outcome.file else { return Some("exported nothing".to_owned()) };
@@ -83,7 +83,7 @@ fn file_difference(recording: &Recording, expected: Option<&str>, outcome: &Outc
     (expected != file).then(|| format!("file: expected {expected:?}, got {file:?}"))
 }
 
-/// What differs from the better answer that the table promises.
+/// Returns the difference from the better reply that the table promises.
 fn as_promised(recording: &Recording, better: &Better, outcome: &Outcome) -> Option<String> {
     let status = better.status.unwrap_or(recording.status);
     if outcome.status != status {

@@ -1,11 +1,11 @@
-//! What is exported and imported again is what it was, record by record.
+//! Data that is exported and imported again is unchanged, record by record.
 
 use jobhost_tests::exports::{export_local, export_to_s3, import_from_s3, sql};
 use jobhost_tests::s3::S3Server;
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
-/// Values that the way through text could change. CSV can hold no absent value, and no text that looks like a date.
+/// Values that text could change. CSV can represent neither absent values nor text that looks like a date.
 fn line(id: u64, nested: bool) -> String {
     let text = match id % 7 {
         0 => "plain".to_owned(),
@@ -36,7 +36,7 @@ fn assert_round_trip(rows: u64, format: &str, compression: Option<&str>, nested:
     }
     let loaded = format!("successfully loaded {rows} of {rows} records");
     assert_eq!(host.run_ok(&import_from_s3(&server, "first", "source.jsonl")), loaded);
-    // In key order and without the times, which are those of each table.
+    // In key order and without the times, which differ between tables.
     let columns = if nested { "id, text, n, f, b, o, \"when\"" } else { "id, text, n, f, b" };
     let export = |table: &str| -> Vec<u8> {
         let search = sql(&format!("SELECT {columns} FROM gold.{table} ORDER BY id"));
@@ -58,13 +58,13 @@ fn assert_round_trip(rows: u64, format: &str, compression: Option<&str>, nested:
 }
 
 #[test]
-fn by_compressed_lines_of_json() {
+fn data_survives_a_round_trip_through_compressed_json_lines() {
     assert_round_trip(1_000_000, "jsonl", Some("zstd"), true);
 }
 
-/// Fewer records: the way through the store is the same, and what is CSV's own is in each of them.
+/// Fewer records: the path through the store is the same, and each record contains everything that is specific to CSV.
 #[test]
-fn by_csv() {
+fn data_survives_a_round_trip_through_csv() {
     assert_round_trip(300_000, "csv", None, false);
 }
 

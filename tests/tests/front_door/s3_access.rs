@@ -1,4 +1,4 @@
-//! Keys and addresses: who may reach which S3 server, and what a refusal says.
+//! Access keys and addresses: who may reach which S3 server, and what a refusal says.
 
 use jobhost_tests::exports::{everything, export_to_s3, import_from_s3};
 use jobhost_tests::s3::{Act, BUCKET, Proxy, REGION, S3Server};
@@ -43,13 +43,13 @@ fn wrong_keys_are_refused_by_servers_that_check_them() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn errors_name_the_missing_bucket_or_key() {
     for server in [S3Server::strict(), S3Server::lenient()] {
         let host = start(&server);
         let told = host.run_error(&with(import_from_s3(&server, "t", "ok.csv"), &[("key", "gone.csv")]));
         assert!(told.contains("The specified key does not exist"), "{told}");
     }
-    // s3s-fs makes a bucket that is written to, and one that is read from lacks the key only.
+    // s3s-fs creates a bucket on write, and reports only a missing key on read.
     let server = S3Server::lenient();
     let host = start(&server);
     for request in [import_from_s3(&server, "t", "ok.csv"), export_to_s3(&server, "json", "out", everything("t"))] {
@@ -103,7 +103,7 @@ fn addresses_of_the_inside_need_the_operators_consent() {
 }
 
 #[test]
-fn no_redirect_leads_elsewhere() {
+fn redirects_are_not_followed() {
     let (first, other) = (Web::start(), Web::start());
     first.page("/bkt/ok.csv", Page::redirect(&other.url("/ok.csv")));
     let host = Host::start(Options::new().set("s3.endpoint", first.url("")).set("s3.timeout_seconds", 3));

@@ -1,4 +1,4 @@
-//! `import_from_s3`: what lies in a bucket becomes records, whatever its format and whoever serves it.
+//! `import_from_s3`: objects become records, whatever their format and server.
 
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::exports::import_from_s3;
@@ -13,7 +13,7 @@ fn start(server: &S3Server) -> Host {
     host
 }
 
-/// The object as it stands, and compressed: the ending of its key tells.
+/// The object uncompressed and compressed. The extension of its key shows which.
 fn compressed(content: &[u8]) -> [(&'static str, Vec<u8>); 3] {
     [("", content.to_vec()), (".gz", encode("gzip", content)), (".zst", encode("zstd", content))]
 }
@@ -50,7 +50,7 @@ fn every_format_and_compression_is_read_from_both_servers() {
 }
 
 #[test]
-fn a_large_object_is_read_in_bounded_memory() {
+fn a_large_object_is_read_in_limited_memory() {
     const ROWS: u64 = 400_000;
     const MOST: u64 = 256 * 1024 * 1024;
     let server = S3Server::strict();
@@ -66,7 +66,7 @@ fn a_large_object_is_read_in_bounded_memory() {
 }
 
 #[test]
-fn text_stays_text_in_json_and_keys_are_made_where_there_are_none() {
+fn json_text_stays_text_and_missing_keys_are_generated() {
     let server = S3Server::lenient();
     let host = start(&server);
     let records = json!([
@@ -88,7 +88,7 @@ fn text_stays_text_in_json_and_keys_are_made_where_there_are_none() {
 }
 
 #[test]
-fn actions_mean_what_they_mean_elsewhere() {
+fn actions_work_as_in_other_loads() {
     let server = S3Server::lenient();
     let host = start(&server);
     host.insert("t", json!([{"id": 1, "name": "old", "kept": true}]));
@@ -103,7 +103,7 @@ fn actions_mean_what_they_mean_elsewhere() {
 }
 
 #[test]
-fn empty_objects_are_no_records_except_where_that_is_malformed() {
+fn empty_objects_contain_no_records_unless_the_format_forbids_it() {
     let server = S3Server::strict();
     let host = start(&server);
     for key in ["empty.csv", "empty.jsonl", "empty.ndjson"] {
@@ -120,7 +120,7 @@ fn empty_objects_are_no_records_except_where_that_is_malformed() {
 }
 
 #[test]
-fn one_mistake_at_the_end_and_nothing_is_loaded() {
+fn an_error_at_the_end_writes_nothing() {
     let server = S3Server::lenient();
     let host = start(&server);
     let lines: String = (0..20_000).map(|id| format!("{{\"id\":{id},\"n\":{id}}}\n")).collect();

@@ -1,4 +1,5 @@
-//! Networks and servers as they are: what can be mended is mended, what cannot be is an error that leaves nothing.
+//! Unreliable networks and servers: temporary failures are retried, and permanent failures are errors that write
+//! nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use serde_json::json;
 const ROWS: u64 = 60_000;
 const KEY: &str = "rows.csv";
 
-/// A server with a table, a proxy before it that follows the rule, and a host that knows the proxy only.
+/// Starts a server with a table, a proxy in front of it that applies the rule, and a host that knows only the proxy.
 fn start(rule: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> (S3Server, Proxy, Host) {
     start_patient(4, rule)
 }
@@ -32,7 +33,7 @@ fn loaded() -> String {
 }
 
 #[test]
-fn a_connection_that_is_cut_is_taken_up_where_it_ended() {
+fn an_interrupted_connection_is_resumed_where_it_ended() {
     let (server, proxy, host) = start(|asked| match asked.reads(KEY) && asked.before == 0 {
         true => Act::Cut(300_000),
         false => Act::Pass,
@@ -47,7 +48,7 @@ fn a_connection_that_is_cut_is_taken_up_where_it_ended() {
 }
 
 #[test]
-fn a_connection_that_is_cut_every_time_is_an_error() {
+fn a_connection_that_is_always_interrupted_is_an_error() {
     let (server, proxy, host) = start(|asked| if asked.reads(KEY) { Act::Cut(0) } else { Act::Pass });
     let told = host.run_error(&import_from_s3(&server, "t", KEY));
     assert!(!told.contains(server.secret_key()), "{told}");
@@ -57,7 +58,7 @@ fn a_connection_that_is_cut_every_time_is_an_error() {
 }
 
 #[test]
-fn a_server_that_is_busy_for_a_while_is_asked_again() {
+fn a_server_that_is_temporarily_busy_is_retried() {
     for act in [Act::Refuse(503), Act::Refuse(500), Act::Drop] {
         let (server, _proxy, host) = start(move |asked| if asked.before < 2 { act } else { Act::Pass });
         assert_eq!(host.run_ok(&import_from_s3(&server, "t", KEY)), loaded(), "{act:?}");
@@ -65,7 +66,7 @@ fn a_server_that_is_busy_for_a_while_is_asked_again() {
 }
 
 #[test]
-fn a_server_that_stays_busy_or_is_not_there_is_an_error() {
+fn a_server_that_stays_busy_or_is_unreachable_is_an_error() {
     let (server, proxy, host) = start(|_| Act::Refuse(503));
     let told = host.run_error(&import_from_s3(&server, "t", KEY));
     assert!(told.contains("503"), "{told}");
@@ -104,7 +105,7 @@ fn an_object_that_changes_while_it_is_read_is_an_error_and_no_mixture() {
     let server = Arc::new(S3Server::strict());
     let other: String = numbered(ROWS).replace("name number", "other");
     let reads = Arc::new(AtomicUsize::new(0));
-    // Before which read the object is replaced: within the first pass if it has several, or before the second.
+    // The read before which the object is replaced: within the first pass if that has several, or before the second.
     let change_at = Arc::new(AtomicUsize::new(0));
     let proxy = Proxy::start(server.address(), {
         let (server, reads, change_at) = (Arc::clone(&server), Arc::clone(&reads), Arc::clone(&change_at));

@@ -1,4 +1,5 @@
-//! Keys of S3 in a request: they sign, and are found nowhere else, neither while the job runs nor after a crash.
+//! S3 access keys in a request: they sign requests and appear nowhere else, neither while the job runs nor after a
+//! crash.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -52,7 +53,7 @@ fn keys_are_sealed_while_a_job_lives_and_gone_after() {
     let server = S3Server::strict();
     let watch = Watch { secrets: [server.secret_key(), TOKEN] };
     for kind in ["import", "export"] {
-        // Held both times: the job lives while it is looked at, before the crash and after.
+        // Held both times, so that the job is still running when it is inspected, before the crash and after it.
         let proxy = Proxy::start(server.address(), |asked| match asked.method.as_str() {
             "GET" | "PUT" => Act::Hold(0),
             _ => Act::Pass,
@@ -145,7 +146,7 @@ fn keys_that_are_wrong_or_refused_are_not_told_either() {
             watch.replies(&host, id);
         }
     }
-    // A request that is not even JSON, or not allowed.
+    // A request that is not JSON, or not permitted.
     let torn = import().to_string().replace("\"operation\"", "operation").replace(server.secret_key(), secret);
     watch.text("a reply", &host.send(host.admin(), "POST", "/", Some("application/json"), torn.as_bytes()).text);
     watch.disk(&host, "after all");

@@ -1,4 +1,5 @@
-//! Secrets of a request: used where they must be, found nowhere else, neither while the job runs nor after a crash.
+//! Secrets of a request are used where they are needed and appear nowhere else, neither while the job runs nor after a
+//! crash.
 
 use jobhost_tests::scan::{files_with, spellings};
 use jobhost_tests::web::{Body, OK_CSV, Page};

@@ -1,4 +1,4 @@
-//! The operator's locks on the plugin folder: a list of digests, and keys that must have signed what is loaded.
+//! The operator's locks on the plugin folder: a list of digests, and keys that must have signed a plugin.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -26,7 +26,7 @@ fn guest() -> Vec<u8> {
 }
 
 fn put(host: &Host, file: &str, bytes: &[u8]) {
-    // Complete at once, as the documentation asks of whoever copies files into the folder.
+    // Renamed when complete, as the documentation requires for copying files into the folder.
     let part = host.plugins().join(format!("{file}.part"));
     std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, host.plugins().join(file))).expect("a file");
 }
@@ -87,20 +87,20 @@ fn only_what_a_trusted_key_signed_is_loaded() {
         assert_eq!(entry["state"], "in_service", "{entry:#}");
         host.run_error(&json!({"operation": "trap"}));
     }
-    // The plugins that the project ships have no signature here.
+    // The shipped plugins have no signature here.
     let entry = listed(&host, "csv-load.wasm").expect("the file");
     assert!(entry["state"] == "failed" && entry["reason"].to_string().contains("no signature"), "{entry:#}");
 }
 
 #[test]
-fn a_signature_that_comes_later_brings_the_plugin_into_service() {
+fn adding_a_signature_later_puts_the_plugin_into_service() {
     let host = locked();
     let component = guest();
     put(&host, "traps.wasm", &component);
     let entry = eventually("the file", || listed(&host, "traps.wasm"));
     failed(&entry, "no signature");
     put(&host, "traps.wasm.sig", &signature(&key(2), &component));
-    // By the watch of the folder alone.
+    // Noticed only by watching the folder.
     eventually("the plugin", || listed(&host, "traps.wasm").filter(|entry| entry["state"] == "in_service"));
     host.run_error(&json!({"operation": "trap"}));
 }
@@ -113,7 +113,7 @@ fn a_component_that_was_changed_after_it_was_signed_does_not_replace_the_good_on
     put(&host, "traps.wasm", &component);
     let before = reloaded(&host);
     assert_eq!(before["state"], "in_service", "{before:#}");
-    // Still a component: a custom section, with the name "x", is appended.
+    // It is still a component: a custom section with the name "x" is appended.
     let changed = [&component[..], &[0, 2, 1, b'x']].concat();
     put(&host, "traps.wasm", &changed);
     let entry = reloaded(&host);
@@ -140,7 +140,7 @@ fn a_start_looks_at_signatures_and_not_only_at_the_cache_of_compiled_plugins() {
 }
 
 #[test]
-fn an_upload_brings_its_signature() {
+fn an_upload_includes_its_signature() {
     let host = locked();
     let component = guest();
     let add = |signature: Option<&[u8]>| {
@@ -167,7 +167,7 @@ fn an_upload_brings_its_signature() {
 }
 
 #[test]
-fn the_command_line_is_locked_as_the_host_is() {
+fn the_command_line_enforces_the_same_locks_as_the_host() {
     let home = tempfile::tempdir().expect("a directory");
     let file = artifacts::guest("traps");
     let check = |path: &std::path::Path| {
@@ -191,7 +191,7 @@ fn the_command_line_is_locked_as_the_host_is() {
 }
 
 #[test]
-fn a_list_of_digests_lets_in_what_is_on_it_and_nothing_else() {
+fn only_listed_digests_are_accepted() {
     let component = guest();
     let allowed = hex(digest(&SHA256, &component).as_ref());
     let host = Host::start(Options::new().set("plugins.allowed_digests", &allowed));
@@ -204,7 +204,7 @@ fn a_list_of_digests_lets_in_what_is_on_it_and_nothing_else() {
     put(&host, "traps.wasm", &other);
     let entry = reloaded(&host);
     assert_eq!((&entry["state"], &entry["sha256"]), (&json!("previous_in_service"), &json!(digest)), "{entry:#}");
-    // The line to add is told, and it names what was there to be loaded.
+    // The reason contains the line to add, which has the digest of the file.
     assert!(entry["reason"].as_str().is_some_and(|reason| reason.contains(&format!("{digest:?}"))), "{entry:#}");
     let add = json!({"operation": "add_plugin", "file": "other.wasm", "component": encoded(&other)});
     assert!(host.post(&add).refused(400).contains("plugins.allowed_digests"));
@@ -224,7 +224,7 @@ fn a_listed_digest_still_needs_its_signature() {
 }
 
 #[test]
-fn a_key_that_is_none_stops_the_start() {
+fn an_invalid_key_stops_the_start() {
     let home = tempfile::tempdir().expect("a directory");
     let long = "a".repeat(66);
     for bad in ["12", "zz", long.as_str()] {

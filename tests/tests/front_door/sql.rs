@@ -1,4 +1,4 @@
-//! `sql`: one SELECT over records as they are, with no schema. What writes is in `sql_writes`.
+//! `sql`: one SELECT over records without a schema. `sql_writes` contains the tests of writing statements.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ fn nothing_else_can_be_said() {
 }
 
 #[test]
-fn mistakes_are_told_in_the_known_sentences() {
+fn errors_have_the_recorded_messages() {
     let host = start();
     let ask = |text: Value| host.post(&json!({"operation": "sql", "sql": text}));
     let told = ask(json!("SELEKT")).refused(400);

@@ -1,5 +1,5 @@
-//! Functions of `sql` that Harper's clients know: dates, patterns, geometry. Each is tested in the host itself; here they are
-//! asked for as clients do, and in exports.
+//! Functions of `sql` that Harper's clients know: dates, patterns, geometry. The host's own tests cover each of them;
+//! here they are used in requests and in exports.
 
 use jobhost_tests::exports::{export_local, sql};
 use jobhost_tests::{Host, Options};
@@ -22,7 +22,7 @@ fn start() -> Host {
 }
 
 #[test]
-fn as_clients_ask() {
+fn functions_work_in_requests() {
     let host = start();
     let within = format!("SELECT id FROM gold.place WHERE geoContains({COLORADO}, at)");
     for (query, expected) in [
@@ -60,7 +60,7 @@ fn as_clients_ask() {
 }
 
 #[test]
-fn in_exports() {
+fn functions_work_in_exports() {
     let host = start();
     let query =
         sql("SELECT id, geoDistance('[-104.979127,39.761563]', at, 'miles') AS far FROM gold.place ORDER BY id");

@@ -1,4 +1,5 @@
-//! A query takes no more memory, disk and time than the operator gives it, and says so when that is not enough.
+//! A query takes no more memory, disk and time than the operator permits, and its error says so when that is not
+//! enough.
 
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::exports::sql;

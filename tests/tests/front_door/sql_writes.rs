@@ -1,4 +1,4 @@
-//! SQL that writes: INSERT, UPDATE and DELETE, with the answers and the rights of the operations on records.
+//! SQL that writes: INSERT, UPDATE and DELETE, with the replies and the permissions of the operations on records.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn values_are_inserted_as_they_are_written() {
     assert_eq!(rows[3]["name"], "Ab");
     assert_eq!((&rows[3]["age"], &rows[3]["good"], &rows[3]["note"]), (&json!(6), &json!(false), &Value::Null));
     assert_eq!(rows[0]["name"], "Penny");
-    // Hundreds of rows, computed and not, stay in order. A key that is missing is made.
+    // Hundreds of computed and literal rows keep their order. A missing key is generated.
     let rows: Vec<String> =
         (100..400).map(|id| if id % 3 == 0 { format!("({id} + 0, 'c')") } else { format!("({id}, 'l')") }).collect();
     let told = host.post(&sql(&format!("INSERT INTO gold.old (id, kind) VALUES {}", rows.join(", ")))).ok();
@@ -61,7 +61,7 @@ fn rows_of_a_select_are_inserted_by_position_or_by_name() {
     let told = host.post(&sql("INSERT INTO gold.old SELECT * FROM gold.dog")).ok();
     assert_eq!(told["message"], "inserted 1 of 3 records");
     assert_eq!(host.rows("old")[2]["name"], "rex");
-    // Objects and arrays are copied as they are.
+    // Objects and arrays are copied unchanged.
     host.post(&sql("DELETE FROM gold.old")).ok();
     host.post(&sql("INSERT INTO gold.old SELECT id, tags FROM gold.dog WHERE id = 1")).ok();
     assert_eq!(
@@ -71,7 +71,7 @@ fn rows_of_a_select_are_inserted_by_position_or_by_name() {
 }
 
 #[test]
-fn records_are_updated_where_the_condition_holds() {
+fn matching_records_are_updated() {
     let host = start();
     let told = host.post(&sql("UPDATE gold.dog SET age = age + 1, good = false WHERE age >= 6")).ok();
     assert_eq!(told, json!({"message": "updated 2 of 2 records", "update_hashes": [1, 2], "skipped_hashes": []}));
@@ -83,7 +83,7 @@ fn records_are_updated_where_the_condition_holds() {
         "updated 0 of 0 records"
     );
     assert_eq!(host.post(&sql("UPDATE gold.dog SET seen = true")).ok()["message"], "updated 3 of 3 records");
-    // The host's times are nobody's to write.
+    // Nobody may write the times that the host sets.
     let times = || host.post(&sql("SELECT __createdtime__ AS c FROM gold.dog WHERE id = 1")).ok();
     let before = times();
     assert_eq!(
@@ -96,7 +96,7 @@ fn records_are_updated_where_the_condition_holds() {
 }
 
 #[test]
-fn records_are_deleted_where_the_condition_holds() {
+fn matching_records_are_deleted() {
     let host = start();
     let told = host.post(&sql("DELETE FROM gold.dog WHERE name LIKE 'k%' OR id = 'three'")).ok();
     assert_eq!(
@@ -113,7 +113,7 @@ fn records_are_deleted_where_the_condition_holds() {
 }
 
 #[test]
-fn what_cannot_be_done_changes_nothing() {
+fn an_invalid_statement_changes_nothing() {
     let host = start_with(Options::new().set("server.max_write_records", 10));
     let before = host.rows("dog");
     for (statement, status, says) in [
@@ -150,7 +150,7 @@ fn what_cannot_be_done_changes_nothing() {
     }
 }
 
-/// A user who has these rights on `dog`, and may read `old`.
+/// A user who has these rights on `dog` and may read `old`.
 fn user(host: &Host, name: &str, rights: Value) -> Login {
     let read = json!({"read": true, "insert": false, "update": false, "delete": false, "attribute_permissions": []});
     let permission = json!({"super_user": false, "gold": {"tables": {"dog": rights, "old": read}}});
@@ -177,7 +177,7 @@ fn writing_needs_the_rights_of_the_operations_on_records_and_reading_those_to_re
         (&reader, "DELETE FROM gold.dog"),
         (&reader, "INSERT INTO gold.old (id) VALUES (50)"),
         (&reader, "UPDATE system.hdb_user SET active = false"),
-        // What is changed would tell what may not be read.
+        // The result of the change would reveal a value that the user may not read.
         (&writer, "UPDATE gold.dog SET name = 'x' WHERE age = 7"),
         (&writer, "DELETE FROM gold.dog WHERE age = 7"),
         (&writer, "INSERT INTO gold.dog (id) SELECT age + 100 FROM gold.dog"),

@@ -1,4 +1,4 @@
-//! `csv_url_load` does not reach into the host's own network, by no spelling and over no detour.
+//! `csv_url_load` does not reach the host's internal network, by any spelling or detour.
 
 use jobhost_tests::web::Page;
 use jobhost_tests::{Host, Options, Web};
@@ -86,7 +86,7 @@ fn schemes_other_than_http_are_refused() {
 }
 
 #[test]
-fn what_the_operator_allows_works_and_no_redirect_leaves_it() {
+fn allowed_addresses_work_and_no_redirect_leaves_them() {
     let (allowed, other) = (Web::start(), Web::start());
     let host = Host::start(Options::new().set("urls.allow", allowed.address()));
     host.create_table("t");

@@ -1,4 +1,5 @@
-//! Nobody reads the log, or it cannot be written: the host serves all the same, and says how many lines were lost.
+//! If nobody reads the log, or it cannot be written, the host still serves requests and reports how many lines were
+//! lost.
 
 use std::fs::File;
 use std::io::{Read, pipe};
@@ -7,7 +8,7 @@ use std::process::Stdio;
 use jobhost_tests::{Client, Login, LooseHost, Options, artifacts, eventually};
 use serde_json::json;
 
-/// Everything a client wants, and an orderly end.
+/// Sends typical requests of a client, and stops the host in order.
 fn serves_and_stops(host: &mut LooseHost, client: &Client) {
     client.serves_others();
     assert!(lost(client) > 0, "no lost line is counted");
@@ -21,7 +22,7 @@ fn lost(client: &Client) -> u64 {
 }
 
 #[test]
-fn a_log_whose_reader_has_gone_ends_nothing() {
+fn the_host_survives_the_end_of_the_process_that_reads_its_log() {
     let (reader, writer) = pipe().expect("a pipe");
     let mut host = LooseHost::spawn(&Options::new(), Stdio::piped(), writer);
     let client = host.ready();
@@ -30,7 +31,7 @@ fn a_log_whose_reader_has_gone_ends_nothing() {
 }
 
 #[test]
-fn a_full_disk_for_the_log_ends_nothing() {
+fn the_host_survives_a_full_disk_for_its_log() {
     let full = File::options().write(true).open("/dev/full").expect("/dev/full");
     let mut host = LooseHost::spawn(&Options::new(), Stdio::piped(), full);
     let client = host.ready();
@@ -38,16 +39,16 @@ fn a_full_disk_for_the_log_ends_nothing() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn a_log_that_nobody_reads_does_not_delay_requests() {
     let (mut reader, writer) = pipe().expect("a pipe");
     let mut host = LooseHost::spawn(&Options::new().set("log.level", "trace"), Stdio::piped(), writer);
     let client = host.ready();
-    // Until the pipe is full, and then some.
+    // Until the pipe is more than full.
     while lost(&client) == 0 {
         client.serves_others();
     }
     client.serves_others();
-    // Once somebody reads again, there is a log again.
+    // As soon as somebody reads again, logging resumes.
     let reading = std::thread::spawn(move || {
         let mut log = Vec::new();
         reader.read_to_end(&mut log).expect("the pipe");
@@ -80,7 +81,7 @@ fn a_host_without_stdout_serves() {
 }
 
 #[test]
-fn the_command_line_fails_in_words_where_stdout_cannot_be_written() {
+fn the_command_line_reports_that_stdout_cannot_be_written() {
     let guest = artifacts::guest("traps");
     for arguments in [&["config"][..], &["plugin", "check", guest.to_str().expect("UTF-8")]] {
         let mut command = artifacts::command();
@@ -90,10 +91,10 @@ fn the_command_line_fails_in_words_where_stdout_cannot_be_written() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains("stdout cannot be written"), "{told}");
-        // Neither stream: the exit status is left.
+        // Without either stream, only the exit status is left.
         let status = command.stdout(full()).stderr(full()).status().expect("jobhost runs");
         assert_eq!(status.code(), Some(1));
-        // `jobhost config | head -1` is no mistake.
+        // `jobhost config | head -1` is not an error.
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
         assert!(command.stdout(writer).stderr(Stdio::piped()).status().expect("jobhost runs").success());
@@ -101,7 +102,7 @@ fn the_command_line_fails_in_words_where_stdout_cannot_be_written() {
 }
 
 #[test]
-fn a_new_administrator_is_told_in_the_form_of_the_log() {
+fn a_new_administrator_is_reported_in_the_format_of_the_log() {
     let log = tempfile::NamedTempFile::new().expect("a file");
     let options = Options::new().set("log.format", "json").without_password();
     let mut host = LooseHost::spawn(&options, Stdio::piped(), log.reopen().expect("the file"));
@@ -111,6 +112,6 @@ fn a_new_administrator_is_told_in_the_form_of_the_log() {
     });
     let line: serde_json::Value = serde_json::from_str(&made).expect("JSON");
     assert_eq!(line["fields"]["username"], json!("HDB_ADMIN"), "{line:#}");
-    // However early it comes.
+    // The signal may arrive at any time.
     assert!(host.stop().success());
 }

@@ -1,4 +1,4 @@
-//! Tokens: only what this host signed, for as long as it said, for the purpose it was made for.
+//! Tokens are valid only if this host signed them, until they expire, and for the purpose that they were issued for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -22,7 +22,7 @@ fn part(token: &str, index: usize) -> Value {
 }
 
 #[test]
-fn tokens_are_for_what_they_were_made_for() {
+fn tokens_are_valid_only_for_their_purpose() {
     let mut host = Host::start(Options::new());
     let (operation, refresh) = tokens(&host);
     assert_eq!(ask(&host, &operation).0, 200);
@@ -75,7 +75,7 @@ fn forged_tokens_are_refused() {
         let (status, body) = ask(&host, &token);
         assert!(status == 401 || status == 431, "{status} {body} for {token:.80}");
     }
-    // A token of another host is worth nothing here.
+    // A token of another host is not valid here.
     let other = Host::start(Options::new());
     assert_eq!(ask(&other, &token), (401, json!({"error": "invalid token", "code": "authentication_failed"})));
 }
@@ -92,7 +92,7 @@ fn a_token_expires() {
 }
 
 #[test]
-fn the_password_is_asked_for() {
+fn creating_tokens_requires_the_password() {
     let host = Host::start(Options::new());
     let ask = |user: &str, password: &str| {
         let request = json!({"operation": "create_authentication_tokens", "username": user, "password": password});

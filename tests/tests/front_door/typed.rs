@@ -1,4 +1,4 @@
-//! Tables with types: one bad cell anywhere, and a load changes nothing.
+//! Tables with types: a load with an invalid cell anywhere changes nothing.
 
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::{Host, Options};
@@ -11,7 +11,7 @@ fn load(operation: &str, field: &str, input: &str) -> Value {
 }
 
 #[test]
-fn a_bad_cell_at_the_end_of_a_large_file_leaves_nothing() {
+fn an_invalid_cell_at_the_end_of_a_large_file_writes_nothing() {
     let host = Host::start(Options::new());
     host.create_typed_table("t", &[("name", "String"), ("n", "Int")]);
     host.insert("t", json!([{"id": "1", "name": "before", "n": 1}]));
@@ -25,7 +25,7 @@ fn a_bad_cell_at_the_end_of_a_large_file_leaves_nothing() {
 }
 
 #[test]
-fn a_bad_cell_in_the_request_leaves_nothing() {
+fn an_invalid_cell_in_the_request_writes_nothing() {
     let host = Host::start(Options::new());
     host.create_typed_table("t", &[("i", "Int"), ("b", "Boolean"), ("d", "Date"), ("f", "Float"), ("l", "Long")]);
     for (column, cell, message) in [
@@ -44,7 +44,7 @@ fn a_bad_cell_in_the_request_leaves_nothing() {
 }
 
 #[test]
-fn typed_columns_take_what_they_should() {
+fn typed_columns_accept_valid_values() {
     let host = Host::start(Options::new());
     let types = [("i", "Int"), ("f", "Float"), ("b", "Boolean"), ("s", "String"), ("d", "Date"), ("a", "Any")];
     host.create_typed_table("t", &types);
@@ -60,7 +60,7 @@ fn typed_columns_take_what_they_should() {
 }
 
 #[test]
-fn a_key_that_cannot_be_one_leaves_nothing() {
+fn an_invalid_key_writes_nothing() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let path = host.file("late.csv", format!("{}true,late,1\n", numbered(120_000)));

@@ -1,5 +1,5 @@
-//! What servers really send for a CSV file: several gzip members, compressed files as they are stored, types that say little,
-//! and answers that fail for a moment.
+//! What real servers send for a CSV file: several gzip members, files that are stored compressed, imprecise media
+//! types, and temporary failures.
 
 use jobhost_tests::web::encode::encode;
 use jobhost_tests::web::{OK_CSV, Page};
@@ -38,7 +38,7 @@ fn all_members_of_a_body_count() {
 }
 
 #[test]
-fn compressed_files_are_decoded_as_they_are_stored() {
+fn files_that_are_stored_compressed_are_decoded() {
     let (web, host) = start();
     for (path, media_type, encoding) in [
         ("/a.csv.gz", "application/gzip", "gzip"),
@@ -52,7 +52,7 @@ fn compressed_files_are_decoded_as_they_are_stored() {
 }
 
 #[test]
-fn the_name_tells_where_the_type_does_not() {
+fn the_file_name_decides_if_the_media_type_is_imprecise() {
     let (web, host) = start();
     for media_type in ["binary/octet-stream", "application/csv", "text/comma-separated-values"] {
         web.page("/typed", Page::new(media_type, OK_CSV));
@@ -69,7 +69,7 @@ fn the_name_tells_where_the_type_does_not() {
 }
 
 #[test]
-fn what_is_no_text_is_named() {
+fn content_that_is_not_text_is_named_in_the_error() {
     let (web, host) = start();
     for (start, what) in [
         (&b"PK\x03\x04\x14\x00\x06\x00 and so on"[..], "an Excel workbook or a ZIP archive"),
@@ -87,7 +87,7 @@ fn what_is_no_text_is_named() {
 }
 
 #[test]
-fn a_server_that_is_busy_for_a_moment_is_asked_again() {
+fn a_server_that_is_temporarily_busy_is_retried() {
     let (web, host) = start();
     for status in [503, 429, 500] {
         let path = format!("/busy-{status}");
@@ -100,7 +100,7 @@ fn a_server_that_is_busy_for_a_moment_is_asked_again() {
 }
 
 #[test]
-fn what_is_not_there_is_not_asked_for_again() {
+fn a_missing_file_is_not_retried() {
     let (web, host) = start();
     let row = host.run(&load(&web, "/nothing"));
     assert_eq!(row["status"], "ERROR", "{row:#}");

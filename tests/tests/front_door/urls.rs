@@ -1,4 +1,4 @@
-//! Loading from a URL: what servers really send, and limits on what they can do to the host.
+//! Loads from a URL: what real servers send, and limits on what they can do to the host.
 
 use jobhost_tests::csv_text::numbered;
 use jobhost_tests::web::encode::{ENCODINGS, encode};
@@ -159,7 +159,7 @@ fn passed_on_headers_cannot_change_the_request_itself() {
         request["passthrough_headers"] = headers;
         let reply = host.post(&request);
         if reply.status == 200 {
-            // A harmless way out: the header is not sent.
+            // Harmless alternative: the header is not sent.
             host.job(reply.body["job_id"].as_str().expect("a job"));
             let seen = web.seen();
             let last = seen.last().expect("a request");

@@ -1,11 +1,11 @@
-//! What a job took is in its row, and the figures are those of the job and not of something else.
+//! The row of a job reports the resources that the job used, and no others.
 
 use jobhost_tests::exports::{everything, export_local};
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
 const ROWS: u64 = 50_000;
-/// A wasm memory grows by pages.
+/// WebAssembly memory grows in pages.
 const PAGE: u64 = 64 * 1024;
 
 #[track_caller]
@@ -13,13 +13,13 @@ fn figure(row: &Value, name: &str) -> u64 {
     row["usage"][name].as_u64().unwrap_or_else(|| panic!("no {name} in {row:#}"))
 }
 
-/// What holds for every job that ran.
+/// Checks what holds for every job that ran.
 #[track_caller]
 fn plausible(row: &Value, memory_limit: u64) {
     let cpu = figure(row, "cpu_microseconds");
     assert!(cpu > 0 && figure(row, "checking_microseconds") <= cpu, "{row:#}");
     let took = |name: &str| row[name].as_u64().unwrap_or_else(|| panic!("no {name} in {row:#}"));
-    // One thread at a time runs a guest; the clock of the row has milliseconds.
+    // A guest runs on one thread at a time, and the times in the row are in milliseconds.
     let wall = took("end_datetime") - took("start_datetime");
     assert!(cpu <= (wall + 2) * 1000, "{cpu} µs of processor time in {wall} ms: {row:#}");
     let peak = figure(row, "memory_peak_bytes");
@@ -27,7 +27,7 @@ fn plausible(row: &Value, memory_limit: u64) {
 }
 
 #[test]
-fn a_load_and_an_export_tell_what_they_took() {
+fn loads_and_exports_report_what_they_used() {
     let memory = 64 * 1024 * 1024;
     let host = Host::start(Options::new().set("sandbox.memory_bytes", memory));
     host.create_table("t");
@@ -38,14 +38,14 @@ fn a_load_and_an_export_tell_what_they_took() {
     let row = host.run(&load);
     assert_eq!(row["status"], "COMPLETE", "{row:#}");
     plausible(&row, memory);
-    // The source is read twice, once to check it and once to write.
+    // The source is read twice, once for checking and once for writing.
     let read = figure(&row, "bytes_in");
     assert!((size..=2 * size).contains(&read), "{read} bytes were read of a file of {size}");
-    // A record as JSON has the names of its attributes besides what the line of the file has.
+    // A record as JSON includes the names of its attributes in addition to the values in the line of the file.
     let written = figure(&row, "bytes_out");
     assert!((size..10 * size).contains(&written), "{written} bytes were written of a file of {size}");
     assert!(figure(&row, "checking_microseconds") > 0, "{row:#}");
-    // Each call carries at most 256 KiB of the source or 1 MiB and 16,384 records.
+    // Each call carries at most 256 KiB of the source, or 1 MiB and 16,384 records.
     let calls = figure(&row, "host_calls");
     assert!(calls >= read / (256 * 1024) + ROWS / 16_384, "{row:#}");
     assert!(calls < ROWS, "a call for each record: {row:#}");
@@ -61,7 +61,7 @@ fn a_load_and_an_export_tell_what_they_took() {
 }
 
 #[test]
-fn figures_grow_with_the_work() {
+fn usage_grows_with_the_work() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let took = |rows: u64| {
@@ -83,13 +83,13 @@ fn figures_grow_with_the_work() {
 }
 
 #[test]
-fn a_job_that_failed_or_was_stopped_tells_what_it_took_too() {
+fn failed_and_stopped_jobs_report_what_they_used() {
     let options = Options::new().guest("hoards").guest("spins").guest("traps");
     let memory = 32 * 1024 * 1024;
     let host = Host::start(options.set("sandbox.memory_bytes", memory).set("sandbox.cpu_seconds", 1));
     let row = host.run(&json!({"operation": "hoard"}));
     plausible(&row, memory);
-    // It takes a MiB at a time, until there is no room for one more.
+    // It allocates a MiB at a time until the limit is reached.
     assert!(figure(&row, "memory_peak_bytes") > memory / 2, "{row:#}");
     let row = host.run(&json!({"operation": "spin"}));
     plausible(&row, memory);

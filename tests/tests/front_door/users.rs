@@ -1,4 +1,4 @@
-//! Users and roles: who exists, who may log in, and that a change counts at once.
+//! Users and roles: who exists, who may log in, and that changes take effect immediately.
 
 use jobhost_tests::{Host, Login, Options};
 use serde_json::json;
@@ -8,7 +8,7 @@ fn info() -> serde_json::Value {
 }
 
 #[test]
-fn users_come_change_and_go() {
+fn users_are_added_altered_and_dropped() {
     let host = Host::start(Options::new());
     let role = json!({"operation": "add_role", "role": "reader", "permission": {"super_user": false}});
     host.post(&role).ok();
@@ -51,7 +51,7 @@ fn users_come_change_and_go() {
 }
 
 #[test]
-fn the_last_way_in_stays() {
+fn the_last_super_user_cannot_be_removed() {
     let host = Host::start(Options::new());
     let dropped = host.post(&json!({"operation": "drop_user", "username": "HDB_ADMIN"}));
     assert!((400..500).contains(&dropped.status), "the only administrator was dropped: {}", dropped.text);

@@ -1,4 +1,5 @@
-//! A value of the wrong type is refused with the name of its field, and never succeeds or finds nothing.
+//! A value of the wrong type is refused with the name of its field. It never succeeds and is never treated as not
+//! found.
 
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
@@ -37,13 +38,13 @@ fn a_value_of_the_wrong_type_is_refused_with_the_name_of_its_field() {
             }
         }
     }
-    // A number is a name of digits to operations on records, but never the id of a job.
+    // Operations on records accept a number as a name, but it is never the id of a job.
     let told = host.post(&json!({"operation": "get_job", "id": 5})).refused(400);
     assert_eq!(told, "'id' must be a string");
 }
 
 #[test]
-fn the_keys_of_a_request_are_called_as_the_client_called_them() {
+fn errors_name_keys_as_the_client_named_them() {
     let host = Host::start(Options::new().set("server.max_write_records", 2));
     host.create_table("t");
     for (operation, documented) in
@@ -67,7 +68,7 @@ fn the_keys_of_a_request_are_called_as_the_client_called_them() {
 }
 
 #[test]
-fn text_in_double_quotes_gets_a_hint_at_single_quotes() {
+fn text_in_double_quotes_is_an_error_that_suggests_single_quotes() {
     let host = Host::start(Options::new());
     host.create_table("t");
     host.insert("t", json!([{"id": 1, "city": "O'Fallon"}]));

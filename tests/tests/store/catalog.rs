@@ -125,7 +125,7 @@ pub async fn a_dropped_attribute_leaves_the_records(place: &impl Place) {
         assert_eq!((new.created, new.updated), (old.created, old.updated));
     }
     assert_eq!(refused(&*store, drop_it()).await.0, StoreErrorKind::NotFound);
-    // It may come back.
+    // It may be added again.
     write(&*store, Action::Upsert, "{\"id\":0,\"gone\":2}").await;
     assert_eq!(fetch_one(&*store, json!(0)).await.unwrap().json, "{\"id\":0,\"kept\":{\"gone\":1},\"gone\":2}");
 }
@@ -156,7 +156,7 @@ pub async fn the_catalog_is_kept(place: &impl Place) {
     drop(store);
     let store = place.open().await.unwrap();
     assert_eq!(store.catalog().databases, before.databases);
-    // Ids are never given twice.
+    // Ids are never reused.
     store.change_catalog(CatalogChange::DropTable { name: dog() }).await.unwrap();
     drop(store);
     let store = place.open().await.unwrap();

@@ -1,7 +1,7 @@
-//! What is acknowledged is durable: after closing, and after SIGKILL in the middle of commits.
+//! Acknowledged data is durable: after closing, and after SIGKILL in the middle of commits.
 //!
-//! The process that is killed is this test binary, started again as `child`. It cannot show that the disk keeps
-//! what it was told to sync; that needs a machine that loses power.
+//! The killed process is this test binary, started again as `child`. The test cannot show that the disk keeps what it
+//! was told to sync; that needs a machine that loses power.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -35,7 +35,7 @@ pub async fn what_was_acknowledged_survives_closing(place: &impl Place) {
     assert_eq!(store.statistics(&dog()).await.unwrap(), statistics);
 }
 
-/// The job that the child works on, and how far it is.
+/// The job of the child, and its progress.
 async fn the_job(store: &dyn Store) -> Option<(JobRow, u64)> {
     let id = store.unfinished_jobs().await.unwrap().pop()?;
     let (_, checkpoint) = store.job_payload(id).await.unwrap().unwrap();
@@ -43,19 +43,19 @@ async fn the_job(store: &dyn Store) -> Option<(JobRow, u64)> {
     Some((store.job(id).await.unwrap().unwrap(), done))
 }
 
-/// Batch `n`: new records, and an upsert of one that grows with each batch.
+/// Batch `n`: new records, and an upsert of one record that grows with each batch.
 fn batches(n: u64) -> (String, String) {
     let new: Vec<_> =
         (n * BATCH..(n + 1) * BATCH).map(|id| format!("{{\"id\":\"{}\",\"n\":{id}}}", spread(id))).collect();
     (new.join("\n"), format!("{{\"id\":\"last\",\"batch\":{n}}}"))
 }
 
-/// Keys all over the index.
+/// Keys spread over the whole index.
 fn spread(id: u64) -> Uuid {
     Uuid::from_u64_pair(id.wrapping_mul(0x9e37_79b9_7f4a_7c15), id)
 }
 
-/// The next attempt of the job, which is made with its table if there is none.
+/// Starts the next attempt of the job. Creates the job and its table if necessary.
 async fn next_attempt(store: &dyn Store) -> (JobRow, u64) {
     let (job, done) = match the_job(store).await {
         Some(job) => job,
@@ -69,7 +69,7 @@ async fn next_attempt(store: &dyn Store) -> (JobRow, u64) {
     (store.update_job(running(&job, job.attempt + 1, 1), job.attempt).await.unwrap(), done)
 }
 
-/// Loads for ever, and says on standard output what has been acknowledged.
+/// Loads forever, and prints to standard output what has been acknowledged.
 async fn load(place: &impl Place) {
     let store = place.open().await.unwrap();
     let (job, mut done) = next_attempt(&*store).await;
@@ -89,7 +89,7 @@ async fn load(place: &impl Place) {
     }
 }
 
-/// Deletes for ever, and loads what there is to delete.
+/// Deletes forever, and loads more records to delete.
 async fn delete(place: &impl Place) {
     const LOADED_AT_ONCE: u64 = 5_000;
     let store = place.open().await.unwrap();
@@ -114,12 +114,12 @@ async fn delete(place: &impl Place) {
     }
 }
 
-/// Whether this process was started here to be killed.
+/// Whether this process was started as a child to be killed.
 pub fn is_child() -> bool {
     std::env::var_os(PLACE).is_some()
 }
 
-/// What such a process does.
+/// The work of the child.
 pub fn child() {
     let description = std::env::var(PLACE).unwrap();
     let place = EmbeddedPlace::described(&description);
@@ -132,7 +132,7 @@ pub fn child() {
     }
 }
 
-/// Has another process work until it has acknowledged so many commits, and kills it. Says what it acknowledged last.
+/// Runs a child until it has acknowledged this many commits, and kills it. Returns what it acknowledged last.
 fn killed_after(commits: usize, work: &str, place: &impl Place) -> u64 {
     let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = Command::new(std::env::current_exe().unwrap())
@@ -143,7 +143,8 @@ fn killed_after(commits: usize, work: &str, place: &impl Place) -> u64 {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // `spawn` may return before the child has closed what it inherited; once it prints, it has.
+    // `spawn` may return before the child has closed inherited descriptors. By the time that it prints, it has closed
+    // them.
     lines.by_ref().map_while(Result::ok).find(|line| line == STARTED).expect("the child starts");
     drop(starting);
     let figure = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>();
@@ -156,14 +157,14 @@ fn killed_after(commits: usize, work: &str, place: &impl Place) -> u64 {
     child.kill().unwrap();
     child.wait().unwrap();
     let heard = lines.map_while(Result::ok).filter(|line| line.contains("acknowledged")).last();
-    // A line may have been cut by the kill; half a number would be smaller, and prove less.
+    // The kill may have truncated a line. A truncated number is smaller and proves less.
     heard.map_or(acknowledged, |line| acknowledged.max(figure(&line).unwrap_or(0)))
 }
 
 pub async fn nothing_acknowledged_is_lost_when_killed(place: &impl Place) {
     let mut acknowledged = 0;
     for round in 0..6 {
-        // Another number of commits each round, and whatever is under way when the signal arrives.
+        // A different number of commits in each round, plus whatever is under way when the signal arrives.
         acknowledged = killed_after(3 + round * 4, "load", place).max(acknowledged);
         let store = place.open().await.unwrap();
         let (job, done) = the_job(&*store).await.unwrap();

@@ -1,4 +1,4 @@
-//! Deleting the oldest records: which, how many at a time, and what commits with it.
+//! Deleting the oldest records: which ones, how many at a time, and what commits together with it.
 
 use jobhost_model::jobs::{JobRow, JobStatus, Lease, Tally};
 use jobhost_model::{Action, TableName, Timestamp};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::jobs::{row, running};
 use crate::place::*;
 
-/// A step on `data.dog` for nobody.
+/// A step on `data.dog` that belongs to no job.
 pub fn step(created_before: u64, limit: usize) -> DeleteBefore {
     DeleteBefore { table: dog(), created_before: Timestamp(created_before), limit, lease: None, checkpoint: None }
 }
@@ -21,7 +21,7 @@ async fn delete(store: &dyn Store, created_before: u64, limit: usize) -> u64 {
     applied.tally.deleted
 }
 
-/// One record each, created at these moments.
+/// Creates one record at each of these times.
 async fn created_at(place: &impl Place, store: &dyn Store, moments: &[u64]) {
     for moment in moments {
         place.clock().set(Timestamp(*moment));
@@ -29,7 +29,7 @@ async fn created_at(place: &impl Place, store: &dyn Store, moments: &[u64]) {
     }
 }
 
-/// What is left, by both orders and in the counters.
+/// The remaining records in both orders and in the counters.
 async fn left(store: &dyn Store) -> Vec<String> {
     let arrived = texts(store).await;
     let mut one: Vec<_> = arrived.clone();
@@ -66,7 +66,7 @@ pub async fn the_oldest_go_first_a_limit_at_a_time(place: &impl Place) {
         place.clock().set(Timestamp(moment));
         let lines: Vec<_> = (0..1_000u64)
             .map(|n| {
-                // One part in order of its keys, one across them.
+                // One part in order of its keys, the other across them.
                 let id = if spread {
                     json!(Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n))
                 } else {
@@ -102,7 +102,7 @@ pub async fn holes_do_not_count(place: &impl Place) {
     place.clock().advance(1);
     let now = jobhost_model::Clock::now(place.clock()).0;
     write(&*store, Action::Insert, "{\"id\":\"young\"}").await;
-    // All of the first half, and of the second every record that is not a multiple of five.
+    // All of the first half, and every record of the second half that is not a multiple of five.
     let holes = (0..4_000).filter(|n| *n < 2_000 || n % 5 != 0).map(|n| number(f64::from(n))).collect();
     store.delete(&dog(), holes).await.unwrap();
     assert_eq!(delete(&*store, now, 150).await, 150);
@@ -120,7 +120,7 @@ pub async fn an_update_does_not_make_a_record_younger(place: &impl Place) {
     assert_eq!(delete(&*store, 1500, 10).await, 1);
     assert_eq!(left(&*store).await, ["{\"id\":\"at 2000\",\"x\":2}", "{\"x\":3,\"id\":\"new\"}"]);
     assert_eq!(delete(&*store, 9000, 10).await, 1);
-    // One that is written again after it was deleted is new.
+    // A record that is written again after it was deleted is new.
     write(&*store, Action::Insert, "{\"id\":\"at 1000\"}").await;
     assert_eq!(delete(&*store, 9000, 10).await, 0);
     assert_eq!(delete(&*store, 9001, 10).await, 2);
@@ -154,7 +154,7 @@ pub async fn keys_of_every_kind_are_deleted(place: &impl Place) {
             _ => format!("{{ \"n\" : [\"id\"], \"id\" : {id} }}"),
         })
         .collect();
-    // The second names the key of the first.
+    // The second record has the key of the first.
     assert_eq!(write(&*store, Action::Insert, &lines.join("\n")).await.tally.written as usize, ids.len() - 1);
     assert_eq!(delete(&*store, u64::MAX, 100).await as usize, ids.len() - 1);
     assert!(left(&*store).await.is_empty());
@@ -211,7 +211,7 @@ pub async fn tally_and_checkpoint_commit_with_a_step(place: &impl Place) {
     assert_eq!(applied.tally.deleted, 2);
     assert_eq!(applied.job_tally, Some(Tally { deleted: 2, ..Tally::default() }));
     assert_eq!(checkpoint(&*store, job.id).await, Some(b"two".to_vec()));
-    // Without a checkpoint the one before stays; a step that finds nothing still stores its own.
+    // Without a checkpoint, the previous one is kept. A step that finds nothing still stores its own.
     let applied = store.delete_created_before(DeleteBefore { checkpoint: None, ..leased(5, "") }).await.unwrap();
     assert_eq!((applied.tally.deleted, applied.job_tally.unwrap().deleted), (1, 3));
     assert_eq!(checkpoint(&*store, job.id).await, Some(b"two".to_vec()));
@@ -265,7 +265,7 @@ pub async fn a_clock_that_jumped_forward_does_no_lasting_harm(place: &impl Place
     let store = with_dogs(place).await;
     let start = 1_600_000_000_000_000;
     created_at(place, &*store, &[start, start + 1_000, start + 100 * HOUR, start + 2_000]).await;
-    // Little by little the clock may go back as before.
+    // The clock may go back in small steps as before.
     created_at(place, &*store, &[start + 1_500, start + 3_000]).await;
     let created: Vec<_> = arrivals(&*store).await.iter().map(|stored| stored.created - start).collect();
     assert_eq!(created, [0, 1_000, 100 * HOUR, 2_000, 2_000, 3_000]);
@@ -279,7 +279,7 @@ pub async fn a_clock_that_jumped_forward_does_no_lasting_harm(place: &impl Place
     assert_eq!(left(&*store).await, [at(100 * HOUR), at(3_000)]);
     assert_eq!(delete(&*store, start + 4_000, 10).await, 1);
     assert_eq!(left(&*store).await, [at(100 * HOUR)]);
-    // An update does not take the time of the future either.
+    // An update does not use the future time either.
     place.clock().set(Timestamp(start + 5_000));
     write(&*store, Action::Update, &format!("{{\"id\":\"at {}\",\"x\":1}}", start + 100 * HOUR)).await;
     assert_eq!(arrivals(&*store).await[0].updated, start + 5_000);
@@ -292,7 +292,7 @@ pub async fn a_clock_that_jumped_forward_does_no_lasting_harm(place: &impl Place
 pub async fn the_oldest_of_all_eras_go_first(place: &impl Place) {
     let store = with_dogs(place).await;
     let start = 1_600_000_000_000_000;
-    // Many records a moment, so that a limit divides blocks.
+    // Many records with the same time, so that a limit splits blocks.
     let moments = [5, 9, 30, 4, 9, 20, 1, 2, 40];
     let mut all = Vec::new();
     for (batch, moment) in moments.into_iter().enumerate() {
@@ -302,7 +302,7 @@ pub async fn the_oldest_of_all_eras_go_first(place: &impl Place) {
         write(&*store, Action::Insert, &lines.join("\n")).await;
         all.extend(lines.into_iter().map(|line| (moment, line)));
     }
-    // Stable: of one moment those that arrived first go first.
+    // A stable order: of records with the same time, those that arrived first are deleted first.
     let mut oldest: Vec<_> = all.iter().collect();
     oldest.sort_by_key(|(moment, _)| *moment);
     let mut gone = 0;
@@ -322,7 +322,8 @@ pub async fn the_oldest_of_all_eras_go_first(place: &impl Place) {
 pub async fn many_jumps_of_the_clock(place: &impl Place) {
     let store = with_dogs(place).await;
     let start = 1_600_000_000_000_000;
-    // Each later record is an hour older than the one before, as many as are told apart; then the table's time stands still.
+    // Each record is an hour older than the one before, up to the maximum number of eras. After that, the table's time
+    // stands still.
     for n in 0..100 {
         place.clock().set(Timestamp(start - n * HOUR));
         write(&*store, Action::Insert, &format!("{{\"id\":{n}}}")).await;
@@ -334,7 +335,7 @@ pub async fn many_jumps_of_the_clock(place: &impl Place) {
     assert_eq!(delete(&*store, start - 63 * HOUR + 1, 1_000).await, 37);
     assert_eq!(delete(&*store, start - 50 * HOUR, 1_000).await, 12);
     assert_eq!(times(arrivals(&*store).await), (0..51).collect::<Vec<_>>());
-    // There is room again for eras whose records are gone.
+    // The eras of deleted records can be reused.
     created_at(place, &*store, &[start - 200 * HOUR]).await;
     assert_eq!(times(arrivals(&*store).await).last(), Some(&200));
     assert_eq!(delete(&*store, start - 199 * HOUR, 1_000).await, 1);

@@ -1,4 +1,4 @@
-//! Small things of the host.
+//! Small documents of the host.
 
 use jobhost_store::StoreErrorKind;
 

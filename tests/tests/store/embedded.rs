@@ -1,4 +1,4 @@
-//! What only the embedded store has: a lock, a greatest size, a file that is used again.
+//! Specific to the embedded store: its lock, its maximum size, and the reuse of space in its file.
 
 use std::sync::Arc;
 
@@ -62,14 +62,14 @@ pub async fn a_full_store_says_so_and_goes_on_when_there_is_room() {
     };
     assert_eq!(refused.kind, StoreErrorKind::Full);
     assert!(refused.to_string().contains("data.max_bytes"), "{refused}");
-    // Nothing of the refused group is there, all that was acknowledged is, and small things still fit.
+    // Nothing of the refused group is stored, everything acknowledged is, and small records still fit.
     assert!(stored > 3);
     assert_eq!(store.statistics(&dog()).await.unwrap().record_count, stored * 1000);
     assert_eq!(texts(&*store).await.len() as u64, stored * 1000);
     assert_eq!(store.delete(&dog(), (0..2000).map(|id| number(f64::from(id))).collect()).await.unwrap().len(), 2000);
     write(&*store, Action::Insert, "{\"id\":\"fits\"}").await;
     drop(store);
-    // Opened with more room, it takes more.
+    // Opened with a larger maximum, it accepts more.
     place.options = EmbeddedOptions::default();
     let store = place.open().await.unwrap();
     assert_eq!(write(&*store, Action::Insert, &text(50)).await.tally.written, 1000);
@@ -87,12 +87,13 @@ pub async fn space_is_used_again() {
         assert!(store.delete(&dog(), gone).await.unwrap().into_iter().all(|gone| gone));
         sizes.push(store.size().await.unwrap());
     }
-    // The engine keeps what the commit before freed for those who may still read it, and a page or two of its own lists.
+    // LMDB keeps the pages that the previous commit freed for readers, and some pages for its own lists.
     assert!(sizes[11] <= sizes[3] + sizes[0] / 4, "{sizes:?}");
     assert_eq!(store.statistics(&dog()).await.unwrap().table_size, 0);
 }
 
-/// Loads 200,000 records, deletes them as `delete_records_before` does, twice; gives the size of the file after each part.
+/// Loads 200,000 records and deletes them as `delete_records_before` does, twice. Returns the size of the file after
+/// each step.
 async fn loaded_and_deleted(key: impl Fn(u64) -> serde_json::Value) -> [u64; 4] {
     const RECORDS: u64 = 200_000;
     let place = EmbeddedPlace::new();
@@ -124,7 +125,7 @@ async fn loaded_and_deleted(key: impl Fn(u64) -> serde_json::Value) -> [u64; 4] 
 pub async fn the_space_of_old_records_is_used_again() {
     let spread = |n: u64| serde_json::json!(uuid::Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n));
     for sizes in [loaded_and_deleted(|n| n.into()).await, loaded_and_deleted(spread).await] {
-        // What the last commits freed, the next cannot use yet.
+        // The pages that the last commits freed cannot be used by the next one yet.
         assert!(sizes[3] <= sizes[0] + sizes[0] / 2, "{sizes:?}");
     }
 }
@@ -137,7 +138,7 @@ pub async fn readers_and_deleters_do_not_wait_for_each_other() {
             (part..part + 5_000).map(|n| format!("{{\"id\":{n},\"pad\":\"{}\"}}", "x".repeat(90))).collect();
         write(&*store, Action::Insert, &lines.join("\n")).await;
     }
-    // Both are held over all the deleting: whoever waited for the other would wait for ever.
+    // Both stay open during all deletes. If either blocked the deletes, the test would hang.
     let mut cursor = store.scan(&dog(), ScanOrder::Arrival).await.unwrap();
     let mut seen = cursor.next().await.unwrap().unwrap().len();
     let snapshot = store.snapshot().unwrap();
@@ -165,12 +166,12 @@ pub async fn a_dropped_tables_space_is_used_again_also_after_closing() {
         }
         store.change_catalog(CatalogChange::DropTable { name: dog() }).await.unwrap();
         sizes.push(store.size().await.unwrap());
-        // Every other time the store is closed before all is freed, and goes on when it is opened next.
+        // In every other round, the store is closed before everything is freed, and continues when it is opened again.
         if round % 2 == 0 {
             create_table(&*store, &dog()).await;
             let attribute = jobhost_model::Attribute { name: "a".into(), attribute_type: None, indexed: false };
             store.change_catalog(CatalogChange::CreateAttribute { name: dog(), attribute }).await.unwrap();
-            // Waits for work that was queued behind the freeing, so that this is done as well.
+            // Waits for work that was queued after the freeing, so that the freeing is done too.
             store.change_catalog(CatalogChange::DropAttribute { name: dog(), attribute: "a".into() }).await.unwrap();
             store.change_catalog(CatalogChange::DropTable { name: dog() }).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! Records that come without a key: each is stored as a new one, whatever key was generated for it.
+//! Records without a key: each is stored as a new record, whatever key was generated for it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::jobs::{row, running};
 use crate::place::*;
 
-/// Draws each beginning four times: 0, 0, 0, 0, 1, 1 …, in the time of the clock.
+/// Generates each prefix four times: 0, 0, 0, 0, 1, 1 …, at the time of the clock.
 fn stubborn(place: &impl Place) -> KeySource {
     let draws = AtomicU64::new(0);
     KeySource::with_random(Arc::new(place.clock().clone()), move || draws.fetch_add(1, Ordering::Relaxed) / 4)
@@ -28,7 +28,7 @@ async fn apply(store: &dyn Store, action: Action, text: &str, source: &KeySource
     store.apply(WriteGroup { writes, ..WriteGroup::default() }).await.unwrap()
 }
 
-/// Each stored record is found under the key that it holds, and both orders of a scan have the same records.
+/// Each stored record is found under its key, and both orders of a scan return the same records.
 async fn consistent(store: &dyn Store, table: &TableName) -> Vec<Stored> {
     let arrived = scan_of(store, table, ScanOrder::Arrival).await;
     let mut ids = HashSet::new();
@@ -79,7 +79,7 @@ pub async fn a_key_of_the_client_comes_before_a_generated_one(place: &impl Place
     let all = consistent(&*store, &dog()).await;
     assert_eq!(all.iter().map(|one| one.record()["n"].clone()).collect::<Vec<_>>(), [json!(0), json!(1), json!(2)]);
     assert_eq!(all[1].json, format!("{{\"id\":{wanted},\"n\":1,\"m\":3}}"));
-    // With insert the second one of the client's key is skipped, and no other.
+    // With insert, only the second record with the client's key is skipped.
     let text = format!("{{\"n\":4}}\n{{\"id\":\"x\"}}\n{{\"id\":\"x\",\"n\":5}}\n{{\"id\":{wanted}}}");
     let applied = apply(&*store, Action::Insert, &text, &stubborn(place)).await;
     assert_eq!((applied.tally.written, applied.skipped), (2, keys(&[json!("x"), wanted])));
@@ -109,7 +109,7 @@ pub async fn a_taken_uuid_is_replaced(place: &impl Place) {
 
 pub async fn without_a_free_key_nothing_is_stored(place: &impl Place) {
     let store = with_dogs(place).await;
-    // A clock and a chance that leave one beginning, and that is taken.
+    // Clock and random numbers allow only one prefix, and that is taken.
     let source = KeySource::with_random(Arc::new(place.clock().clone()), || 0);
     let first = source.instead_of(&Key::Number(0.0)).to_json();
     write(&*store, Action::Insert, &format!("{{\"id\":{first}}}")).await;

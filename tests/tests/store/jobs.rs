@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::place::*;
 
-/// A queued job. Fields that are not named have their defaults.
+/// A queued job. Fields that are not listed have their defaults.
 pub fn row(created: u64) -> JobRow {
     serde_json::from_value(json!({
         "id": Uuid::new_v4(), "type": "csv_data_load", "user": "ann", "status": "CREATED", "created": created,
@@ -25,7 +25,7 @@ fn ended(row: &JobRow, status: JobStatus) -> JobRow {
     JobRow { status, ended: Some(Timestamp(99)), message: Some(json!("done")), ..row.clone() }
 }
 
-/// A job whose first attempt runs.
+/// A job whose first attempt is running.
 async fn started(store: &dyn Store) -> JobRow {
     let row = row(1);
     store.create_job(row.clone(), b"payload".to_vec()).await.unwrap();
@@ -116,10 +116,10 @@ pub async fn payload_and_checkpoint_live_as_long_as_the_job(place: &impl Place) 
             Some((b"payload".to_vec(), Some(checkpoint.as_bytes().to_vec())))
         );
     }
-    // A group without a checkpoint leaves the one before.
+    // A group without a checkpoint keeps the previous one.
     store.apply(group(&*store, lease, "{\"id\":1}", None)).await.unwrap();
     assert_eq!(store.job_payload(job.id).await.unwrap().unwrap().1, Some(b"two".to_vec()));
-    // So does the next attempt.
+    // The next attempt keeps it too.
     let next = store.update_job(running(&job, 2, 60), 1).await.unwrap();
     assert_eq!(store.job_payload(job.id).await.unwrap().unwrap().1, Some(b"two".to_vec()));
     store.update_job(ended(&next, JobStatus::Error), 2).await.unwrap();
@@ -164,7 +164,7 @@ pub async fn found_by_start_time(place: &impl Place) {
         let range = StartRange { after: Timestamp(after), before: Timestamp(before) };
         let rows = store.jobs_started_between(range, None, limit).await.unwrap();
         assert_eq!(store.count_jobs_started_between(range, limit).await.unwrap(), rows.len());
-        // A row at a time they are the same.
+        // Reading one row at a time returns the same rows.
         let mut paged = Vec::new();
         while paged.len() < rows.len() {
             let after = paged.last().and_then(JobRow::start_position);
@@ -186,7 +186,7 @@ pub async fn found_by_start_time(place: &impl Place) {
     assert_eq!(found(30, 30, 100).await, [0u64; 0]);
     assert_eq!(found(0, 0, 100).await, [0u64; 0]);
     assert_eq!(found(u64::MAX, u64::MAX, 100).await, [0u64; 0]);
-    // A later attempt has another start time, and only that.
+    // A later attempt has a new start time, which replaces the old one.
     store.update_job(running(&rows[1], 2, 70), 1).await.unwrap();
     assert_eq!(found(0, 1000, 100).await, [20, 30, 30, 40, 50, 70]);
 }
@@ -258,7 +258,7 @@ pub async fn a_job_that_is_queued_again_hears_no_late_word_of_its_attempt(place:
 
 pub async fn unfinished_in_order_of_creation(place: &impl Place) {
     let store = place.open().await.unwrap();
-    // All of one moment: only the order of the calls tells them apart.
+    // All at the same time, so that only the order of the calls distinguishes them.
     let rows: Vec<_> = (0..10).map(|_| row(7)).collect();
     for row in &rows {
         store.create_job(row.clone(), Vec::new()).await.unwrap();
@@ -285,7 +285,7 @@ pub async fn jobs_survive_closing(place: &impl Place) {
     assert_eq!(store.unfinished_jobs().await.unwrap(), [job.id]);
 }
 
-/// The end of a job with these last records and a log, which says how many records the store has counted.
+/// The end of a job with these last records and a log that states how many records the store has counted.
 fn end(job: &JobRow, attempt: u32, last_group: Option<WriteGroup>) -> JobEnd {
     let last = ended(job, JobStatus::Complete);
     let counted = move |stored: JobRow| JobRow { message: Some(json!(stored.tally.written)), ..last.clone() };
@@ -302,7 +302,7 @@ pub async fn last_records_documents_and_final_row_commit_together(place: &impl P
     let job = started(&*store).await;
     let lease = Some(Lease { job: job.id, attempt: 1 });
     store.apply(group(&*store, lease, "{\"id\":1}", Some("c"))).await.unwrap();
-    // A cancel request that came meanwhile is kept.
+    // A cancel request that arrived meanwhile is kept.
     let by = CancelRequest { by: "bob".to_owned(), at: Timestamp(60) };
     store.update_job(JobRow { cancel: Some(by.clone()), ..job.clone() }, 1).await.unwrap();
     let last = group(&*store, lease, "{\"id\":1}\n{\"id\":2}", None);

@@ -1,8 +1,8 @@
-//! The behaviour suite of the stores: what `jobhost_store::Store` promises, shown on every implementation.
+//! The behaviour suite of the stores: checks the promises of `jobhost_store::Store` on every implementation.
 //!
-//! A behaviour is an async function over a `Place` (somewhere a store lives, and can be opened again). A further store
-//! implements `Place` and adds one line to `main`. What only the embedded store has (its lock, its size, its file) is in
-//! `embedded`.
+//! A behaviour is an async function with a `Place` (a location where a store can be opened repeatedly). A new store
+//! implements `Place` and adds one line to `main`. `embedded` covers what is specific to the embedded store (its lock,
+//! its size, its file).
 
 #![allow(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use place::{EmbeddedPlace, MemoryPlace, Place};
 
-/// Trials of async functions that are called with these arguments, in brackets.
+/// Creates trials of async functions. The arguments are in brackets.
 macro_rules! trials {
     ($store:expr, $arguments:tt: $($module:ident::{$($behaviour:ident),+ $(,)?}),+ $(,)?) => {
         vec![$($(trial(format!("{}::{}::{}", $store, stringify!($module), stringify!($behaviour)), || {
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, suites.into_iter().flatten().collect()).exit_code()
 }
 
-/// What every store does.
+/// The behaviour of every store.
 fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
     let mut trials = trials!(store, (&P::fresh().await):
         records::{
@@ -104,16 +104,16 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
     trials
 }
 
-/// What a store does that outlives its process.
+/// The behaviour of stores that outlive their process.
 fn on_disk<P: Place + 'static>(store: &str) -> Vec<Trial> {
     trials!(store, (&P::fresh().await):
         crash::{nothing_acknowledged_is_lost_when_killed, steps_of_deleting_are_whole_when_killed},
-        // It keeps so many eras of a jumping clock and no more.
+        // The store keeps a limited number of eras of a jumping clock.
         deletes::{many_jumps_of_the_clock},
     )
 }
 
-/// What only the embedded store has.
+/// The behaviour of the embedded store.
 fn only_embedded(store: &str) -> Vec<Trial> {
     trials!(store, ():
         embedded::{

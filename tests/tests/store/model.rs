@@ -1,4 +1,4 @@
-//! Random sequences of operations, against a model in memory.
+//! Runs random sequences of operations, and compares the store with a model in memory.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 use crate::deletes::step;
 use crate::place::*;
 
-/// A record to be: (key, attribute, size of its value).
+/// A record to be created: key, attribute, and the size of its value.
 type Draft = (u8, u8, u16);
 
-/// Few enough keys that operations meet.
+/// There are so few keys that operations affect the same records.
 #[derive(Debug, Clone)]
 enum Operation {
-    /// One after another in one group.
+    /// Batches that are written one after the other in one group.
     Apply(Vec<(Action, Vec<Draft>)>),
     Delete(Vec<u8>),
-    /// What was created before so many microseconds ago, the oldest so many.
+    /// Deletes records that were created more than so many microseconds ago, the oldest so many of them.
     DeleteBefore {
         ago: u32,
         limit: u16,
@@ -34,7 +34,7 @@ enum Operation {
     },
     Reopen,
     Tick(u32),
-    /// The clock jumps so many minutes, forward or back.
+    /// Moves the clock by so many minutes, forward or back.
     Jump(i8),
 }
 
@@ -58,7 +58,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
     prop::collection::vec(operation, 1..40)
 }
 
-/// Keys of all classes, in an order of their own.
+/// Returns keys of all types, in an arbitrary order.
 fn key(number: u8) -> Value {
     match number % 4 {
         0 => json!(i32::from(number) - 100),
@@ -96,10 +96,10 @@ struct Row {
 
 #[derive(Default)]
 struct Model {
-    /// By the binary form of the key.
+    /// Ordered by the binary form of the key.
     rows: BTreeMap<Vec<u8>, Row>,
     next: u64,
-    /// Created time of the last new record.
+    /// Creation time of the newest record.
     newest: u64,
 }
 
@@ -109,16 +109,16 @@ fn encoded(value: &Value) -> Vec<u8> {
     form
 }
 
-/// Microseconds by which a clock goes back without new records getting its time.
+/// The clock may go back by this many microseconds before new records get its time.
 const TOLERANCE: u64 = 10_000_000;
 
 impl Model {
-    /// The table's time when the clock shows this.
+    /// Returns the table's time for this time of the clock.
     fn time(&self, now: u64) -> u64 {
         if now + TOLERANCE < self.newest { now } else { now.max(self.newest) }
     }
 
-    /// Whether it was written.
+    /// Returns whether the record was written.
     fn write(&mut self, action: Action, record: &Record, now: u64) -> bool {
         match (self.rows.get_mut(&encoded(&record["id"])), action) {
             (None, Action::Update) | (Some(_), Action::Insert) => false,
@@ -161,7 +161,7 @@ fn same(stored: &[Stored], rows: &[Row]) {
     assert_eq!(stored.len(), rows.len());
     for (stored, row) in stored.iter().zip(rows) {
         assert_eq!((stored.record(), stored.created, stored.updated), (row.record.clone(), row.created, row.updated));
-        // Attributes stay in the order in which they came.
+        // Attributes keep the order in which they were added.
         assert!(stored.record().keys().eq(row.record.keys()));
     }
 }
@@ -212,7 +212,7 @@ async fn run(place: &impl Place, operations: Vec<Operation>) {
                 assert_eq!(store.delete(&dog(), keys(&values)).await.unwrap(), expected);
             }
             Operation::DeleteBefore { ago, limit } => {
-                // One more than now takes everything.
+                // One more than now, so that everything is included.
                 let before = now.0 + 1 - u64::from(ago);
                 let applied = store.delete_created_before(step(before, limit.into())).await.unwrap();
                 assert_eq!(applied.tally.deleted, model.delete_before(before, limit.into()));

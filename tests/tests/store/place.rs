@@ -1,4 +1,4 @@
-//! Where a store under test lives, and short ways to use it.
+//! The location of a store under test, and shortcuts for using it.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,12 +14,12 @@ use serde_json::{Map, Value};
 
 pub type Record = Map<String, Value>;
 
-/// Somewhere a store lives. It is opened by one at a time.
+/// The location of a store. At most one store is open at a time.
 pub trait Place: Sync {
-    /// An empty one.
+    /// Creates an empty one.
     fn fresh() -> impl Future<Output = Self>;
 
-    /// The one that another process made and described by `describe`.
+    /// Returns the one that another process created and described with `describe`.
     fn described(description: &str) -> Self;
 
     fn describe(&self) -> String;
@@ -29,7 +29,7 @@ pub trait Place: Sync {
     fn clock(&self) -> &TestClock;
 }
 
-/// Stands still unless it is told to move.
+/// A clock that stands still unless it is set.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<AtomicU64>);
 
@@ -55,11 +55,12 @@ impl Clock for TestClock {
     }
 }
 
-/// Held while a process is started and while a store is opened. A process that is about to become another one has for a
-/// moment all that was open here, locks too: a store that is closed and opened in that moment would find itself in use.
+/// Locked while a process is started and while a store is opened. A forked process briefly has a copy of all open
+/// files, including locks, until it executes its program. A store that is closed and reopened during that time would
+/// find itself in use.
 pub static STARTING: Mutex<()> = Mutex::new(());
 
-/// A directory, removed by the process that made it.
+/// A directory, removed by the process that created it.
 pub struct EmbeddedPlace {
     pub dir: PathBuf,
     made: Option<tempfile::TempDir>,
@@ -109,7 +110,7 @@ impl Place for EmbeddedPlace {
     }
 }
 
-/// A store in memory: opened again, it is the same one.
+/// A store in memory. Opening it again returns the same one.
 pub struct MemoryPlace {
     store: MemoryStore,
     clock: TestClock,
@@ -163,7 +164,7 @@ pub fn parse(store: &dyn Store, table: &TableName, action: Action, text: &str) -
     parse_with(store, table, action, text, &store.keys())
 }
 
-/// With keys of one's own for records that have none.
+/// Parses records, with a given source of keys for those without one.
 pub fn parse_with(store: &dyn Store, table: &TableName, action: Action, text: &str, source: &KeySource) -> TableWrite {
     let description = store.catalog().table(table).cloned().unwrap();
     let batch = Batch::parse(text.to_owned(), &description, action, &BatchLimits::default(), source).unwrap();

@@ -1,4 +1,4 @@
-//! What one user may store, counted by the store in the transaction that writes.
+//! The amount of data that one user may store. The store counts it in the transaction that writes.
 
 use jobhost_model::{Action, TableName};
 use jobhost_store::{Applied, CatalogChange, Quota, Store, StoreError, StoreErrorKind, WriteGroup};
@@ -42,9 +42,9 @@ pub async fn a_user_stores_as_much_as_the_quota_and_no_more(place: &impl Place) 
     write_for(&*store, "ann", &cats, Action::Upsert, 0..30).await.unwrap();
     assert!(is_full(&*store, "ann").await);
     assert!(!is_full(&*store, "bob").await);
-    // The same text again takes no more, but that is not known before: an update is let through.
+    // The same text again takes no more space, but that is not known in advance, so an update is permitted.
     write_for(&*store, "ann", &dog(), Action::Update, 0..40).await.unwrap();
-    // Nothing of a group that is refused is stored.
+    // Nothing of a refused group is stored.
     assert_eq!(store.statistics(&dog()).await.unwrap().record_count, 40);
     drop(store);
     let store = place.open().await.unwrap();
@@ -60,7 +60,7 @@ pub async fn what_shrinks_a_table_is_taken_from_all_who_wrote_it(place: &impl Pl
         write_for(&*store, user, &dog(), Action::Insert, first..first + 80).await.unwrap();
         assert!(is_full(&*store, user).await);
     }
-    // Only bob's, by whomever.
+    // Only the records of bob, whoever deletes them.
     store.delete(&dog(), (1_000..1_080).map(|id| number(f64::from(id))).collect()).await.unwrap();
     assert!(!is_full(&*store, "ann").await && !is_full(&*store, "bob").await);
     store.delete(&dog(), (0..80).map(|id| number(f64::from(id))).collect()).await.unwrap();

@@ -180,7 +180,7 @@ pub async fn a_group_is_all_or_nothing(place: &impl Place) {
     assert_eq!(refused.kind, StoreErrorKind::NotFound);
     assert!(texts(&*store).await.is_empty());
     assert!(!store.catalog().table(&dog()).unwrap().has_attribute("unseen"));
-    // A record that grows too large fails its group after others of it were written, and only its group.
+    // A record that grows too large fails its group, including records already written in it, but no other group.
     let big = format!("{{\"id\":1,\"a\":\"{}\"}}", "x".repeat(200_000));
     write(&*store, Action::Insert, &big).await;
     for name in ["b", "c", "d", "e"] {
@@ -230,7 +230,7 @@ pub async fn large_records(place: &impl Place) {
     for (id, size) in sizes.into_iter().enumerate() {
         assert_eq!(fetch_one(&*store, json!(id)).await.unwrap().json, record(id, size));
     }
-    // Each grows or shrinks where it is.
+    // Each record grows or shrinks in place.
     for (id, size) in sizes.into_iter().rev().enumerate() {
         write(&*store, Action::Upsert, &record(id, size)).await;
     }
@@ -304,7 +304,7 @@ pub async fn statistics_count(place: &impl Place) {
     assert_eq!(store.statistics(&TableName::new("a", "b")).await.unwrap_err().kind, StoreErrorKind::NotFound);
 }
 
-/// Many small groups, out of order, with gaps: the index splits and the heap is edited in the middle.
+/// Many small groups, out of order and with gaps: the index splits, and the heap is edited in the middle.
 pub async fn records_written_in_many_steps_keep_their_order(place: &impl Place) {
     let store = with_dogs(place).await;
     let id = |n: u64| n * 7919 % 10_007;

@@ -1,4 +1,4 @@
-//! Scans: order, one moment, bounded pages.
+//! Scans: their order, consistency and limited pages.
 
 use jobhost_model::{Action, TableName};
 use jobhost_store::{ScanOrder, StoreErrorKind};
@@ -67,7 +67,7 @@ pub async fn a_scan_sees_one_moment(place: &impl Place) {
         let before = scan_of(&*store, &dog(), order).await;
         let mut cursor = store.scan(&dog(), order).await.unwrap();
         let mut seen = cursor.next().await.unwrap().unwrap().len();
-        // Everything that can be done to the table is done to it, in many commits.
+        // Makes every kind of change to the table in many commits.
         for n in 0..20 {
             write(&*store, Action::Insert, &format!("{{\"id\":\"late {order:?} {n}\"}}")).await;
             write(&*store, Action::Upsert, &format!("{{\"id\":{},\"pad\":\"changed\"}}", 9_000 + n)).await;
@@ -107,7 +107,7 @@ pub async fn pages_are_bounded(place: &impl Place) {
         }
         assert_eq!(records, 12_000);
         assert!(pages >= 8);
-        // One that is dropped half way leaves nothing behind that would stop the store.
+        // Dropping a cursor halfway leaves nothing behind that would block the store.
         let mut cursor = store.scan(&dog(), order).await.unwrap();
         cursor.next().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Snapshots: one moment of all tables, whatever is done to them meanwhile.
+//! Snapshots: a consistent view of all tables, whatever changes meanwhile.
 
 use jobhost_model::{Action, TableName};
 use jobhost_store::{CatalogChange, RecordPage, ScanOrder, ScanPosition, Snapshot, Store, StoreErrorKind};
@@ -11,7 +11,7 @@ fn cat() -> TableName {
     TableName::new("data", "cat")
 }
 
-/// All pages from a position on; each is bounded, and the end stays the end.
+/// Returns all pages from a position on. Each is limited, and the end is permanent.
 fn rest(snapshot: &dyn Snapshot, table: &TableName, mut position: ScanPosition) -> Vec<Stored> {
     let mut all = Vec::new();
     loop {
@@ -60,7 +60,7 @@ pub async fn a_snapshot_sees_one_moment_of_all_tables(place: &impl Place) {
     }
     store.change_catalog(CatalogChange::DropTable { name: cat() }).await.unwrap();
     create_table(&*store, &TableName::new("data", "late")).await;
-    // The rest of the scan that was under way, another one, and a table that was not looked at before.
+    // The rest of the scan in progress, a new scan, and a table that was not read before.
     assert_eq!(rest(&*snapshot, &dog(), position), before[first..]);
     assert_eq!(all(&*snapshot, &dog()), before);
     assert_eq!(all(&*snapshot, &cat()), before);
@@ -75,7 +75,7 @@ pub async fn a_snapshot_sees_one_moment_of_all_tables(place: &impl Place) {
     let now = store.snapshot().unwrap();
     assert_eq!(all(&*now, &dog()), arrivals(&*store).await);
     assert_eq!(now.page(&cat(), &mut ScanPosition::Start.clone()).unwrap_err().kind, StoreErrorKind::NotFound);
-    // The one before is what it was.
+    // The older snapshot is unchanged.
     assert_eq!(all(&*snapshot, &dog()), before);
 }
 
@@ -109,7 +109,7 @@ pub async fn a_scan_can_go_on_from_any_record(place: &impl Place) {
     let snapshot = store.snapshot().unwrap();
     let scanned = all(&*snapshot, &dog());
     assert_eq!(scanned.len(), 190);
-    // Every position leaves a shorter rest, down to none.
+    // Later positions leave a shorter rest, down to nothing.
     let mut lengths = std::collections::BTreeSet::new();
     for number in 0..310 {
         let left = rest(&*snapshot, &dog(), ScanPosition::After(number));

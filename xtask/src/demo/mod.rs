@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: from a fresh clone to a finished job that can be looked at, through the front door only.
+//! `cargo xtask demo`: takes a fresh clone to a finished job and shows its result, using only the public interfaces.
 
 mod scene;
 
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Harper's port, and so our default one.
+/// The default port, which is also Harper's.
 const PORT: u16 = 9925;
 
-/// Builds what is needed, then runs the demo; with `once` the host stops at the end.
+/// Builds everything, then runs the demo. With `once`, the host stops at the end.
 pub fn run(once: bool) -> Result<()> {
     let toolchain = toolchain::ensure()?;
     components::build_plugins(&toolchain)?;
@@ -22,14 +22,14 @@ pub fn run(once: bool) -> Result<()> {
     show(once)
 }
 
-/// Builds the host in the one profile that demo, tests and benchmarks share.
+/// Builds the host in the profile that demo, tests and benchmarks share.
 pub fn build_host() -> Result<()> {
     println!("building the host (the engine takes some minutes the first time)");
     let mut cargo = Command::new("cargo");
     process::run(cargo.current_dir(repository::root()).args(["build", "--release", "--package", "jobhost"]))
 }
 
-/// The demo itself, when everything is built.
+/// Runs the demo with what is already built.
 pub fn show(once: bool) -> Result<()> {
     let interrupted = interruptions()?;
     let folder = tempfile::Builder::new().prefix("jobhost-demo-").tempdir();
@@ -76,18 +76,18 @@ fn curl(url: &str, credentials: &str) -> String {
     format!("curl {url} -u {credentials} -H 'content-type: application/json' \\\n  -d '{request}'")
 }
 
-/// Set by Ctrl-C and by a polite kill.
+/// Returns a flag that is set by SIGINT and SIGTERM.
 fn interruptions() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        // It is heeded when the scene is over, which takes a bounded time: an impatient second one must not end this
-        // program and leave the host behind.
+        // The flag is checked when the demo is finished, which takes limited time. A second signal must not end this
+        // program and leave the host running.
         signal_hook::flag::register(signal, Arc::clone(&flag)).doing(|| "cannot listen for Ctrl-C".to_owned())?;
     }
     Ok(flag)
 }
 
-/// The usual port, or any (0) when something listens there.
+/// Returns the default port, or 0 (any port) if it is in use.
 fn free_port() -> u16 {
     if TcpListener::bind(("127.0.0.1", PORT)).is_ok() {
         return PORT;

@@ -1,4 +1,4 @@
-//! What the demo shows: a user with rights on one table loads a real CSV file through HTTP and looks at the result.
+//! The content of the demo: a user with rights on one table loads a real CSV file over HTTP and queries the result.
 
 use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::{Client, Host, Login, repository};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 const USER: &str = "loader";
 const FILE: &str = "airports.csv";
-/// The file is loaded in well under a second; a minute means that it hangs.
+/// Loading the file takes well under a second, so after a minute it hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Plays it and returns the user's credentials as curl takes them.
+/// Runs the demo and returns the user's credentials in the form that curl takes.
 pub fn play(host: &Host) -> Result<String> {
     scene(host).map_err(|failure| host.explain(failure))
 }
@@ -65,7 +65,7 @@ fn scene(host: &Host) -> Result<String> {
     Ok(format!("{USER}:{password}"))
 }
 
-/// Polls the job until it ends and shows how it goes.
+/// Polls the job until it ends and prints its progress.
 fn finished(user: &Client, id: &str) -> Result<Value> {
     let (started, live) = (Instant::now(), std::io::stdout().is_terminal());
     let mut shown = String::new();
@@ -90,7 +90,7 @@ fn finished(user: &Client, id: &str) -> Result<Value> {
     Err(Failure::new(format!("job {id} did not end within {} s; it was last {shown}", LIMIT.as_secs())))
 }
 
-/// Records of the file: no field of this data set holds a line break.
+/// Number of records in the file. No field of this data set contains a line break.
 fn records(path: &std::path::Path) -> Result<usize> {
     let file = std::fs::File::open(path).doing(|| format!("cannot read {}", path.display()))?;
     Ok(BufReader::new(file).lines().count().saturating_sub(1))

@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: runs the fuzz targets for as long as one likes. They are tests whose name begins with `fuzz_`, and
-//! `cargo test` gives each a second or a few thousand inputs; here the same code takes random inputs until its time is up,
-//! on the stable compiler and with nothing to install. Overflow and debug assertions are checked, which tests in the
-//! release profile do not do.
+//! `cargo xtask fuzz`: runs the fuzz targets for any length of time. They are tests whose name begins with `fuzz_`.
+//! `cargo test` runs each for a second or a few thousand inputs; here the same code receives random inputs until its
+//! time is up, on the stable compiler and without any installation. In contrast to tests in the release profile,
+//! overflow checks and debug assertions are enabled.
 
 mod options;
 mod outcome;
@@ -34,9 +34,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     fuzz(&wanted, &options)
 }
 
-/// All of them, and only then the failures, so that one does not hide the others.
+/// Runs all targets before it reports failures, so that one failure does not hide the others.
 fn fuzz(wanted: &[&Target], options: &Options) -> Result<()> {
-    // Built before the first one runs, so that a mistake is not told after an hour.
+    // Builds everything first, so that a compile error is not reported only after an hour.
     let packages: BTreeSet<&targets::Package> = wanted.iter().map(|target| &target.package).collect();
     let mut programs = BTreeMap::new();
     for package in packages {

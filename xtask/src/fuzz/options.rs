@@ -1,4 +1,4 @@
-//! The command line of `cargo xtask fuzz`. Must never start anything.
+//! The command line of `cargo xtask fuzz`. This module must not start anything.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -20,12 +20,12 @@ pub struct Options {
     pub filter: String,
     pub list: bool,
     pub time: Duration,
-    /// A number of 128 bits in decimal digits.
+    /// A 128-bit number in decimal.
     pub seed: Option<String>,
 }
 
 impl Options {
-    /// `None` when only the help is asked for.
+    /// Returns `None` if only the help was requested.
     pub fn parse(arguments: &[String]) -> Result<Option<Self>> {
         let mut options = Self { filter: String::new(), list: false, time: Duration::from_secs(60), seed: None };
         let wrong = |error: lexopt::Error| Failure::new(format!("{error}\n{HELP}"));
@@ -54,7 +54,7 @@ impl Options {
     }
 }
 
-/// The value of the current option.
+/// Returns the value of the current option.
 fn value<T: FromStr>(parser: &mut lexopt::Parser, sentence: &str) -> Result<T> {
     let text = parser.value().and_then(ValueExt::string).doing(|| sentence.to_owned())?;
     text.parse().map_err(|_| Failure::new(format!("{sentence}, not {text:?}")))
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_and_both_spellings_of_values() {
+    fn a_target_and_both_forms_of_values_are_parsed() {
         let options = parse("csv --seconds=5 --seed 340282366920938463463374607431768211455").unwrap().unwrap();
         assert_eq!((options.filter.as_str(), options.time), ("csv", Duration::from_secs(5)));
         assert_eq!(options.seed.as_deref(), Some("340282366920938463463374607431768211455"));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn invalid_arguments_are_named_in_the_error() {
         for (line, word) in [
             ("--seconds 0", "--seconds"),
             ("--seed x", "--seed"),

@@ -1,11 +1,11 @@
-//! What bolero's random engine says at the end of a target, in words and figures.
+//! Parses the final output of bolero's random engine.
 
 use std::fmt;
 use std::time::Duration;
 
 use jobhost_testkit::figures::thousands;
 
-/// How a target ended.
+/// The result of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Passed { inputs: u64, took: Duration },
@@ -16,14 +16,14 @@ pub enum Outcome {
 pub struct Failed {
     pub inputs: Option<u64>,
     pub took: Duration,
-    /// Makes the input anew; there is none when the process died or had to be ended.
+    /// Reproduces the input. There is none if the process crashed or was killed.
     pub seed: Option<String>,
-    /// The input, and what went wrong.
+    /// The input and the error.
     pub said: String,
 }
 
 impl Failed {
-    /// What to type.
+    /// Returns the command that repeats the failure.
     pub fn repeat(&self, label: &str) -> String {
         match &self.seed {
             Some(seed) => format!("cargo xtask fuzz {label} --seed {seed}"),
@@ -48,8 +48,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The number of inputs, from a line such as
-/// `test fuzz_load ... run time: 1.0s | iterations/s: 12 | corpus inputs: 1 | rng inputs: 12 | exit reason: …`.
+/// Returns the number of inputs, from a line such as `test fuzz_load ... run time: 1.0s | iterations/s: 12 | corpus
+/// inputs: 1 | rng inputs: 12 | exit reason: …`.
 pub fn inputs(said: &str) -> Option<u64> {
     let line = said.lines().find(|line| line.contains("run time: ") && line.contains("iterations/s: "))?;
     let counted = line.split(" | ").filter_map(|part| part.split_once(" inputs: "));
@@ -62,7 +62,7 @@ pub fn seed(said: &str) -> Option<String> {
     (!digits.is_empty()).then_some(digits)
 }
 
-/// Input and error, without the names of tests around them.
+/// Returns the input and the error, without the names of tests around them.
 pub fn failure(said: &str) -> &str {
     let from = said.find("Input:").unwrap_or_default();
     let rest = said.get(from..).unwrap_or(said);
@@ -80,7 +80,7 @@ mod tests {
                           ==============\nthread 't' panicked";
 
     #[test]
-    fn figures_and_seeds_are_read() {
+    fn numbers_and_seeds_are_parsed() {
         assert_eq!((inputs(PASSED), seed(PASSED)), (Some(2471), None));
         assert_eq!((inputs(FAILED), seed(FAILED)), (Some(1), Some("12345".to_owned())));
         assert_eq!(failure(FAILED).trim_end(), "Input: \n[\n    0,\n]\n\nError: \nboom");

@@ -1,5 +1,5 @@
-//! Building the tests of a package and running one target in a process of its own, with its time bounded from outside too:
-//! an input on which the code never ends is a failure, and the process has to go.
+//! Builds the tests of a package and runs each target in a separate process. The time of the process is limited from
+//! outside too: an input for which the code never ends is a failure, and the process must be killed.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -16,16 +16,17 @@ use crate::components;
 use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::{process, repository};
 
-/// For the last input and for making a failing one smaller.
+/// Time for the last input, and for shrinking an input that failed.
 const GRACE: Duration = Duration::from_secs(120);
 
-/// Compiles the tests of a package and gives the programs.
+/// Compiles the tests of a package and returns the programs.
 pub fn build(package: &Package) -> Result<Vec<PathBuf>> {
     println!("building the tests of {}", package.name);
     let mut cargo = Command::new("cargo");
     cargo.args(["test", "--quiet", "--no-run", "--message-format", "json-render-diagnostics"]);
     if package.of_host {
-        // As `cargo xtask test` does it, so that the engine is not compiled again: only the host itself is, with checks.
+        // Uses the same settings as `cargo xtask test`, so that wasmtime is not compiled again; only the host itself
+        // is, with checks.
         cargo.current_dir(repository::root());
         cargo.args(["--release", "--workspace", "--exclude", "xtask", "--lib"]);
         for checked in ["overflow-checks", "debug-assertions"] {
@@ -45,7 +46,7 @@ pub fn build(package: &Package) -> Result<Vec<PathBuf>> {
     Ok(said.lines().filter_map(|line| program(line, package)).collect())
 }
 
-/// The program of a line in which cargo tells about one of the package's own tests, and not of its examples.
+/// Returns the program from a line of cargo's output about one of the package's own tests, but not about its examples.
 fn program(line: &str, package: &Package) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(line).ok()?;
     let manifest = package.folder.join("Cargo.toml");
@@ -54,7 +55,7 @@ fn program(line: &str, package: &Package) -> Option<PathBuf> {
     (ours && is_test).then(|| message.get("executable")?.as_str().map(PathBuf::from))?
 }
 
-/// Where the target is among the tests: program and name with its modules.
+/// Finds the target among the tests. Returns each program that has it, and its name with modules.
 pub fn tests_of(target: &Target, programs: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
     let mut found = Vec::new();
     for program in programs {
@@ -68,12 +69,12 @@ pub fn tests_of(target: &Target, programs: &[PathBuf]) -> Result<Vec<(PathBuf, S
 
 pub fn run(target: &Target, program: &PathBuf, test: &str, options: &Options) -> Result<Outcome> {
     let mut command = Command::new(program);
-    // A backtrace would be many times as long as the input and the error.
+    // A backtrace would be much longer than the input and the error.
     command.env("RUST_BACKTRACE", "0");
     command.current_dir(&target.package.folder).args([test, "--exact", "--nocapture", "--test-threads", "1"]);
     match &options.seed {
         Some(seed) => command.env("BOLERO_RANDOM_SEED", seed).env("BOLERO_RANDOM_ITERATIONS", "0"),
-        // A target's own number of iterations is for `cargo test`.
+        // The target's own number of iterations applies only to `cargo test`.
         None => command
             .env("BOLERO_RANDOM_ITERATIONS", usize::MAX.to_string())
             .env("BOLERO_RANDOM_TEST_TIME_MS", options.time.as_millis().to_string()),
@@ -85,7 +86,7 @@ pub fn run(target: &Target, program: &PathBuf, test: &str, options: &Options) ->
     let mut child = child.doing(|| format!("cannot start `{}`", process::shown(&command)))?;
     let ended = process::wait(&mut child, options.time + GRACE);
     if !matches!(ended, Ok(Some(_))) {
-        // Both fail when it has ended meanwhile, which is what is wanted.
+        // Both calls fail if it has already ended, which is fine.
         child.kill().ok();
         child.wait().ok();
     }
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_test_programs_of_the_package_count() {
+    fn only_the_test_programs_of_the_package_are_used() {
         let package = Package { name: "a".to_owned(), folder: "/w/a".into(), of_host: false };
         let line = |folder: &str, test: bool, program: Value| {
             let manifest = format!("/w/{folder}/Cargo.toml");

@@ -1,11 +1,11 @@
-//! Which fuzz targets the sources have. They are found by their name, so that listing them needs no build.
+//! Finds the fuzz targets in the sources by their name, so that listing them needs no build.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jobhost_testkit::failure::{Doing, Result};
 
-/// Folders of packages, relative to the repository. Those of plugins are in a workspace of their own.
+/// Folders of packages, relative to the repository. The plugins have a separate workspace.
 const HOST: &str = "host";
 const PLUGINS: &str = "plugins";
 const PREFIX: &str = "fn fuzz_";
@@ -14,14 +14,14 @@ const PREFIX: &str = "fn fuzz_";
 pub struct Package {
     pub name: String,
     pub folder: PathBuf,
-    /// Whether it belongs to the workspace of the host, whose engine takes minutes to compile.
+    /// Whether it belongs to the host workspace, which takes minutes to compile because of wasmtime.
     pub of_host: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     pub package: Package,
-    /// The name of the test, without its modules.
+    /// The name of the test without its modules.
     pub test: String,
 }
 
@@ -31,7 +31,7 @@ impl Target {
     }
 }
 
-/// All targets, in order of their labels.
+/// Returns all targets, sorted by label.
 pub fn find(root: &Path) -> Result<Vec<Target>> {
     let mut packages = Vec::new();
     for (folder, of_host) in [(HOST, true), (PLUGINS, false)] {
@@ -72,7 +72,7 @@ fn test_of(line: &str) -> Option<String> {
     plain.then(|| format!("fuzz_{name}"))
 }
 
-/// As cargo knows it; the first `name` of a manifest is that of the package.
+/// Returns cargo's name of the package, which is the first `name` in a manifest.
 fn name_of(folder: &Path) -> Result<String> {
     let manifest = folder.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).doing(|| format!("cannot read {}", manifest.display()))?;
@@ -104,9 +104,9 @@ mod tests {
         }
     }
 
-    /// One that is named otherwise would never run long.
+    /// A target with another name would never run for long.
     #[test]
-    fn every_use_of_bolero_is_in_a_test_that_is_named_like_one() {
+    fn every_use_of_bolero_is_in_a_test_whose_name_marks_a_target() {
         fn look(folder: &Path) {
             for entry in entries(folder).unwrap() {
                 if entry.is_dir() && !entry.ends_with("target") {

@@ -1,4 +1,4 @@
-//! The tests whose expectation this program does not meet, and why: names with reasons, as with the recordings' verdicts.
+//! The tests whose expectations this program does not meet, each with the reason, as in the verdicts of the recordings.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use jobhost_testkit::failure::{Doing, Failure, Result};
 struct Kind {
     kind: String,
     reason: String,
-    /// Suite and name.
+    /// Suite and name of each test.
     tests: Vec<(String, String)>,
 }
 
@@ -36,10 +36,10 @@ impl Differences {
         self.0.iter().find(|one| one.kind == kind).map_or("", |kind| kind.reason.as_str())
     }
 
-    /// Named, and passed all the same.
+    /// Returns the tests that are listed as different but passed.
     pub fn stale(&self, tests: &[Test]) -> Vec<String> {
         let passed = tests.iter().filter(|test| test.outcome == Outcome::Passed);
-        // Some names stand more than once in a suite.
+        // Some names occur more than once in a suite.
         let failed = |test: &Test| {
             tests.iter().any(|other| {
                 other.outcome == Outcome::Failed && (&other.suite, &other.name) == (&test.suite, &test.name)

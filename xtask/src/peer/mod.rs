@@ -1,7 +1,7 @@
-//! `cargo xtask peer DIR`: Harper's own API tests, from a folder that holds them, unmodified against this program. What does
-//! not pass is either named in tests/peer/differences.json with its reason, or a failure.
+//! `cargo xtask peer DIR`: runs Harper's own API tests from a local folder unmodified against this program. A test that
+//! does not pass is a failure unless tests/peer/differences.json lists it with a reason.
 //!
-//! Nothing of the suite is kept in the repository, and it is no part of `cargo xtask test`.
+//! The repository contains no part of that suite, and it is not part of `cargo xtask test`.
 
 mod differences;
 mod tap;
@@ -23,7 +23,8 @@ cargo xtask peer DIR
   runs Harper's API tests (its folder integrationTests/apiTests, or a checkout that has it) against this program;
   needs node with npm, and the ports 9925 free
 ";
-/// Those about the Operations API of one node without components: the others are about what this program is not.
+/// The suites about the Operations API of a single node without components. The others test features that this program
+/// does not have.
 const SUITES: [&str; 13] = [
     "0_envCleanup",
     "1_environmentSetup",
@@ -40,9 +41,9 @@ const SUITES: [&str; 13] = [
     "16_terminologyUpdates",
 ];
 const PARTS: [&str; 5] = ["config", "data", "json", "tests", "utils"];
-/// What the suite imports, as its checkout pins them.
+/// The packages that the suite imports, in the versions that its checkout pins.
 const PACKAGES: [&str; 3] = ["dotenv@17", "supertest@7", "fs-extra@11"];
-/// Not a secret: the host lives as long as the tests.
+/// Not a secret, because the host exists only during the tests.
 const PASSWORD: &str = "password";
 
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -63,7 +64,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     report(&tap::read(&tests_of(work.path(), &tests)?), &differences)
 }
 
-/// The folder with the suite's own parts.
+/// Returns the folder of the suite itself.
 fn suite_in(folder: &Path) -> Result<PathBuf> {
     let candidates = [folder.to_path_buf(), folder.join("integrationTests").join("apiTests")];
     let found = candidates.into_iter().find(|folder| folder.join("tests").join("testSuite.mjs").is_file());
@@ -73,7 +74,7 @@ fn suite_in(folder: &Path) -> Result<PathBuf> {
     })
 }
 
-/// A copy of the suite that runs `SUITES` only, with its packages.
+/// Creates a copy of the suite that runs only `SUITES`, with its packages.
 fn lay_out(suite: &Path, work: &Path, packages: &Path) -> Result<PathBuf> {
     let tests = work.join("suite");
     let failed = || format!("cannot write in {}", tests.display());
@@ -91,7 +92,7 @@ fn lay_out(suite: &Path, work: &Path, packages: &Path) -> Result<PathBuf> {
     Ok(tests)
 }
 
-/// What the test runner prints.
+/// Returns the output of the test runner.
 fn tests_of(work: &Path, tests: &Path) -> Result<String> {
     let (home, exports) = (work.join("host"), work.join("exports"));
     for folder in [&home, &exports] {
@@ -110,7 +111,7 @@ fn tests_of(work: &Path, tests: &Path) -> Result<String> {
         Failure::new("cannot run node").because(error).remedy("install Node.js 20 or later, with npm")
     })?;
     host.stop()?;
-    // Its exit code says only that some test failed.
+    // The exit code only says that some test failed.
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -146,7 +147,7 @@ fn report(tests: &[Test], differences: &Differences) -> Result<()> {
     Err(Failure::new(sentence).remedy("mend what fails, or name it in tests/peer/differences.json with the reason"))
 }
 
-/// Where the differences are.
+/// Path of the list of differences.
 fn differences_file() -> PathBuf {
     repository::root().join("tests").join("peer").join("differences.json")
 }

@@ -1,9 +1,10 @@
-//! What Node's test runner prints in the Test Anything Protocol: a suite's tests stand before the suite, four blanks further in.
+//! Parses the output of Node's test runner in the Test Anything Protocol. The tests of a suite precede the suite,
+//! indented by four more spaces.
 
-/// Blanks before a test of a suite, and before a suite, which all stand in one.
+/// Indentation of a test in a suite, and of a suite. All suites are nested in an outer one.
 const TEST: usize = 8;
 const SUITE: usize = 4;
-/// What is shown of an error.
+/// Maximum length of an error that is shown.
 const SHOWN_CHARACTERS: usize = 300;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Test {
 
 pub fn read(text: &str) -> Vec<Test> {
     let mut all: Vec<Test> = Vec::new();
-    // Tests whose suite has not been named yet.
+    // Start of the tests whose suite has not been named yet.
     let mut open = 0;
     let mut error: Option<String> = None;
     for line in text.lines() {
@@ -54,7 +55,7 @@ pub fn read(text: &str) -> Vec<Test> {
     all
 }
 
-/// `ok 1 - name` or `not ok 1 - name`.
+/// Parses `ok 1 - name` or `not ok 1 - name`.
 fn result(line: &str) -> Option<(bool, &str)> {
     let (passed, rest) = match line.strip_prefix("not ok ") {
         Some(rest) => (false, rest),
@@ -64,7 +65,7 @@ fn result(line: &str) -> Option<(bool, &str)> {
     number.bytes().all(|byte| byte.is_ascii_digit()).then_some((passed, name))
 }
 
-/// Collects the lines of an error behind the test that failed.
+/// Collects the lines of an error after the test that failed.
 fn note(all: &mut [Test], error: &mut Option<String>, line: &str) {
     let (Some(collected), Some(test)) = (error.as_mut(), all.last_mut()) else { return };
     if line.starts_with("code:") || line == "..." {
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tests_belong_to_the_suite_that_follows_them() {
+    fn tests_belong_to_the_suite_after_them() {
         let text = "\
 TAP version 13
 # Subtest: all

@@ -1,6 +1,6 @@
-//! Makes a compiler for the target out of Debian's own packages, for machines whose rustup cannot download.
-//! All of it lies in the cache folder: the package lists are private too, so it needs no root and changes
-//! nothing that apt knows. It appears under its final name only when it is complete.
+//! Builds a compiler for the wasm target from Debian packages, for machines on which rustup cannot download. Everything
+//! is stored in the cache folder, including the package lists, so it needs no root and does not change the state of
+//! apt. The compiler is renamed to its final folder only when it is complete.
 
 use super::TARGET;
 use jobhost_testkit::failure::{Doing, Failure, Result};
@@ -13,17 +13,17 @@ use std::time::{Duration, Instant};
 
 const PREFIX: &str = "wasm-toolchain-";
 const UNFINISHED: &str = ".wasm-toolchain-";
-/// No run takes this long: an unfinished folder of this age belongs to a run that was killed.
+/// An unfinished folder of this age belongs to a run that was killed; no run takes this long.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
-/// The linkers come from the rustup toolchain: Debian's compiler has none for this target.
+/// The linkers come from the rustup toolchain, because Debian's compiler has none for this target.
 const LINKERS: [&str; 2] = ["rust-lld", "wasm-component-ld"];
-/// Compiler, standard library of this machine (for build scripts and macros), sources of the standard library.
+/// The compiler, the native standard library (for build scripts and macros), and the sources of the standard library.
 const COMPILER: &str = "rustc-web";
 const LIBRARY: &str = "libstd-rust-web-dev";
 const SOURCES: &str = "rust-web-src";
 const WASI_LIBC: &str = "wasi-libc";
 
-/// The compiler made by an earlier run, if there is one and it works.
+/// Returns the compiler that an earlier run built, if it exists and works.
 pub fn cached() -> Result<Option<PathBuf>> {
     let Ok(entries) = repository::cache()?.read_dir() else {
         return Ok(None);
@@ -36,7 +36,7 @@ pub fn cached() -> Result<Option<PathBuf>> {
     found.sort();
     for folder in found.into_iter().rev() {
         let rustc = folder.join("bin").join("rustc");
-        // rustup may have moved its toolchain since.
+        // rustup may have moved its toolchain since then.
         if rustc.exists() && link_linkers(&rustc).is_ok() && super::has_target(&rustc) {
             return Ok(Some(rustc));
         }
@@ -44,7 +44,7 @@ pub fn cached() -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The compiler, made now if need be.
+/// Returns the compiler, and builds it if necessary.
 pub fn ensure() -> Result<PathBuf> {
     if let Some(rustc) = cached()? {
         return Ok(rustc);
@@ -57,7 +57,7 @@ pub fn ensure() -> Result<PathBuf> {
     let cache = repository::cache()?;
     fs::create_dir_all(&cache).doing(|| format!("cannot make {}", cache.display()))?;
     remove_abandoned(&cache)?;
-    // Removed by itself unless it is renamed at the end.
+    // Removed automatically unless it is renamed at the end.
     let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&cache);
     let work = work.doing(|| format!("cannot make a folder in {}", cache.display()))?;
     let started = Instant::now();
@@ -93,7 +93,7 @@ fn download(work: &Path) -> Result<String> {
         fs::create_dir_all(folder).doing(|| format!("cannot make {}", folder.display()))?;
     }
     println!("{TARGET}: reading Debian's package lists");
-    // A source that cannot be reached does not matter as long as the compiler is found.
+    // An unreachable source does not matter as long as the compiler is found.
     let update = process::capture(apt("apt-get", work).args(["--quiet", "update"]));
     let version = candidate(work, COMPILER)?;
     let (needed, offered) = (env!("CARGO_PKG_RUST_VERSION"), version.as_deref().unwrap_or_default());
@@ -104,7 +104,7 @@ fn download(work: &Path) -> Result<String> {
         ));
     }
     let mut packages: Vec<String> = [COMPILER, LIBRARY, SOURCES, WASI_LIBC].map(str::to_owned).to_vec();
-    // The library and LLVM that this compiler was linked with carry their version in their name.
+    // The library and the LLVM that this compiler was linked with have their version in their name.
     let mut from = 0;
     while let Some(package) = packages.get(from).cloned() {
         for dependency in dependencies(work, &package)? {
@@ -121,7 +121,7 @@ fn download(work: &Path) -> Result<String> {
     Ok(version.to_owned())
 }
 
-/// Unpacks what is needed and returns the compiler.
+/// Unpacks the required files and returns the compiler.
 fn unpack(work: &Path) -> Result<PathBuf> {
     let (root, debs) = (work.join("root"), work.join("debs"));
     fs::create_dir_all(&root).doing(|| format!("cannot make {}", root.display()))?;
@@ -130,7 +130,7 @@ fn unpack(work: &Path) -> Result<PathBuf> {
         remove(&deb.path())?;
     }
     let rustc = work.join("bin").join("rustc");
-    // Finds its own place at each start, so that the folder can be renamed.
+    // The script finds its own location at each start, so that the folder can be renamed.
     let script = "#!/bin/sh\nhere=$(dirname -- \"$(dirname -- \"$(readlink -f -- \"$0\")\")\")\n\
         LD_LIBRARY_PATH=$(echo \"$here\"/root/usr/lib/*-linux-gnu) exec \"$here/root/usr/bin/rustc\" \"$@\"\n";
     fs::create_dir_all(work.join("bin"))
@@ -141,7 +141,7 @@ fn unpack(work: &Path) -> Result<PathBuf> {
     Ok(rustc)
 }
 
-/// Builds the target's standard library from the sources of this very compiler, with their own lock file.
+/// Builds the target's standard library from the sources of the same compiler, with their own lock file.
 fn build_library(work: &Path, rustc: &Path) -> Result<()> {
     let library = sysroot(rustc)?.join("lib/rustlib").join(TARGET).join("lib");
     let libc = work.join("root/usr/lib/wasm32-wasi");
@@ -180,7 +180,7 @@ fn build_library(work: &Path, rustc: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Links rustup's linkers into the compiler's own folder of tools.
+/// Links rustup's linkers into the tools folder of the compiler.
 fn link_linkers(rustc: &Path) -> Result<()> {
     let from = linker_folder()?;
     linkers_in(&from)?;
@@ -198,7 +198,7 @@ fn link_linkers(rustc: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `…/lib/rustlib/<host>/bin` of the current toolchain.
+/// Returns `…/lib/rustlib/<host>/bin` of the current toolchain.
 fn linker_folder() -> Result<PathBuf> {
     let rustc = PathBuf::from("rustc");
     let version = process::capture(Command::new(&rustc).arg("-vV"))?;
@@ -222,7 +222,7 @@ fn sysroot(rustc: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(printed.trim()))
 }
 
-/// An apt program with lists and cache of its own.
+/// An apt command with separate lists and cache.
 fn apt(program: &str, work: &Path) -> Command {
     let mut command = Command::new(program);
     let option = |name: &str, folder: &str| format!("{name}={}", work.join(folder).display());
@@ -244,12 +244,12 @@ fn dependencies(work: &Path, package: &str) -> Result<Vec<String>> {
     Ok(depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).map(str::to_owned).collect())
 }
 
-/// 96 of `1.96.0+dfsg1-1~deb12u2`; 0 where there is none.
+/// Returns 96 for `1.96.0+dfsg1-1~deb12u2`, or 0 if there is no minor version.
 fn minor(version: &str) -> u32 {
     version.split(['.', '+', '-']).nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default()
 }
 
-/// Removes a file, link or folder; nothing there is fine.
+/// Removes a file, link or folder. Succeeds if it does not exist.
 fn remove(path: &Path) -> Result<()> {
     let removed = match path.symlink_metadata() {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_minor_version_is_read_from_debian_and_cargo_versions() {
+    fn the_minor_version_is_parsed_from_debian_and_cargo_versions() {
         assert_eq!(minor("1.96.0+dfsg1-1~deb12u2"), 96);
         assert_eq!(minor("1.95"), 95);
         assert_eq!(minor(""), 0);

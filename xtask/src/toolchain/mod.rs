@@ -1,5 +1,5 @@
-//! Finds a compiler that builds for `wasm32-wasip2`, or makes one, and says which way it took and why.
-//! Never installs anything system-wide, except the target that rustup itself adds to its toolchain.
+//! Finds or builds a compiler for `wasm32-wasip2`, and prints which one it uses and why. Installs nothing system-wide,
+//! except for the target that rustup adds to its own toolchain.
 
 mod debian;
 mod rustup;
@@ -11,19 +11,19 @@ use std::process::Command;
 
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// Overrides the choice: `rustup`, `debian`, or the path of a rustc that has the target.
+/// Overrides the choice: `rustup`, `debian`, or the path of a rustc with the target.
 const OVERRIDE: &str = "JOBHOST_WASM_TOOLCHAIN";
 
 /// A compiler with the target's standard library.
 #[derive(Debug)]
 pub struct Toolchain {
-    /// `None`: cargo's own compiler.
+    /// `None` means cargo's own compiler.
     rustc: Option<PathBuf>,
     why: String,
 }
 
 impl Toolchain {
-    /// Where this compiler comes from, in one sentence.
+    /// Returns the origin of this compiler in one sentence.
     pub fn why(&self) -> &str {
         &self.why
     }
@@ -45,7 +45,7 @@ impl Toolchain {
     }
 }
 
-/// Finds or makes the toolchain. Each way that fails is printed with its reason, then the next one is tried.
+/// Finds or builds the toolchain. If one way fails, prints the reason and tries the next one.
 pub fn ensure() -> Result<Toolchain> {
     let toolchain = match std::env::var(OVERRIDE).unwrap_or_default().as_str() {
         "" | "auto" => automatic(),
@@ -92,7 +92,7 @@ fn explicit(rustc: &Path) -> Result<Toolchain> {
         .remedy(format!("unset {OVERRIDE}, or set it to rustup, debian or the path of a rustc with that target")))
 }
 
-/// The compiler that cargo would use by itself.
+/// Returns the compiler that cargo uses by default.
 fn current_rustc() -> PathBuf {
     std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from)
 }

@@ -1,5 +1,5 @@
-//! The ordinary way to the target: `rustup target add`. Bounded in time, because behind some firewalls
-//! the download neither comes nor fails.
+//! The usual way to get the target: `rustup target add`. Its time is limited, because behind some firewalls the
+//! download neither succeeds nor fails.
 
 use super::TARGET;
 use jobhost_testkit::failure::{Failure, Result};
@@ -7,7 +7,7 @@ use jobhost_testkit::process;
 use std::process::Command;
 use std::time::Duration;
 
-/// 20 MB at a megabit a second, roughly.
+/// About the time for 20 MB at a megabit per second.
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub fn add() -> Result<()> {

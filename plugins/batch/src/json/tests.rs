@@ -9,7 +9,7 @@ fn written(write: impl FnOnce(&mut JsonBuffer)) -> String {
     String::from_utf8(buffer.as_bytes().to_vec()).unwrap()
 }
 
-/// What a writer writes into exactly as much room as it may ask for.
+/// Returns what `write` produces with exactly as much room as it may require.
 fn written_in(room: usize, write: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
     let mut buffer = JsonBuffer::default();
     let mut writer = buffer.room(room);
@@ -61,7 +61,7 @@ fn bytes_that_are_not_utf8_become_replacement_characters() {
 }
 
 #[test]
-fn more_than_there_is_room_for_is_refused() {
+fn output_that_exceeds_the_room_is_refused() {
     let mut buffer = JsonBuffer::default();
     let mut writer = buffer.room(4);
     writer.string(&[b'x'; 100], 0..100);
@@ -72,7 +72,7 @@ fn more_than_there_is_room_for_is_refused() {
 }
 
 #[test]
-fn short_strings_are_written_if_nothing_has_to_be_escaped() {
+fn short_strings_are_written_if_they_need_no_escapes() {
     for (text, plain) in [("", true), ("sixteen bytes!!!", true), ("a\"", false), ("é", false), ("\u{7f}", true)] {
         let block = Block::at(text.as_bytes(), 0);
         let json = written_in(32, |writer| assert_eq!(writer.short_string(block, text.len()), plain));

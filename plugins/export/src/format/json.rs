@@ -1,11 +1,11 @@
-//! One JSON array of all rows, on one line, without a line end.
+//! One JSON array of all rows, on a single line without a line end.
 
 /// Returns each chunk when the next one comes, because only then it is known whether a comma follows its last row.
 #[derive(Debug)]
 pub(super) struct JsonWriter {
-    /// What was given last.
+    /// The chunk returned last.
     given: Vec<u8>,
-    /// What comes next; a comma follows each row.
+    /// The chunk to return next. A comma follows each row.
     held: Vec<u8>,
 }
 
@@ -15,7 +15,8 @@ impl JsonWriter {
     }
 
     pub(super) fn rows(&mut self, mut rows: Vec<u8>) -> (u64, &[u8]) {
-        // A row has no LF in it: JSON escapes those of strings. Counted in bytes, so that the loop becomes vectors.
+        // Each LF ends a row, because JSON escapes those in strings. Counting in bytes lets the compiler vectorize the
+        // loop.
         let mut count = 0;
         for run in rows.chunks_mut(usize::from(u8::MAX)) {
             let mut found = 0u8;

@@ -1,6 +1,6 @@
-//! A JSON object a line, each with its LF: what the host gives, as it is.
+//! One JSON object per line, each followed by LF. This is the format of the host, so rows are not changed.
 
-/// Passes chunks on.
+/// Returns chunks unchanged.
 #[derive(Debug, Default)]
 pub(super) struct LinesWriter {
     rows: Vec<u8>,
@@ -9,7 +9,7 @@ pub(super) struct LinesWriter {
 impl LinesWriter {
     pub(super) fn rows(&mut self, rows: Vec<u8>) -> (u64, &[u8]) {
         self.rows = rows;
-        // Counted in bytes, so that the loop becomes vectors.
+        // Counting in bytes lets the compiler vectorize the loop.
         let runs = self.rows.chunks(usize::from(u8::MAX));
         let count = runs.map(|run| u64::from(run.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum();
         (count, &self.rows)

@@ -1,5 +1,5 @@
-//! The text of an export. Pure: from rows as the contract gives them to the bytes of the file, chunk by chunk, with no
-//! more memory than a few chunks take.
+//! The text formats of an export. Pure: converts rows from the contract into the bytes of the file, chunk by chunk, and
+//! holds only a few chunks in memory.
 
 mod csv;
 mod json;
@@ -7,19 +7,19 @@ mod lines;
 pub mod malformed;
 pub mod writer;
 
-/// How the rows are written.
+/// The format of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One array of objects, on one line.
+    /// A single array of objects, on one line.
     Json,
-    /// An object a line.
+    /// One object per line.
     JsonLines,
-    /// A header and a line a row.
+    /// A header, and one line per row.
     Csv,
 }
 
 impl Format {
-    /// The format with this name, which is also the extension of its files.
+    /// Returns the format with this name, which is also the extension of its files.
     pub fn named(name: &str) -> Option<Self> {
         [Format::Json, Format::JsonLines, Format::Csv].into_iter().find(|format| format.extension() == name)
     }
@@ -32,7 +32,7 @@ impl Format {
         }
     }
 
-    /// Its name in a sentence.
+    /// Returns the name for use in messages.
     pub fn word(self) -> &'static str {
         match self {
             Format::Json => "JSON",

@@ -13,7 +13,7 @@ fn file(format: Format, chunks: &[&str]) -> (u64, String) {
 }
 
 #[test]
-fn json_is_one_array_on_one_line() {
+fn json_is_a_single_array_on_one_line() {
     let text = r#"[{"id":1},{"id":"a\nb"},{"id":3}]"#;
     assert_eq!(file(Format::Json, &["{\"id\":1}\n{\"id\":\"a\\nb\"}\n{\"id\":3}\n"]), (3, text.to_owned()));
     assert_eq!(file(Format::Json, &["{\"id\":1}\n", "{\"id\":\"a\\nb\"}\n{\"id\":3}\n"]), (3, text.to_owned()));
@@ -21,7 +21,7 @@ fn json_is_one_array_on_one_line() {
 }
 
 #[test]
-fn rows_are_counted_beyond_what_a_byte_holds() {
+fn more_than_255_rows_are_counted() {
     let rows = "{}\n".repeat(100_000);
     for format in [Format::Json, Format::JsonLines] {
         assert_eq!(file(format, &[&rows, &rows]).0, 200_000);
@@ -38,7 +38,7 @@ fn lines_end_with_a_line_end() {
 }
 
 #[test]
-fn half_a_row_is_refused() {
+fn an_incomplete_row_is_refused() {
     for format in [Format::Json, Format::JsonLines, Format::Csv] {
         assert_eq!(RowWriter::new(format, &[]).rows(b"[1]\n[2".to_vec()), Err(Malformed));
     }

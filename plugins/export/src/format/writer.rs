@@ -6,7 +6,7 @@ use super::json::JsonWriter;
 use super::lines::LinesWriter;
 use super::malformed::Malformed;
 
-/// Turns chunks of rows into bytes of the file.
+/// Converts chunks of rows into the bytes of the file.
 #[derive(Debug)]
 pub struct RowWriter {
     kind: Kind,
@@ -21,7 +21,7 @@ enum Kind {
 }
 
 impl RowWriter {
-    /// A writer for rows with these columns: arrays for CSV, objects for the others.
+    /// Creates a writer for rows with these columns. CSV expects rows as arrays, the other formats as objects.
     pub fn new(format: Format, columns: &[String]) -> Self {
         let kind = match format {
             Format::Json => Kind::Json(JsonWriter::new()),
@@ -45,16 +45,16 @@ impl RowWriter {
         Ok(bytes)
     }
 
-    /// The last bytes of the file.
+    /// Returns the last bytes of the file.
     pub fn finish(&mut self) -> &[u8] {
         match &mut self.kind {
             Kind::Json(writer) => writer.finish(),
-            // What belongs between rows is written with the row that follows.
+            // These formats write separators together with the row that follows.
             Kind::Lines(_) | Kind::Csv(_) => &[],
         }
     }
 
-    /// Rows taken so far.
+    /// Returns the number of rows so far.
     pub fn count(&self) -> u64 {
         self.count
     }

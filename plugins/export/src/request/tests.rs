@@ -7,7 +7,7 @@ fn check(request: &Value) -> Result<ExportRequest, String> {
     ExportRequest::check(operation, &Request::parse(&request.to_string()).unwrap()).map_err(|refusal| refusal.message)
 }
 
-/// `base` with one field of another value; `"-"` for none.
+/// Returns `base` with one field changed. The value `"-"` removes the field.
 fn with(base: &Value, pointer: &str, value: Value) -> Value {
     let mut request = base.clone();
     let (parent, field) = pointer.rsplit_once('/').unwrap();
@@ -35,7 +35,7 @@ fn s3() -> Value {
         "operation": "export_to_s3",
         "format": "csv",
         "s3": {
-            // As the host shows secrets.
+            // Secrets as the host passes them.
             "aws_access_key_id": {"$secret": "/s3/aws_access_key_id"},
             "aws_secret_access_key": {"$secret": "/s3/aws_secret_access_key"},
             "bucket": "bkt",
@@ -61,7 +61,7 @@ fn object(request: &Value) -> S3Sink {
 }
 
 #[test]
-fn refusals_are_the_recorded_sentences() {
+fn refusals_equal_the_recorded_ones() {
     let format = "format invalid. must be one of the following values: json, csv, jsonl, parquet";
     let search = "search_operation.operation must be one of the following values: search_by_value, search_by_hash, \
                   search_by_id, sql, search_by_conditions";
@@ -141,7 +141,7 @@ fn other_refusals_name_field_value_and_remedy() {
 }
 
 #[test]
-fn of_several_mistakes_the_first_in_harpers_order_is_told() {
+fn of_several_problems_the_first_in_the_order_of_harper_is_reported() {
     assert_eq!(check(&json!({"operation": "export_local"})).unwrap_err(), "format missing");
     assert_eq!(check(&json!({"operation": "export_to_s3"})).unwrap_err(), "S3 object is missing.");
 }
@@ -162,7 +162,7 @@ fn the_extension_is_always_appended() {
 }
 
 #[test]
-fn without_a_name_the_file_is_named_by_the_time() {
+fn without_a_name_the_file_is_named_after_the_time() {
     let (_, name, _) = file(&with(&local(), "/filename", json!(null)));
     let time: u64 = name.strip_suffix(".json").unwrap().parse().unwrap();
     assert!(time > 1_700_000_000_000);
@@ -188,13 +188,13 @@ fn an_s3_object_takes_its_keys_from_the_request_or_a_profile() {
 }
 
 #[test]
-fn the_search_is_handed_on_as_it_came() {
+fn the_search_is_passed_on_unchanged() {
     let search = r#"{"operation":"search_by_id","table":"ex","ids":[1],"get_attributes":["*"]}"#;
     let request = with(&local(), "/search_operation", serde_json::from_str(search).unwrap());
     assert_eq!(check(&request).unwrap().search, search);
 }
 
-/// Requests of all kinds of fields are planned or refused, and what is planned stays where it was told to.
+/// Any request is planned or refused, and a plan names only what the request names.
 #[test]
 fn fuzz_request() {
     let pointers = [

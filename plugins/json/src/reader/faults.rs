@@ -1,4 +1,4 @@
-//! What is wrong, and where: from what the scanner found to problems and rejects. Nothing here is done for a good record.
+//! Turns what the scanner found into problems and rejected records. None of it runs for a valid record.
 
 use jobhost_load::{Reject, Step, shown};
 
@@ -7,16 +7,16 @@ use crate::error::{Place, Problem};
 use crate::record::{MAX_DEPTH, Stop};
 use crate::scan::{Malformed, Why};
 
-/// How many elements that are no objects a sentence names; what follows is not read.
+/// Maximum number of elements that are not objects to list in a message. The load stops after that many.
 const NAMED_ELEMENTS: usize = 10;
 
 impl Reader {
-    /// The reject for a problem with the current record, or with what begins at `start`.
+    /// Describes a problem with the current record, or with what begins at `start`, as a rejected record.
     pub(crate) fn reject(&self, problem: &Problem) -> Reject {
         if let (Problem::NotObjects { .. }, Some(reject)) = (problem, &self.first_not_object) {
             return Reject { reason: problem.reason(), ..reject.clone() };
         }
-        // The current record is the one to blame, if there is one.
+        // If there is a current record, it has the problem.
         let from = if self.record_end > self.record_start { self.record_start } else { self.start };
         let place = self.place(from);
         Reject {
@@ -43,7 +43,7 @@ impl Reader {
         Ok(())
     }
 
-    /// An element of an array could not be read: wait for more of it, or say what is wrong.
+    /// Handles an element that could not be read: waits for more input, or reports the problem.
     #[cold]
     #[inline(never)]
     pub(super) fn stopped(&mut self, stop: Stop) -> Result<Step, Problem> {
@@ -56,7 +56,7 @@ impl Reader {
         }
     }
 
-    /// The next record is not all here.
+    /// The next record is incomplete.
     #[cold]
     #[inline(never)]
     pub(super) fn need_more(&mut self) -> Result<Step, Problem> {

@@ -1,13 +1,13 @@
-//! Lines of the input, counted when a line is asked for and when bytes are passed, not byte by byte.
+//! Tracks line numbers. Lines are counted when bytes are consumed or a line number is needed, not byte by byte.
 
 use memchr::{memchr_iter, memrchr};
 
-/// Where a buffer begins in the input.
+/// The position of a buffer in the input.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lines {
     base: u64,
     line: u64,
-    /// Where that line begins in the input.
+    /// Offset of the start of that line in the input.
     line_offset: u64,
 }
 
@@ -17,7 +17,7 @@ impl Lines {
     }
 
     pub(super) fn resume(base: u64, line: u64, line_offset: u64) -> Self {
-        // Who wrote a position may be anyone: what follows must not underflow.
+        // A position comes from a checkpoint and is not trusted: the arithmetic below must not underflow.
         Lines { base, line, line_offset: line_offset.min(base) }
     }
 
@@ -25,7 +25,7 @@ impl Lines {
         self.base
     }
 
-    /// The line of a position in the buffer, and where that line begins in the input.
+    /// Returns the line number of a position in the buffer, and the offset in the input at which that line begins.
     pub(super) fn at(&self, buffer: &[u8], position: usize) -> (u64, u64) {
         let before = buffer.get(..position).unwrap_or_default();
         let line = self.line + memchr_iter(b'\n', before).count() as u64;
@@ -33,7 +33,7 @@ impl Lines {
         (line, line_offset)
     }
 
-    /// The buffer loses these bytes from its start.
+    /// Advances past these bytes, which leave the buffer.
     pub(super) fn pass(&mut self, bytes: &[u8]) {
         (self.line, self.line_offset) = self.at(bytes, bytes.len());
         self.base += bytes.len() as u64;

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The scanner's judgement of a whole text.
+/// Scans a whole text.
 fn scan(text: &str, depth: u32) -> Result<Kind, Malformed> {
     let padded = [text.as_bytes(), &[0; BLOCK]].concat();
     let mut scanner = Scanner::new(&padded, 0, text.len());
@@ -15,7 +15,7 @@ fn scan(text: &str, depth: u32) -> Result<Kind, Malformed> {
 #[track_caller]
 fn agrees(text: &str) {
     let theirs = serde_json::from_str::<serde_json::Value>(text).is_ok();
-    // A number that the end of the text cuts may go on, and be in range or not.
+    // A number at the end of the text may be incomplete, so its range is not checked yet.
     let ours = scan(&format!("{text} "), 100).is_ok();
     assert_eq!(ours, theirs, "{text:?}");
 }
@@ -113,14 +113,14 @@ fn agrees_with_serde_json_on_hand_picked_texts() {
 }
 
 #[test]
-fn the_depth_is_bounded() {
+fn the_depth_is_limited() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(scan(&nested(32), 32), Ok(Kind::Array));
     assert_eq!(scan(&nested(33), 32), Err(Malformed { at: 32, why: Why::TooDeep }));
 }
 
 #[test]
-fn what_is_cut_ends_and_is_not_wrong() {
+fn a_truncated_text_is_incomplete_and_not_invalid() {
     let text = "{\"a\\u00e9\\ud83d\\ude00\\n\":[1,-2.5e-3,true,false,null,{\"b\" : \"c\"}]}";
     for cut in 0..text.len() {
         let Err(malformed) = scan(&text[..cut], 32) else { panic!("{cut}") };

@@ -1,4 +1,4 @@
-//! An array, one object, or objects one after the other: the first byte tells.
+//! Detection of the shape from the first byte: an array, one object, or a sequence of objects.
 
 use jobhost_json::Shape;
 use jobhost_load::memory::MemoryHost;
@@ -6,7 +6,7 @@ use jobhost_load::memory::MemoryHost;
 use crate::host::{DETECT, load_into, loaded_lines};
 
 #[test]
-fn the_first_byte_tells_what_the_input_is() {
+fn the_first_byte_decides_the_shape() {
     for text in [
         "[{\"id\":1},{\"id\":2}]",
         " \n[ {\"id\":1} , {\"id\":2}\n]\n",
@@ -30,7 +30,7 @@ fn the_first_byte_tells_what_the_input_is() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place_and_member() {
+fn problems_are_reported_with_position_and_member() {
     for (text, kind, line, byte, member) in [
         ("{\"id\":1}\n{\"id\":2,\"a\":tru}\n", "syntax", 2, 9, Some("a")),
         ("{\"id\":1}\n{\"id\":2,\"a\":[1,{\"b\":}]}\n", "syntax", 2, 9, Some("a")),
@@ -55,7 +55,7 @@ fn what_is_wrong_is_said_with_its_place_and_member() {
 }
 
 #[test]
-fn a_load_of_objects_goes_on_where_it_was_cut_short() {
+fn an_interrupted_load_of_objects_resumes_at_its_checkpoint() {
     let text: String = (0..60_000).map(|id| format!("{{\"id\": {id},\n \"a\": \"x\"}}\n")).collect();
     for text in [text.clone(), format!("[{}]", text.trim_end().replace("}\n", "},\n"))] {
         let mut host = MemoryHost { crash_at_batch: Some(1), ..MemoryHost::new(text) };

@@ -1,4 +1,4 @@
-//! What is wrong is said before anything is written: Harper's sentences, and where.
+//! Problems are reported before anything is written, with Harper's messages and the position.
 
 use jobhost_json::LoadError;
 use jobhost_load::AttributeType;
@@ -12,7 +12,7 @@ fn refused(text: &str, sentence: &str) {
 }
 
 #[test]
-fn sentences_are_harpers() {
+fn messages_are_those_of_harper() {
     let not_an_array = "Top-level object should be an array.";
     for text in ["{\"id\":1}", "{\"id\":1}\n{\"id\":2}\n", " 5", "\"x\"", "null", "true", "-1"] {
         refused(text, not_an_array);
@@ -45,7 +45,7 @@ fn sentences_are_harpers() {
 }
 
 #[test]
-fn syntax_errors_say_where_and_what_was_expected() {
+fn syntax_errors_name_the_position_and_what_was_expected() {
     for (text, sentence) in [
         ("[{\"id\":1} {\"id\":2}]", "line 1, column 11, byte 10: expected `,` or `]`, but there is `{`"),
         ("[{\"id\":1},]", "line 1, column 11, byte 10: expected a value, but there is `]`"),
@@ -87,14 +87,14 @@ fn bytes_that_are_not_utf8_are_an_error() {
             Err("The text at line 1, column 10, byte 9 is not UTF-8: save the file as UTF-8".to_owned())
         );
     }
-    // Halves of surrogate pairs are no characters.
+    // Unpaired surrogates are not characters.
     assert!(
         loaded_lines("[{\"id\":\"\\ud800\"}]", ARRAY).unwrap_err().contains("expected both halves of a surrogate pair")
     );
 }
 
 #[test]
-fn limits_hold() {
+fn limits_are_enforced() {
     let nested = |levels: usize| format!("[{{\"a\":{}{}}}]", "[".repeat(levels), "]".repeat(levels));
     assert!(loaded_lines(nested(31), ARRAY).is_ok());
     refused(&nested(32), "The record is nested deeper than 32 levels at line 1, column 38, byte 37");
@@ -104,7 +104,7 @@ fn limits_hold() {
         assert!(loaded_lines(wrapped(long(256 * 1024)), options).is_ok());
         let sentence = loaded_lines(wrapped(long(256 * 1024 + 1)), options).unwrap_err();
         assert!(sentence.contains("is longer than 262144 bytes"), "{sentence}");
-        // Without an end in sight.
+        // The same without an end of the string.
         let sentence = loaded_lines(wrapped(long(2 << 20)), options).unwrap_err();
         assert!(sentence.contains("is longer than 262144 bytes"), "{sentence}");
     }
@@ -117,7 +117,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn declared_types_stop_a_load_before_it_writes() {
+fn values_that_do_not_fit_stop_a_load_before_it_writes() {
     let typed = |value: &str| {
         let mut host = MemoryHost::new(format!("[{{\"id\":1,\"i\":7}},\n{{\"id\":2,\"i\":{value}}}]"));
         host = host.typed(&[("i", AttributeType::Int), ("id", AttributeType::Any)]);
@@ -132,14 +132,14 @@ fn declared_types_stop_a_load_before_it_writes() {
     assert_eq!((reject.line, reject.byte_offset, reject.kind), (2, 17, "type"));
     assert_eq!(reject.column.as_deref(), Some("i"));
     assert!(reject.raw.starts_with("{\"id\":2,\"i\":\"abc\""), "{}", reject.raw);
-    // Cut in the middle by a chunk, it is not whole yet; and a null fits every type.
+    // Values that are split between chunks, and null, which fits every type.
     assert_eq!(typed("1.5e1").0, Ok(2));
     assert_eq!(typed("null").0, Ok(2));
     assert!(typed("1.5e0").0.is_err());
 }
 
 #[test]
-fn typed_keys() {
+fn keys_are_checked_against_their_type() {
     let load = |record: &str| {
         let mut host = MemoryHost::new(format!("[{record}]")).typed(&[("id", AttributeType::String)]);
         load_into(&mut host, ARRAY).map(|_| ()).map_err(|error| error.to_string())
@@ -150,7 +150,7 @@ fn typed_keys() {
 }
 
 #[test]
-fn a_reject_shows_a_bounded_part_of_the_record() {
+fn a_rejected_record_shows_only_its_start() {
     let mut host = MemoryHost::new(format!("[{{\"id\":1}},\n {{\"id\":true,\"x\":\"{}\"}}]", "é".repeat(2000)));
     assert!(load_into(&mut host, ARRAY).is_err());
     let reject = &host.rejects[0];
@@ -175,7 +175,7 @@ fn an_error_at_the_end_of_many_records_writes_nothing() {
 }
 
 #[test]
-fn a_source_that_changes_between_the_passes_is_noticed() {
+fn a_source_that_changes_between_the_passes_is_an_error() {
     let mut host = MemoryHost::new("[{\"id\":1}]");
     host.change_at_open = Some(2);
     assert!(matches!(load_into(&mut host, ARRAY), Err(LoadError::Changed)));

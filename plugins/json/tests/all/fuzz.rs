@@ -1,4 +1,4 @@
-//! Random inputs: a short run within `cargo test`, as long as one likes by `cargo xtask fuzz`.
+//! Random inputs. `cargo test` runs a few of them, `cargo xtask fuzz` as many as requested.
 
 use bolero::{check, produce};
 use jobhost_load::Loaded;
@@ -6,7 +6,7 @@ use jobhost_load::memory::MemoryHost;
 
 use crate::host::{ARRAY, LINES, load_into};
 
-/// What means something in JSON. Of single random bytes hardly any does.
+/// Fragments of JSON. Random bytes rarely form anything valid.
 const PIECES: [&[u8]; 32] = [
     b"{",
     b"{",
@@ -47,7 +47,8 @@ fn text(picks: &[u8]) -> Vec<u8> {
     pieces.flat_map(|piece| piece.iter().copied()).collect()
 }
 
-/// Whole records or nothing, each as `serde_json` reads it, whatever the chunks.
+/// Checks that a load writes either all records, each equal to what `serde_json` reads, or none, however it is split
+/// into chunks.
 fn loads_whole(first: u8, text: &[u8]) {
     for options in [ARRAY, LINES] {
         let mut host = MemoryHost::new(text);
@@ -62,7 +63,7 @@ fn loads_whole(first: u8, text: &[u8]) {
     }
 }
 
-/// An array is accepted if and only if `serde_json` accepts it as a list of objects, within the limits.
+/// Checks that an array is accepted if and only if `serde_json` accepts it as a list of objects within the limits.
 fn accepts_as_serde_does(text: Vec<u8>) {
     let theirs = serde_json::from_slice::<Vec<serde_json::Map<String, serde_json::Value>>>(&text).is_ok();
     let mut host = MemoryHost::new(text);

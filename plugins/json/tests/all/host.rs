@@ -1,4 +1,4 @@
-//! Loads of JSON into a host in memory.
+//! Loads JSON into a host in memory.
 
 use jobhost_json::{LoadError, Options, Shape, load};
 use jobhost_load::Loaded;
@@ -14,7 +14,7 @@ pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Loaded, Load
     load(host, options, resume.as_deref())
 }
 
-/// Load a text; the lines that were written, or the sentence of the failure.
+/// Loads a text. Returns the written lines, or the error message.
 pub fn loaded_lines(text: impl Into<Vec<u8>>, options: Options) -> Result<Vec<String>, String> {
     let mut host = MemoryHost::new(text);
     match load_into(&mut host, options) {

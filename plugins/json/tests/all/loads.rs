@@ -1,4 +1,4 @@
-//! Records and what becomes of them.
+//! Records that are loaded successfully.
 
 use jobhost_json::{LoadError, Options, Shape};
 use jobhost_load::AttributeType;
@@ -31,7 +31,7 @@ fn values_keep_their_json() {
 }
 
 #[test]
-fn white_space_between_tokens_goes() {
+fn white_space_between_tokens_is_removed() {
     becomes(
         " { \"id\" : 1 ,\t\"a b\": \"c  d\", \"o\" : { \"x\" : [ 1 , \"y z\" ] } , \"e\": [ ] } ",
         r#"{"id":1,"a b":"c  d","o":{"x":[1,"y z"]},"e":[]}"#,
@@ -41,13 +41,13 @@ fn white_space_between_tokens_goes() {
 }
 
 #[test]
-fn strings_that_are_json_objects_or_arrays_become_them() {
+fn strings_that_contain_json_objects_or_arrays_are_converted() {
     for (value, stored) in [
         (r#""[1, 2]""#, "[1,2]"),
         (r#""{\"a\": {\"b\": \"[1]\"}, \"n\": 1.50}""#, r#"{"a":{"b":"[1]"},"n":1.50}"#),
         (r#""\u007b\u007d""#, "{}"),
         (r#""[]""#, "[]"),
-        // What is none stays text, as it stands.
+        // Invalid JSON stays text.
         (r#""{bad}""#, r#""{bad}""#),
         (r#""[1,]""#, r#""[1,]""#),
         (r#""[1] ""#, r#""[1] ""#),
@@ -62,7 +62,7 @@ fn strings_that_are_json_objects_or_arrays_become_them() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     becomes(&format!("{{\"v\":\"{}\"}}", deep(31)), &format!("{{\"v\":{}}}", deep(31)));
     becomes(&format!("{{\"v\":\"{}\"}}", deep(32)), &format!("{{\"v\":\"{}\"}}", deep(32)));
-    // Not within a value, not in the key.
+    // Strings inside of values and in the key are not converted.
     becomes(r#"{"id":"[1]","o":{"v":"[1]"},"l":["[1]"]}"#, r#"{"id":"[1]","o":{"v":"[1]"},"l":["[1]"]}"#);
 }
 
@@ -75,7 +75,7 @@ fn strings_of_typed_attributes_stay_strings() {
 }
 
 #[test]
-fn the_hosts_attributes_are_left_out() {
+fn attributes_that_the_host_sets_are_ignored() {
     becomes(r#"{"id":1,"__createdtime__":5,"a":2,"__updatedtime__":null}"#, r#"{"id":1,"a":2}"#);
     becomes(r#"{"__createdtime__":5}"#, "{}");
     becomes(r#"{"\u005f_createdtime__":5,"id":3}"#, r#"{"id":3}"#);
@@ -85,14 +85,14 @@ fn the_hosts_attributes_are_left_out() {
 }
 
 #[test]
-fn names_that_stand_twice_are_left_to_the_host_which_takes_the_last() {
+fn repeated_names_are_passed_to_the_host_which_keeps_the_last() {
     becomes(r#"{"id":1,"a":1,"a":2}"#, r#"{"id":1,"a":1,"a":2}"#);
-    // The last key is the one that is judged.
+    // The last key is the one that is checked.
     becomes(r#"{"id":true,"id":2}"#, r#"{"id":true,"id":2}"#);
 }
 
 #[test]
-fn arrays_of_all_forms() {
+fn arrays_may_be_formatted_in_any_way() {
     let cases: &[(&str, &[&str])] = &[
         ("[]", &[]),
         (" \n[ ]\n ", &[]),
@@ -106,7 +106,7 @@ fn arrays_of_all_forms() {
 }
 
 #[test]
-fn lines_of_all_forms() {
+fn lines_may_be_formatted_in_any_way() {
     let cases: &[(&str, &[&str])] = &[
         ("", &[]),
         ("\n \r\n\t\n", &[]),
@@ -120,7 +120,7 @@ fn lines_of_all_forms() {
 }
 
 #[test]
-fn records_of_changing_shape_are_read_alike() {
+fn records_may_change_shape() {
     let shapes = [
         r#"{"id":1,"a":1,"b":2}"#,
         r#"{"a":1,"id":2,"b":2}"#,
@@ -165,7 +165,7 @@ fn an_update_needs_keys() {
 }
 
 #[test]
-fn progress_grows_to_the_size_of_the_source() {
+fn progress_reaches_the_size_of_the_source() {
     let mut host = MemoryHost::new("{\"id\":1,\"name\":\"x\"}\n".repeat(20_000));
     host.chunk = 10_000;
     load_into(&mut host, LINES).unwrap();

@@ -1,4 +1,4 @@
-//! The crate through its public face: whole loads, failures with their sentences, resuming, and what holds for any input.
+//! Tests the crate's public API: whole loads, error messages, resuming, and properties that hold for any input.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 

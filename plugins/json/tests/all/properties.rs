@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties that hold for any input.
 
 use jobhost_json::Options;
 use jobhost_load::memory::MemoryHost;
@@ -28,7 +28,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Records whose strings are no JSON, and whose names are possible.
+/// Generates records with valid names and strings that do not contain JSON.
 fn records(most: usize) -> impl Strategy<Value = Vec<Value>> {
     let name = "[a-f]|a long name of an attribute|[\u{e9}\"\\\\]{1,3}";
     let key = prop_oneof![any::<u32>().prop_map(Value::from), "[a-z]{0,9}".prop_map(Value::from)];
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn strings_become_what_a_csv_cell_of_a_file_becomes(text in "[\\[{][\\[\\]{}\",: 0-9a]{0,8}[\\]}]") {
+    fn strings_are_converted_like_cells_of_a_csv_file(text in "[\\[{][\\[\\]{}\",: 0-9a]{0,8}[\\]}]") {
         let record = serde_json::json!({"id": 1, "v": text});
         let arrived = loaded(record.to_string(), LINES).unwrap();
         let expected = serde_json::from_str::<Value>(&text).unwrap_or(Value::String(text));
@@ -93,11 +93,11 @@ proptest! {
 }
 
 proptest! {
-    // Each case is a load for every byte of it.
+    // Each case runs one load per byte of its input.
     #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_cut_anywhere_is_an_error_or_whole(records in records(3), spaced in any::<bool>()) {
+    fn an_input_truncated_anywhere_is_an_error_or_complete(records in records(3), spaced in any::<bool>()) {
         let text = written(&records, ARRAY, spaced);
         for cut in 0..text.len() {
             let outcome = loaded_lines(&text.as_bytes()[..cut], ARRAY);

@@ -1,4 +1,4 @@
-//! Crash after any batch, resume from its checkpoint: every record arrives exactly once.
+//! Crashes after any batch and resumes from its checkpoint: every record is written exactly once.
 
 use jobhost_json::{LoadError, Options};
 use jobhost_load::Loaded;
@@ -16,7 +16,7 @@ fn source(options: Options, rows: usize) -> String {
 }
 
 #[test]
-fn a_load_that_is_cut_goes_on_where_it_was() {
+fn an_interrupted_load_resumes_at_its_checkpoint() {
     for options in [ARRAY, DETECT, LINES] {
         let text = source(options, 30_000);
         let mut whole = MemoryHost::new(text.clone());
@@ -30,7 +30,7 @@ fn a_load_that_is_cut_goes_on_where_it_was() {
             host.opened.clear();
             load_into(&mut host, options).unwrap();
             assert!(host.lines == whole.lines, "crash at batch {crash}");
-            // After a checkpoint pass 1 is not repeated: the start is opened to see that it is what it was.
+            // A resumed load skips pass 1. It opens the source at the start only to check that it has not changed.
             assert_eq!(host.opened.len(), 2);
             assert_eq!(host.opened[1] > 4, crash > 0);
         }
@@ -38,7 +38,7 @@ fn a_load_that_is_cut_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_finished_load_can_be_resumed_too() {
+fn a_finished_load_can_be_resumed() {
     for options in [ARRAY, DETECT, LINES] {
         let mut host = MemoryHost::new(source(options, 100));
         load_into(&mut host, options).unwrap();
@@ -51,7 +51,7 @@ fn an_error_after_a_resume_names_the_right_line() {
     let mut host = MemoryHost::new(source(ARRAY, 20_000));
     host.crash_at_batch = Some(1);
     assert!(load_into(&mut host, ARRAY).is_err());
-    // What no honest source does: the same etag, and another end.
+    // A dishonest source: same etag, different content.
     host.crash_at_batch = None;
     let end = host.source.len() - 3;
     host.source[end] = b'x';
@@ -60,7 +60,7 @@ fn an_error_after_a_resume_names_the_right_line() {
 }
 
 #[test]
-fn a_checkpoint_means_nothing_for_another_source() {
+fn a_checkpoint_of_another_source_is_refused() {
     let mut host = MemoryHost::new(source(LINES, 20_000));
     host.crash_at_batch = Some(1);
     assert!(load_into(&mut host, LINES).is_err());

@@ -7,7 +7,7 @@ use jobhost_load::{Input, Open};
 use jobhost_parquet::{Compression, Inference, LoadError, Options, RowWriter, load};
 use serde_json::Value;
 
-/// The source of a host in memory, read a small piece at a time.
+/// The source of a host in memory, read in small pieces.
 #[derive(Debug, Clone)]
 pub struct MemoryFile {
     bytes: Arc<[u8]>,
@@ -54,7 +54,7 @@ pub fn load_into(host: &mut MemoryHost, options: &Options) -> Result<(), LoadErr
     load(host, file, options, resume.as_deref()).map(|_| ())
 }
 
-/// The file of these rows, arrays of cells.
+/// Writes these rows, arrays of cells, as a file.
 pub fn written(names: &[&str], rows: &[Value], compression: Compression) -> Vec<u8> {
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     let text: Vec<String> = rows.iter().map(|row| format!("{row}\n")).collect();

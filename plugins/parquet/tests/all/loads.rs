@@ -1,4 +1,4 @@
-//! Loads that go well, that are cut short, and that fail.
+//! Loads that succeed, that are interrupted, and that fail.
 
 use jobhost_load::AttributeType;
 use jobhost_load::memory::MemoryHost;
@@ -16,7 +16,7 @@ fn file(count: u64) -> Vec<u8> {
 }
 
 #[test]
-fn what_was_written_is_loaded_in_chunks_of_any_size() {
+fn written_rows_are_loaded_in_chunks_of_any_size() {
     let expected: Vec<Value> =
         rows(3_000).iter().map(|row| json!({"id": row[0], "text": row[1], "half": row[2], "doc": row[3]})).collect();
     for compression in [Compression::Snappy, Compression::Gzip, Compression::Zstd] {
@@ -31,7 +31,7 @@ fn what_was_written_is_loaded_in_chunks_of_any_size() {
 }
 
 #[test]
-fn a_load_that_is_cut_goes_on_where_it_was() {
+fn an_interrupted_load_resumes_at_its_checkpoint() {
     let mut whole = MemoryHost::new(file(60_000));
     load_into(&mut whole, &Options::default()).unwrap();
     assert!(whole.batches >= 3, "{}", whole.batches);
@@ -47,7 +47,7 @@ fn a_load_that_is_cut_goes_on_where_it_was() {
 }
 
 #[test]
-fn only_the_columns_that_are_named_are_loaded() {
+fn only_the_named_columns_are_loaded() {
     let columns = |names: &[&str]| Options {
         columns: Some(names.iter().map(|&name| name.to_owned()).collect()),
         ..Options::default()
@@ -61,7 +61,7 @@ fn only_the_columns_that_are_named_are_loaded() {
 }
 
 #[test]
-fn a_record_that_breaks_a_rule_is_named_and_nothing_is_written() {
+fn a_record_that_breaks_a_rule_is_reported_and_nothing_is_written() {
     let mut rows = rows(5_000);
     rows[4_321][0] = json!(true);
     let mut host = MemoryHost::new(written(&["id", "text", "half", "doc"], &rows, Compression::Snappy));
@@ -79,7 +79,7 @@ fn a_record_that_breaks_a_rule_is_named_and_nothing_is_written() {
 }
 
 #[test]
-fn what_is_no_whole_file_is_refused_and_leaves_nothing() {
+fn an_incomplete_file_is_refused_and_nothing_is_written() {
     let file = file(2_000);
     let mut broken: Vec<Vec<u8>> =
         vec![vec![], b"PAR1".to_vec(), b"id,a\n1,2\n".to_vec(), b"PAR1\xff\xff\xff\xffPAR1".to_vec()];

@@ -1,4 +1,4 @@
-//! What holds for any rows.
+//! Properties that hold for any rows.
 
 use jobhost_load::memory::MemoryHost;
 use jobhost_parquet::{Compression, Options};
@@ -20,7 +20,7 @@ fn cell() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Cells of one column: all of one kind, or of any.
+/// Generates the cells of one column: all of one kind, or of any kind.
 fn column(rows: usize) -> impl Strategy<Value = Vec<Value>> {
     prop_oneof![
         vec(cell(), rows),
@@ -55,7 +55,7 @@ proptest! {
             let cells = row.as_array().unwrap().iter();
             Value::Object(names.iter().map(|&name| name.to_owned()).zip(cells.cloned()).collect::<Map<_, _>>())
         }).collect();
-        // A whole double is written without its point: numbers are compared as numbers.
+        // A whole double is written without a decimal point, so numbers are compared as numbers.
         for (loaded, expected) in host.records().iter().zip(&expected) {
             for name in &names {
                 let (loaded, expected) = (&loaded[name], &expected[name]);

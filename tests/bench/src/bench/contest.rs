@@ -1,5 +1,5 @@
-//! What all comparisons share: contenders that take turns, medians of their rounds, one form of table. Must
-//! never know what is being compared.
+//! Shared by all comparisons: contenders that take turns, medians of their rounds, and one form of table. This module
+//! must not know what is being compared.
 
 use std::process::Command;
 
@@ -11,15 +11,15 @@ use jobhost_testkit::failure::Result;
 
 const MEMORY_LIMIT: u64 = 256_000_000;
 
-/// One way to do the work, a peer's or ours.
+/// One way to do the work, either a peer's or ours.
 pub struct Contender<'a> {
     pub name: String,
     /// What exactly is measured, and with which settings.
     pub conditions: String,
     pub ours: bool,
-    /// Only contenders of the same class are set in relation to each other.
+    /// Only contenders of the same class are compared with each other.
     pub class: &'static str,
-    /// Does the work once and checks it. Returns what it used, and the bytes that it made.
+    /// Does the work once and checks the result. Returns the resources used and the number of bytes produced.
     pub run: Box<dyn FnMut() -> Result<(Usage, u64)> + 'a>,
 }
 
@@ -46,7 +46,7 @@ impl Outcome {
     }
 }
 
-/// Everyone once, then everyone again: a slow minute of the machine hits all alike.
+/// Runs all contenders once before the next round, so that a slow period of the machine affects all of them.
 pub fn rounds(count: u32, rows: u64, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = contenders
         .iter()
@@ -61,7 +61,7 @@ pub fn rounds(count: u32, rows: u64, mut contenders: Vec<Contender<'_>>) -> Resu
         .collect();
     for round in 1..=count {
         for (contender, outcome) in contenders.iter_mut().zip(&mut outcomes) {
-            // What others left to be written back is not this one's work.
+            // Data that others left to be written back must not count for this contender.
             meter::run("sync", &mut Command::new("sync"))?;
             let (usage, bytes) = (contender.run)()?;
             eprintln!(
@@ -77,7 +77,7 @@ pub fn rounds(count: u32, rows: u64, mut contenders: Vec<Contender<'_>>) -> Resu
     Ok(outcomes)
 }
 
-/// `bytes` is what the column of the bytes says.
+/// `bytes` is the heading of the column of bytes.
 pub fn table(title: String, bytes: &str, rows: u64, outcomes: &[Outcome]) -> Table {
     let rows = rows as f64;
     let header = [
@@ -117,12 +117,12 @@ pub fn table(title: String, bytes: &str, rows: u64, outcomes: &[Outcome]) -> Tab
     table
 }
 
-/// Our first contender of a class.
+/// Returns our first contender of a class.
 pub fn ours<'a>(outcomes: &'a [Outcome], class: &str) -> Option<&'a Outcome> {
     outcomes.iter().find(|o| o.ours && o.class == class)
 }
 
-/// A target for the peak RSS, and whether it is met.
+/// Returns a target for the peak resident size, and whether it is met.
 pub fn memory_target(bytes: u64) -> (String, String, bool) {
     (format!("<= {}", megabytes(MEMORY_LIMIT)), megabytes(bytes), bytes <= MEMORY_LIMIT)
 }

@@ -1,5 +1,5 @@
-//! The part `delete`: a full table is emptied by the age of its records and filled again. How long does it take,
-//! and is the space used again?
+//! The part `delete`: deletes all records of a full table by age, and loads them again. It measures how long this
+//! takes, and whether the space is reused.
 
 use std::cell::RefCell;
 
@@ -15,13 +15,13 @@ use super::report::{Report, Table, megabytes, thousands};
 use jobhost_testkit::failure::Result;
 
 const LIMIT_SECONDS: f64 = 5.0;
-/// Every record, by a column that has to be looked at in each.
+/// Deletes every record through a column that must be read in each.
 const PEERS_DELETE: &str = "DELETE FROM people WHERE created < '2999-01-01'";
 const OURS: &str = "from sending the `delete_records_before` request to the `get_job` answer that says COMPLETE (polled every 10 ms), in a process that has loaded the table before";
 /// A file system allocates in steps, and the host's log of its jobs grows.
 const SIZE_NOISE: f64 = 1.1;
 
-/// Bytes on disk, one after the other.
+/// Size on disk in bytes after each step.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sizes {
     loaded: u64,
@@ -35,7 +35,7 @@ impl Sizes {
     }
 }
 
-/// Loads, deletes, loads again.
+/// Loads, deletes, and loads again.
 type Cycle<'a> = Box<dyn FnMut() -> Result<(Usage, Sizes)> + 'a>;
 
 pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {

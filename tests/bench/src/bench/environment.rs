@@ -1,4 +1,4 @@
-//! The machine the figures come from. Must never name the machine itself.
+//! Describes the machine on which the results were measured. It must not reveal the name of the machine.
 
 use std::fs::{self, File};
 use std::io::{Seek, Write};
@@ -51,7 +51,7 @@ fn field(file: &str, name: &str) -> String {
     found.next().unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// The floor of every durable answer on this disk.
+/// The minimum time of any durable write on this disk.
 fn sync_milliseconds(dir: &Path) -> Result<f64> {
     let cannot = || format!("cannot write in {}", dir.display());
     let mut file: File = tempfile::tempfile_in(dir).doing(cannot)?;

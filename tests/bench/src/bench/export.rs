@@ -1,5 +1,5 @@
-//! The part `export`: everyone writes the same table to a file, as CSV and as JSON. Nobody is compared with one
-//! who writes other columns.
+//! The part `export`: all contenders write the same table to a file, as CSV and as JSON. Contenders that write
+//! different columns are not compared.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use super::report::{Report, thousands};
 use super::written::{Columns, Format, check};
 use jobhost_testkit::failure::Result;
 
-/// Seconds that Harper 5.0 takes for a million rows on a like machine, at best.
+/// Seconds that Harper 5.0 takes at best for a million rows on a similar machine.
 const HARPER_SECONDS: f64 = 11.0;
 const HARPER_ROWS: f64 = 1e6;
 const HARPER_TIMES: f64 = 10.0;
@@ -52,7 +52,7 @@ fn contenders<'a>(
     let mut all = Vec::new();
     for columns in Columns::EACH {
         let class = columns.label();
-        // Said once for each contender, not for each of its lines.
+        // Printed once per contender, not for each of its lines.
         let conditions = |text: &str| if columns == Columns::OfFile { text.to_owned() } else { String::new() };
         let finish = move |(usage, path): (Usage, PathBuf)| {
             let bytes = check(&path, format, columns, data)?;

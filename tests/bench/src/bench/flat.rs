@@ -1,5 +1,5 @@
-//! The part `flat`: does our memory grow with the table? Every job in a host of its own, so that the peak is
-//! the peak of that job.
+//! The part `flat`: checks that our memory does not grow with the table. Every job runs in a separate host, so that the
+//! peak of the host is the peak of that job.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use super::s3::S3Server;
 use super::written::{Columns, Format, check};
 use jobhost_testkit::failure::Result;
 
-/// Two runs of the same job differ by a few per cent of memory.
+/// The memory of two runs of the same job differs by a few per cent.
 const MEMORY_NOISE: f64 = 1.05;
 
 const EXPORTS: [(&str, Search, Format); 4] = [
@@ -26,7 +26,7 @@ const EXPORTS: [(&str, Search, Format); 4] = [
     ("export sql with ORDER BY, json", Search::SqlSorted, Format::Json),
 ];
 
-/// What a job is, and what it used.
+/// The name of a job and the resources that it used.
 type Measured = (&'static str, Usage);
 
 pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {

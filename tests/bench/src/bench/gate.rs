@@ -1,5 +1,5 @@
-//! A server whose answers wait until they are released: a job that loads from it keeps a worker busy for
-//! as long as wanted, so that all jobs behind it are really queued at once.
+//! A server that holds its responses until they are released. A job that loads from it keeps a worker busy, so that all
+//! jobs after it really wait in the queue at once.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -32,7 +32,7 @@ impl Gate {
         let lock = Arc::new(Lock::default());
         let (arrived, arrivals) = mpsc::channel();
         let shared = Arc::clone(&lock);
-        // Ends with this program: it holds nothing but a loopback port.
+        // Ends with this program; until then it holds only a loopback port.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (lock, arrived) = (Arc::clone(&shared), arrived.clone());
@@ -46,7 +46,7 @@ impl Gate {
         self.address
     }
 
-    /// Whether another download has begun within that time.
+    /// Whether another download begins within that time.
     pub fn another_waits(&self, within: Duration) -> bool {
         self.arrivals.recv_timeout(within).is_ok()
     }
@@ -92,7 +92,7 @@ mod tests {
     use std::io::Read;
 
     #[test]
-    fn the_body_comes_after_the_release_only() {
+    fn the_body_is_sent_only_after_the_release() {
         let gate = Gate::open().unwrap();
         let mut stream = TcpStream::connect(gate.address()).unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();

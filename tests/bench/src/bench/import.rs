@@ -1,4 +1,4 @@
-//! The part `import`: the generated file lies in an S3 server on loopback, and everyone loads it from there.
+//! The part `import`: all contenders load the generated file from an S3 server on loopback.
 
 use serde_json::{Value, json};
 

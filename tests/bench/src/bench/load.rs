@@ -1,4 +1,4 @@
-//! The part `load`: everyone loads the same file.
+//! The part `load`: all contenders load the same file.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::peers::{self, Loader};
 use super::report::{Report, megabytes, thousands};
 use jobhost_testkit::failure::Result;
 
-/// Rows a second of Harper 5.0 on a like machine, slowest and fastest load.
+/// Rows per second of the slowest and the fastest load of Harper 5.0 on a similar machine.
 const HARPER: (f64, f64) = (3_100.0, 19_000.0);
 const HARPER_TIMES: f64 = 30.0;
 
@@ -30,7 +30,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// A loader that takes its turns with this file.
+/// Creates a contender from a loader and this file.
 pub fn contender<'a>(loader: &'a mut dyn Loader, ours: bool, data: &'a Dataset) -> Contender<'a> {
     Contender {
         name: loader.name(),

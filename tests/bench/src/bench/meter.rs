@@ -1,5 +1,5 @@
-//! Measures what a command or a running server used. Must never disturb what it measures more than a
-//! read of a few `/proc` files every few milliseconds does.
+//! Measures the resources that a command or a running server used. Its own cost must not exceed reading a few `/proc`
+//! files every few milliseconds.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::proc::{Memory, Process};
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
-/// Looking for children reads all of `/proc`, which costs more than the samples do.
+/// Finding children requires reading all of `/proc`, which costs more than the samples.
 const SAMPLES_A_TREE: u32 = 5;
 
-/// Bytes.
+/// Peak memory in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Peaks {
-    /// Of one process: the kernel's own high-water mark since it started. Of several: the highest sample
-    /// of their private memory together plus their shared memory once.
+    /// For one process, the kernel's high-water mark since its start. For several, the highest sample of the sum of
+    /// their private memory plus their shared memory counted once.
     pub resident: u64,
-    /// Memory that nothing but the processes themselves could give back.
+    /// Memory that only the processes themselves can free.
     pub anonymous: u64,
-    /// Pages of mapped files: the kernel may drop them at any time.
+    /// Pages of mapped files, which the kernel may drop at any time.
     pub file: u64,
-    /// The highest sampled total, from the start of the measurement only.
+    /// The highest sampled total since the start of the measurement.
     pub sampled: u64,
 }
 
@@ -35,7 +35,7 @@ pub struct Usage {
     pub peaks: Peaks,
 }
 
-/// Watches the memory of a process with all its children until it is stopped.
+/// Samples the memory of a process and all its children until it is stopped.
 pub struct Sampler {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Peaks>>,
@@ -79,7 +79,7 @@ impl Drop for Sampler {
 fn sample(tree: &[Process], peaks: &mut Peaks) {
     let seen: Vec<Memory> = tree.iter().filter_map(|process| process.memory()).collect();
     let anonymous: u64 = seen.iter().map(|m| m.anonymous).sum();
-    // Processes of one server map the same program and the same shared memory: these count once.
+    // Processes of one server map the same program and shared memory, which count once.
     let file = seen.iter().map(|m| m.file).max().unwrap_or(0);
     let shared = seen.iter().map(|m| m.shared).max().unwrap_or(0);
     peaks.sampled = peaks.sampled.max(anonymous + file + shared);
@@ -91,8 +91,8 @@ fn sample(tree: &[Process], peaks: &mut Peaks) {
     };
 }
 
-/// Runs `work` and says what the server `pid` with all its children used meanwhile, together with the
-/// CPU time of the commands that `work` ran to their end.
+/// Runs `work` and returns what the server `pid` and all its children used meanwhile, plus the CPU time of the commands
+/// that `work` ran to their end.
 pub fn of_server<T>(pid: u32, work: impl FnOnce() -> Result<T>) -> Result<(T, Usage)> {
     let sampler = Sampler::start(pid);
     let commands = Process::own().reaped_cpu_seconds();
@@ -104,7 +104,7 @@ pub fn of_server<T>(pid: u32, work: impl FnOnce() -> Result<T>) -> Result<(T, Us
     Ok((done, Usage { wall_seconds, cpu_seconds, peaks: sampler.stop() }))
 }
 
-/// Runs one command to its end. Its output is returned, also for the error text when it fails.
+/// Runs one command to its end and returns its output. The error of a failed command contains the output too.
 pub fn of_command(what: &str, command: &mut Command) -> Result<(String, Usage)> {
     let cannot = || format!("cannot run {what}");
     let before = Process::own().reaped_cpu_seconds();
@@ -128,7 +128,7 @@ pub fn of_command(what: &str, command: &mut Command) -> Result<(String, Usage)> 
     Ok((text, Usage { wall_seconds, cpu_seconds, peaks }))
 }
 
-/// Runs a command that is not measured.
+/// Runs a command without measuring it.
 pub fn run(what: &str, command: &mut Command) -> Result<String> {
     let output = command.stdin(std::process::Stdio::null()).output().doing(|| format!("cannot run {what}"))?;
     if output.status.success() {
@@ -138,7 +138,7 @@ pub fn run(what: &str, command: &mut Command) -> Result<String> {
     Err(Failure::new(format!("{what} failed ({}): {}", output.status, stderr.trim())))
 }
 
-/// The median of each figure on its own: the rounds are few and the machine may be shared.
+/// Returns the median of each value separately, because there are few rounds and the machine may be shared.
 pub fn median(rounds: &[Usage]) -> Usage {
     let of = |figure: &dyn Fn(&Usage) -> f64| middle(rounds.iter().map(figure).collect());
     let bytes = |figure: &dyn Fn(&Usage) -> u64| of(&|u| figure(u) as f64) as u64;
@@ -156,12 +156,12 @@ pub fn median(rounds: &[Usage]) -> Usage {
 
 fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    // The same one twice where their number is odd.
+    // Both are the same if the number of values is odd.
     let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
     values.get(low).zip(values.get(high)).map_or(0.0, |(low, high)| f64::midpoint(*low, *high))
 }
 
-/// The value that `share` (0 to 1) of the values do not exceed.
+/// Returns the value that `share` (0 to 1) of the values do not exceed.
 pub fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (share * values.len() as f64).ceil() as usize;

@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: how fast and how heavy jobhost is, next to SQLite, DuckDB and PostgreSQL in the
-//! same run on the same file. `docs/benchmarks.md` says how to read the figures. Must never build or
-//! change anything outside `target/bench`, and reports no figure whose result it has not checked.
+//! `cargo xtask bench`: measures the speed and the resources of jobhost next to SQLite, DuckDB and PostgreSQL, in the
+//! same run on the same file. `docs/benchmarks.md` explains the results. It must not build or change anything outside
+//! of `target/bench`, and reports no result that it has not checked.
 
 mod contest;
 mod dataset;
@@ -32,10 +32,10 @@ use jobhost_testkit::repository;
 use options::{Options, Part};
 use report::Report;
 
-/// What every part needs to know.
+/// The context of every part.
 struct Bench {
     options: Options,
-    /// `target/bench`: generated files, results, databases while they live.
+    /// `target/bench`: generated files, results, and temporary databases.
     dir: PathBuf,
     setup: Configuration,
 }
@@ -62,7 +62,7 @@ pub fn run(options: Options, args: &[String]) -> Result<()> {
     let mut report = Report::new(&bench.dir, args);
     report.section("environment", environment::describe(&bench)?)?;
     bench.measure(&mut report)?;
-    // After a failure it stays: `run/jobhost/host.log` may tell why.
+    // After a failure it is kept, because `run/jobhost/host.log` may show the reason.
     fs::remove_dir_all(bench.scratch()).ok();
     report.finish(environment::load_average())
 }
@@ -98,7 +98,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Databases and data directories; everything in it is removed again.
+    /// The directory for databases and data directories. All of its content is removed.
     fn scratch(&self) -> PathBuf {
         self.dir.join("run")
     }

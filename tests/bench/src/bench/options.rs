@@ -1,4 +1,4 @@
-//! The command line of `cargo xtask bench`. Must never start anything.
+//! The command line of `cargo xtask bench`. This module must not start anything.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_a_value() {
+    fn both_forms_of_a_value_are_parsed() {
         let options = parse("--rows 50_000 --keys=uuid,sequential --only load --flat").unwrap();
         assert_eq!((options.rows, options.keys.as_slice()), (50_000, [Keys::Uuid, Keys::Sequential].as_slice()));
         assert!(options.has(Part::Load) && options.has(Part::Flat) && !options.has(Part::Tiny));
@@ -102,12 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn settings_keep_their_equals_sign() {
+    fn settings_may_contain_equals_signs() {
         assert_eq!(parse("--set jobs.workers=4").unwrap().settings, ["jobs.workers=4"]);
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn invalid_arguments_are_named_in_the_error() {
         for (line, word) in [
             ("--rows 0", "--rows"),
             ("--rows", "--rows"),

@@ -1,6 +1,5 @@
-//! The part `parse`: what does the sandbox cost? The code of `csv-load`, once compiled for this machine with
-//! a host that only counts, and once as the guest of a load. CPU time against CPU time: a busy machine
-//! stretches the wall time of both.
+//! The part `parse`: measures the cost of the sandbox. It runs the code of `csv-load` natively with a host that only
+//! counts, and as the guest of a load. It compares CPU times, because a busy machine affects the wall times of both.
 
 use std::process::Command;
 
@@ -79,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_guests_time_is_what_the_host_does_not_spend() {
+    fn the_time_of_the_guest_excludes_that_of_the_host() {
         let row = json!({"usage": {"cpu_microseconds": 900_000, "checking_microseconds": 300_000}});
         assert!((guest_seconds(&row).unwrap() - 0.6).abs() < 1e-9);
         assert!(guest_seconds(&json!({})).is_err());

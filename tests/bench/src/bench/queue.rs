@@ -1,5 +1,5 @@
-//! The part `tiny`, last figure: thousands of jobs queued at once. What does a waiting job cost in memory,
-//! and does every one of them complete?
+//! The last measurement of the part `tiny`: thousands of jobs queued at once. It measures the memory of a waiting job,
+//! and checks that every job completes.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,9 +18,9 @@ use jobhost_testkit::proc::Process;
 use jobhost_testkit::{Client, Host};
 
 const SUBMITTERS: u32 = 8;
-/// More workers than this are not kept busy; the queue then drains while it fills.
+/// At most this many workers are kept busy. With more workers, the queue would drain while it fills.
 const MAX_GATES: u32 = 256;
-/// A download of a free worker begins well within this.
+/// An idle worker begins its download well within this time.
 const GATE_PATIENCE: Duration = Duration::from_secs(3);
 const DRAINED_WITHIN: Duration = Duration::from_secs(1200);
 const GROWTH_LIMIT: u64 = 100_000_000;
@@ -56,7 +56,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let cpu = Process(host.id()).tree_cpu_seconds();
     let start = Instant::now();
     gate.release();
-    // The last job of each submitter; the others are asked for only when time no longer counts.
+    // Polls only the last job of each submitter. The others are queried when time no longer counts.
     for id in ids.iter().filter_map(|own| own.last()) {
         client.wait(id, Duration::from_millis(20), DRAINED_WITHIN)?;
     }
@@ -118,7 +118,7 @@ fn close_gate(client: &Client, gate: &Gate) -> Result<Vec<String>> {
     while ids.len() < MAX_GATES as usize {
         let id = client.submit(&request)?;
         let began = gate.another_waits(GATE_PATIENCE);
-        // An error here says why the job did not get as far as its download.
+        // An error here shows why the job did not reach its download.
         client.finished(&id)?;
         ids.push(id);
         if !began {
@@ -128,7 +128,7 @@ fn close_gate(client: &Client, gate: &Gate) -> Result<Vec<String>> {
     Ok(ids)
 }
 
-/// The job ids of every submitter, and the milliseconds of every start reply.
+/// Returns the job ids of every submitter, and the milliseconds of every start reply.
 fn submit_all(host: &Host, queued: u32) -> Result<(Vec<Vec<String>>, Vec<f64>)> {
     let results: Vec<Result<(Vec<String>, Vec<f64>)>> = thread::scope(|scope| {
         let running: Vec<_> = (0..SUBMITTERS)
@@ -136,7 +136,7 @@ fn submit_all(host: &Host, queued: u32) -> Result<(Vec<Vec<String>>, Vec<f64>)> 
                 scope.spawn(move || {
                     let client = host.client()?;
                     let (mut ids, mut replies) = (Vec::new(), Vec::new());
-                    // Numbers 0 to 999 belong to the warm-up.
+                    // The warm-up uses the numbers 0 to 999.
                     for number in (submitter..queued).step_by(SUBMITTERS as usize) {
                         let request = tiny::request(1000 + number);
                         let start = Instant::now();
@@ -158,7 +158,7 @@ fn submit_all(host: &Host, queued: u32) -> Result<(Vec<Vec<String>>, Vec<f64>)> 
     Ok((ids, replies))
 }
 
-/// The share of the jobs that wait, by every hundredth of them.
+/// Returns the share of the jobs that still wait, estimated from every hundredth job.
 fn count_waiting(client: &Client, ids: &[Vec<String>]) -> Result<f64> {
     let (mut asked, mut waiting) = (0.0, 0.0);
     for id in ids.iter().flatten().step_by(100) {

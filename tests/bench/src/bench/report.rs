@@ -1,5 +1,5 @@
-//! Collects results: tables for people (also as Markdown in `target/bench/results.md`), JSON for programs
-//! (`target/bench/results.json`). Saved after every part, so that a late failure loses nothing.
+//! Collects results: tables for people (also as Markdown in `target/bench/results.md`), and JSON for programs
+//! (`target/bench/results.json`). Both are saved after every part, so that a late failure loses nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// A line under the table.
+    /// Adds a line below the table.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
@@ -39,7 +39,7 @@ impl Table {
         let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
         let line = |cells: &[String]| {
             let padded = cells.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-                // Names to the left, figures to the right.
+                // Names are aligned to the left, numbers to the right.
                 if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
             });
             format!("| {} |\n", padded.collect::<Vec<_>>().join(" | "))
@@ -83,7 +83,7 @@ impl Report {
         Self { dir: dir.to_owned(), json, markdown, targets: Vec::new() }
     }
 
-    /// Prints the table of one part, and saves everything so far.
+    /// Prints the table of one part, and saves all results so far.
     pub fn section(&mut self, name: &str, (value, table): (Value, Table)) -> Result<()> {
         let text = table.markdown();
         print!("{text}");
@@ -92,7 +92,7 @@ impl Report {
         self.save()
     }
 
-    /// Something the project promises, with what was measured.
+    /// Adds a target of the project and the measured value.
     pub fn target(
         &mut self,
         what: impl Into<String>,
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_markdown() {
+    fn a_table_is_printed_as_markdown() {
         let mut t = Table::new("T", &["name", "figure"]);
         t.row(["a".to_owned(), "12".to_owned()]);
         t.note("so it is");

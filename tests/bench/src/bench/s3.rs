@@ -1,5 +1,5 @@
-//! An S3 server for the part `import`: s3s-fs as a process of its own that holds one object, the generated file.
-//! Must never listen anywhere but on loopback; the keys guard nothing but that file.
+//! An S3 server for the part `import`: s3s-fs in a separate process, with the generated file as its only object. It
+//! must listen only on loopback; its access keys protect nothing but that file.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,8 @@ const REGION: &str = "us-east-1";
 const BUCKET: &str = "bench";
 const KEY: &str = "people.csv";
 
-/// In one request, so that the object has its etag from the start and the server need not make one at each read.
+/// Uploads in one request, so that the object has its etag from the start and the server need not compute one at each
+/// read.
 const UPLOAD: &str = r#"
 import boto3, sys
 endpoint, access_key, secret_key, region, bucket, key, path = sys.argv[1:]
@@ -71,12 +72,12 @@ impl S3Server {
         })
     }
 
-    /// What a script needs to read the object.
+    /// The arguments with which a script reads the object.
     pub fn arguments(&self) -> Vec<String> {
         [&self.endpoint(), ACCESS_KEY, SECRET_KEY, REGION, BUCKET, KEY].map(str::to_owned).to_vec()
     }
 
-    /// The server's own, so far: on a small machine it slows whoever reads from it.
+    /// CPU time of the server so far. On a small machine it slows down its clients.
     pub fn cpu_seconds(&self) -> f64 {
         Process(self.child.id()).tree_cpu_seconds()
     }
@@ -84,7 +85,7 @@ impl S3Server {
 
 impl Drop for S3Server {
     fn drop(&mut self) {
-        // Both fail when it has ended already, which is what is wanted.
+        // Both calls fail if it has already ended, which is fine.
         self.child.kill().ok();
         self.child.wait().ok();
     }

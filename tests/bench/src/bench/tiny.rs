@@ -1,5 +1,5 @@
-//! The part `tiny`: jobs that load two records from the request itself, so that what a job costs beyond
-//! its records is all there is to see. First one after the other, then from many clients at once.
+//! The part `tiny`: jobs that load two records from the request itself, to measure the overhead of a job. First one
+//! after the other, then from many clients at once.
 
 use std::sync::Barrier;
 use std::thread;
@@ -16,12 +16,12 @@ use jobhost_testkit::failure::{Failure, Result};
 use jobhost_testkit::proc::Process;
 use jobhost_testkit::{Client, Host};
 
-/// Jobs before the first measured one.
+/// Number of jobs before the first measured one.
 const WARM_UP: u32 = 20;
 pub const ROWS: u64 = 2;
 pub const WITHIN: Duration = Duration::from_secs(120);
 
-/// The request for the job with this number. Its keys are its own, so every job writes two records.
+/// The request for the job with this number. Each job writes two records with its own keys.
 pub fn request(number: u32) -> String {
     let first = u64::from(number) * ROWS;
     format!(
@@ -30,7 +30,7 @@ pub fn request(number: u32) -> String {
     )
 }
 
-/// Milliseconds from the request, of every job.
+/// Milliseconds since the request, for every job.
 #[derive(Default)]
 struct Latencies {
     reply: Vec<f64>,
@@ -150,7 +150,7 @@ fn targets(report: &mut Report, clients: u32, per_second: f64, all: &mut Latenci
     }
 }
 
-/// Every client on its own connection: submit, poll until COMPLETE, again.
+/// Every client uses its own connection to submit a job, poll until it is COMPLETE, and repeat.
 fn burst(connections: Vec<Client>, each: u32, first: u32, pause: Duration) -> Result<Latencies> {
     let start = Barrier::new(connections.len());
     let start = &start;
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_json_with_keys_of_its_own() {
+    fn a_request_is_json_with_unique_keys() {
         let v: Value = serde_json::from_str(&request(7)).unwrap();
         assert_eq!(v["data"], "id,name\n14,one\n15,two\n");
     }

@@ -1,5 +1,4 @@
-//! What an export has to have written: its formats, its columns, and the check of the file. Must never believe
-//! a count that it has not made itself.
+//! Checks exported files: formats, columns and content. It must not trust a count that it has not made itself.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -22,7 +21,7 @@ impl Format {
         }
     }
 
-    /// What every row ends with. No value of the generated data holds it.
+    /// The byte that ends every row. It does not occur in the generated values.
     fn end(self) -> u8 {
         match self {
             Self::Csv => b'\n',
@@ -33,9 +32,9 @@ impl Format {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columns {
-    /// The eight of the generated file.
+    /// The eight columns of the generated file.
     OfFile,
-    /// Also the two times that jobhost keeps of every record, as `*` has them.
+    /// Also the two times that jobhost stores for every record, as `*` returns them.
     All,
 }
 
@@ -49,7 +48,7 @@ impl Columns {
         let [id, mut rest @ ..] = OF_FILE;
         match self {
             Self::OfFile => OF_FILE.to_vec(),
-            // The order of `*`: the key, the times, the others by name.
+            // The order of `*`: the key, the times, and the others by name.
             Self::All => {
                 rest.sort_unstable();
                 [id].into_iter().chain(Self::TIMES).chain(rest).collect()
@@ -57,7 +56,7 @@ impl Columns {
         }
     }
 
-    /// How many there are, in words for a table.
+    /// Number of columns in words, for a table.
     pub fn label(self) -> &'static str {
         match self {
             Self::OfFile => "8 columns",
@@ -66,7 +65,7 @@ impl Columns {
     }
 }
 
-/// Counts the rows of a file and looks for records that have to be in it. Returns the bytes of the file.
+/// Counts the rows of a file and checks some records. Returns the bytes of the file.
 pub fn check(path: &Path, format: Format, columns: Columns, data: &Dataset) -> Result<u64> {
     let cannot = || format!("cannot read {}", path.display());
     let file = File::open(path).doing(cannot)?;
@@ -88,7 +87,7 @@ pub fn check(path: &Path, format: Format, columns: Columns, data: &Dataset) -> R
         if reader.read_until(format.end(), &mut row).doing(cannot)? == 0 {
             break;
         }
-        // What closes an array of JSON is no row.
+        // The end of a JSON array is not a row.
         if row.iter().any(u8::is_ascii_alphanumeric) {
             rows += 1;
             missing.retain(|probe| !has(&row, probe));
@@ -126,7 +125,7 @@ mod tests {
     const HEADER: &str = "\"id\",\"name\",email,city,age,score,active,created\n";
 
     #[test]
-    fn a_whole_file_is_good_with_and_without_a_last_newline() {
+    fn a_complete_file_is_accepted_with_and_without_a_final_newline() {
         assert!(checked(Format::Csv, &format!("{HEADER}FIRST\nSECOND")).is_ok());
         assert!(checked(Format::Csv, &format!("{HEADER}FIRST\nSECOND\n")).is_ok());
         assert!(checked(Format::Json, "[{FIRST},{SECOND}]").is_ok());
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_name_the_problem() {
         for (text, word) in [
             (format!("{HEADER}FIRST\n"), "1 rows instead of 2"),
             (format!("{HEADER}FIRST\nFIRST\n"), "record 2 is missing"),
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn all_columns_are_in_the_order_of_a_star() {
+    fn all_columns_are_in_the_order_of_select_star() {
         let names = Columns::All.names().join(",");
         assert_eq!(names, "id,__createdtime__,__updatedtime__,active,age,city,created,email,name,score");
     }

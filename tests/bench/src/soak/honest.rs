@@ -1,5 +1,5 @@
-//! Clients that ask for what they may have, and do not ask for more than they need: two users, and the administrator's
-//! chores. Whatever is neither done nor put off (429, 503) is a failure.
+//! Honest clients, which stay within their limits: two users, and the administrator's maintenance. A request that
+//! neither succeeds nor is postponed (429, 503) is a failure.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use super::scene::{ALTERED, EXPORTS, HONEST, KNOWN, PASSWORD};
 use jobhost_testkit::failure::Result;
 use jobhost_testkit::{Client, Host, Login, Reply};
 
-/// Between two requests of one client: a load that a host is to bear, not its limit.
+/// Pause between two requests of one client. The load must be bearable, not reach the limit.
 const PAUSE: Duration = Duration::from_millis(10);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(5);
 const CHORE_EVERY: Duration = Duration::from_secs(5);
 const HEALTH_EVERY: Duration = Duration::from_millis(50);
-/// For one job: beyond it the job counts as lost.
+/// A job that takes longer than this counts as lost.
 const JOB_WITHIN: Duration = Duration::from_secs(60);
 
-/// All honest clients at once.
+/// All honest clients, running at once.
 pub struct Crew {
     stop: Arc<AtomicBool>,
     members: Vec<JoinHandle<()>>,
@@ -54,7 +54,7 @@ impl Crew {
         Ok(Self { stop, members })
     }
 
-    /// Lets all of them finish what they are at.
+    /// Stops all clients after their current request.
     pub fn stop(mut self, ledger: &Ledger) -> Honest {
         self.stop.store(true, Ordering::Relaxed);
         for member in self.members.drain(..) {
@@ -80,7 +80,7 @@ struct Member {
 }
 
 impl Member {
-    /// One request that must succeed or be put off; its answer if it succeeded.
+    /// Sends a request that must succeed or be postponed. Returns the reply if it succeeded.
     fn ask(&mut self, act: Act, request: &Value) -> Option<Value> {
         let Reply { status, body, text, .. } = self.asked(act, |client| client.exchange(request))?;
         match status {
@@ -101,13 +101,13 @@ impl Member {
         work(&self.client)
             .map_err(|failure| {
                 self.ledger.failed(act, &failure.to_string());
-                // A host that is gone must not be asked a million times.
+                // Keeps a client from sending a million requests to a host that has ended.
                 thread::sleep(AFTER_FAILURE);
             })
             .ok()
     }
 
-    /// A job to its end; its row if it succeeded.
+    /// Runs a job to its end. Returns its row if it succeeded.
     fn run(&mut self, act: Act, request: &Value) -> Option<Value> {
         let started = Instant::now();
         let accepted = self.ask(act, request)?;
@@ -142,7 +142,7 @@ impl Member {
     }
 }
 
-/// Keys that no other record has.
+/// Returns a key that no other record has.
 fn new_key() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -190,7 +190,7 @@ fn health(member: &mut Member) {
     thread::sleep(HEALTH_EVERY);
 }
 
-/// An export, what has become old deleted, and an account changed.
+/// Runs an export, deletes old records, and changes an account.
 fn chores(member: &mut Member) {
     let export = json!({
         "operation": "export_local", "format": "json", "path": member.exports, "filename": "known",
@@ -200,7 +200,7 @@ fn chores(member: &mut Member) {
         },
     });
     let exported = member.run(Act::Chore, &export);
-    // The time of day is the host's: what was there when this round began is old when it ends.
+    // Uses the host's clock: records from before this round are old when the round ends.
     let old = exported.as_ref().and_then(|row| row.get("start_datetime_converted")).cloned();
     for altered in [true, false] {
         let started = Instant::now();

@@ -1,4 +1,5 @@
-//! What the honest clients felt: how long each of their requests took, how many were told to come again, and what failed.
+//! Records the experience of the honest clients: how long each of their requests took, how many were postponed, and
+//! what failed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -6,7 +7,7 @@ use std::time::Instant;
 use super::sample::Sample;
 use crate::bench::meter::percentile;
 
-/// Failures that are repeated in the end; all are counted.
+/// Number of failures that are printed at the end. All are counted.
 const SHOWN_FAILURES: usize = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +17,12 @@ pub enum Act {
     Insert,
     TinyJob,
     Search,
-    /// Export, delete, change of an account: done now and then, and too different to be compared.
+    /// Export, delete or change of an account: rare, and too diverse to be compared.
     Chore,
 }
 
 impl Act {
-    /// Those whose times are shown.
+    /// The requests whose times are printed.
     pub const TIMED: [Act; 5] = [Act::Health, Act::GetJob, Act::Insert, Act::TinyJob, Act::Search];
 
     pub fn name(self) -> &'static str {
@@ -44,7 +45,7 @@ pub enum Phase {
     After,
 }
 
-/// Milliseconds of one act.
+/// Milliseconds of one kind of request.
 #[derive(Debug, Default, Clone)]
 struct Times {
     interval: Vec<f64>,
@@ -67,14 +68,14 @@ struct State {
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<State>);
 
-/// Everything in the end.
+/// The totals at the end.
 #[derive(Debug, Clone, Default)]
 pub struct Honest {
     pub done: u64,
     pub busy: u64,
     pub failed: u64,
     pub failures: Vec<String>,
-    /// Name of an act, p50 and p99 in milliseconds alone and beside the attackers.
+    /// The name of a request, and its p50 and p99 in milliseconds, alone and beside the attackers.
     pub times: Vec<(&'static str, [f64; 2], [f64; 2])>,
 }
 
@@ -87,7 +88,7 @@ impl Ledger {
         self.state().phase = phase;
     }
 
-    /// It was done as it should be.
+    /// Records a success.
     pub fn done(&self, act: Act, since: Instant) {
         let milliseconds = since.elapsed().as_secs_f64() * 1e3;
         let mut state = self.state();
@@ -104,7 +105,7 @@ impl Ledger {
         }
     }
 
-    /// The host said to come again.
+    /// Records a request that the host postponed.
     pub fn busy(&self) {
         self.state().busy += 1;
     }
@@ -118,7 +119,7 @@ impl Ledger {
         }
     }
 
-    /// One line of the table, of the time since the last one.
+    /// Returns one line of the table, for the time since the last one.
     pub fn line(&self, phase: &str, sample: &Sample) -> String {
         let mut state = self.state();
         let seconds = state.started.get_or_insert_with(Instant::now).elapsed().as_secs();
@@ -152,7 +153,7 @@ fn both(times: &mut [f64]) -> [f64; 2] {
     [percentile(times, 0.5), percentile(times, 0.99)]
 }
 
-/// Over the lines of the table.
+/// Returns the heading of the table.
 pub fn heading() -> String {
     let mut heading = format!("{:>6}  {:<7}{}", "s", "", Sample::heading());
     for act in Act::TIMED {
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_kept_by_phase_and_lines_begin_anew() {
+    fn times_are_recorded_by_phase_and_each_line_starts_over() {
         let ledger = Ledger::default();
         ledger.done(Act::Insert, Instant::now());
         ledger.turn(Phase::Beside);

@@ -1,6 +1,6 @@
-//! `cargo xtask soak`: honest clients and attackers side by side on one host, for as long as one likes. It prints every ten
-//! seconds what the host holds and what the honest clients feel, and fails when at the end something is not given back, an
-//! honest request failed, or a job is left between its states. `docs/limits.md` says how to read it.
+//! `cargo xtask soak`: runs honest clients and attackers side by side on one host for any length of time. Every ten
+//! seconds it prints what the host holds and what the honest clients experience. It fails if at the end some resource
+//! was not freed, an honest request failed, or a job has not ended. `docs/limits.md` explains the output.
 
 mod attacks;
 mod honest;
@@ -26,17 +26,17 @@ use options::Options;
 use sample::Watch;
 use verdict::Findings;
 
-/// Between two lines of the table.
+/// Interval between two lines of the table.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
-/// What an attacker held is free again after this.
+/// Resources that an attacker held must be free after this time.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(10);
-/// For the jobs that were accepted last.
+/// Time for the last accepted jobs to end.
 const JOBS_END_WITHIN: Duration = Duration::from_secs(60);
 
 pub fn run(options: &Options) -> Result<()> {
     let kinds = attacks::kinds(&options.attacks)?;
     let folder = repository::target().join("soak");
-    // Left behind by a run that failed: its log was worth keeping until now.
+    // Left behind by a run that failed. Its log was kept until now.
     fs::remove_dir_all(&folder).ok();
     let home = folder.join("jobhost");
     let host = Host::start_afresh(&setup(options, &folder)?, &home)?;
@@ -105,7 +105,7 @@ fn report(time: Duration, phase: &str, ledger: &Ledger, watch: &Watch) -> Result
     Ok(())
 }
 
-/// How many accepted jobs have not ended although there was time for it.
+/// Returns the number of accepted jobs that have not ended in time.
 fn jobs_left(host: &Host) -> Result<u64> {
     let client = host.client()?;
     let deadline = Instant::now() + JOBS_END_WITHIN;

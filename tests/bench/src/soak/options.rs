@@ -1,4 +1,4 @@
-//! The command line of `cargo xtask soak`. Must never start anything.
+//! The command line of `cargo xtask soak`. This module must not start anything.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Options {
         Duration::from_secs(self.seconds.map_or(u64::from(self.minutes) * 60, u64::from))
     }
 
-    /// How long the honest clients are alone before, so that there is something to compare with.
+    /// How long the honest clients run alone first, to provide a baseline.
     pub fn alone(&self) -> Duration {
         (self.time() / 6).clamp(Duration::from_secs(8), Duration::from_secs(60))
     }
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn time_memory_program_and_settings() {
+    fn time_memory_program_and_settings_are_parsed() {
         let options = parse("--minutes 2 --memory=1_000 --host /x --set a.b=c --set d.e=f=g").unwrap();
         assert_eq!((options.time(), options.memory), (Duration::from_secs(120), 1000));
         assert_eq!(
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn invalid_arguments_are_named_in_the_error() {
         for (line, word) in [("--minutes 0", "--minutes"), ("--for ever", "--for"), ("--memory", "value")] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(word), "{line}: {error}");

@@ -1,4 +1,4 @@
-//! What the host holds: memory, descriptors, threads, disk. Looked at often enough that a passing peak is seen.
+//! Samples what the host holds: memory, descriptors, threads, disk. Often enough to see temporary peaks.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use jobhost_testkit::Host;
 use jobhost_testkit::proc::Process;
 
 const EVERY: Duration = Duration::from_millis(50);
-/// What a heap and pools may keep beyond what they held before the attackers came.
+/// Memory that the heap and pools may keep in addition to the baseline.
 const KEPT_MEMORY: u64 = 64 << 20;
 const KEPT_DESCRIPTORS: u64 = 16;
-/// Pools keep a thread for as long as it gets something to do now and then, and threads take turns.
+/// A pool keeps a thread as long as it gets occasional work, and threads take turns.
 const KEPT_THREADS: u64 = 64;
 const MEBIBYTE: u64 = 1 << 20;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// Private memory in bytes. Pages of the mapped store do not count: the kernel takes them when it needs them.
+    /// Private memory in bytes. Pages of the mapped store are excluded, because the kernel can reclaim them.
     pub memory: u64,
     pub descriptors: u64,
     pub threads: u64,
-    /// Bytes of the data directory that lie on the disk.
+    /// Bytes that the data directory occupies on disk.
     pub disk: u64,
 }
 
@@ -45,7 +45,7 @@ impl Sample {
         }
     }
 
-    /// As it was before, but for what may be kept.
+    /// Whether everything is as before, within the tolerance.
     pub fn is_back(self, before: Self) -> bool {
         self.memory <= before.memory + KEPT_MEMORY
             && self.descriptors <= before.descriptors + KEPT_DESCRIPTORS
@@ -61,21 +61,21 @@ impl Sample {
         format!("{memory:>8} {:>7} {:>7} {disk:>8}", self.descriptors, self.threads)
     }
 
-    /// In words, with what may be kept beyond it.
+    /// Describes the tolerance in words.
     pub fn tolerance() -> String {
         format!("{} MiB, {KEPT_DESCRIPTORS} descriptors, {KEPT_THREADS} threads", KEPT_MEMORY / MEBIBYTE)
     }
 }
 
-/// How the host was when the attackers had left.
+/// The state of the host after the attackers have stopped.
 #[derive(Debug, Clone, Copy)]
 pub struct Returned {
-    /// After how long all was as before; nothing if it was not.
+    /// How long it took until everything was as before, or `None` if it never was.
     pub after: Option<Duration>,
     pub last: Sample,
 }
 
-/// The highest of each since it was asked for last.
+/// Records the peaks since they were last read.
 pub struct Watch {
     pid: u32,
     data: PathBuf,
@@ -103,18 +103,18 @@ impl Watch {
         Self { pid, data, peak, stop, thread: Some(thread) }
     }
 
-    /// As it is now; nothing if the host has ended.
+    /// Takes a sample. Returns `None` if the host has ended.
     pub fn now(&self) -> Option<Sample> {
         Some(Sample { disk: on_disk(&self.data), ..Sample::of(self.pid)? })
     }
 
-    /// The highest of each since the last turn.
+    /// Returns the peaks since the last call.
     pub fn turn(&self) -> Sample {
         let mut peak = self.peak.lock().unwrap_or_else(PoisonError::into_inner);
         Sample { disk: on_disk(&self.data), ..std::mem::take(&mut *peak) }
     }
 
-    /// Waits until all is as before, and no longer than that.
+    /// Waits until everything is as before, for at most `within`.
     pub fn returned(&self, before: &Sample, within: Duration) -> Returned {
         let started = Instant::now();
         loop {
@@ -138,14 +138,14 @@ impl Drop for Watch {
     }
 }
 
-/// Bytes of all files below a directory that take room.
+/// Bytes that all files below a directory occupy on disk.
 fn on_disk(directory: &Path) -> u64 {
     let entries = directory.read_dir().into_iter().flatten().flatten();
     entries
         .map(|entry| match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => on_disk(&entry.path()),
             Ok(metadata) => metadata.blocks() * 512,
-            // It has just gone.
+            // The file has just been removed.
             Err(_) => 0,
         })
         .sum()
@@ -157,7 +157,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn this_process_holds_something_and_is_back_where_it_was() {
+    fn the_current_process_is_sampled_and_equals_its_baseline() {
         let own = Sample::of(std::process::id()).unwrap();
         assert!(own.memory > 0 && own.descriptors > 2 && own.threads > 0);
         assert!(own.is_back(own));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_takes_no_room() {
+    fn holes_in_files_are_not_counted() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("sub")).unwrap();
         fs::File::create(folder.path().join("sub/hole")).unwrap().set_len(1 << 40).unwrap();

@@ -1,4 +1,4 @@
-//! Users, tables and files of a soak. Nothing else may depend on how they are made.
+//! Creates the users, tables and files of a soak. Nothing else may depend on how they are created.
 
 use std::fs;
 use std::path::Path;
@@ -14,16 +14,16 @@ pub const EXPORTS: &str = "exports";
 pub const PASSWORD: &str = "pw";
 
 pub const HONEST: [&str; 2] = ["ann", "ben"];
-/// May read and write the tables `prey` and `wide`.
+/// Users that may read and write the tables `prey` and `wide`.
 pub const HOSTILE: [&str; 2] = ["mallory", "mallet"];
-/// Has no right at all.
+/// A user without any right.
 pub const NOBODY: &str = "nil";
-/// Altered again and again, which makes the host forget what it knows of logins.
+/// A user that is altered repeatedly, which makes the host forget cached logins.
 pub const ALTERED: &str = "changeling";
 
-/// Records that honest clients look for.
+/// Number of records that honest clients search.
 pub const KNOWN: u64 = 1000;
-/// Records of a kilobyte that slow readers ask for: more than the buffers of a connection hold.
+/// Number of records of 1 kB that slow readers request: more than the buffers of a connection hold.
 const PREY: u64 = 20_000;
 const WIDE: u64 = 9_000;
 const WIDE_AT_ONCE: u64 = 900;
@@ -83,7 +83,7 @@ fn prey() -> String {
     format!("id,a\n{rows}")
 }
 
-/// Every row has a cell too many, with characters that take six times their size in JSON.
+/// Every row has a surplus cell with characters that take six times their size in JSON.
 fn refused() -> String {
     format!("id,a\n{}", format!("1,{},x\n", "\u{1}".repeat(1000)).repeat(150))
 }

@@ -1,4 +1,5 @@
-//! What is asked of the host in the end, and whether it is so. Times are shown and not judged: they are the machine's too.
+//! The requirements that are checked at the end. Times are printed but not judged, because they depend on the machine
+//! too.
 
 use super::ledger::Honest;
 use super::sample::{Returned, Sample};
@@ -7,17 +8,16 @@ use jobhost_testkit::figures::thousands;
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// Everything that was seen.
 #[derive(Debug)]
 pub struct Findings {
-    /// The highest of each before the attackers came, and while they were there.
+    /// The peaks before the attackers started, and while they ran.
     pub before: Sample,
     pub beside: Sample,
     pub returned: Returned,
     pub honest: Honest,
     /// Accepted jobs that have not ended.
     pub unfinished: u64,
-    /// What each kind of attacker did how often.
+    /// The number of attacks of each kind.
     pub attacks: Vec<(&'static str, u64)>,
 }
 
@@ -124,7 +124,7 @@ impl Verdict {
     }
 }
 
-/// Jobs that were accepted and have not ended, by the host's own count.
+/// Returns the number of jobs that were accepted and have not ended, from the host's own metrics.
 pub fn unfinished(metrics: &str) -> u64 {
     let sum = |name: &str| -> f64 {
         let series = metrics
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn each_promise_is_looked_at() {
+    fn every_requirement_is_checked() {
         let budget = 1 << 30;
         assert!(findings().verdict(budget).met());
         let worse: [fn(&mut Findings); 6] = [
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_counted_over_all_their_series() {
+    fn jobs_are_counted_across_all_series() {
         let text = "# TYPE x counter\njobhost_jobs_queued 0\njobhost_jobs_running 0\n\
                     jobhost_jobs_accepted_total{operation=\"a\"} 3\njobhost_jobs_accepted_total{operation=\"b\"} 2\n\
                     jobhost_jobs_ended_total{operation=\"a\",status=\"COMPLETE\"} 3\n\

@@ -1,5 +1,5 @@
-//! Does what its request says: `plan` and `steps` stand there as JSON, and the result has a text for what came of each
-//! step. It asks for every capability, so that it is the operator's grants alone that bound it.
+//! Runs the steps in its request. The request contains `plan` and `steps` as JSON; the result has the outcome of each
+//! step. It asks for every capability, so that only the operator's grants limit it.
 
 mod plan;
 mod steps;

@@ -1,5 +1,6 @@
-//! A plan from JSON: `{"tables": [["gold.t", "insert", …], …], "sources": ["/a/file", "http://…", {bucket, …}], "queries":
-//! [{…}], "sinks": [["/directory", "name"], {bucket, …}]}`. Keys for S3 stand in the request's member `keys`.
+//! Builds a plan from JSON: `{"tables": [["gold.t", "insert", …], …], "sources": ["/a/file", "http://…", {bucket, …}],
+//! "queries": [{…}], "sinks": [["/directory", "name"], {bucket, …}]}`. Access keys for S3 are in the member `keys` of
+//! the request.
 
 use guest::{Encoding, FileSink, JobPlan, Right, S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableName};
 use guest::{TableUse, UrlSource};
@@ -16,7 +17,7 @@ pub fn of(plan: &Value) -> Result<JobPlan, String> {
     })
 }
 
-/// From `database.table`.
+/// Parses `database.table`.
 pub fn table(name: &Value) -> TableName {
     let name = text(name);
     let (database, table) = name.split_once('.').unwrap_or(("data", &name));

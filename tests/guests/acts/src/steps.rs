@@ -1,5 +1,5 @@
-//! One step of a job: a list whose first member says what to do. What came of it is a word or the kind and the sentence
-//! of the error.
+//! One step of a job: a list whose first member names the action. The outcome is a word, or the kind and message of the
+//! error.
 
 use guest::{Action, Error, objects, records};
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn action(word: &Value) -> Action {
     }
 }
 
-/// A list of records as lines; one record if there is none.
+/// Writes a list of records as lines, or a single record as one line.
 fn records_of(value: &Value) -> String {
     match value.as_array() {
         Some(records) => records.iter().map(|record| format!("{record}\n")).collect(),

@@ -1,5 +1,6 @@
-//! Describes itself as a word in its data says, which the tests replace (`tests/src/components.rs`): a description gets
-//! no request that could tell it what to be. In service it plans to insert into `gold.t`.
+//! Returns a good or bad description. `describe` receives no request, so a word in the guest's data selects the
+//! description; the tests replace that word (`tests/src/components.rs`). In service, the guest plans to insert into
+//! `gold.t`.
 
 use std::mem::ManuallyDrop;
 
@@ -7,7 +8,7 @@ use guest::{Capability, Description, Failure, Guest, JobPlan, Operation, Outcome
 
 struct Describes;
 
-/// Found by the tests: what follows `=` up to the blanks is the mode.
+/// The tests search for this. The mode is the text between `=` and the blanks.
 static MODE: [u8; 48] = *b"jobhost-tests:describe=well                     ";
 
 impl Guest for Describes {
@@ -69,8 +70,8 @@ impl Guest for Describes {
 }
 
 fn mode() -> String {
-    // Volatile, because the compiler would know the word.
-    // SAFETY: the address of a static.
+    // A volatile read, because the compiler would otherwise evaluate it at compile time. SAFETY: the address of a
+    // static.
     let data = unsafe { std::ptr::read_volatile(&raw const MODE) };
     let text = String::from_utf8_lossy(&data).into_owned();
     text.split_once('=').map(|(_, mode)| mode.trim_end().to_owned()).unwrap_or_default()
@@ -88,9 +89,9 @@ fn forever() {
     }
 }
 
-/// A text that claims to be larger than the memory that it lies in. It must not be freed.
+/// A string that claims to be larger than the memory that contains it. It must not be freed.
 fn forged(bytes: usize) -> ManuallyDrop<String> {
-    // SAFETY: none. It is only handed to the host, which must not believe it.
+    // SAFETY: not sound. The string is only passed to the host, which must not trust its length.
     ManuallyDrop::new(unsafe { String::from_raw_parts(8 as *mut u8, bytes, bytes) })
 }
 

@@ -1,4 +1,4 @@
-//! Says far more than anybody keeps, of everything that a job can say.
+//! Sends far more of everything that a job can report than the host keeps.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal, log, progres
 struct Floods;
 
 const LINE_BYTES: usize = 4000;
-/// Lines that make more than 100 MiB.
+/// Enough lines to exceed 100 MiB.
 const LINES: usize = 30_000;
 const REJECTS: u64 = 1_000_000;
 const LARGE_REJECTS: u64 = 1_000;

@@ -1,11 +1,11 @@
-//! Grows its table of functions until somebody stops it. No language but assembly says `table.grow`, so the tests put it
-//! in: they replace the instructions `local.get N; i32.const MARK; i32.xor` of this guest (`tests/src/components.rs`).
+//! Grows its function table until the host stops it. Only assembly can express `table.grow`, so the tests patch it in:
+//! they replace the instructions `local.get N; i32.const MARK; i32.xor` of this guest (`tests/src/components.rs`).
 
 use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 
 struct Grows;
 
-/// Found by the tests.
+/// The tests search for this.
 const MARK: u32 = 0x7ab1_e001;
 
 impl Guest for Grows {
@@ -18,10 +18,10 @@ impl Guest for Grows {
     }
 
     fn run(_operation: String, request: String, _resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
-        // Nothing that the compiler could know, or it would work out what `grow` gives.
+        // The step must be unknown at compile time, or the compiler would evaluate `grow`.
         let step = u32::try_from(request.len()).unwrap_or(1) * 100;
         for round in 0..1_000_000 {
-            // Another step each time: for all the compiler knows, equal ones would give the same.
+            // The step changes in each round, or the compiler would assume that `grow` returns the same value.
             let step = step + round;
             let before = grow(step);
             if before == step ^ MARK {
@@ -35,7 +35,7 @@ impl Guest for Grows {
     }
 }
 
-/// The size before, or `u32::MAX` if it did not grow.
+/// Returns the size before, or `u32::MAX` if the table did not grow.
 #[inline(never)]
 fn grow(by: u32) -> u32 {
     by ^ MARK

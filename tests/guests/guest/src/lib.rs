@@ -1,6 +1,6 @@
-//! The contract's bindings for the special guests, and what they would all repeat.
+//! Bindings of the contract for the hostile guests, and the code that they share.
 //!
-//! These guests use the bindings directly, not the SDK: a guest that misbehaves must not be kept from it by a library.
+//! These guests use the bindings directly instead of the SDK, because a library must not keep a guest from misbehaving.
 
 #[allow(warnings, reason = "generated")]
 pub mod bindings {
@@ -19,7 +19,7 @@ pub use bindings::exports::jobhost::plugin::job::{
 pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
 pub use bindings::jobhost::plugin::{log, objects, progress, records, rejects};
 
-/// A plugin with one operation for super users that takes any request.
+/// Describes a plugin with one operation that requires a super user and accepts any request.
 pub fn description(plugin: &str, operation: &str) -> Description {
     Description {
         name: plugin.to_owned(),
@@ -39,44 +39,44 @@ pub fn description(plugin: &str, operation: &str) -> Description {
     }
 }
 
-/// As [`description`], of a plugin that asks for these capabilities.
+/// Same as [`description`], for a plugin that asks for these capabilities.
 pub fn asking(plugin: &str, operation: &str, capabilities: &[Capability]) -> Description {
     Description { capabilities: capabilities.to_vec(), ..description(plugin, operation) }
 }
 
-/// A plan that touches nothing.
+/// A plan that accesses nothing.
 pub fn nothing() -> JobPlan {
     JobPlan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new() }
 }
 
-/// The table that the guests which write are given.
+/// Returns the name of a table in the database that the guests write to.
 pub fn table(name: &str) -> TableName {
     TableName { database: "gold".to_owned(), table: name.to_owned() }
 }
 
-/// An outcome with this text as its message.
+/// Success with this message.
 pub fn done(message: impl Into<String>) -> Result<Outcome, Failure> {
     Ok(Outcome { message: Some(Message::Text(message.into())), result: None })
 }
 
-/// A failure of the plugin's own making.
+/// An internal failure of the plugin.
 pub fn failure(message: impl Into<String>) -> Failure {
     Failure { kind: FailureKind::Internal, message: message.into(), retryable: false }
 }
 
-/// `field=value` for a request whose field is text, without a JSON parser.
+/// Returns the value of a text field of the request, without a JSON parser.
 pub fn field<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = request.split_once(&format!("\"{name}\""))?;
     let (_, rest) = rest.split_once('"')?;
     rest.split_once('"').map(|(value, _)| value)
 }
 
-/// What the request says the guest is to do.
+/// Returns what the request tells the guest to do.
 pub fn mode(request: &str) -> &str {
     field(request, "mode").unwrap_or_default()
 }
 
-/// How an error of a capability reads in a message.
+/// Describes the result of a capability call for a message.
 pub fn told(result: Result<(), Error>) -> String {
     match result {
         Ok(()) => "ok".to_owned(),

@@ -1,4 +1,4 @@
-//! Allocates and keeps everything, until somebody stops it.
+//! Allocates memory and keeps it until the host stops it.
 
 use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 

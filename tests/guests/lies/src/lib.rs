@@ -1,5 +1,4 @@
-//! Names sizes that it does not have, or that nobody should believe, wherever a call has a size in it. None of it may
-//! make the host reserve what was named.
+//! Passes false or excessive sizes to every call that takes a size. The host must not reserve memory for any of them.
 
 use std::mem::ManuallyDrop;
 
@@ -65,21 +64,21 @@ impl Guest for Lies {
     }
 }
 
-/// A slice that claims to be longer than the memory that it lies in.
+/// A slice that claims to be longer than the memory that contains it.
 fn forged(bytes: usize) -> &'static [u8] {
-    // SAFETY: none. The slice is only handed to the host, which must not believe it.
+    // SAFETY: not sound. The slice is only passed to the host, which must not trust its length.
     unsafe { std::slice::from_raw_parts(8 as *const u8, bytes) }
 }
 
 fn forged_text(bytes: usize) -> ManuallyDrop<String> {
-    // SAFETY: none, as above; it is never freed.
+    // SAFETY: not sound, as above. The string is never freed.
     ManuallyDrop::new(unsafe { String::from_raw_parts(8 as *mut u8, bytes, bytes) })
 }
 
-/// Texts of 1 MiB each that all lie in the same place: cheap here, dear for whoever copies them.
+/// Strings of 1 MiB that all share the same memory: cheap for the guest, expensive for a host that copies them.
 fn aliased(count: usize) -> ManuallyDrop<Vec<String>> {
     let text = Box::leak("n".repeat(MEBIBYTE).into_boxed_str());
-    // SAFETY: none of the texts is changed or freed.
+    // SAFETY: none of the strings is changed or freed.
     let alias = |_| unsafe { String::from_raw_parts(text.as_ptr().cast_mut(), MEBIBYTE, MEBIBYTE) };
     ManuallyDrop::new((0..count).map(alias).collect())
 }
@@ -100,7 +99,7 @@ fn reject(raw: String) {
     rejects::report(&rejects::Reject { line: 1, byte_offset: 0, column: None, kind: word(), raw, reason: word() });
 }
 
-/// Waits for one timer, named again and again.
+/// Waits for a list that names the same timer many times.
 fn poll(times: usize) -> String {
     let timer = wasip2::clocks::monotonic_clock::subscribe_duration(0);
     wasip2::io::poll::poll(&vec![&timer; times]).len().to_string()

@@ -1,4 +1,4 @@
-//! Writes batches that break the rules, one of each kind. Its message lists what came of each.
+//! Writes batches that break the rules, one of each kind. Its message lists the result of each.
 
 use guest::{Action, Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse};
 use guest::{log, progress, records, rejects, told};
@@ -46,7 +46,7 @@ impl Guest for Malforms {
     }
 }
 
-/// Far more of everything than the host keeps.
+/// Reports far more than the host keeps.
 fn chatter() {
     let long = "l".repeat(64 * 1024);
     for index in 0..300 {

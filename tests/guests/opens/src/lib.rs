@@ -1,5 +1,5 @@
-//! Opens the same kind of thing again and again and closes none. Its message tells how many it got, and what it was told
-//! then.
+//! Opens handles of one kind and closes none. Its message states how many it could open, and the error that it
+//! received.
 
 use guest::{Capability, Description, Error, Failure, FileSink, Guest, JobPlan, Outcome, Refusal, Sink, Source};
 use guest::{Encoding, objects, records};
@@ -8,7 +8,7 @@ struct Opens;
 
 /// More than any limit that a test sets.
 const MOST: u32 = 100_000;
-/// As many as a plan may have.
+/// The maximum number of sinks in a plan.
 const SINKS: u32 = 16;
 
 impl Guest for Opens {
@@ -49,7 +49,7 @@ impl Guest for Opens {
     }
 }
 
-/// Opens until it is told no. Nothing is closed before.
+/// Opens handles until the host refuses, and keeps all of them open.
 fn keep<T>(open: impl Fn(u32) -> Result<T, Error>) -> (usize, Option<Error>, Option<Error>) {
     let mut opened = Vec::new();
     for index in 0..MOST {

@@ -1,5 +1,5 @@
-//! Plans to insert into `gold.mine`, and then tries tables, actions, sources and files beyond that. Its
-//! message lists what came of each attempt.
+//! Plans to insert into `gold.mine`, then tries other tables, actions, sources and files. Its message lists the result
+//! of each attempt.
 
 use guest::{
     Action, Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse, objects, records, told,

@@ -1,4 +1,4 @@
-//! Plans badly: for ever, while a client waits for the reply, or more than a plan may have.
+//! Makes bad plans: it never returns while a client waits for the reply, or it plans more than is allowed.
 
 use guest::{Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, Sink, Source, TableUse};
 use guest::{Encoding, FileSink, Operation};

@@ -1,4 +1,4 @@
-//! Calls itself without end.
+//! Recurses without end.
 
 use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 
@@ -21,8 +21,8 @@ impl Guest for Recurses {
     }
 }
 
-/// Zero, which the compiler cannot know. Read after the call, so that the call is no loop; it needs none of the stack that
-/// lies in the guest's memory, so that it is the stack of the engine that grows.
+/// Zero, but unknown to the compiler. It is read after the call, so that the call cannot become a loop. It needs no
+/// stack in the guest's memory, so that the engine's own stack grows.
 static STEP: u64 = 0;
 
 #[inline(never)]

@@ -1,5 +1,5 @@
-//! Built for version 0.2 of the contract, which names things otherwise and exists for the tests alone: it inserts one
-//! record into `gold.mine`.
+//! Built for version 0.2 of the contract, which exists only for the tests and uses different names. Inserts one record
+//! into `gold.mine`.
 
 #[allow(warnings, reason = "generated")]
 mod bindings {

@@ -1,4 +1,4 @@
-//! Sleeps for a day. It costs no processor time, so that only a limit in wall time can end it.
+//! Sleeps for a day. Because it uses no processor time, only a limit on wall time can end it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Computes for ever in `run` without ever calling the host.
+//! Loops forever in `run` without calling the host.
 
 use guest::{Description, Failure, Guest, JobPlan, Outcome, Refusal};
 

@@ -19,7 +19,7 @@ impl Guest for Traps {
     }
 }
 
-/// A name to be found in the backtrace.
+/// A recognizable name in the backtrace.
 #[inline(never)]
 fn deep_inside(left: u32) {
     if left == 0 {

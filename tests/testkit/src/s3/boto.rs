@@ -1,4 +1,4 @@
-//! boto3, asked through one Python program for all tests of the process: importing it takes most of a second.
+//! Runs boto3 in one Python process that all tests of the program share, because importing it takes most of a second.
 
 use std::process::Stdio;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::REGION;
 use super::python::Program;
 
-/// Whom to ask, and as whom.
+/// The server to ask, and the credentials.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub address: String,
@@ -25,7 +25,7 @@ impl Account {
 static BOTO: LazyLock<Mutex<Program>> =
     LazyLock::new(|| Mutex::new(Program::start("boto_client.py", &[], Stdio::inherit())));
 
-/// Do what the question says and give what came of it. Panics with boto3's error.
+/// Executes a request and returns its result. Panics with the error of boto3.
 pub(super) fn ask(account: &Account, question: &Value) -> Value {
     let mut line = question.clone();
     line["endpoint"] = json!(format!("http://{}", account.address));

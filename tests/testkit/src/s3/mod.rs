@@ -1,8 +1,8 @@
-//! Real S3 servers on loopback, and boto3 to look at what was written from another side.
+//! Real S3 servers on loopback, and boto3 to read what was written with an independent client.
 //!
-//! No single server is enough. `S3Server::strict` (s3s-fs) checks signatures, dates and the region, but takes whatever
-//! parts a multipart upload is completed with, and does not list uploads. `S3Server::lenient` (moto) takes any key, but
-//! checks parts and lists uploads. `S3Server::guarded` is moto with keys and policies checked.
+//! No single server is sufficient. `S3Server::strict` (s3s-fs) checks signatures, dates and the region, but accepts any
+//! parts when a multipart upload is completed, and does not list uploads. `S3Server::lenient` (moto) accepts any access
+//! key, but checks parts and lists uploads. `S3Server::guarded` is moto with access keys and policies checked.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,16 +28,16 @@ pub use strict::Strict;
 use boto::Account;
 use moto::Moto;
 
-/// The region that all servers say they are in.
+/// The region that all servers report.
 pub const REGION: &str = "us-east-1";
-/// Each server has this bucket from the start.
+/// A bucket that each server has from the start.
 pub const BUCKET: &str = "bkt";
 
-/// What boto3 tells of an object.
+/// What boto3 reports about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     pub bytes: Vec<u8>,
-    /// As the header has it, with quotes.
+    /// As in the header, with quotes.
     pub etag: String,
     pub media_type: String,
 }
@@ -47,30 +47,30 @@ enum Process {
     Moto(Moto),
 }
 
-/// A running server with one account. It ends when it is dropped.
+/// A running server with one account. Dropping it stops the server.
 pub struct S3Server {
     account: Account,
     process: Process,
 }
 
 impl S3Server {
-    /// s3s-fs: strict on signatures.
+    /// Starts s3s-fs, which is strict about signatures.
     pub fn strict() -> Self {
         let strict = Strict::start(&std::env::temp_dir(), "AKIATESTSTRICT", "strict+secret/0123456789", REGION);
         let account = Account::new(strict.address(), "AKIATESTSTRICT", "strict+secret/0123456789");
         S3Server::with_bucket(account, Process::Strict(strict))
     }
 
-    /// moto: strict on parts of uploads, takes every key.
+    /// Starts moto, which is strict about the parts of uploads and accepts every access key.
     pub fn lenient() -> Self {
         let moto = Moto::start(None);
         let account = Account::new(moto.address(), "AK", "SK");
         S3Server::with_bucket(account, Process::Moto(moto))
     }
 
-    /// moto, with keys and policies checked.
+    /// Starts moto with access keys and policies checked.
     pub fn guarded() -> Self {
-        // The calls that make the user are not checked.
+        // The calls that create the user are not checked.
         let moto = Moto::start(Some(3));
         let root = Account::new(moto.address(), "AK", "SK");
         let made = boto::ask(&root, &json!({"do": "user"}));
@@ -85,12 +85,12 @@ impl S3Server {
         server
     }
 
-    /// `127.0.0.1:PORT`, as `s3.allow` takes it.
+    /// `127.0.0.1:PORT`, the form that `s3.allow` takes.
     pub fn address(&self) -> &str {
         &self.account.address
     }
 
-    /// The URL, as `s3.endpoint` takes it.
+    /// The URL, the form that `s3.endpoint` takes.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.account.address)
     }
@@ -103,7 +103,7 @@ impl S3Server {
         &self.account.secret_key
     }
 
-    /// The member `s3` of a request that is about this object of the first bucket.
+    /// The member `s3` of a request for this object in the first bucket.
     pub fn object(&self, key: &str) -> Value {
         json!({
             "aws_access_key_id": self.account.access_key, "aws_secret_access_key": self.account.secret_key,
@@ -115,14 +115,14 @@ impl S3Server {
         boto::ask(&self.account, &json!({"do": "create_bucket", "bucket": bucket}));
     }
 
-    /// Store an object in the first bucket.
+    /// Stores an object in the first bucket.
     pub fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), bytes).expect("a file");
         boto::ask(&self.account, &json!({"do": "put", "bucket": BUCKET, "key": key, "path": file.path()}));
     }
 
-    /// An object of the first bucket, if it is there.
+    /// Returns an object of the first bucket, if it exists.
     pub fn get(&self, key: &str) -> Option<Stored> {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         let told = boto::ask(&self.account, &json!({"do": "get", "bucket": BUCKET, "key": key, "path": file.path()}));
@@ -134,13 +134,13 @@ impl S3Server {
         })
     }
 
-    /// The keys of the first bucket, in order.
+    /// Returns the keys of the first bucket, sorted.
     pub fn keys(&self) -> Vec<String> {
         let told = boto::ask(&self.account, &json!({"do": "keys", "bucket": BUCKET}));
         serde_json::from_value(told).expect("keys")
     }
 
-    /// Multipart uploads that were begun and neither completed nor aborted.
+    /// Returns the number of multipart uploads that were neither completed nor aborted.
     pub fn unfinished_uploads(&self) -> usize {
         match &self.process {
             Process::Strict(strict) => strict.unfinished_uploads(),
@@ -151,7 +151,7 @@ impl S3Server {
         }
     }
 
-    /// What the server has logged; to be shown when a test fails.
+    /// Returns the server's log, for failing tests.
     pub fn log(&self) -> String {
         match &self.process {
             Process::Strict(_) => String::new(),
@@ -159,7 +159,7 @@ impl S3Server {
         }
     }
 
-    /// A credentials file of this account under a profile of this name.
+    /// Writes a credentials file that contains this account as the given profile.
     pub fn write_profile(&self, path: &Path, profile: &str) {
         let Account { access_key, secret_key, .. } = &self.account;
         let text = format!("[{profile}]\naws_access_key_id = {access_key}\naws_secret_access_key = {secret_key}\n");

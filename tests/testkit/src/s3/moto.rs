@@ -1,4 +1,4 @@
-//! moto as a process of its own, on a port that it chooses.
+//! moto in a separate process, on a port that it chooses.
 
 use std::process::Stdio;
 
@@ -13,7 +13,8 @@ pub(super) struct Moto {
 }
 
 impl Moto {
-    /// `free_calls`: how many calls are not checked before keys and policies are; `None`: no call ever is.
+    /// `free_calls` is the number of calls to accept before access keys and policies are checked. With `None`, they are
+    /// never checked.
     pub(super) fn start(free_calls: Option<u32>) -> Self {
         let log = NamedTempFile::new().expect("a log");
         let environment = free_calls.map(|calls| ("INITIAL_NO_AUTH_ACTION_COUNT", calls.to_string()));

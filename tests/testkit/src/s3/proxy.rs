@@ -1,4 +1,5 @@
-//! A proxy before an S3 server that sees every request and does to it what the test says: the network as it is.
+//! A proxy in front of an S3 server. It sees every request and applies the test's rule to it, to simulate network
+//! failures.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -6,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::wait::eventually;
 
-/// One request as it came in.
+/// A request as it was received.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub method: String,
@@ -14,7 +15,7 @@ pub struct Asked {
     pub target: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// How many requests with this method came before it.
+    /// Number of earlier requests with this method.
     pub before: usize,
 }
 
@@ -23,28 +24,28 @@ impl Asked {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether this reads an object, or a part of one.
+    /// Whether this request reads an object, or a part of one.
     pub fn reads(&self, key: &str) -> bool {
         self.method == "GET" && self.target.split('?').next().is_some_and(|path| path.ends_with(key))
     }
 
-    /// Whether this uploads an object, or a part of one.
+    /// Whether this request uploads an object, or a part of one.
     pub fn writes(&self) -> bool {
         self.method == "PUT"
     }
 }
 
-/// What becomes of a request.
+/// What to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     Pass,
-    /// The answer ends after so many bytes of its body.
+    /// Ends the response after this many bytes of its body.
     Cut(usize),
-    /// The answer stops after so many bytes of its body until the proxy is released; 0: before its head.
+    /// Pauses the response after this many bytes of its body until the proxy is released. 0 pauses before the head.
     Hold(usize),
-    /// The proxy answers itself, with this status.
+    /// Responds with this status instead of passing the request on.
     Refuse(u16),
-    /// The connection is closed without an answer.
+    /// Closes the connection without a response.
     Drop,
 }
 
@@ -76,14 +77,14 @@ impl Shared {
     }
 }
 
-/// The proxy. It stops when it is dropped.
+/// The proxy. Dropping it stops it.
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 impl Proxy {
-    /// A proxy to a server (`127.0.0.1:PORT`). The rule may also do something before it decides.
+    /// Starts a proxy for a server (`127.0.0.1:PORT`). The rule may have side effects before it decides.
     pub fn start(upstream: &str, rule: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -97,7 +98,7 @@ impl Proxy {
                     return;
                 }
                 let shared = Arc::clone(&shared);
-                // A side that goes away in the middle is part of what is tested.
+                // A client or server that disconnects is part of what is tested.
                 std::thread::spawn(move || drop(pass(stream, &shared)));
             }
         });
@@ -116,12 +117,12 @@ impl Proxy {
         self.shared.state().asked.clone()
     }
 
-    /// Wait until a request came that is as wanted.
+    /// Waits for a request that satisfies the condition.
     pub fn await_request(&self, what: &str, wanted: impl Fn(&Asked) -> bool) {
         eventually(what, || self.shared.state().asked.iter().any(&wanted).then_some(()));
     }
 
-    /// Let the answers that are held go on, now and from now on.
+    /// Releases the paused responses, and pauses none from now on.
     pub fn release(&self) {
         self.shared.state().released = true;
         self.shared.release.notify_all();
@@ -131,7 +132,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.release();
-        // Wakes the accepting thread, which then sees that nobody is left.
+        // Wakes the accepting thread, which then sees that the proxy was dropped.
         let address = self.address;
         let nobody = Shared {
             upstream: String::new(),
@@ -144,7 +145,7 @@ impl Drop for Proxy {
     }
 }
 
-/// One request and its answer; each has a connection of its own on both sides.
+/// Handles one request and its response. Each has a separate connection on both sides.
 fn pass(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let Some((mut asked, head)) = read_head(&mut reader)? else { return Ok(()) };
@@ -189,7 +190,7 @@ fn pass(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     client.shutdown(Shutdown::Both)
 }
 
-/// The request, and its head as it is to be sent on: with a connection that ends with the answer.
+/// Reads the request. Also returns its head to send to the server, with a connection that closes after the response.
 fn read_head(reader: &mut impl BufRead) -> std::io::Result<Option<(Asked, String)>> {
     let mut first = String::new();
     if reader.read_line(&mut first)? == 0 {

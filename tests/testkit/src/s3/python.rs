@@ -1,12 +1,13 @@
-//! The Python that has boto3 and moto, and programs of `tests/testkit/s3` that run in it for as long as somebody holds them.
+//! The Python that has boto3 and moto, and the programs in `tests/testkit/s3` that run in it until their handle is
+//! dropped.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::artifacts;
 
-/// A program that talks by lines. It reads its standard input all the time and ends with it, so that it never outlives
-/// the process of the tests, however that ends.
+/// A program that communicates by lines. It reads its standard input and ends when that is closed, so it never outlives
+/// the process of the tests.
 pub(super) struct Program {
     child: Child,
     input: ChildStdin,
@@ -17,7 +18,7 @@ impl Program {
     pub(super) fn start(script: &str, environment: &[(&str, String)], log: Stdio) -> Self {
         let mut command = Command::new(artifacts::python().unwrap_or_else(|failure| panic!("{failure}")));
         command.arg("-u").arg(artifacts::in_package(&format!("s3/{script}")));
-        // No account, configuration or proxy of whoever runs the tests.
+        // Do not use accounts, configuration or proxies of the user who runs the tests.
         let own = |name: &str| name.starts_with("AWS_") || name.to_ascii_uppercase().ends_with("_PROXY");
         for (name, _) in std::env::vars().filter(|(name, _)| own(name)) {
             command.env_remove(name);
@@ -35,7 +36,7 @@ impl Program {
         writeln!(self.input, "{line}").and_then(|()| self.input.flush()).expect("the Python program listens");
     }
 
-    /// The next line that it writes; `None` if it has ended.
+    /// Returns the next line of its output, or `None` if it has ended.
     pub(super) fn hear(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.output.read_line(&mut line).expect("a line of a Python program");
@@ -45,7 +46,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended on its own.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

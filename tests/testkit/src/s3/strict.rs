@@ -1,4 +1,4 @@
-//! s3s-fs in this process: its crate is smaller than the program that it is also published as.
+//! s3s-fs inside of this process, because the crate is smaller than the program that it also provides.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-/// A server without a bucket and with one account. It ends when it is dropped.
+/// A server without buckets and with one account. Dropping it stops the server.
 pub struct Strict {
     root: TempDir,
     address: String,
@@ -19,7 +19,7 @@ pub struct Strict {
 }
 
 impl Strict {
-    /// Keeps its objects in a directory of its own below `folder`.
+    /// Starts a server that stores its objects in a new directory below `folder`.
     pub fn start(folder: &Path, access_key: &str, secret_key: &str, region: &str) -> Self {
         let root = tempfile::Builder::new().prefix("s3s-fs-").tempdir_in(folder).expect("a directory");
         let mut builder = S3ServiceBuilder::new(FileSystem::new(root.path()).expect("s3s-fs"));
@@ -38,7 +38,7 @@ impl Strict {
         self.address.clone()
     }
 
-    /// s3s-fs has no `ListMultipartUploads`; it keeps a file for each upload.
+    /// s3s-fs does not support `ListMultipartUploads`. It keeps a file for each upload.
     pub(super) fn unfinished_uploads(&self) -> usize {
         let entries = std::fs::read_dir(self.root.path()).expect("the directory of s3s-fs");
         let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
@@ -59,12 +59,12 @@ async fn serve(listener: TcpListener, service: S3Service) {
         let Ok((stream, _)) = listener.accept().await else { return };
         let connection = hyper::server::conn::http1::Builder::new()
             .serve_connection(hyper_util::rt::TokioIo::new(stream), service.clone());
-        // A client that goes away in the middle is part of what is tested.
+        // A client that disconnects is part of what is tested.
         tokio::spawn(async move { drop(connection.await) });
     }
 }
 
-/// s3s takes a signature for any region; a real server is in one.
+/// s3s accepts a signature for any region; this accepts only one, as a real server does.
 struct InRegion(String);
 
 #[async_trait::async_trait]

@@ -3,7 +3,7 @@ use crate::client::{Client, Login};
 use crate::web::{Page, Web};
 
 #[test]
-fn both_servers_keep_objects() {
+fn both_servers_store_objects() {
     for server in [S3Server::strict(), S3Server::lenient(), S3Server::guarded()] {
         server.put("a/b.csv", "id\n1\n");
         assert_eq!(server.get("a/b.csv").expect("the object").bytes, b"id\n1\n");
@@ -14,7 +14,7 @@ fn both_servers_keep_objects() {
 }
 
 #[test]
-fn a_proxy_passes_cuts_refuses_and_remembers() {
+fn a_proxy_passes_truncates_refuses_and_records_requests() {
     let server = Web::start();
     server.page("/x", Page::csv("0123456789"));
     let proxy = Proxy::start(&server.address(), |asked| match asked.before {

@@ -1,10 +1,10 @@
-//! Bodies as `Content-Encoding` names them.
+//! Encodes bodies for `Content-Encoding`.
 
 use std::io::Write;
 
 use flate2::Compression;
 
-/// The encodings that a load by URL must understand.
+/// The encodings that a load from a URL must support.
 pub const ENCODINGS: [&str; 4] = ["gzip", "deflate", "br", "zstd"];
 
 pub fn encode(encoding: &str, body: &[u8]) -> Vec<u8> {

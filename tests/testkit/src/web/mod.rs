@@ -1,4 +1,4 @@
-//! A web server on loopback for `csv_url_load`: it serves pages that tests define and remembers who asked for what.
+//! A web server on loopback for `csv_url_load`. It serves pages that tests define, and records the requests.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ pub use page::{Body, Page};
 
 use crate::wait::eventually;
 
-/// One request as it came in.
+/// A request as it was received.
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub path: String,
@@ -53,14 +53,14 @@ impl Shared {
     }
 }
 
-/// The server. It stops answering when it is dropped.
+/// The server. Dropping it stops it.
 pub struct Web {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 impl Web {
-    /// A server with a table of three rows under `/ok.csv`; `page` adds more.
+    /// Starts a server with a table of three rows at `/ok.csv`. `page` adds more pages.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -73,7 +73,7 @@ impl Web {
                     return;
                 }
                 let shared = Arc::clone(&shared);
-                // A client that goes away in the middle is part of what is tested.
+                // A client that disconnects is part of what is tested.
                 std::thread::spawn(move || drop(answer(stream, &shared)));
             }
         });
@@ -85,7 +85,7 @@ impl Web {
         self.shared.state().pages.insert(path.to_owned(), page);
     }
 
-    /// `127.0.0.1:PORT`, as `urls.allow` takes it.
+    /// `127.0.0.1:PORT`, the form that `urls.allow` takes.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
@@ -102,14 +102,14 @@ impl Web {
         self.shared.state().seen.clone()
     }
 
-    /// Wait until somebody has asked for this path so many times.
+    /// Waits until this path has been requested this many times.
     pub fn await_requests(&self, path: &str, times: usize) {
         eventually(&format!("{times} requests for {path}"), || {
             (self.shared.state().seen.iter().filter(|seen| seen.path == path).count() >= times).then_some(())
         });
     }
 
-    /// Let the pages with a held body go on.
+    /// Releases the pages whose body is held.
     pub fn release(&self) {
         self.shared.state().released = true;
         self.shared.release.notify_all();
@@ -119,14 +119,14 @@ impl Web {
 impl Drop for Web {
     fn drop(&mut self) {
         self.release();
-        // Wakes the accepting thread, which then sees that nobody is left.
+        // Wakes the accepting thread, which then sees that the server was dropped.
         let shared = std::mem::take(&mut self.shared);
         drop(shared);
         let _ = TcpStream::connect(self.address);
     }
 }
 
-/// The table that most loads by URL take.
+/// The table that most loads from a URL use.
 pub const OK_CSV: &str = "id,name,n\n1,a,10\n2,b,20\n3,c,30\n";
 
 fn answer(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
@@ -157,7 +157,7 @@ fn answer(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     })
 }
 
-/// Everything is written at once, so that a page is one event for whoever reads it.
+/// Writes everything at once, so that a reader sees a page as one event.
 fn flush(mut stream: &TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     stream.write_all(bytes)?;
     stream.flush()
@@ -169,7 +169,7 @@ mod tests {
     use crate::client::{Client, Login};
 
     #[test]
-    fn pages_are_served_and_requests_remembered() {
+    fn pages_are_served_and_requests_recorded() {
         let web = Web::start();
         web.page("/names", Page::csv("").body(Body::HeaderNames));
         web.page("/private", Page::csv("x").require("X-Key", "1"));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_body_goes_on_when_it_is_released() {
+    fn a_held_body_continues_when_it_is_released() {
         let web = Web::start();
         web.page("/held", Page::csv("").body(Body::Held(b"a".as_slice().into(), b"b".as_slice().into())));
         let client = Client::new(&web.url(""), Login::Nobody);

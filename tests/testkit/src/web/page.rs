@@ -1,4 +1,4 @@
-//! What the web server answers under one path.
+//! What the web server returns for a path.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use super::{Seen, flush};
 #[derive(Clone)]
 pub enum Body {
     Whole(Arc<[u8]>),
-    /// The first part, and after the release of the server the second.
+    /// Sends the first part, and the second after the server is released.
     Held(Arc<[u8]>, Arc<[u8]>),
-    /// This again and again until the client goes away.
+    /// Repeats this until the client disconnects.
     Endless(Arc<[u8]>),
-    /// The body says more bytes than it has.
+    /// Sends a body that is shorter than its announced length.
     CutOff(Arc<[u8]>),
     /// A table with one row: the names of the request's headers.
     HeaderNames,
@@ -23,7 +23,7 @@ pub struct Page {
     status: u16,
     headers: Vec<(String, String)>,
     body: Body,
-    /// Without this header the answer is 403.
+    /// Responds with 403 if the request lacks this header.
     required: Option<(String, String)>,
 }
 
@@ -36,7 +36,7 @@ impl Page {
         Page::new("text/csv", body)
     }
 
-    /// An answer without a body and without a media type.
+    /// A response without a body and without a media type.
     pub fn status(status: u16) -> Self {
         Page { status, headers: Vec::new(), body: Body::Whole(Arc::from([])), required: None }
     }

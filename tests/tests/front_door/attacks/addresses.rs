@@ -1,6 +1,5 @@
-//! Addresses that are not what they look like: URLs that two readers understand differently, redirects of every kind, and
-//! endpoints of S3. The spellings of loopback are in `ssrf.rs` and `s3_access.rs`, names that change their mind in
-//! `rebinding.rs`.
+//! Deceptive addresses: URLs that two parsers understand differently, redirects of every kind, and S3 endpoints. The
+//! spellings of loopback are in `ssrf.rs` and `s3_access.rs`, names whose address changes in `rebinding.rs`.
 
 use jobhost_tests::s3::{BUCKET, REGION};
 use jobhost_tests::web::Page;
@@ -21,7 +20,7 @@ fn import(endpoint: &str) -> Value {
     json!({"operation": "import_from_s3", "database": "gold", "table": "t", "s3": s3})
 }
 
-/// Spellings of the server `other` (`127.0.0.1:PORT`) that look like the server `allowed` or like nothing at all.
+/// Spellings of the server `other` (`127.0.0.1:PORT`) that look like the server `allowed`, or that are malformed.
 fn disguises(allowed: &str, other: &str) -> Vec<String> {
     let port = other.rsplit(':').next().expect("a port").to_owned();
     let mut spellings = vec![
@@ -77,14 +76,14 @@ fn disguises(allowed: &str, other: &str) -> Vec<String> {
 #[test]
 fn no_spelling_of_a_url_passes_one_server_off_as_another() {
     let (allowed, other) = (Web::start(), Web::start());
-    // The canary is what would be seen of the other server.
+    // The canary would show that the other server was reached.
     other.page("/ok.csv", Page::csv("id,a\n666,stolen\n"));
     let victim = Victim::start(Options::new().set("urls.allow", allowed.address()));
     for url in disguises(&allowed.address(), &other.address()) {
         victim.fails(&url, &load(&url));
     }
     assert!(other.seen().is_empty(), "a request came through: {:?}", other.seen());
-    // A backslash is a slash: this is a path on the server that is allowed.
+    // A backslash counts as a slash, so this is a path on the allowed server.
     victim.fails("a path", &load(&format!("http://{}\\@{}/ok.csv", allowed.address(), other.address())));
     assert!(other.seen().is_empty(), "a request came through: {:?}", other.seen());
     victim.assert_unharmed();
@@ -96,7 +95,7 @@ fn no_redirect_of_any_kind_leads_to_a_server_that_is_not_allowed() {
     other.page("/ok.csv", Page::csv("id,a\n666,stolen\n"));
     let victim = Victim::start(Options::new().set("urls.allow", allowed.address()));
     let mut targets = disguises(&allowed.address(), &other.address());
-    // A line break or NUL cannot be said in a header.
+    // A header cannot contain a line break or NUL.
     targets.retain(|target| !target.contains(['\n', '\u{0}']));
     let elsewhere = [
         "file:///etc/passwd",

@@ -1,5 +1,5 @@
-//! Bodies that are large, slow, or from nobody knows whom: what has come is charged to who sends it, and what was only
-//! announced to nobody.
+//! Bodies that are large, slow, or from clients without a login. Bytes that have arrived are charged to the sender;
+//! bytes that were only announced are charged to nobody.
 
 use jobhost_tests::memory_watch::MemoryWatch;
 use jobhost_tests::{Login, Options, eventually};
@@ -12,14 +12,14 @@ use super::raw::{Connection, exchange, post_as, statuses};
 const MEBIBYTE: usize = 1024 * 1024;
 const BUDGET: u64 = 256 * MEBIBYTE as u64;
 const STRANGERS: usize = 400;
-/// For one connection of somebody whom the host does not know yet: its first 8 KiB, and what a connection costs anyway.
+/// The cost of one connection of an unknown client: its first 8 KiB, and the overhead of a connection.
 const EACH: u64 = 40 * 1024;
 
 fn rights() -> serde_json::Value {
     json!({"read": true, "insert": true, "update": true, "delete": true, "attribute_permissions": []})
 }
 
-/// Somebody who has not logged in, in the ways there are.
+/// Every way to send a request without a valid login.
 fn strangers() -> Vec<Login> {
     vec![
         Login::Nobody,
@@ -45,7 +45,7 @@ fn bodies_of_strangers_cost_next_to_nothing() {
         .map(|number| {
             let mut connection = Connection::to(&victim);
             let login = &strangers[number % strangers.len()];
-            // One byte less than was announced: whoever waits for the end waits for ever.
+            // One byte less than announced, so that the body never ends.
             let (head, sent) = match number % 2 {
                 0 => (post_as(login, &format!("Content-Length: {}\r\n", body.len() + 1)), &body),
                 _ => (post_as(login, "Transfer-Encoding: chunked\r\n"), &chunk),
@@ -90,15 +90,16 @@ fn a_large_body_needs_a_login_before_it_is_read() {
                     connection.write(&body);
                 }
                 let answer = connection.read_to_end();
-                // A reset may swallow the answer.
+                // A reset may discard the response.
                 assert!(answer.is_empty() || statuses(&answer) == [401], "{announced}: {answer:.500}");
             }
         }
-        // Before the login nothing can be said about an operation, so a small body is read, and says no more.
+        // Before the login, the host does not examine the operation. A small body is read, but the response reveals
+        // nothing more.
         let reply = victim.send(&login, "POST", "/", Some("application/json"), body(100).as_bytes());
         assert_eq!(reply.status, 401, "{}", reply.text);
     }
-    // Whose name and password stand in the body gets in.
+    // Login through user name and password in the body works.
     let tokens = json!({"operation": "create_authentication_tokens", "username": "HDB_ADMIN", "password": "password"});
     assert!(victim.post_as(&Login::Nobody, &tokens).ok()["operation_token"].is_string());
     let large = exchange(&victim, {
@@ -110,7 +111,7 @@ fn a_large_body_needs_a_login_before_it_is_read() {
     victim.assert_unharmed();
 }
 
-/// While these connections drip, another user's large bodies come in.
+/// Other users can send large bodies while these connections drip.
 fn others_come_in(victim: &Victim, mut crowd: Vec<Connection>, drip: &[u8]) {
     let bystander = Bystander::of(victim);
     let large = "x".repeat(200_000);
@@ -157,7 +158,7 @@ fn bodies_that_fill_a_users_share_keep_nobody_else_out() {
         .map(|number| {
             let mut connection = Connection::to(&victim);
             connection.write(post_as(&users[number % 2], "Content-Length: 1000000000\r\n"));
-            // A host that takes no more of it has answered, or is about to.
+            // If the host stops reading, it has responded or is about to.
             let mut rest = piece.as_bytes();
             for _ in 0..200 {
                 let taken = connection.offer(rest);

@@ -1,5 +1,4 @@
-//! Little that becomes much: compression in every place where the host takes off any. URLs with one encoding are in
-//! `urls.rs`.
+//! Decompression bombs, in every place where the host decompresses. URLs with a single encoding are in `urls.rs`.
 
 use jobhost_tests::exports::import_from_s3;
 use jobhost_tests::s3::S3Server;
@@ -10,17 +9,17 @@ use serde_json::json;
 
 use super::Victim;
 
-/// What the host may take besides for an attack. One that is unpacked in memory takes hundreds of megabytes.
+/// Maximum growth of the host during an attack. A bomb that is decompressed in memory takes hundreds of megabytes.
 const GROWTH: u64 = 96 * 1024 * 1024;
 const EXPANDED: usize = 300_000_000;
 
-/// Rows of a table, almost all alike.
+/// Rows of a table that are almost identical.
 fn rows() -> String {
     let row = format!("1,{}\n", "x".repeat(996));
     format!("id,a\n{}", row.repeat(EXPANDED / row.len()))
 }
 
-/// A zstd frame with a window of 2 to this power that holds so many blocks of 128 KiB, each written in four bytes.
+/// A zstd frame with a window of 2^`window_log` bytes, and this many blocks of 128 KiB that take four bytes each.
 fn zstd_frame(window_log: u8, blocks: usize) -> Vec<u8> {
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, (window_log - 10) << 3];
     for number in 0..blocks {
@@ -56,10 +55,10 @@ fn a_url_cannot_fill_memory_or_disk() {
         web.page("/bomb", Page::csv(body).header("Content-Encoding", encoding));
         victim.fails(what, &load);
     }
-    // All members count, and these are a hundred thousand times nothing.
+    // All members of a gzip file count, and these are a hundred thousand empty ones.
     web.page("/bomb", Page::csv(encode("gzip", b"").repeat(100_000)).header("Content-Encoding", "gzip"));
     victim.run_ok(&load);
-    // The header is there twice.
+    // The header occurs twice.
     let page = Page::csv(encode("gzip", rows().as_bytes()));
     web.page("/bomb", page.header("Content-Encoding", "gzip").header("Content-Encoding", "gzip"));
     victim.fails("said twice", &load);
@@ -113,7 +112,7 @@ fn a_compressed_request_is_refused_before_it_is_unpacked() {
         let head =
             post(&format!("Content-Encoding: {encoding}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len()));
         let answer = exchange(&victim, [head.as_bytes(), &body].concat());
-        // The host need not read the body to say so, and may close the connection first.
+        // The host may respond without reading the body, and may close the connection first.
         assert!([vec![415], vec![]].contains(&statuses(&answer)), "{encoding}: {answer}");
     }
     for (login, status) in [(victim.admin(), 400), (&Login::Nobody, 401)] {

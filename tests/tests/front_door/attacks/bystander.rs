@@ -1,4 +1,4 @@
-//! Another user, who has nothing to do with an attack and must not notice it.
+//! An uninvolved user who must not be affected by an attack.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Victim;
 
 const TABLE: &str = "quiet";
-/// Whoever watches over a host takes it for dead after that.
+/// A monitor considers the host dead after this time.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(10);
 const BUSY: [u16; 2] = [429, 503];
 
@@ -17,7 +17,7 @@ pub struct Bystander<'a> {
     victim: &'a Victim,
     watchman: Client,
     login: Login,
-    /// One that has ended.
+    /// Id of a job that has ended.
     job: String,
     number: AtomicU64,
 }
@@ -42,7 +42,7 @@ impl<'a> Bystander<'a> {
         &self.login
     }
 
-    /// The host is there for whoever asks.
+    /// The host responds to health checks.
     #[track_caller]
     pub fn sees_health(&self) {
         assert_eq!(self.watchman.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
@@ -70,7 +70,7 @@ impl<'a> Bystander<'a> {
         assert_eq!(self.post(&request).ok()["inserted_hashes"], json!([id]));
     }
 
-    /// Its data go through a job to the end; returns the job's id.
+    /// Loads data in a job and waits for its end. Returns the job's id.
     #[track_caller]
     pub fn loads(&self, data: &str) -> String {
         let request = json!({
@@ -88,7 +88,7 @@ impl<'a> Bystander<'a> {
         id
     }
 
-    /// Everything that a client with little to ask for wants.
+    /// Sends every kind of small request.
     #[track_caller]
     pub fn is_served(&self) {
         self.sees_health();
@@ -98,7 +98,7 @@ impl<'a> Bystander<'a> {
         self.loads("id,a\n0,known\n");
     }
 
-    /// SQL has few places and may be told to come again, but is not kept out.
+    /// SQL has few slots, so the host may postpone a query, but must not refuse it permanently.
     #[track_caller]
     pub fn queries(&self) {
         let request = json!({"operation": "sql", "sql": "SELECT a FROM gold.quiet WHERE id = 0"});
@@ -113,7 +113,7 @@ impl<'a> Bystander<'a> {
         assert_eq!(rows, json!([{"a": "known"}]));
     }
 
-    /// The attack, with the bystander being served again and again until it is over.
+    /// Runs the attack, and sends the bystander's requests until it is over.
     #[track_caller]
     pub fn while_served<T: Send>(&self, attack: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {

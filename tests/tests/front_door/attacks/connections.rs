@@ -1,4 +1,5 @@
-//! Clients that take their time or too much: each is put out at some time, and nobody else waits for them.
+//! Clients that are slow or open too many connections. The host closes each of them eventually, and no other client has
+//! to wait.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +11,10 @@ use super::Victim;
 use super::raw::{Connection, post, statuses};
 
 const CROWD: usize = 300;
-/// What a crowd may cost the host in memory, all together.
+/// Maximum growth of the host's memory for a whole crowd.
 const GROWTH: u64 = 64 * 1024 * 1024;
 
-/// Beginnings of requests that never come to their end.
+/// Starts of requests that are never completed.
 fn beginnings() -> [String; 6] {
     let unauthenticated = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     [
@@ -42,7 +43,7 @@ fn a_crowd_of_silent_clients_keeps_nobody_waiting() {
             &json!({"operation": "csv_data_load", "database": "gold", "table": "t", "action": "insert", "data": data}),
         );
         assert_eq!(victim.send(&Login::Nobody, "GET", "/health", None, b"").status, 200);
-        // A byte now and then.
+        // Sends a byte occasionally.
         for connection in &mut crowd {
             connection.write(" ");
         }
@@ -67,7 +68,7 @@ fn a_client_that_does_not_say_what_it_wants_is_put_out() {
         let told = statuses(&answer);
         assert!(told.iter().all(|status| [200, 400, 408].contains(status)), "{:?}: {answer}", beginnings[number]);
     }
-    // A line now and then makes no difference.
+    // Sending a line occasionally makes no difference.
     talking[0].write("GET /health HTTP/1.1\r\n");
     talking[1].write("ST / HTTP/1.1\r\n");
     for connection in &mut talking[..3] {
@@ -93,7 +94,7 @@ fn a_body_that_comes_drop_by_drop_is_not_waited_for() {
             (!open || connection.is_closed()).then_some(())
         });
     }
-    // One that comes at once is not hurried, however much it is.
+    // A body that arrives without delay has no time limit, however large it is.
     let large = json!({"operation": "user_info", "x": "x".repeat(50_000_000)});
     victim.post(&large).ok();
     victim.assert_unharmed();
@@ -112,7 +113,7 @@ fn a_client_that_does_not_read_its_answer_is_put_out() {
     connection.write(post(&format!("Content-Length: {}\r\n", search.len())));
     connection.write(&search);
     eventually("the host to close the connection", || (!connection.write("\r\n")).then_some(()));
-    // One that reads gets all of it.
+    // A client that reads receives everything.
     assert_eq!(
         victim.post(&json!({"operation": "sql", "sql": "SELECT * FROM gold.large"})).ok().as_array().map(Vec::len),
         Some(60_000)
@@ -124,12 +125,12 @@ fn a_client_that_does_not_read_its_answer_is_put_out() {
 fn connections_beyond_the_limit_wait_and_take_nothing_from_the_others() {
     let options = Options::new().set("server.max_connections", 20).set("server.header_seconds", 2);
     let victim = Victim::start(options);
-    // The administrator's connection was there before.
+    // The administrator's connection was already open.
     let mut crowd: Vec<Connection> = (0..60).map(|_| Connection::to(&victim)).collect();
     for connection in &mut crowd {
         connection.write("GET /health HTTP/1.1\r\n");
     }
-    // Whoever is too many comes in when the silent ones have been put out.
+    // Further connections are accepted when the silent ones have been closed.
     let mut late = Connection::to(&victim);
     late.write("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert_eq!(statuses(&late.read_to_end()), [200]);
@@ -147,7 +148,7 @@ fn a_body_beyond_the_limit_is_refused_before_it_is_sent_or_as_soon_as_it_is_know
         assert_eq!(statuses(&answer), [413], "{length}: {answer}");
         assert!(answer.contains("server.max_body_bytes"), "{answer}");
     }
-    // A body that never ends, of somebody who has logged in and of somebody who has not.
+    // An endless body, of a client with a login and of one without.
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     let nobody = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (head, status) in [(post("Transfer-Encoding: chunked\r\n"), 413), (nobody.to_owned(), 401)] {
@@ -159,7 +160,7 @@ fn a_body_beyond_the_limit_is_refused_before_it_is_sent_or_as_soon_as_it_is_know
             assert!(sent < 1 << 30, "the host takes a body without end");
         }
         let answer = connection.read_to_end();
-        // A connection that was reset may have swallowed the answer.
+        // A reset may have discarded the response.
         assert!(answer.is_empty() || statuses(&answer) == [status], "{answer}");
     }
     let grown = victim.peak_memory().saturating_sub(before);
@@ -189,7 +190,7 @@ fn many_at_once_are_all_answered() {
 #[test]
 fn a_storm_of_wrong_passwords_leaves_others_their_answers() {
     let victim = Victim::start(Options::new());
-    // Known already: its answer needs no hash.
+    // Already known, so that its login needs no hash.
     victim.post(&json!({"operation": "user_info"})).ok();
     std::thread::scope(|scope| {
         for client in 0..40 {
@@ -216,7 +217,7 @@ fn a_storm_of_wrong_passwords_keeps_nobody_from_logging_in() {
     for name in ["ann", "bob", "cyd"] {
         victim.add_user(name, json!({}));
     }
-    // Known already: its answer needs no hash.
+    // Already known, so that its login needs no hash.
     victim.post(&json!({"operation": "user_info"})).ok();
     let (over, begun) = (AtomicBool::new(false), Barrier::new(ATTACKERS + 1));
     std::thread::scope(|scope| {
@@ -225,7 +226,7 @@ fn a_storm_of_wrong_passwords_keeps_nobody_from_logging_in() {
             let (victim, over, begun) = (&victim, &over, &begun);
             scope.spawn(move || {
                 for number in 0_u32.. {
-                    // Names that exist, and names that do not.
+                    // Names of existing and of unknown users.
                     let name = match client % 3 {
                         0 => "HDB_ADMIN".to_owned(),
                         1 => "bob".to_owned(),
@@ -244,9 +245,9 @@ fn a_storm_of_wrong_passwords_keeps_nobody_from_logging_in() {
             });
         }
         begun.wait();
-        // The first time: her password has to be checked.
+        // Her first request, so her password must be checked.
         victim.post_as(&Login::basic("ann", "pw"), &json!({"operation": "user_info"})).ok();
-        // A change of somebody else does not make the host forget the administrator's.
+        // Changing another user does not make the host forget the administrator's login.
         victim.post(&json!({"operation": "alter_user", "username": "cyd", "active": false})).ok();
         victim.post(&json!({"operation": "user_info"})).ok();
         victim.post(&json!({"operation": "alter_user", "username": "cyd", "password": "another one"})).ok();
@@ -255,7 +256,7 @@ fn a_storm_of_wrong_passwords_keeps_nobody_from_logging_in() {
     victim.assert_unharmed();
 }
 
-/// Lets the attackers go, also when an assertion fails.
+/// Stops the attackers even if an assertion fails.
 struct EndOfStorm<'s>(&'s AtomicBool);
 
 impl Drop for EndOfStorm<'_> {

@@ -1,4 +1,4 @@
-//! Clients that go away at any moment, by the thousand: before they have said all, while they wait, while they read.
+//! Thousands of clients that disconnect at any time: while they send, wait or read.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use super::Victim;
 use super::raw::{Connection, request};
 
-/// Where loads go.
+/// The table for loads.
 pub const TABLE: &str = "loads";
 const SEED: u64 = 0x1eaf;
 const CLIENTS: u64 = 6;
-/// Of all clients together. A slow machine does fewer in its time.
+/// Total of all clients. A slow machine reaches fewer in the time limit.
 const DEPARTURES: usize = 4000;
 const TIME: Duration = Duration::from_secs(20);
 
-/// Sends requests and goes away, until there have been enough departures.
+/// Sends requests and disconnects, until there have been enough departures.
 pub fn depart(victim: &Victim, login: &Login, ask: &(impl Fn(&mut Chance) -> Value + Sync)) {
     let (departures, started) = (AtomicUsize::new(0), Instant::now());
     std::thread::scope(|scope| {
@@ -35,7 +35,7 @@ pub fn depart(victim: &Victim, login: &Login, ask: &(impl Fn(&mut Chance) -> Val
     eprintln!("{} clients have left", departures.into_inner().min(DEPARTURES));
 }
 
-/// One client: it may leave before it has said all, while it waits, or while it reads.
+/// Runs one client, which may disconnect while it sends, waits or reads.
 fn one(victim: &Victim, login: &Login, body: &Value, chance: &mut Chance) {
     let bytes = request(login, body.to_string());
     let mut connection = Connection::to(victim);
@@ -48,7 +48,7 @@ fn one(victim: &Victim, login: &Login, body: &Value, chance: &mut Chance) {
     if chance.below(8) == 0 {
         connection.end_of_sending();
     }
-    // Most of what is asked for takes some milliseconds at most.
+    // Most requests take some milliseconds at most.
     let most = 1 << chance.below(14);
     std::thread::sleep(Duration::from_micros(chance.below(most)));
     if chance.below(8) == 0 {
@@ -56,22 +56,22 @@ fn one(victim: &Victim, login: &Login, body: &Value, chance: &mut Chance) {
     }
 }
 
-/// The sum of the figures whose names begin so.
+/// Returns the sum of the metrics whose names start with `name`.
 pub fn figure(victim: &Victim, name: &str) -> f64 {
     let metrics = victim.send(&Login::Nobody, "GET", "/metrics", None, b"").text;
     let of_name = metrics.lines().filter(|line| line.starts_with(name));
     of_name.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
 
-/// What clients that have left asked to be changed is changed or refused: the host answers another change, and nothing is
-/// under way.
+/// Waits until all changes of disconnected clients have been applied or refused: the host accepts another change, and
+/// none is under way.
 pub fn await_the_changes(victim: &Victim) {
     let role = json!({"operation": "add_role", "role": "last", "permission": {"super_user": false}});
     victim.post(&role).ok();
     eventually("the changes to end", || (figure(victim, "jobhost_changes_running") == 0.0).then_some(()));
 }
 
-/// Everything is free again: no job is left between its states, nothing lies in the spool, no plan holds a permit.
+/// Checks that everything is free again: every job has ended, the spool is empty, and no plan holds a permit.
 #[track_caller]
 pub fn assert_nothing_in_between(victim: &Victim) {
     eventually("all accepted jobs to end", || {
@@ -106,7 +106,7 @@ pub fn is_final(row: &Value) -> bool {
     matches!(row["status"].as_str(), Some("COMPLETE" | "ERROR" | "CANCELLED"))
 }
 
-/// A host with the table that loads go to.
+/// Starts a host with the table for loads.
 pub fn start(options: Options) -> Victim {
     let victim = Victim::start(options);
     victim.create_table(TABLE);

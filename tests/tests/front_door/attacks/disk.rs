@@ -1,4 +1,4 @@
-//! The disk has room for everybody: sources that wait, and downloads, are bounded in total and for each user.
+//! Space on the disk for everybody: waiting sources and downloads are limited, both in total and for each user.
 
 use jobhost_tests::web::{Body, Page};
 use jobhost_tests::{Options, Reply, Web, eventually};
@@ -26,7 +26,7 @@ fn spooled(victim: &Victim) -> u64 {
             .map(|entry| match entry.metadata() {
                 Ok(metadata) if metadata.is_dir() => below(&entry.path()),
                 Ok(metadata) => metadata.len(),
-                // It has just gone.
+                // The file has just been removed.
                 Err(_) => 0,
             })
             .sum()
@@ -44,7 +44,8 @@ fn refused(reply: &Reply) {
     assert!(reply.body["error"].is_string(), "{:.500}", reply.text);
 }
 
-/// A host whose one worker sleeps, and the id of the job that it sleeps in: all other jobs wait until that is cancelled.
+/// Starts a host whose only worker sleeps, and returns the id of the sleeping job. All other jobs wait until it is
+/// cancelled.
 fn start() -> (Victim, String) {
     let options = Options::new().guest("sleeps").set("jobs.workers", 1).set("jobs.cancel_grace_seconds", 0);
     let victim = Victim::start(options.set("spool.max_bytes", SPOOL));
@@ -78,7 +79,7 @@ fn a_user_who_fills_the_spool_leaves_room_for_another() {
         });
         refused(&refusal);
         assert!(spooled(&victim) <= SPOOL, "{} bytes lie in the spool", spooled(&victim));
-        // Refused again, and nothing of it stays.
+        // Refused again, and nothing of it is kept.
         let before = spooled(&victim);
         refused(&victim.post_as(&eve, &inline(size.max(1_000_000))));
         assert_eq!(spooled(&victim), before, "a refused source stays in the spool");

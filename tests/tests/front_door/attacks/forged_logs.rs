@@ -1,4 +1,4 @@
-//! Lines of the host's log that the host did not write, and commands to the terminal of whoever reads it.
+//! Forged lines in the host's log, and commands for the terminal on which it is read.
 
 use jobhost_tests::{Login, Options};
 use serde_json::json;
@@ -48,7 +48,7 @@ fn no_text_of_a_client_becomes_a_line_of_the_log() {
                 assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "not JSON: {line}");
             }
         }
-        // Machines read JSON; there only what JSON forbids counts.
+        // JSON is read by programs, so only characters that JSON forbids count.
         let forbidden = |c: &char| if format == "json" { c.is_ascii_control() } else { c.is_control() };
         let command = log.chars().filter(forbidden).find(|c| !matches!(c, '\n' | '\t'));
         assert_eq!(command, None, "{format}: a control character is in the log");

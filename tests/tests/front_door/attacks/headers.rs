@@ -1,4 +1,4 @@
-//! Text that wants to become a header, a line or a request of its own on the way to other servers.
+//! Text that tries to become a header, a line or a separate request to another server.
 
 use jobhost_tests::exports::everything;
 use jobhost_tests::s3::{BUCKET, REGION};
@@ -74,7 +74,7 @@ fn no_passed_on_header_changes_the_request() {
     }
     assert!(web.seen().is_empty(), "a request was sent: {:?}", web.seen());
     victim.assert_unharmed();
-    // What is left is sent as one header each, whatever it looks like.
+    // Everything else is sent as a single header, whatever it contains.
     victim.run_ok(&load(&web, json!({"X-A": "Host: evil", "x-b": " ;,=\"%0d%0a", "X-C": 1.5, "X-D": true})));
     let seen = web.seen();
     let value = |name: &str| seen[0].header(name);
@@ -87,7 +87,7 @@ fn too_many_and_too_long_headers_are_refused_and_break_nothing() {
     let web = Web::start();
     let victim = Victim::start(Options::new().set("urls.allow", web.address()));
     let many = |count: usize| Value::Object((0..count).map(|n| (format!("x-{n}"), json!("v"))).collect::<Map<_, _>>());
-    // More than a map of headers can hold.
+    // More than a header map can hold.
     victim.refused("40,000 headers", victim.post(&load(&web, many(40_000))));
     victim.refused("a value of 4 MiB", victim.post(&load(&web, json!({"X": "x".repeat(4 << 20)}))));
     victim.refused("a name of 1 MiB", victim.post(&load(&web, json!({"x".repeat(1 << 20): "x"}))));
@@ -137,7 +137,7 @@ fn no_field_of_s3_adds_a_header_a_host_or_a_path() {
         }
     }
     assert!(web.seen().is_empty(), "a request was sent: {:?}", web.seen());
-    // What may stand in a key is one path, whatever it looks like.
+    // Any valid key is a single path, whatever it contains.
     for key in ["a b?x=y#z%2f.csv", "ünï/☃.csv", "%2e%2e/x.csv", "x;y=z&a.csv", "@evil.example.csv", "a\\..\\b.csv"]
     {
         let s3 = json!({

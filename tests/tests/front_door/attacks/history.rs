@@ -1,4 +1,4 @@
-//! Jobs leave rows, and whoever may load can make their rows large: a list of them costs what it shows.
+//! Jobs leave rows, and any user who may load can make those rows large. A list of them must cost only what it shows.
 
 use jobhost_tests::memory_watch::MemoryWatch;
 use jobhost_tests::{Options, eventually};
@@ -8,11 +8,11 @@ use super::Victim;
 use super::bystander::Bystander;
 
 const BUDGET: u64 = 256 * 1024 * 1024;
-/// Together some hundred megabytes, if each row carries all that its job has refused.
+/// Some hundred megabytes in total if each row contains all of its rejected records.
 const JOBS: usize = 200;
 const CLIENTS: usize = 4;
 
-/// A table of which every row has one cell too many. Control characters take six times their size in JSON.
+/// A table in which every row has a surplus cell. Control characters take six times their size in JSON.
 fn refused_rows() -> String {
     let cell = "\u{1}".repeat(1000);
     format!("id,a\n{}", format!("1,{cell},x\n").repeat(150))
@@ -31,7 +31,7 @@ fn fill(victim: &Victim) {
             let (ins, load) = (&ins, &load);
             scope.spawn(move || {
                 for _ in (client..JOBS).step_by(CLIENTS) {
-                    // Several loads at once may be more than so small a host has room for.
+                    // Several loads at once may exceed the capacity of such a small host.
                     let id = eventually("room for a load", || {
                         let reply = victim.post_as(ins, load);
                         assert!([200, 429, 503].contains(&reply.status), "{} {}", reply.status, reply.text);
@@ -60,7 +60,7 @@ fn a_list_of_jobs_with_many_rejects_stays_within_the_budget() {
         let rows = reply.ok();
         let rows = rows.as_array().expect("rows");
         assert!(rows.len() > JOBS, "only {} jobs are listed", rows.len());
-        // Several at once share one budget: some may be told to come again, and then they get it.
+        // Concurrent requests share one budget. The host may postpone some of them, and then they succeed.
         std::thread::scope(|scope| {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {

@@ -1,4 +1,4 @@
-//! Requests that end in one place for a proxy and in another for the host, and heads and bodies that have no end.
+//! Requests whose end a proxy and the host see in different places, and endless heads and bodies.
 
 use jobhost_tests::{Login, Options};
 
@@ -6,12 +6,13 @@ use super::Victim;
 use super::raw::{Connection, exchange, post, statuses};
 
 const BODY: &str = r#"{"operation":"user_info"}"#;
-/// Behind each attack: it closes the connection, so that all answers can be counted.
+/// Follows each attack. It closes the connection, so that all responses can be counted.
 const LAST: &str = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-/// What is hidden in a body. Nothing but /metrics answers with figures.
+/// A request hidden in a body. Only /metrics responds with metrics.
 const HIDDEN: &str = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// The answers to an attack: at most one, and the last request's if the host still listens. What is hidden has none.
+/// Returns the responses to an attack: at most one, plus that of the last request if the connection is still open. The
+/// hidden request must have none.
 #[track_caller]
 fn judge(victim: &Victim, what: &str, request: &str) -> Vec<u16> {
     let answers = exchange(victim, format!("{request}{LAST}"));
@@ -30,7 +31,7 @@ fn a_request_with_two_lengths_has_one_end_or_none() {
     let victim = Victim::start(Options::new());
     let length = BODY.len();
     let chunked = format!("{length:x}\r\n{BODY}\r\n0\r\n\r\n");
-    // A chunked body, and a length that would take in what is hidden behind it.
+    // A chunked body, and a length that would include the hidden request after it.
     let over = format!("Content-Length: {}\r\n", chunked.len() + HIDDEN.len());
     let refused = [
         ("two lengths", format!("Content-Length: {length}\r\nContent-Length: {}\r\n", length + 1), BODY),
@@ -62,7 +63,7 @@ fn a_request_with_two_lengths_has_one_end_or_none() {
         ("length, then chunked", format!("{over}Transfer-Encoding: chunked\r\n")),
         ("chunked, then length", format!("Transfer-Encoding: chunked\r\n{over}")),
     ] {
-        // RFC 9112: chunked counts, and the connection is not to be used again; or the request is refused.
+        // RFC 9112: either chunked takes precedence and the connection is not reused, or the request is refused.
         let told = judge(&victim, what, &format!("{}{chunked}{HIDDEN}", post(&headers)));
         assert!([vec![], vec![400], vec![200]].contains(&told), "{what}: {told:?}");
     }
@@ -115,12 +116,12 @@ fn a_login_is_for_its_request_and_not_for_its_connection() {
     let administrator = format!("{}{BODY}", post(&format!("Content-Length: {length}\r\n")));
     let answers = exchange(&victim, format!("{administrator}{nobody}{LAST}"));
     assert_eq!(statuses(&answers), [200, 401, 200], "{answers}");
-    // Of two logins the first counts, or the request is refused: never one that a proxy may not have looked at.
+    // Of two logins, either the first counts or the request is refused. A proxy may not have checked the second.
     let login = post("").lines().find(|line| line.starts_with("Authorization")).expect("a login").to_owned();
     let two = format!("{head}Authorization: Basic eDp5\r\n{login}\r\nContent-Length: {length}\r\n\r\n{BODY}{LAST}");
     let told = statuses(&exchange(&victim, two));
     assert!(told == [401, 200] || told == [400], "the second login counted: {told:?}");
-    // In a trailer there is none.
+    // A login in a trailer does not count.
     let trailed = format!("{head}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{BODY}\r\n0\r\n{login}\r\n\r\n{LAST}");
     assert_eq!(statuses(&exchange(&victim, trailed)), [401, 200]);
     victim.assert_unharmed();
@@ -145,7 +146,7 @@ fn heads_have_a_largest_size() {
     for head in heads {
         let mut connection = Connection::to(&victim);
         connection.write(&head);
-        // A head of nothing but line ends may go on; all others are too long.
+        // A head of only line ends may continue; all others are too long.
         if !head.starts_with('\r') {
             let answer = connection.read_to_end();
             assert!(answer.is_empty() || [400, 414, 431].contains(&statuses(&answer)[0]), "{head:.60}: {answer}");

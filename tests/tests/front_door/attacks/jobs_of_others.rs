@@ -1,4 +1,4 @@
-//! Jobs of others: not seen, not stopped, not read; and jobs whose user has lost what he had.
+//! Jobs of other users cannot be seen, stopped or read, and jobs whose user has lost rights do not use them.
 
 use jobhost_tests::web::{Body, OK_CSV, Page};
 use jobhost_tests::{Login, Options, Web};
@@ -10,7 +10,7 @@ fn rights() -> Value {
     json!({"t": {"read": true, "insert": true, "update": true, "delete": true, "attribute_permissions": []}})
 }
 
-/// A host, a server that keeps a load of its page waiting, and the id of that load, which ann has started.
+/// Starts a host, a server that delays the load of its page, and ann's job that runs this load.
 fn start() -> (Victim, Web, String) {
     let web = Web::start();
     let (first, second) = OK_CSV.split_at(12);
@@ -47,7 +47,7 @@ fn a_job_of_another_user_is_not_there() {
         };
         for spelling in &spellings {
             let (told, nothing) = (ask(spelling), ask(absent));
-            // An id that is none may have a sentence of its own; one that is another's must not.
+            // An id that is not a UUID may have a different error. The id of another user's job must not.
             assert!(told.0 != 200 || told.1 == "[]", "{operation} {spelling:?}: {told:?}");
             if *spelling == id {
                 assert_eq!(told, nothing, "{operation} tells that the job exists");
@@ -61,7 +61,7 @@ fn a_job_of_another_user_is_not_there() {
     let all = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
     assert_eq!(victim.post_as(&eve, &all).status, 403);
     assert_eq!(victim.job_now(&id)["status"], "IN_PROGRESS", "somebody else has stopped the job");
-    // Its owner sees and stops it.
+    // The owner can see and stop it.
     let ann = Login::basic("ann", "pw");
     assert_eq!(victim.post_as(&ann, &json!({"operation": "get_job", "id": id})).ok()[0]["id"], id);
     victim.post_as(&ann, &json!({"operation": "cancel_job", "id": id})).ok();
@@ -70,7 +70,7 @@ fn a_job_of_another_user_is_not_there() {
     victim.assert_unharmed();
 }
 
-/// A running attempt keeps the rights with which it began; the next one has those of its time.
+/// A running attempt keeps the rights with which it started. The next attempt has the rights at its start.
 #[test]
 fn a_job_that_is_resumed_does_no_more_than_its_user_may_by_then() {
     let permission = |rights: Value| {

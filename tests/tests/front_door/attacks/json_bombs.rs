@@ -1,4 +1,4 @@
-//! JSON that is meant to break its reader, or to mean one thing to a filter before the host and another to the host.
+//! JSON that tries to crash its parser, or that a filter in front of the host would understand differently.
 
 use jobhost_tests::{Login, Options, Reply};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn send(victim: &Victim, body: impl AsRef<[u8]>) -> Reply {
     victim.send(victim.admin(), "POST", "/", Some("application/json"), body.as_ref())
 }
 
-/// An insert of these records, as text.
+/// An insert of these records as text.
 fn insert(records: &str) -> String {
     format!(r#"{{"operation": "insert", "database": "gold", "table": "t", "records": {records}}}"#)
 }
@@ -55,14 +55,14 @@ fn depth_breaks_nothing_wherever_it_stands() {
         ];
         for body in &whole {
             victim.refused(&format!("{body:.120}"), send(&victim, body));
-            // Whoever has not logged in is not read further than this.
+            // The body of a client without a login is read only up to this size.
             if body.len() < 1 << 20 {
                 let reply = victim.send(&Login::Nobody, "POST", "/", Some("application/json"), body.as_bytes());
                 assert!([400, 401].contains(&reply.status), "{body:.120}: {}", reply.text);
             }
         }
     }
-    // As the data of loads and queries depth is text like any other.
+    // In the data of loads and queries, nesting is ordinary text.
     let condition = nested(r#"{"operator": "and", "conditions": ["#, "]}", 100);
     let request = format!(
         r#"{{"operation": "search_by_conditions", "table": "t", "get_attributes": ["*"], "conditions": [{condition}]}}"#
@@ -100,7 +100,7 @@ fn numbers_that_no_number_can_hold_are_refused() {
         let reply = send(&victim, search);
         assert!(reply.status == 400 || reply.status == 200, "{number}: {}", reply.text);
     }
-    // A number of a million digits before or after the point costs no time to speak of.
+    // A number with a million digits before or after the decimal point takes no noticeable time.
     let long = format!("0.{}1", "0".repeat(1_000_000));
     let reply = send(&victim, insert(&format!(r#"[{{"id": 1, "a": {long}}}]"#)));
     assert!([200, 400].contains(&reply.status), "{}", reply.status);
@@ -115,7 +115,7 @@ fn of_two_members_with_one_name_the_last_counts_everywhere() {
         json!({"t": {"read": true, "insert": false, "update": false, "delete": false, "attribute_permissions": []}}),
     );
     let ask = |body: &str| victim.send(&reader, "POST", "/", Some("application/json"), body.as_bytes());
-    // What is checked is what runs.
+    // The host executes exactly what it has checked.
     let told = ask(r#"{"operation": "user_info", "operation": "drop_table", "database": "gold", "table": "t"}"#);
     assert_eq!(told.status, 403, "{}", told.text);
     assert_eq!(
@@ -136,7 +136,7 @@ fn of_two_members_with_one_name_the_last_counts_everywhere() {
 
 #[test]
 fn text_is_not_taken_for_json() {
-    // The key by which a JSON library marks text that is JSON itself.
+    // The key with which a JSON library marks text that is already JSON.
     let victim = Victim::start(Options::new());
     let key = "$serde_json::private::RawValue";
     let hidden = |text: &str| json!({key: text});
@@ -157,7 +157,7 @@ fn text_is_not_taken_for_json() {
     victim.refused("a query", victim.post(&request));
     assert!(victim.exported().is_empty(), "{:?}", victim.exported());
 
-    // Depth is hidden in it as well. Texts within texts 26 deep would be too much for the stack of any thread.
+    // It can hide nesting as well. Texts inside of texts, 26 levels deep, would exceed the stack of any thread.
     let mut bomb = nested("[", "]", 100);
     for _ in 0..8 {
         bomb = format!("{}{}{}", "[".repeat(100), json!({key: bomb}), "]".repeat(100));
@@ -168,12 +168,12 @@ fn text_is_not_taken_for_json() {
         let reply = send(&victim, body.to_string().replace("\"BOMB\"", &bomb));
         victim.refused(member, reply);
     }
-    // In a record it is a key like any other.
+    // In a record it is an ordinary key.
     victim.create_table("kept");
     let record: Value = json!({"id": 1, "a": hidden("[1]")});
     victim.insert("kept", json!([record]));
     let kept = victim.post(&json!({"operation": "sql", "sql": "SELECT a FROM gold.kept"}));
-    // Not looked at as a value: the library would read the key here too.
+    // Compared as text, because the library would interpret the key here too.
     assert!(kept.text.contains(&record["a"].to_string()), "{}", kept.text);
     victim.assert_unharmed();
 }

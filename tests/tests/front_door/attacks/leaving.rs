@@ -1,4 +1,5 @@
-//! Clients that go away while their jobs, writes and plugins are taken in: each is done or not done, and nothing is in between.
+//! Clients that disconnect while the host accepts their jobs, writes and plugins: each is done completely or not at
+//! all.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +33,7 @@ fn loads_and_writes_whose_clients_leave_are_done_or_not_done() {
         let record_of = |operation: &str| json!({"operation": operation, "database": "gold", "table": "loads", "records": [record]});
         match chance.below(8) {
             0..=2 => load(&format!("id,a\n{id},x\n")),
-            // Too large for the store: it is spooled.
+            // Too large for the store, so it is spooled.
             3 => load(&large),
             4 => record_of("insert"),
             5 => record_of("upsert"),
@@ -68,7 +69,7 @@ fn a_cancel_whose_client_leaves_is_done_or_not_done() {
         sleepers.lock().expect("a list").push(victim.start_job(&sleep));
     }
     let ask = |chance: &mut Chance| {
-        // The list is held while the next one is started, so there are never more of them than that.
+        // The list is locked while the next job starts, so the number of sleepers is limited.
         let mut sleepers = sleepers.lock().expect("a list");
         let index = usize::try_from(chance.below(sleepers.len() as u64)).expect("an index");
         if chance.below(4) == 0 && is_final(&victim.job_now(&sleepers[index])) {
@@ -93,12 +94,12 @@ fn a_cancel_whose_client_leaves_is_done_or_not_done() {
 fn plans_whose_clients_leave_hold_no_permit() {
     let victim = start(Options::new());
     let loader = loader(&victim);
-    // As large as an inline source may be without being spooled, and planned all the same.
+    // The maximum size of an inline source that is not spooled. It is planned nevertheless.
     let small = format!("id,a\n{}", "1,x\n".repeat(10_000));
     let ask = |chance: &mut Chance| {
         json!({
             "operation": "csv_data_load", "database": "gold", "action": "upsert", "data": small,
-            // Half of them are refused by what their plan says.
+            // Half of them are refused because of their plan.
             "table": chance.one_of(&["loads", "t"]),
         })
     };
@@ -117,7 +118,7 @@ fn plugins_whose_administrator_leaves_are_in_service_or_not_there() {
         _ => json!({"operation": "reload_plugins"}),
     };
     depart(&victim, victim.admin(), &ask);
-    // Whatever is left, the next one finds the folder in order.
+    // Whatever state remains, the next request finds a consistent folder.
     let added = victim.post(&json!({"operation": "add_plugin", "file": "sleeps.wasm", "component": component})).ok();
     assert_eq!(added["state"], "in_service", "{added:#}");
     let strangers: Vec<_> = victim

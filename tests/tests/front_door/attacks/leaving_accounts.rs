@@ -1,4 +1,5 @@
-//! Administrators who go away while they change accounts and roles: what is listed, what is stored and what opens stay one.
+//! Administrators who disconnect while they change accounts and roles: the listed, the stored and the usable accounts
+//! remain the same.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::departures::{await_the_changes, depart, figure, start};
 const NAMES: u64 = 12;
 const PASSWORDS: [&str; 2] = ["one", "other"];
 
-/// Name, and whether the account is active, as the host lists them.
+/// Name and active flag of each account, as the host lists them.
 fn accounts(victim: &Victim) -> BTreeMap<String, bool> {
     let users = victim.post(&json!({"operation": "list_users"})).ok();
     let users = users.as_array().expect("a list").iter();
@@ -22,7 +23,7 @@ fn accounts(victim: &Victim) -> BTreeMap<String, bool> {
         .collect()
 }
 
-/// The password that opens each account of the storm, if any does.
+/// The password that works for each account of the attack, if any does.
 fn opens(victim: &Victim) -> BTreeMap<String, Vec<&'static str>> {
     let names = (0..NAMES).map(|number| format!("mayfly{number}"));
     names
@@ -65,7 +66,7 @@ fn accounts_whose_administrator_leaves_can_log_in_as_they_are_listed() {
     let mut before = accounts(&victim);
     let mut opened = BTreeMap::new();
     let mut looks = 0;
-    // Connections that were left are still being read for a moment.
+    // The host still reads abandoned connections for a moment.
     eventually("the accounts to rest", || {
         let (now, open) = (accounts(&victim), opens(&victim));
         let rests = now == before && open == opened && figure(&victim, "jobhost_changes_running") == 0.0;
@@ -82,7 +83,7 @@ fn accounts_whose_administrator_leaves_can_log_in_as_they_are_listed() {
     victim.crash();
     assert_eq!(accounts(&victim), before, "other accounts are stored than were listed");
     assert_eq!(opens(&victim), opened, "other passwords are stored than were valid");
-    // Roles that nobody has can go.
+    // Roles without users can be dropped.
     for name in before.keys() {
         victim.post(&json!({"operation": "drop_user", "username": name})).ok();
     }

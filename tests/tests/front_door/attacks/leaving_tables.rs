@@ -1,4 +1,4 @@
-//! Whoever makes and drops tables goes away meanwhile: each table is whole or not there.
+//! Clients that disconnect while they create and drop tables: each table exists completely or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ fn tables_whose_maker_leaves_are_whole_or_not_there() {
     depart(&victim, victim.admin(), &ask);
     await_the_changes(&victim);
     let listed = eventually("the tables to rest", || {
-        // Connections that were left are still being read for a moment.
+        // The host still reads abandoned connections for a moment.
         let first = tables(&victim);
         let rests = (0..4).all(|_| tables(&victim) == first && figure(&victim, "jobhost_changes_running") == 0.0);
         rests.then_some(first)
@@ -59,7 +59,7 @@ fn tables_whose_maker_leaves_are_whole_or_not_there() {
         let table = format!("mayfly{number}");
         match rows.get(&table) {
             Some(rows) => assert_eq!(&victim.rows(&table), rows, "{table}"),
-            // The name is free, and nothing of an older table comes back under it.
+            // The name is free, and no content of an older table reappears.
             None => {
                 victim.create_table(&table);
                 assert!(victim.rows(&table).is_empty(), "{table}");

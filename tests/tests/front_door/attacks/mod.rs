@@ -1,8 +1,8 @@
-//! Attacks: what somebody who means harm sends, and that it comes to nothing.
+//! Attacks: what a malicious client sends, and that it has no effect.
 //!
-//! Each attack is judged in the same way (`Victim`): what the attacker is told, that no secret shows in an answer or in the
-//! host's log, that no record and no file changed, and that the host goes on answering. `SECURITY.md` says which promise
-//! each of them proves.
+//! Each attack is judged in the same way (`Victim`): what the attacker is told, that no secret appears in a response or
+//! in the host's log, that no record and no file has changed, and that the host continues to respond. `SECURITY.md`
+//! lists which promise each of them proves.
 
 mod addresses;
 mod bodies;

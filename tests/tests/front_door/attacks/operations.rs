@@ -1,12 +1,12 @@
-//! The names of all operations: those of the host from its source, those of plugins from the host that runs them. So an
-//! operation that is new is attacked too, or a test says that it is missing.
+//! The names of all operations. Those of the host come from its source, those of plugins from a running host. A new
+//! operation is therefore attacked too, or a test reports that it is missing.
 
 use std::collections::BTreeSet;
 
 use jobhost_tests::{Host, artifacts};
 use serde_json::json;
 
-/// What the host itself answers, with all synonyms.
+/// The host's own operations with all synonyms.
 pub fn builtin() -> Vec<String> {
     let source =
         std::fs::read_to_string(artifacts::in_package("../host/server/src/api/operations.rs")).expect("the source");
@@ -14,7 +14,7 @@ pub fn builtin() -> Vec<String> {
     for line in source.lines() {
         let listed = line.trim().strip_prefix("operation(&[").and_then(|rest| rest.split_once(']'));
         let listed = listed.map(|(names, _)| names);
-        // The two operations by which a client gets in stand alone.
+        // The two operations for logging in are defined separately.
         let single = line.strip_prefix("const ").and_then(|rest| rest.split_once("&str = ")).map(|(_, name)| name);
         for name in listed.or(single).into_iter().flat_map(|names| names.split(',')) {
             names.insert(name.trim().trim_matches([';', '"']).to_owned());
@@ -24,7 +24,7 @@ pub fn builtin() -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// What the plugins of a host bring, with all aliases.
+/// The operations of a host's plugins with all aliases.
 pub fn of_plugins(host: &Host) -> Vec<String> {
     let mut names = BTreeSet::new();
     for file in host.post(&json!({"operation": "list_plugins"})).ok().as_array().expect("a list") {

@@ -1,9 +1,9 @@
-//! Paths that lead elsewhere, for all that takes one: the file of a load, the directory and name of an export, the
+//! Paths that lead outside, for everything that takes one: the file of a load, the directory and name of an export, the
 //! component that `add_plugin` reads.
 //!
-//! A hard link is the file itself and not a way to it, so the host cannot tell one: a load of it succeeds. To make one,
-//! somebody needs write access to a configured directory (and, as Linux is set up everywhere, to the file), which makes
-//! him the operator. An export never writes through one: it puts a new file in its place.
+//! A hard link is the file itself, not a path to it, so the host cannot detect one: a load of it succeeds. Creating one
+//! requires write access to a configured directory (and, with the usual Linux settings, to the file), which only the
+//! operator has. An export never writes through one: it replaces it with a new file.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn add_plugin(path: &str) -> Value {
     json!({"operation": "add_plugin", "file": "evil.wasm", "path": path, "sha256": "0".repeat(64)})
 }
 
-/// Ways out of a directory that the host may use, to files and directories that it may not.
+/// Paths out of a directory that the host may use, to files and directories that it may not.
 fn escapes(victim: &Victim, root: &Path) -> Vec<String> {
     let (secret, outside) = (victim.secret(), victim.outside());
     for (target, name) in [
@@ -117,7 +117,7 @@ fn no_path_of_add_plugin_leads_out_of_the_directories() {
     for path in escapes(&victim, &victim.files()) {
         let what = format!("{path:.100}");
         let told = victim.refused(&what, victim.post(&add_plugin(&path)));
-        // The digest of a file says which file it is.
+        // The digest of a file would identify it.
         assert!(!told.contains("but the component's is"), "{what}: {told}");
     }
     for name in ["../evil.wasm", "/tmp/evil.wasm", "a/b.wasm", "evil.wasm\u{0}", "évil.wasm", &"x".repeat(5_000)] {
@@ -154,7 +154,7 @@ fn no_path_of_an_export_leads_out_of_the_directories() {
 
 #[test]
 fn devices_pipes_and_sockets_hold_nobody_up() {
-    // Here the operator himself allows the directory in which they lie.
+    // Here the operator allows the directory that contains them.
     let victim = Victim::start(Options::new().files(Path::new("/dev")));
     let pipe = victim.files().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
@@ -166,7 +166,7 @@ fn devices_pipes_and_sockets_hold_nobody_up() {
     let inside = ["/dev/zero", "/dev/null", "/dev/full", "/dev/random", "/dev/tty", "/dev/ptmx", "/dev/.", "/dev"];
     let paths = inside.map(Path::new).into_iter().chain([pipe.as_path(), socket.as_path(), to_pipe.as_path()]);
     for path in paths.map(|path| path.display().to_string()) {
-        // More often than there are workers: none of them is lost.
+        // More often than there are workers, to show that none of them is lost.
         for _ in 0..3 {
             victim.fails(&path, &load(&path));
             victim.refused(&path, victim.post(&add_plugin(&path)));
@@ -208,7 +208,7 @@ fn a_hard_link_is_the_file_itself() {
     victim.assert_unharmed();
 }
 
-/// What is told about a path outside is the same whether there is something or not.
+/// An error about a path outside is the same whether the path exists or not.
 #[test]
 fn nobody_learns_what_exists_outside() {
     let victim = Victim::start(Options::new());
@@ -224,7 +224,7 @@ fn nobody_learns_what_exists_outside() {
         told(victim.post(&request), path)
     };
     assert_eq!(export(&victim.outside()), export(&victim.outside().join("absent")));
-    // Through a link that leads out, too.
+    // Also through a link that leads outside.
     symlink(victim.outside(), victim.files().join("out")).expect("a link");
     let through = |name: &str| {
         let path = victim.files().join("out").join(name);

@@ -1,4 +1,4 @@
-//! Every operation against every kind of user. Whoever adds an operation adds a line here, or the suite fails.
+//! Every operation as every kind of user. A new operation needs a line here, or the suite fails.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use super::Victim;
 use super::operations::{builtin, of_plugins};
 
-/// Users by what their role allows; who is not listed is refused. A super_user may all.
+/// Users, named after the rights of their role. A user who is not listed is refused. A super user may use every
+/// operation.
 type Users = &'static [&'static str];
 
 const EVERYBODY: Users = &["nothing", "reader", "inserter", "partial", "all"];
 const NOBODY: Users = &[];
-/// Of the ways to come without a valid login, so many are tried on every operation.
+/// Number of invalid logins that are tried on every operation.
 const ALL_TRIED: usize = 3;
 
 /// A request on `gold.t`.
@@ -24,7 +25,7 @@ fn in_t(fields: Value) -> Value {
     request
 }
 
-/// A request for each operation, and who may make it. Those that are allowed change nothing.
+/// A request for each operation, and who may send it. The permitted ones change nothing.
 fn table(victim: &Victim) -> Vec<(&'static str, Value, Users)> {
     let read = |mut fields: Value| {
         fields["get_attributes"] = json!(["a"]);
@@ -46,7 +47,7 @@ fn table(victim: &Victim) -> Vec<(&'static str, Value, Users)> {
     let before = json!({"date": "2000-01-01"});
     const READERS: Users = &["reader", "all"];
     const INSERTERS: Users = &["inserter", "all"];
-    // Which attributes a load writes is known only to the job.
+    // Only the job knows which attributes a load writes.
     const LOADERS: Users = &["inserter", "partial", "all"];
     vec![
         ("create_database", json!({"database": "evil"}), NOBODY),
@@ -111,9 +112,9 @@ fn named(operation: &str, fields: &Value) -> Value {
     request
 }
 
-/// A host with a user for each column of the table.
+/// Starts a host with a user for each column of the table.
 fn start() -> Victim {
-    // An S3 server that is not there.
+    // No S3 server listens here.
     let options = Options::new().set("s3.endpoint", "http://127.0.0.1:1").set("s3.timeout_seconds", 1);
     let victim = Victim::start(options);
     victim.file("ok.csv", "id,a\n1,x\n");
@@ -132,7 +133,7 @@ fn start() -> Victim {
     victim
 }
 
-/// All that an operation could change.
+/// Everything that an operation could change.
 fn state(victim: &Victim) -> Vec<Value> {
     let ask = |operation: &str| victim.post(&json!({"operation": operation})).ok();
     let tables = victim.post(&json!({"operation": "describe_table", "database": "gold", "table": "t"})).ok();
@@ -181,7 +182,7 @@ fn nobody_gets_in_without_a_valid_login() {
         ("nothing", Login::Header(String::new())),
     ];
     for (number, (what, login)) in strangers.iter().enumerate() {
-        // A wrong password costs a hash each time: the later ones try a few operations only.
+        // Each wrong password costs a hash, so the later logins are tried on few operations only.
         let tried = if number < ALL_TRIED { usize::MAX } else { 3 };
         for (operation, fields, _) in table(&victim).into_iter().take(tried) {
             let reply = victim.post_as(login, &named(operation, &fields));
@@ -208,7 +209,7 @@ fn every_role_can_do_what_it_says_and_nothing_else() {
             let reply = victim.post_as(&login, &named(operation, &fields));
             let what = format!("{user}: {operation}");
             if allowed.contains(user) {
-                // What the request names need not exist, but it is not the role that is in the way.
+                // What the request names need not exist, but the error must not be about permissions.
                 let denied_address = operation.ends_with("_url_load") && reply.text.contains("[urls] allow");
                 assert!(![401, 403].contains(&reply.status) || denied_address, "{what}: {}", reply.text);
                 victim.clean(&what, &reply.text);
@@ -233,7 +234,7 @@ fn every_role_can_do_what_it_says_and_nothing_else() {
     }
 }
 
-/// What a role may not read shows neither in an order, nor in a condition, nor in what is left out.
+/// Values that a role may not read influence neither an order, nor a condition, nor what is left out.
 #[test]
 fn what_may_not_be_read_does_not_show_by_detours() {
     let victim = start();

@@ -1,4 +1,5 @@
-//! Small requests that take long to understand: it is done where nobody waits for it, and takes no more than linear time.
+//! Small requests that take long to plan. Planning runs where no other client waits for it, and takes at most linear
+//! time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -85,7 +86,7 @@ fn descriptions_of_wide_tables_keep_nobody_waiting() {
     victim.create_table("wide");
     let all = json!({"read": true, "insert": true, "update": true, "delete": false, "attribute_permissions": []});
     let ins = victim.add_user("ins", json!({"wide": all}));
-    // An insert makes attributes: somebody who may do no more than that has made a table wide.
+    // An insert creates attributes, so a user with only this right has made a table wide.
     for part in 0..10 {
         let names = (0..900).map(|number| format!("attribute_{part}_{number}"));
         let record: serde_json::Map<String, Value> =

@@ -1,4 +1,4 @@
-//! What one user may store (`data.user_max_bytes`), however it is written.
+//! The amount of data that one user may store (`data.user_max_bytes`), however it is written.
 
 use jobhost_tests::{Login, Options};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::Victim;
 use super::bystander::Bystander;
 
 const QUOTA: u64 = 2 << 20;
-/// Of one record, about.
+/// Approximate size of one record.
 const TEXT: usize = 10_000;
 
 fn rights() -> Value {
@@ -34,7 +34,7 @@ fn load(rows: u64) -> Value {
     json!({"operation": "csv_data_load", "database": "gold", "table": "loads", "action": "upsert", "data": data})
 }
 
-/// Writes until it is refused; how many records were stored then.
+/// Writes until a write is refused. Returns the number of stored records.
 #[track_caller]
 fn fills(victim: &Victim, login: &Login, operation: &str, table: &str) -> u64 {
     for number in 0..QUOTA / TEXT as u64 / 5 {
@@ -54,11 +54,11 @@ fn writes_beyond_a_users_quota_are_refused_and_a_deletion_makes_room() {
         let (mut victim, eve) = start();
         let stored = fills(&victim, &eve, operation, "loads");
         assert!(stored * TEXT as u64 * 2 > QUOTA, "only {stored} records of a quota of {QUOTA} bytes");
-        // Of all tables together, and after a restart.
+        // The quota covers all tables together, and survives a restart.
         assert_eq!(victim.post_as(&eve, &records("insert", "more", 0..10)).status, 507);
         victim.crash();
         assert_eq!(victim.post_as(&eve, &records("insert", "more", 0..10)).status, 507);
-        // Others have theirs, and a super user has none.
+        // Other users have their own quota, and a super user has none.
         Bystander::of(&victim).is_served();
         victim.post(&records("insert", "more", 1_000..1_200)).ok();
         victim
@@ -81,7 +81,7 @@ fn a_load_beyond_a_users_quota_ends_in_error() {
     let row = victim.job(&victim.start_job_as(&eve, &load(1_000)));
     assert_eq!(row["status"], "ERROR", "{row:#}");
     assert!(row["message"].as_str().is_some_and(|text| text.contains("data.user_max_bytes")), "{row:#}");
-    // The same rows again take no more, so there is nothing to refuse to somebody who has room for them.
+    // Writing the same rows again takes no more space, so a user below the quota may do it.
     assert_eq!(victim.job(&victim.start_job_as(&eve, &load(20)))["status"], "COMPLETE");
     assert!(victim.count("loads") * (TEXT as u64) < QUOTA * 2);
     Bystander::of(&victim).is_served();

@@ -1,4 +1,4 @@
-//! What a path means is changed between the host's look at it and its use of it, thousands of times a second.
+//! Changes what a path refers to between the host's check and its use, thousands of times per second.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::Victim;
 
 const TRIES: usize = 60;
 
-/// Two names change places again and again while something is done.
+/// Swaps two names repeatedly while `act` runs.
 fn while_swapping(one: &Path, other: &Path, act: impl FnOnce()) {
     let (done, swaps) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -25,7 +25,7 @@ fn while_swapping(one: &Path, other: &Path, act: impl FnOnce()) {
                 std::thread::yield_now();
             }
         });
-        // Also when `act` panics the thread must end, or the scope never does.
+        // The thread must end even if `act` panics, or the scope would never end.
         let acted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
         done.store(true, Ordering::Relaxed);
         if let Err(cause) = acted {
@@ -35,7 +35,7 @@ fn while_swapping(one: &Path, other: &Path, act: impl FnOnce()) {
     assert!(swaps.into_inner() > TRIES, "nothing was swapped");
 }
 
-/// A directory or file that may be used, and beside it a link to what may not.
+/// Creates an accessible directory or file, and next to it a link to a forbidden one.
 fn prepare(victim: &Victim, root: &Path) {
     std::fs::create_dir(root.join("place")).expect("a directory");
     std::fs::write(root.join("place/secret.csv"), "id,a\n1,allowed\n").expect("a file");
@@ -67,7 +67,7 @@ fn a_load_reads_no_file_that_is_swapped_in() {
         });
     }
     eprintln!("{loaded} of {} loads found the file that is allowed", TRIES * 2);
-    // The record 666 would have come from the secret file.
+    // A record 666 would have come from the secret file.
     victim.assert_unharmed();
 }
 
@@ -104,6 +104,6 @@ fn an_export_writes_into_no_directory_that_is_swapped_in() {
             }
         }
     });
-    // Neither a file of the export's name nor one that was to become it; the secret of that name is as it was.
+    // There is neither a file with the export's name nor a temporary one, and the secret of that name is unchanged.
     victim.assert_unharmed();
 }

@@ -1,4 +1,4 @@
-//! HTTP by hand: what no decent client sends.
+//! Hand-written HTTP that no regular client sends.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,7 +8,6 @@ use jobhost_tests::options::{ADMIN, PASSWORD};
 use jobhost_tests::wait::DEADLINE;
 use jobhost_tests::{Host, Login};
 
-/// A connection to a host.
 pub struct Connection(TcpStream);
 
 impl Connection {
@@ -20,12 +19,12 @@ impl Connection {
         Connection(stream)
     }
 
-    /// A host that has closed the connection does not read any more; then this says false.
+    /// Returns false if the host has closed the connection.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// Write what the host takes without being waited for, and say how many bytes that was.
+    /// Writes as much as possible without waiting, and returns the number of bytes.
     pub fn offer(&mut self, bytes: &[u8]) -> usize {
         self.0.set_nonblocking(true).expect("a socket");
         let mut taken = 0;
@@ -39,7 +38,7 @@ impl Connection {
         taken
     }
 
-    /// What has come by now, at most so many bytes of it.
+    /// Reads what has arrived so far, at most `most` bytes.
     pub fn sip(&mut self, most: usize) -> usize {
         self.0.set_nonblocking(true).expect("a socket");
         let count = self.0.read(&mut vec![0; most]).unwrap_or_default();
@@ -47,12 +46,12 @@ impl Connection {
         count
     }
 
-    /// Say that nothing more will be sent, and go on listening.
+    /// Closes the sending side, and continues to read.
     pub fn end_of_sending(&self) {
         let _closed_already = self.0.shutdown(std::net::Shutdown::Write);
     }
 
-    /// All that comes until the host closes the connection.
+    /// Reads until the host closes the connection.
     #[track_caller]
     pub fn read_to_end(&mut self) -> String {
         let mut answer = Vec::new();
@@ -65,7 +64,7 @@ impl Connection {
         }
     }
 
-    /// Whether the host has closed the connection by now.
+    /// Whether the host has closed the connection.
     pub fn is_closed(&mut self) -> bool {
         self.0.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
         let read = self.0.read(&mut [0; 1024]);
@@ -88,14 +87,14 @@ pub fn post_as(login: &Login, headers: &str) -> String {
     format!("POST / HTTP/1.1\r\nHost: x\r\n{login}Content-Type: application/json\r\n{headers}\r\n")
 }
 
-/// A whole request, after which the connection stays open.
+/// A complete request that keeps the connection open.
 pub fn request(login: &Login, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     [post_as(login, &format!("Content-Length: {}\r\n", body.len())).as_bytes(), body].concat()
 }
 
-/// Status and text of the answer to an operation; nothing where the host closed the connection while it was sent, which
-/// may swallow the answer.
+/// Status and text of the response to an operation. `None` if the host closed the connection while the request was
+/// sent, which may discard the response.
 #[track_caller]
 pub fn told(host: &Host, login: &Login, body: &str) -> Option<(u16, String)> {
     let mut connection = Connection::to(host);
@@ -106,7 +105,7 @@ pub fn told(host: &Host, login: &Login, body: &str) -> Option<(u16, String)> {
     Some((status, answer.split_once("\r\n\r\n").map(|(_, text)| text.to_owned()).unwrap_or_default()))
 }
 
-/// Send these bytes and give all answers. The last request must make the host close the connection.
+/// Sends these bytes and returns all responses. The last request must make the host close the connection.
 #[track_caller]
 pub fn exchange(host: &Host, bytes: impl AsRef<[u8]>) -> String {
     let mut connection = Connection::to(host);
@@ -114,7 +113,7 @@ pub fn exchange(host: &Host, bytes: impl AsRef<[u8]>) -> String {
     connection.read_to_end()
 }
 
-/// The status codes of the answers in a text.
+/// Returns the status codes of the responses in a text.
 pub fn statuses(answers: &str) -> Vec<u16> {
     let heads = answers.split("HTTP/1.1 ").skip(1);
     heads.filter_map(|head| head.get(..3)?.parse().ok()).filter(|status| *status != 100).collect()

@@ -1,5 +1,5 @@
-//! Clients that ask for much and take nothing of it. Each of their answers pins a snapshot of the store, and a place for
-//! that is needed by everybody: by jobs too.
+//! Clients that request large replies and do not read them. Each reply pins a store snapshot and occupies a reader
+//! slot, which every other client and every job needs too.
 
 use jobhost_tests::memory_watch::{MemoryWatch, allow_descriptors};
 use jobhost_tests::{Login, Options, eventually};
@@ -10,12 +10,13 @@ use super::bystander::Bystander;
 use super::raw::{Connection, request};
 
 const CROWD: usize = 320;
-/// More than the store has places for readers.
+/// More than the reader slots of the store.
 const MASS: usize = 1_100;
 const ROUNDS: usize = 8;
-/// So many times in a row a table is written anew without more room: then nothing holds what was replaced.
+/// Number of times that a table must be rewritten in a row without growing. This shows that nothing pins the replaced
+/// data.
 const REUSES: usize = 6;
-/// Of 1,000 bytes each: more than the buffers of a connection hold.
+/// Rows of 1,000 bytes: more than the buffers of a connection hold.
 const ROWS: u64 = 20_000;
 
 fn start(options: Options) -> Victim {
@@ -25,7 +26,7 @@ fn start(options: Options) -> Victim {
     victim
 }
 
-/// All rows of the large table, written anew.
+/// Rewrites all rows of the large table.
 fn fill(victim: &Victim, letter: &str) {
     let rows: String = (0..ROWS).map(|id| format!("{id},{}\n", letter.repeat(1000))).collect();
     let path = victim.file("large.csv", format!("id,a\n{rows}"));
@@ -35,7 +36,7 @@ fn fill(victim: &Victim, letter: &str) {
     victim.run_ok(&load);
 }
 
-/// Users who are known already: a crowd of first logins would be another attack.
+/// Users who have logged in before. A crowd of first logins would be a different attack.
 fn readers(victim: &Victim, names: &[&str]) -> Vec<Login> {
     let read = json!({"read": true, "insert": false, "update": false, "delete": false, "attribute_permissions": []});
     names
@@ -48,7 +49,7 @@ fn readers(victim: &Victim, names: &[&str]) -> Vec<Login> {
         .collect()
 }
 
-/// What has more rows than a client takes.
+/// Requests with larger replies than these clients read.
 fn large_questions() -> Vec<Value> {
     let search = |more: Value| {
         let mut search = json!({"database": "gold", "table": "large", "get_attributes": ["*"]});
@@ -75,7 +76,7 @@ fn large_questions() -> Vec<Value> {
     ]
 }
 
-/// Connections that have asked, by turns as each of the users, and read nothing.
+/// Opens connections that send a request, as each of the users in turn, and do not read.
 fn crowd(victim: &Victim, logins: &[Login], questions: &[Value], count: usize) -> Vec<Connection> {
     let texts: Vec<String> = questions.iter().map(Value::to_string).collect();
     (0..count)
@@ -89,7 +90,7 @@ fn crowd(victim: &Victim, logins: &[Login], questions: &[Value], count: usize) -
         .collect()
 }
 
-/// No job waits or runs that nobody works on.
+/// Checks that no job waits or runs without a worker.
 #[track_caller]
 fn assert_no_job_is_left(victim: &Victim) {
     let value = |name: &str| {
@@ -102,7 +103,7 @@ fn assert_no_job_is_left(victim: &Victim) {
     }
 }
 
-/// The attack, what others see of it, and that all is as before when it is over.
+/// Runs the attack, checks that others are served, and that everything is free again afterwards.
 fn outlast(
     victim: &Victim,
     logins: &[Login],
@@ -130,7 +131,7 @@ fn outlast(
     watch.assert_given_back();
     bystander.is_served();
     bystander.queries();
-    // Whoever attacked may ask again, and reads now.
+    // The attackers may ask again, and read the reply this time.
     let count = json!({"operation": "sql", "sql": "SELECT COUNT(*) AS c FROM gold.large"});
     for login in logins {
         eventually("an answer to who attacked", || (victim.post_as(login, &count).status == 200).then_some(()));
@@ -205,13 +206,13 @@ fn searches_beyond_their_number_wait_and_are_told_to_come_again() {
 
 #[test]
 fn a_reader_that_is_slower_than_the_store_grows_is_ended() {
-    // Its time alone would let it stay longer than this test waits.
+    // The time limit alone would let it continue for longer than this test waits.
     let victim = start(Options::new().set("server.reply_seconds", 3600));
     let logins = readers(&victim, &["slow"]);
     for question in [large_questions().swap_remove(0), json!({"operation": "sql", "sql": "SELECT * FROM gold.large"})] {
         let mut connection = Connection::to(&victim);
         connection.write(request(&logins[0], question.to_string()));
-        // What is written anew takes new room for as long as somebody reads what was there before.
+        // Rewritten rows need new space while somebody reads the old ones.
         let mut letters = ["y", "z"].iter().cycle();
         let mut last = 0;
         let mut unchanged = 0;

@@ -1,8 +1,8 @@
-//! A name that leads to one address when the host looks at it and to another when it connects.
+//! A name that resolves to one address when the host checks it and to another when it connects.
 //!
-//! The host's resolver reads `/etc/hosts`. In a mount namespace of its own, where the system lets one be made, the host has a
-//! file there that the test changes a thousand times a second. Everywhere else a name with several addresses must do:
-//! `localhost`, of whose addresses one is allowed.
+//! The host's resolver reads `/etc/hosts`. If the system permits it, the host runs in a separate mount namespace in
+//! which the test changes that file a thousand times per second. Otherwise, the test uses a name with several
+//! addresses, of which one is allowed: `localhost`.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 const NAME: &str = "rebound.example";
 const TRIES: usize = 60;
 
-/// A command that finds this file in the place of `/etc/hosts`.
+/// Returns a command that sees this file instead of `/etc/hosts`.
 fn in_namespace(hosts: &Path, command: &Command) -> Command {
     let mut outer = Command::new("unshare");
     outer.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
@@ -71,7 +71,7 @@ fn start(home: &Path, hosts: &Path, options: &Options) -> Option<Running> {
     Some(Running { client: Client::new(url.to_owned(), Login::basic(ADMIN, PASSWORD)), child })
 }
 
-/// Two servers on one port: one at an address that is allowed, one at an address that is not.
+/// Two servers on the same port: one at an allowed address, one at a forbidden address.
 struct Servers {
     allowed: Web,
     forbidden: TcpListener,
@@ -79,7 +79,7 @@ struct Servers {
 
 impl Servers {
     fn start(forbidden: &str) -> Option<Self> {
-        // The port may be taken at the other address.
+        // The port may be in use at the other address.
         (0..20).find_map(|_| {
             let allowed = Web::start();
             let forbidden = TcpListener::bind((forbidden, allowed.port())).ok()?;
@@ -88,7 +88,7 @@ impl Servers {
         })
     }
 
-    /// Nobody has connected to the address that is not allowed.
+    /// Nobody has connected to the forbidden address.
     #[track_caller]
     fn assert_untouched(&self) {
         let visitor = self.forbidden.accept();
@@ -109,7 +109,7 @@ impl Servers {
     }
 }
 
-/// Ask again and again until the job has ended, whichever way.
+/// Repeats the request until the job has ended, successfully or not.
 fn run(client: &Client, request: &Value) -> Value {
     let reply = client.post(request);
     match reply.body["job_id"].as_str() {
@@ -125,7 +125,8 @@ fn a_name_that_changes_its_mind_leads_to_no_forbidden_address() {
     let hosts = home.path().join("hosts");
     std::fs::write(&hosts, "").expect("the file of hosts");
     let file = std::fs::OpenOptions::new().write(true).open(&hosts).expect("the file of hosts");
-    // Always as long and in one go: the file is bound to its place, and a reader finds the name in it at any time.
+    // Always the same length and written at once: the file is bind-mounted, and a reader must always find the name in
+    // it.
     let answer = |addresses: [&str; 2]| {
         let lines = addresses.map(|address| format!("{address} {NAME}\n")).concat();
         file.write_all_at(lines.as_bytes(), 0).expect("a write");
@@ -140,7 +141,7 @@ fn a_name_that_changes_its_mind_leads_to_no_forbidden_address() {
     let client = &running.client;
     client.create_table("t");
     assert_eq!(run(client, &servers.load(NAME))["status"], "COMPLETE", "the name is not known in the namespace");
-    // Both at once, in either order.
+    // Both addresses at once, in either order.
     for addresses in [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.2"]] {
         answer(addresses);
         run(client, &servers.load(NAME));
@@ -176,7 +177,7 @@ fn a_name_with_several_addresses_leads_only_to_those_that_are_allowed() {
 }
 
 fn a_name_with_several_addresses() {
-    // `localhost` is 127.0.0.1 everywhere and ::1 as well in most places; the server there is not allowed.
+    // `localhost` is 127.0.0.1 everywhere, and usually also ::1. The server at the latter is not allowed.
     let Some(servers) = Servers::start("::1").or_else(|| Servers::start("127.0.0.2")) else {
         panic!("no port is free at two addresses");
     };

@@ -1,5 +1,5 @@
-//! Exports whose `search_operation` is not a search: operations that write or administer, operations within operations, SQL
-//! that writes or looks at what is not a table of records, names that only look like a search.
+//! Exports whose `search_operation` is not a search: operations that write or administer, nested operations, SQL that
+//! writes or accesses anything but tables of records, and names that only look like a search.
 
 use jobhost_tests::Options;
 use jobhost_tests::exports::{everything, export_local};
@@ -18,7 +18,7 @@ fn no_operation_but_a_search_can_be_exported() {
     assert!(names.len() > 30, "{names:?}");
     names.extend(look_alikes().map(str::to_owned));
     for name in names {
-        // All members that any of them would need.
+        // All members that any of these operations needs.
         let mut search = everything("t");
         let more = json!({
             "operation": name, "ids": [1], "records": [{"id": 1, "a": "changed"}, {"id": 2}], "username": "HDB_ADMIN",
@@ -36,7 +36,7 @@ fn no_operation_but_a_search_can_be_exported() {
     victim.assert_unharmed();
 }
 
-/// Names that are a search to a careless comparison.
+/// Names that a careless comparison would accept as a search.
 fn look_alikes() -> impl Iterator<Item = &'static str> {
     [
         "SQL",
@@ -74,12 +74,12 @@ fn no_search_within_a_search_runs() {
     for search in [nested, within, several, as_text, json!(null), json!(true), json!({}), json!({"operation": null})] {
         victim.refused(&search.to_string(), victim.post(&export_local(&victim, "json", "f", search)));
     }
-    // A member that no search has is not looked at, in whatever case it stands.
+    // A member that no search has is ignored, whatever its case.
     let mut search = everything("t");
     search["Operation"] = json!("delete");
     search["search_operation"] = json!({"operation": "drop_table", "table": "t"});
     victim.run_for_result(&export_local(&victim, "json", "f", search));
-    // Of two the last one counts: what is checked is what runs.
+    // Of two members the last one counts, and the host executes exactly what it has checked.
     let request = export_local(&victim, "json", "g", json!("HERE")).to_string();
     let twice =
         r#"{"operation": "sql", "sql": "SELECT 1 AS a", "operation": "delete", "table": "t", "database": "gold"}"#;

@@ -1,17 +1,17 @@
-//! JSON that is small as text and large as values.
+//! JSON whose text is small but whose values are large.
 
 use std::fmt::Write as _;
 
-/// A shape that can be had in any size.
+/// A shape of JSON that can be generated in any size.
 pub struct Shape {
     pub name: &'static str,
     ends: [&'static str; 2],
-    /// One of the elements or members, by its number.
+    /// Returns an element or member by its number.
     unit: fn(usize) -> String,
 }
 
 impl Shape {
-    /// At least so many bytes of it, and hardly more.
+    /// Returns at least this many bytes, and little more.
     pub fn filled(&self, bytes: usize) -> String {
         let mut text = String::with_capacity(bytes + 2048);
         text.push_str(self.ends[0]);
@@ -25,7 +25,7 @@ impl Shape {
         text + self.ends[1]
     }
 
-    /// As `template`, with this in the place of the word BOMB.
+    /// Returns `template` with the word BOMB replaced by this shape.
     pub fn within(&self, template: &str, bytes: usize) -> String {
         template.replace("BOMB", &self.filled(bytes))
     }
@@ -60,7 +60,7 @@ pub const SHAPES: [Shape; 18] = [
     object("members with objects", |number| format!(r#""k{number}":{{"a":[]}}"#)),
 ];
 
-/// Elements that some operation takes for what they are.
+/// Elements that are valid records.
 pub const RECORDS: Shape = list("records", |number| format!(r#"{{"id":{number}}}"#));
 pub const ATTRIBUTES: Shape = list("attributes", |number| format!(r#"{{"name":"k{number}","type":"String"}}"#));
 pub const ATTRIBUTE_RIGHTS: Shape = list("rights of attributes", |number| {

@@ -1,4 +1,4 @@
-//! Queries that cost much: they end when their client leaves, and share a bounded place on the disk.
+//! Expensive queries: they end when their client disconnects, and share limited space on the disk.
 
 use jobhost_tests::Process;
 use jobhost_tests::csv_text::numbered;
@@ -9,7 +9,7 @@ use super::Victim;
 use super::bystander::Bystander;
 use super::raw::{Connection, request};
 
-/// Hundredths of a second.
+/// In hundredths of a second.
 const SECOND: u64 = 100;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -23,7 +23,7 @@ fn reader(victim: &Victim, tables: &[&str]) -> Login {
     victim.add_user("reader", Value::Object(rights))
 }
 
-/// The host computes nothing any more that would be worth mentioning.
+/// Waits until the host uses no noticeable processor time.
 #[track_caller]
 fn comes_to_rest(process: Process) {
     eventually("the host to stop computing", || {
@@ -33,14 +33,14 @@ fn comes_to_rest(process: Process) {
     });
 }
 
-/// Conditions that compare for minutes: a text that is eight million times almost what is sought, and each of them another.
+/// Conditions that compare for minutes: the text almost matches at eight million positions, and each condition differs.
 fn endless_comparisons() -> Vec<(&'static str, String)> {
     let literal = |number: usize| format!("{}{number:02}", "a".repeat(988));
     let all = |form: &dyn Fn(String) -> String| {
         let conditions: Vec<String> = (0..50).map(|number| form(literal(number))).collect();
         conditions.join(" OR ")
     };
-    // Eight megabytes of what is a quarter of one in the store.
+    // Eight megabytes from a stored quarter of a megabyte.
     let long = format!("REPLACE(a, 'a', '{}')", "a".repeat(32));
     vec![
         ("LIKE", all(&|literal| format!("{long} LIKE '%{literal}%'"))),
@@ -53,7 +53,7 @@ fn endless_comparisons() -> Vec<(&'static str, String)> {
 
 #[test]
 fn a_comparison_ends_when_its_client_leaves() {
-    // Its time alone would let it go on for longer than this test waits.
+    // The time limit alone would let it run for longer than this test waits.
     let victim = Victim::start(Options::new().set("sql.timeout_seconds", 3600));
     victim.create_table("long");
     victim.insert("long", json!([{"id": 1, "a": "a".repeat(250_000)}]));
@@ -70,7 +70,7 @@ fn a_comparison_ends_when_its_client_leaves() {
                 connection
             })
             .collect();
-        // They are under way, or were answered at once.
+        // Either the query is running, or it was answered at once.
         eventually(&format!("the host to be busy with {what}"), || {
             let busy = process.ticks() - before > SECOND;
             (busy || crowd.iter_mut().any(|connection| connection.sip(1) > 0)).then_some(())

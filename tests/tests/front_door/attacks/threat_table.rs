@@ -1,11 +1,11 @@
-//! `SECURITY.md` says which test proves which promise. A test that has been renamed or removed proves nothing.
+//! `SECURITY.md` lists which test proves which promise. This module checks that the listed tests exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jobhost_tests::artifacts;
 
-/// The tests in the document: `file.rs::name_of_a_test`, the file with its path from the root.
+/// The tests in the document: `file.rs::name_of_a_test`, each with the path of its file from the root.
 fn named(document: &str) -> Vec<(String, String)> {
     let quoted = document.split('`').skip(1).step_by(2);
     let named = quoted.filter_map(|text| text.split_once(".rs::"));
@@ -56,7 +56,7 @@ fn every_mechanism_that_security_md_names_exists() {
 }
 
 #[test]
-fn every_attack_stands_in_security_md() {
+fn every_attack_is_listed_in_security_md() {
     let document = std::fs::read_to_string(artifacts::in_package("../SECURITY.md")).expect("SECURITY.md");
     let named: BTreeSet<String> = named(&document).into_iter().map(|(file, _)| file).collect();
     let mut files = Vec::new();

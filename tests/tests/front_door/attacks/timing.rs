@@ -1,5 +1,5 @@
-//! Whether an account exists does not show in how much work a refusal takes. Work is processor time: how long the refusal
-//! takes by the clock depends on what else the machine does.
+//! The work of refusing a login does not reveal whether the account exists. Work is measured as processor time, because
+//! the elapsed time depends on the load of the machine.
 
 use jobhost_tests::{Login, Options};
 use serde_json::json;
@@ -7,8 +7,8 @@ use serde_json::json;
 use super::Victim;
 
 const TRIES: usize = 25;
-/// A password hash costs some twenty milliseconds, all else well under one: a refusal without a hash would take less by a
-/// factor of ten and more.
+/// A password hash takes some twenty milliseconds, and everything else well under one. A refusal without a hash would
+/// be faster by a factor of more than ten.
 const FACTOR: u64 = 3;
 
 #[test]
@@ -19,7 +19,7 @@ fn an_unknown_user_costs_as_much_work_as_a_wrong_password() {
     victim.post(&json!({"operation": "alter_user", "username": "asleep", "active": false})).ok();
     let names = ["ann", "HDB_ADMIN", "ghost", "asleep", "an unknown name that is long, long, long, long, long, long"];
     let process = victim.process();
-    // Another wrong password each time, so that no memory of earlier ones helps.
+    // A different wrong password each time, so that no cache of earlier ones helps.
     let work = |refuse: &dyn Fn(&str)| {
         let before = process.ticks();
         (0..TRIES).for_each(|number| refuse(&format!("wrong-{number}")));

@@ -1,5 +1,6 @@
-//! Tokens that were not issued, not for this, not any more or not by us. `tokens.rs` of the front door has the plain
-//! cases; here the forger also has what a careless host would take: the right key with another algorithm or other claims.
+//! Tokens that this host did not issue, that have another purpose, or that are no longer valid. `tokens.rs` of the
+//! front door has the simple cases. Here the forger also has what a careless host would accept: the right key with
+//! another algorithm or with other claims.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -25,7 +26,7 @@ fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()))
 }
 
-/// Signed by HMAC with SHA-256, whatever the header says.
+/// Signed with HMAC-SHA-256, whatever the header says.
 fn signed(header: &Value, claims: &Value, key: &[u8]) -> String {
     let text = unsigned(header, claims);
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key");
@@ -40,7 +41,7 @@ fn signed_by_sha512(header: &Value, claims: &Value, key: &[u8]) -> String {
     format!("{text}.{}", BASE64.encode(mac.finalize().into_bytes()))
 }
 
-/// The token opens nothing: neither an operation nor a new token.
+/// The token permits neither an operation nor a new token.
 #[track_caller]
 fn worthless(victim: &Victim, what: &str, token: &str) {
     for (login, request) in [
@@ -64,7 +65,7 @@ fn no_header_talks_the_host_into_another_check() {
     let (token, _) = issue(&victim, victim.admin());
     let key = std::fs::read(victim.data().join("token-key")).expect("the key");
     let good = claims(&token);
-    // So the forger's hand is steady: what is forged below differs from this in one thing each.
+    // Shows that the forger signs correctly: each forgery below differs from this token in one respect.
     let copy = signed(&HS256(), &good, &key);
     assert_eq!(victim.post_as(&Login::Bearer(copy), &json!({"operation": "user_info"})).status, 200);
 
@@ -79,7 +80,7 @@ fn no_header_talks_the_host_into_another_check() {
     for algorithm in [json!(null), json!(["HS256"]), json!({"alg": "HS256"}), json!(0)] {
         worthless(&victim, "a strange algorithm", &signed(&json!({"alg": algorithm, "typ": "JWT"}), &good, &key));
     }
-    // A key that the token itself names or brings.
+    // A key that the token itself names or contains.
     let own = b"the forger's own key of 32 bytes";
     let brought = json!({"kty": "oct", "k": BASE64.encode(own)});
     for (name, value) in [
@@ -144,13 +145,13 @@ fn no_claims_pass_that_the_host_does_not_issue() {
     for claims in [json!([]), json!("x"), json!(null), json!(5), json!({})] {
         worthless(&victim, &format!("claims that are {claims}"), &signed(&HS256(), &claims, &key));
     }
-    // The claim super_user gives nothing: the account's role counts.
+    // The claim super_user has no effect: the role of the account counts.
     let mut raised = good.clone();
     raised["super_user"] = json!(true);
     let raised = Login::Bearer(signed(&HS256(), &raised, &key));
     assert_eq!(victim.post_as(&raised, &json!({"operation": "list_users"})).status, 403);
 
-    // Each is for its own purpose, in each place where it could be handed in.
+    // Each token works only for its own purpose, wherever it is submitted.
     let ask = |login: &Login, request: Value| victim.post_as(login, &request).status;
     assert_eq!(ask(&Login::Bearer(refresh.clone()), json!({"operation": "user_info"})), 401);
     assert_eq!(ask(&Login::Bearer(refresh), json!({"operation": "refresh_operation_token"})), 200);
@@ -186,7 +187,7 @@ fn nothing_that_is_not_exactly_a_token_is_read_as_one() {
     for token in &forged {
         worthless(&victim, &format!("{token:.60}"), token);
     }
-    // A token of megabytes ends the connection or is refused; it may not reach the host at all.
+    // A token of megabytes is refused or closes the connection, and may not reach the host at all.
     let long = json!({"operation": "refresh_operation_token", "refresh_token": "x".repeat(900_000)});
     assert!(victim.post_as(&Login::Nobody, &long).status >= 400);
     victim.assert_unharmed();
@@ -212,7 +213,7 @@ fn a_token_dies_with_what_it_was_issued_for() {
         victim.post(&change).ok();
         assert_eq!(ask(&victim), (401, 401), "after {change}");
         if change["operation"] == "drop_user" {
-            // A new account of the name is another one.
+            // A new account with the same name is a different account.
             let user =
                 json!({"operation": "add_user", "username": "ann", "password": "pw", "role": "ann", "active": true});
             victim.post(&user).ok();

@@ -1,5 +1,5 @@
-//! Secrets in URLs: a password before the `@`, a signature in the query. The server that is named gets them; nobody else
-//! ever sees them, neither in rows, sentences and logs nor on the disk.
+//! Secrets in URLs: a password before the `@`, a signature in the query. Only the named server receives them. They
+//! appear neither in rows, messages and logs nor on the disk.
 
 use jobhost_tests::scan::{files_with, spellings};
 use jobhost_tests::web::{Body, OK_CSV, Page};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Victim;
 
-/// In words that stand in no other text, so that a part of one is found too.
+/// Made of words that occur in no other text, so that a part of it is found too.
 const PASSWORD: &str = "hunter2-password-of-the-url";
 const SIGNATURE: &str = "5ignature0f7hePresignedUrl4242424242424242";
 const CREDENTIAL: &str = "AKIDURLSECRETS-20260101-eu-s3-aws4-request";
@@ -40,7 +40,7 @@ fn hidden(what: &str, text: &str) {
     }
 }
 
-/// In no answer that anybody can get, in no line of the log, in no file.
+/// The secrets appear in no reply, in no line of the log, and in no file.
 #[track_caller]
 fn hidden_everywhere(victim: &Victim, id: Option<&str>, when: &str) {
     let jobs = json!({"operation": "search_jobs_by_start_date", "from_date": "2020-01-01", "to_date": "2099-01-01"});
@@ -63,7 +63,7 @@ fn hidden_on_disk(victim: &Victim, when: &str) {
     }
 }
 
-/// The path and query of the last request as the server got it, and the login that came with it.
+/// The path and query of the last request that the server received, and its login.
 fn last(web: &Web) -> (String, Option<String>) {
     let seen = web.seen().pop().expect("a request");
     let login = seen.header("authorization").map(str::to_owned);
@@ -159,7 +159,7 @@ fn no_failure_of_a_load_tells_the_secrets_of_its_url() {
         format!("http://{here}/away?{query}"),
         format!("http://{here}/missing-there?{query}"),
         format!("http://{here}/not-there?{query}#{TOKEN}"),
-        // Refused before there is a job.
+        // Refused before a job is created.
         format!("http://u:{PASSWORD}@{gone}/x?{query}"),
         format!("http://u:{PASSWORD}@169.254.169.254/x?{query}"),
         format!("http://u:{PASSWORD}@{here}:99999/x?{query}"),
@@ -181,7 +181,7 @@ fn no_failure_of_a_load_tells_the_secrets_of_its_url() {
             hidden_everywhere(&victim, Some(id), "after a failure");
         }
     }
-    // Where they stand in other fields, and where the request is none.
+    // Secrets in other fields, and in requests that are malformed.
     let url = format!("http://u:{PASSWORD}@{here}/ok.csv?{query}");
     for request in [
         json!({"operation": "csv_url_load", "database": "gold", "table": "nowhere", "csv_url": url}),
@@ -226,7 +226,7 @@ fn a_url_is_shown_with_its_place_and_without_its_secrets() {
     let told = victim.run_error(&load(&url));
     hidden("the sentence", &told);
     assert!(told.contains(&format!("{}/not-there.csv", web.address())), "whoever reads it cannot tell which: {told}");
-    // Without secrets it is shown as it was given.
+    // A URL without secrets is shown unchanged.
     let plain = web.url("/not-there.csv");
     assert!(victim.run_error(&load(&plain)).contains(&plain));
     victim.assert_unharmed();

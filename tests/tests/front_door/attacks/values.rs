@@ -1,5 +1,5 @@
-//! Requests that are small as text and large as values: what they become is charged before it is made, and what nobody
-//! may send is not made at all.
+//! Requests whose text is small but whose values are large. Values are charged before they are created; values that
+//! nobody may send are never created.
 
 use jobhost_tests::memory_watch::MemoryWatch;
 use jobhost_tests::{Login, Options};
@@ -12,7 +12,7 @@ use super::shapes::{ATTRIBUTE_RIGHTS, ATTRIBUTES, CONDITIONS, RECORDS, SHAPES, S
 
 const BUDGET: u64 = 256 * 1024 * 1024;
 const MEGABYTES: usize = 1_000_000;
-/// At once: a budget is for all of them together.
+/// Concurrent clients, because they all share one budget.
 const CLIENTS: usize = 3;
 
 fn start() -> Victim {
@@ -28,7 +28,7 @@ fn reader(victim: &Victim) -> Login {
     victim.add_user("reader", json!({"t": read}))
 }
 
-/// One request: who sends it, and what it is called when it goes wrong.
+/// A request: its sender, and its name for error messages.
 struct Bomb<'a> {
     login: &'a Login,
     what: String,
@@ -47,7 +47,7 @@ fn bombs<'a>(login: &'a Login, templates: &'a [&'a str], shapes: &'a [Shape], by
         .collect()
 }
 
-/// Send them all, some at once, while another user is served, and pass on each answer that came.
+/// Sends all requests, some of them concurrently, while another user is served. Passes each response to `judge`.
 fn explode(victim: &Victim, bombs: &[Bomb<'_>], judge: impl Fn(&Bomb<'_>, u16, &str) + Sync) {
     let bystander = Bystander::of(victim);
     let watch = MemoryWatch::start(victim.process());
@@ -122,7 +122,7 @@ fn a_job_request_is_bounded_without_its_source_and_says_so() {
         assert_eq!(status, 400, "{}: {text:.500}", shape.name);
         assert!(text.contains("1 MiB") || text.contains("1048576"), "{}: {text:.500}", shape.name);
     }
-    // The source is none of it.
+    // The limit does not include the source.
     let data = format!("id,a\n{}", "1,before\n".repeat(300_000));
     victim.run_ok(
         &json!({"operation": "csv_data_load", "database": "gold", "table": "t", "action": "upsert", "data": data}),
@@ -152,7 +152,7 @@ fn a_search_costs_no_more_than_its_user_may_hold() {
     }
     all.extend(bombs(&reader, &templates[..1], std::slice::from_ref(&CONDITIONS), size));
     let judge = |bomb: &Bomb<'_>, status: u16, text: &str| match bomb.login {
-        // Keys that no record has are a fair question, however many.
+        // Keys without a record are a valid request, whatever their number.
         Login::Basic { user, .. } if user == "reader" => answered(bomb, status, text),
         _ => refused(bomb, status, text),
     };
@@ -185,7 +185,7 @@ fn records_beyond_number_are_refused_by_the_key_that_bounds_them() {
     let mut all = bombs(&writer, &templates, &SHAPES, 20 * MEGABYTES);
     all.extend(bombs(&writer, &templates, std::slice::from_ref(&RECORDS), 20 * MEGABYTES));
     explode(&victim, &all, |bomb, status, text| {
-        // Large records are few, and may be what they say.
+        // Large records are few, so they are accepted.
         if bomb.shape.name == "deep objects" {
             return answered(bomb, status, text);
         }

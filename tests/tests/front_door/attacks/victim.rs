@@ -1,4 +1,4 @@
-//! A host with something to lose, and the judgement over an attack on it.
+//! A host with data to lose, and the checks after an attack on it.
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use jobhost_tests::{Host, Login, Options, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Stands in everything that nobody may see. It is the second line of a CSV file too, so that a load of it would succeed.
+/// Part of everything that nobody may see. It is also the second line of a CSV file, so that a load of it would
+/// succeed.
 pub const CANARY: &str = "canary-of-the-attack-suite";
 
 /// A host with the table `gold.t` of one record, and a directory that it must neither read nor write.
@@ -29,7 +30,7 @@ impl Victim {
     pub fn start(options: Options) -> Self {
         let outside = tempfile::tempdir().expect("a directory");
         std::fs::write(outside.path().join("secret.csv"), format!("id,a\n666,{CANARY}\n")).expect("a file");
-        // In the environment, to be found in /proc/self/environ.
+        // In the environment, where /proc/self/environ would reveal it.
         let host = Host::start(options.environment("CANARY", CANARY));
         host.create_table("t");
         host.insert("t", json!([{"id": 1, "a": "before"}]));
@@ -37,19 +38,18 @@ impl Victim {
         Victim { host, outside, rows }
     }
 
-    /// Stop the host and start it again.
     pub fn restart(&mut self) {
         assert!(self.host.stop().success());
         self.host.restart();
     }
 
-    /// Kill the host and start it again.
+    /// Kills the host and starts it again.
     pub fn crash(&mut self) {
         self.host.kill();
         self.host.restart();
     }
 
-    /// A file that holds the canary.
+    /// A file that contains the canary.
     pub fn secret(&self) -> PathBuf {
         self.outside.path().join("secret.csv")
     }
@@ -58,7 +58,7 @@ impl Victim {
         self.outside.path().to_owned()
     }
 
-    /// A user with a role of this name; `tables` are the rights in the database gold. The password is `pw`.
+    /// Adds a user with a role of this name. `tables` are the rights in the database gold. The password is `pw`.
     pub fn add_user(&self, name: &str, tables: Value) -> Login {
         let permission = json!({"super_user": false, "gold": {"tables": tables}});
         self.post(&json!({"operation": "add_role", "role": name, "permission": permission})).ok();
@@ -67,7 +67,7 @@ impl Victim {
         Login::basic(name, "pw")
     }
 
-    /// An answer that is a refusal in one sentence, and tells nothing but that.
+    /// Checks that a reply is a refusal in one sentence that reveals nothing else.
     #[track_caller]
     pub fn refused(&self, what: &str, reply: Reply) -> String {
         assert!((400..500).contains(&reply.status), "{what}: {} {}", reply.status, reply.text);
@@ -90,7 +90,7 @@ impl Victim {
         row["message"].as_str().unwrap_or_else(|| panic!("{what}: no sentence in {row:#}")).to_owned()
     }
 
-    /// Nothing that is secret and nothing of the host's inside stands in a text.
+    /// Checks that a text contains no secret and nothing about the host's internals.
     #[track_caller]
     pub fn clean(&self, what: &str, text: &str) {
         for shown in [CANARY, "panicked at", "stack backtrace", ".rs:", "root:x:0"] {
@@ -98,7 +98,7 @@ impl Victim {
         }
     }
 
-    /// The host answers, holds what it held, and has logged no secret and no failure of its own.
+    /// Checks that the host responds, has kept its data, and has logged no secret and no internal error.
     #[track_caller]
     pub fn assert_unharmed(&self) {
         let health = self.send(&Login::Nobody, "GET", "/health", None, b"");

@@ -1,4 +1,4 @@
-//! Clients that others have published, as they are, in every method that makes sense for one host.
+//! Published clients of other authors, unmodified, with every method that makes sense for a single host.
 
 use std::process::Command;
 

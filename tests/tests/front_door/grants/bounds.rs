@@ -1,11 +1,11 @@
-//! Memory, wall time and processor time that a grant gives to one plugin.
+//! Limits on memory, wall time and processor time that a grant sets for one plugin.
 
 use jobhost_tests::limits::ended_by;
 use jobhost_tests::{Host, Options};
 use serde_json::json;
 
 #[test]
-fn a_bound_of_a_grant_is_named_when_it_is_met() {
+fn a_limit_of_a_grant_is_named_when_it_is_reached() {
     let options = Options::new().guest("hoards").guest("spins").guest("sleeps");
     let options = options
         .set("grants.hoards", "memory-bytes 33554432")
@@ -25,7 +25,7 @@ fn a_bound_of_a_grant_is_named_when_it_is_met() {
 }
 
 #[test]
-fn a_bound_of_a_grant_may_be_wider_than_that_of_the_others() {
+fn a_limit_of_a_grant_may_exceed_that_of_other_plugins() {
     let options = Options::new().guest("hoards").guest("spins").guest("sleeps").set("sandbox.memory_bytes", 16 << 20);
     let options = options.set("sandbox.wall_seconds", 1).set("sandbox.cpu_seconds", 1);
     let options = options.set("grants.hoards", "memory-bytes 50331648,wall-seconds 300,cpu-seconds 300");

@@ -1,4 +1,4 @@
-//! A grant may bound how many jobs of a plugin run at once. The others step aside, and no worker waits for them.
+//! A grant may limit how many jobs of a plugin run at once. Further jobs wait without occupying a worker.
 
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn cancel(host: &Host, id: &str) -> Value {
     host.job(id)
 }
 
-/// How many of these jobs run.
+/// Returns which of these jobs run.
 fn running(host: &Host, ids: &[String]) -> Vec<String> {
     ids.iter().filter(|id| host.job_now(id)["phase"] == "running").cloned().collect()
 }
@@ -35,7 +35,7 @@ fn jobs_of_a_plugin_run_one_after_the_other_while_others_run() {
     let ids: Vec<String> = (0..JOBS).map(|_| sleep(&host)).collect();
     for index in 0..JOBS {
         is_running(&host, &ids[index]);
-        // More workers are free, and others use them.
+        // Other jobs use the free workers.
         for _ in 0..3 {
             host.serves_others();
             assert_eq!(running(&host, &ids), [ids[index].clone()], "one at a time, in order of arrival");
@@ -46,7 +46,7 @@ fn jobs_of_a_plugin_run_one_after_the_other_while_others_run() {
 }
 
 #[test]
-fn a_job_that_stepped_aside_can_be_cancelled() {
+fn a_job_that_waits_for_its_plugin_can_be_cancelled() {
     let host = start();
     let (first, second, third) = (sleep(&host), sleep(&host), sleep(&host));
     is_running(&host, &first);
@@ -61,7 +61,7 @@ fn a_job_that_stepped_aside_can_be_cancelled() {
 }
 
 #[test]
-fn jobs_that_wait_for_their_turn_do_not_fill_the_queue_for_ever() {
+fn jobs_that_wait_for_their_turn_do_not_fill_the_queue_permanently() {
     let options = Options::new().guest("sleeps").set("grants.sleeps", "concurrency 1").set("jobs.max_queued", 3);
     let host = Host::start(options.set("jobs.workers", 2).set("jobs.cancel_grace_seconds", 0));
     let first = sleep(&host);
@@ -72,7 +72,7 @@ fn jobs_that_wait_for_their_turn_do_not_fill_the_queue_for_ever() {
     for id in &aside {
         assert_eq!(cancel(&host, id)["status"], "CANCELLED");
     }
-    // A place that nobody waits in any more is free.
+    // A waiting job that ends frees its place in the queue.
     let again = sleep(&host);
     cancel(&host, &first);
     is_running(&host, &again);
@@ -80,13 +80,13 @@ fn jobs_that_wait_for_their_turn_do_not_fill_the_queue_for_ever() {
 }
 
 #[test]
-fn the_bound_holds_after_a_crash_too() {
+fn the_limit_also_holds_after_a_crash() {
     let mut host = start();
     let ids: Vec<String> = (0..JOBS).map(|_| sleep(&host)).collect();
     is_running(&host, &ids[0]);
     host.kill();
     host.restart();
-    // The one that ran may have ended with the host; of the others one runs.
+    // The job that ran may have ended with the host. One of the others runs.
     let mut left: Vec<String> = ids;
     while !left.is_empty() {
         let running_now = jobhost_tests::eventually("one of the jobs to run or to end", || {

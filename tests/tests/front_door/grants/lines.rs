@@ -1,4 +1,4 @@
-//! The refusal and its line.
+//! The refusal and the line that it suggests.
 
 use jobhost_tests::Options;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn a_plugin_without_a_grant_is_refused_with_the_line_that_allows_it() {
     assert_eq!(line_of(&sentence), "[grants] acts = [\"insert gold.t\"]");
     assert_eq!(host.count("t"), 1);
 
-    // The very line, in a file.
+    // Puts exactly that line into a file.
     host.stop();
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), line_of(&sentence).replacen("] ", "]\n", 1)).expect("a configuration");
@@ -24,7 +24,7 @@ fn a_plugin_without_a_grant_is_refused_with_the_line_that_allows_it() {
 }
 
 #[test]
-fn one_line_has_all_that_is_missing_and_all_that_was_granted() {
+fn one_line_contains_the_missing_and_the_existing_grants() {
     let mut host = start(|options| options.set("grants.acts", "delete gold.t"));
     let file = host.file("in.csv", "id\n1\n");
     let query = json!({
@@ -48,13 +48,13 @@ fn one_line_has_all_that_is_missing_and_all_that_was_granted() {
 }
 
 #[test]
-fn a_plan_of_nothing_needs_no_grant() {
+fn an_empty_plan_needs_no_grant() {
     let host = start(|options| options);
     assert_eq!(came(&host, &act(json!({}), json!([["flush"]]))), ["0 written"]);
 }
 
 #[test]
-fn the_list_of_plugins_tells_what_is_asked_for_and_what_is_granted() {
+fn the_list_of_plugins_shows_requested_and_granted_capabilities() {
     let host = start(|options| options.set("grants.acts", "insert gold.*,concurrency 3"));
     let entry = host.plugin("acts.wasm").expect("the plugin");
     assert_eq!(entry["granted"], json!(["insert gold.*", "concurrency 3"]), "{entry:#}");
@@ -64,7 +64,7 @@ fn the_list_of_plugins_tells_what_is_asked_for_and_what_is_granted() {
 }
 
 #[test]
-fn a_grant_that_cannot_be_read_keeps_the_host_from_starting() {
+fn an_invalid_grant_keeps_the_host_from_starting() {
     let home = tempfile::tempdir().expect("a directory");
     for (grant, part) in [
         ("fly *", "insert, update"),

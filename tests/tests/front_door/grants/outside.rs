@@ -1,4 +1,5 @@
-//! A call beyond the plan is denied, with what was asked and what was planned, however much is granted.
+//! A call outside of the plan is denied regardless of the grants. The error names the requested and the planned
+//! resources.
 
 use serde_json::json;
 

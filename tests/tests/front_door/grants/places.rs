@@ -1,4 +1,4 @@
-//! Directories and URLs.
+//! Grants for directories and URLs.
 
 use jobhost_tests::web::{OK_CSV, Page};
 use jobhost_tests::{Host, Web};
@@ -11,7 +11,7 @@ fn real(path: &std::path::Path) -> String {
 }
 
 #[test]
-fn files_are_read_beneath_granted_directories_only() {
+fn files_are_read_only_below_granted_directories() {
     let mut host = start(|options| options);
     let files = real(&host.files());
     std::fs::create_dir(host.files().join("deep")).expect("a directory");
@@ -24,7 +24,7 @@ fn files_are_read_beneath_granted_directories_only() {
         &format!("write-file {files}"),
     );
     assert_eq!(came_of_it, ["5 read"]);
-    // The operator may grant less than what all plugins together may read.
+    // A grant may be narrower than the directories that the host allows.
     for (granted, allowed) in [
         ("read-file *".to_owned(), true),
         (format!("read-file {files}"), true),
@@ -42,7 +42,7 @@ fn files_are_read_beneath_granted_directories_only() {
 }
 
 #[test]
-fn a_grant_opens_no_directory_that_the_host_keeps_closed() {
+fn a_grant_does_not_extend_the_directories_of_the_host() {
     let host = start(|options| options.set("grants.acts", "read-file *,write-file *"));
     for plan in [json!({"sources": ["/etc/passwd"]}), json!({"sinks": [["/tmp", "jobhost-not-granted.txt"]]})] {
         let reply = host.post(&act(plan.clone(), json!([["open", 0], ["create", 0]])));
@@ -67,7 +67,7 @@ fn a_link_does_not_lead_out_of_a_granted_directory() {
 }
 
 #[test]
-fn files_are_written_to_granted_directories_only() {
+fn files_are_written_only_to_granted_directories() {
     let mut host = start(|options| options);
     let exports = real(&host.exports());
     let request = act(json!({"sinks": [[host.exports(), "out.txt"]]}), json!([["create", 0]]));
@@ -78,7 +78,7 @@ fn files_are_written_to_granted_directories_only() {
 }
 
 #[test]
-fn urls_are_fetched_from_granted_hosts_only() {
+fn urls_are_fetched_only_from_granted_hosts() {
     let web = Web::start();
     let mut host = start(|options| options.set("urls.allow", web.address()));
     let request = act(json!({"sources": [web.url("/ok.csv")]}), json!([["open", 0]]));
@@ -97,7 +97,7 @@ fn urls_are_fetched_from_granted_hosts_only() {
 }
 
 #[test]
-fn a_grant_opens_no_address_that_the_host_keeps_closed() {
+fn a_grant_does_not_extend_the_addresses_of_the_host() {
     let web = Web::start();
     let host = start(|options| options.set("grants.acts", "fetch-url *"));
     let (_, told) = host.must_fail(&act(json!({"sources": [web.url("/ok.csv")]}), json!([["open", 0]])));
@@ -119,7 +119,7 @@ fn a_redirect_cannot_leave_the_granted_hosts() {
     assert!(second.seen().is_empty(), "{:?}", second.seen());
     grant(&mut host, &[granted, line]);
     assert_eq!(came(&host, &request), [format!("{} read", OK_CSV.len())]);
-    // The shipped plugin is bounded in the same way.
+    // The shipped plugin is limited in the same way.
     host.stop();
     let narrowed = format!("insert *,update *,fetch-url {}", first.address());
     host.restart_with(|options| options.set("grants.csv-load", narrowed));
@@ -131,7 +131,7 @@ fn a_redirect_cannot_leave_the_granted_hosts() {
     assert!(line_of(&sentence).starts_with("[grants] csv-load = ["), "{sentence}");
 }
 
-/// What a denied step was told, or the job.
+/// The error of a denied step, or of the job.
 #[track_caller]
 fn refused_step(host: &Host, request: &serde_json::Value) -> String {
     let row = host.run(request);

@@ -1,4 +1,4 @@
-//! Buckets.
+//! Grants for buckets.
 
 use jobhost_tests::S3Server;
 use jobhost_tests::s3::{BUCKET, REGION};
@@ -52,7 +52,7 @@ fn objects_are_read_and_written_in_granted_buckets_only() {
 }
 
 #[test]
-fn a_server_that_the_request_names_needs_a_grant_of_its_own() {
+fn a_server_named_in_the_request_needs_its_own_grant() {
     let (own, other) = (S3Server::strict(), S3Server::strict());
     for server in [&own, &other] {
         server.put("in.txt", "hello");

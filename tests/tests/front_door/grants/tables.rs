@@ -1,4 +1,4 @@
-//! What may be done to which tables.
+//! Grants for actions on tables.
 
 use jobhost_tests::Options;
 use jobhost_tests::exports::{everything, sql};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{act, came, grant, line_of, lines_of, not_granted, start, works_with_its_line_only};
 
 #[test]
-fn each_action_has_a_word_of_its_own() {
+fn each_action_has_its_own_keyword() {
     let mut host = start(|options| options);
     for (right, steps, line, other, expected) in [
         ("insert", json!([["write", "gold.t", "insert"]]), "insert gold.t", "update gold.t", "ok"),
@@ -74,7 +74,7 @@ fn a_query_needs_a_grant_for_each_table_that_it_reads() {
 }
 
 #[test]
-fn a_table_without_a_right_in_the_plan_is_not_looked_into() {
+fn a_table_without_a_right_in_the_plan_is_not_described() {
     let host = start(|options| options);
     for name in ["gold.t", "system.hdb_user", "system.hdb_job"] {
         let request = act(json!({"tables": [[name]]}), json!([["describe", name]]));
@@ -90,7 +90,7 @@ fn a_table_without_a_right_in_the_plan_is_not_looked_into() {
 }
 
 #[test]
-fn a_grant_does_not_give_what_the_user_may_not() {
+fn a_grant_does_not_extend_the_rights_of_the_user() {
     let host = start(|options| options.set("grants.acts", "insert *,update *,delete *,query *"));
     for plan in [
         json!({"tables": [["system.hdb_user", "insert"]]}),
@@ -104,7 +104,7 @@ fn a_grant_does_not_give_what_the_user_may_not() {
 }
 
 #[test]
-fn a_plugin_that_is_shipped_can_be_narrowed() {
+fn the_grants_of_a_shipped_plugin_can_be_narrowed() {
     let mut host = start(|options: Options| options.set("grants.csv-load", "insert data.*"));
     let data = json!({"operation": "create_table", "database": "data", "table": "t", "primary_key": "id"});
     host.post(&data).ok();
@@ -122,7 +122,7 @@ fn a_plugin_that_is_shipped_can_be_narrowed() {
     });
     let sentence = host.post(&request).refused(403);
     assert!(line_of(&sentence).contains("\"read-file /"), "{sentence}");
-    // With nothing at all it is still there, and others are as they were.
+    // Even without any grant it is loaded, and others are unaffected.
     host.stop();
     host.restart_with(|options| options.set("grants.csv-load", ""));
     let sentence = host.post(&load("data", "insert")).refused(403);

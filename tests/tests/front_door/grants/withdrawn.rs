@@ -1,4 +1,4 @@
-//! A grant that is taken away while a job waits.
+//! A grant that is withdrawn while a job waits.
 
 use jobhost_tests::exports::everything;
 use jobhost_tests::{Host, Web};
@@ -28,7 +28,7 @@ fn a_job_that_waits_is_not_run_on_a_grant_that_is_gone() {
     let ids: Vec<(&str, String)> =
         plans.into_iter().map(|(word, plan)| (word, host.start_job(&act(plan, steps.clone())))).collect();
     host.kill();
-    // Another grant stays, so that it is this one whose absence counts.
+    // Another grant remains, so that the missing one is decisive.
     host.restart_with(|options| options.set("grants.acts", "delete *"));
     host.post(&json!({"operation": "cancel_job", "id": blocker})).ok();
     for (word, id) in &ids {

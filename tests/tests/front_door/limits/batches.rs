@@ -1,4 +1,4 @@
-//! Batches of records that break the rules are refused as a whole, and the row says which bounds they broke.
+//! Batches of invalid records are refused as a whole, and the row reports which limits they exceeded.
 
 use jobhost_tests::limits::met;
 use jobhost_tests::{Host, Options};
@@ -25,12 +25,12 @@ fn a_malformed_batch_is_refused_as_a_whole() {
     for refused in ["deep", "large record", "large batch", "many records", "large checkpoint"] {
         assert!(message.contains(&format!("{refused}: ErrorKind::Limit")), "{refused} in {message}");
     }
-    // "two keys" may be refused, or taken as JSON parsers do; nothing else was stored.
+    // "two keys" may be refused, or handled as JSON parsers do. Nothing else was stored.
     assert!(host.rows("mine").iter().all(|row| row["id"] == 3 || row["id"] == 2), "{:?}", host.rows("mine"));
     assert!(row.to_string().len() < 2_000_000, "the row has {} bytes", row.to_string().len());
     for (key, limit, reached) in [
         ("sandbox.batch_bytes", 1 << 20, Some(1_800_000)),
-        // Whoever counts may stop there.
+        // The host may stop counting there.
         ("sandbox.batch_records", 16_384, Some(16_385)),
         ("sandbox.record_bytes", 256 * 1024, Some(300 * 1024 + 15)),
         ("sandbox.record_depth", 32, None),
@@ -45,7 +45,7 @@ fn a_malformed_batch_is_refused_as_a_whole() {
 }
 
 #[test]
-fn the_bounds_of_batches_can_be_changed() {
+fn the_limits_of_batches_can_be_changed() {
     let host = start(|options| {
         options
             .set("sandbox.batch_bytes", 2_000_000)

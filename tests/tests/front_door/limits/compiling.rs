@@ -1,9 +1,10 @@
-//! A component that is dear to compile is given up within its time and memory, and others are served meanwhile.
+//! A component that is expensive to compile is given up at its limits of time and memory, and other clients are served
+//! meanwhile.
 
 use jobhost_tests::components::{component, enlarged, laborious};
 use jobhost_tests::{Host, Options, eventually};
 
-/// A component whose compilation takes far longer than the tests let it.
+/// A component whose compilation takes far longer than the tests allow.
 fn dear(functions: u32, rounds: u32) -> Vec<u8> {
     enlarged(&component("sleeps"), &laborious(functions, rounds), 0)
 }
@@ -44,7 +45,7 @@ fn compiling_ends_at_its_memory() {
 }
 
 #[test]
-fn a_start_gets_past_a_component_that_is_dear_to_compile() {
+fn a_start_completes_despite_a_component_that_is_expensive_to_compile() {
     let mut host = Host::start(Options::new().set("plugins.compile_seconds", 3));
     host.stop();
     std::fs::write(host.plugins().join("a-dear-one.wasm"), dear(40, 50_000)).expect("a file");

@@ -1,10 +1,10 @@
-//! Files that are no components, or no longer. Each is listed with its reason, or loads; the host lives.
+//! Files that are not components, or are damaged. Each is listed with its reason or loads; the host keeps running.
 
 use jobhost_tests::components::{component, damaged, of_another_world, renamed};
 use jobhost_tests::{Host, Login, Options};
 use serde_json::json;
 
-/// What a damaged component compiles to is not for the cache that the tests share.
+/// The tests share a compile cache, which must not store damaged components.
 fn start() -> (tempfile::TempDir, Host) {
     let cache = tempfile::tempdir().expect("a directory");
     let host = Host::start(Options::new().set("plugins.cache_dir", cache.path().display()));
@@ -12,7 +12,7 @@ fn start() -> (tempfile::TempDir, Host) {
 }
 
 #[test]
-fn what_is_no_component_of_the_world_is_told_what_is_wrong() {
+fn a_file_that_is_not_a_component_of_the_world_is_listed_with_the_problem() {
     let (_cache, host) = start();
     let sleeps = component("sleeps");
     for (what, bytes, part) in [
@@ -70,7 +70,7 @@ fn a_damaged_component_is_listed_or_loads() {
     for seed in 0..24 {
         let file = format!("damaged-{seed}.wasm");
         let entry = files.as_array().expect("a list").iter().find(|entry| entry["file"] == file).expect("the file");
-        // It says that it is another, if it still can say anything.
+        // Its name differs from that of the file, if it can report a name at all.
         assert_eq!(entry["state"], "failed", "{entry:#}");
         let reason = entry["reason"].as_str().expect("a reason");
         assert!(is_a_sentence(reason), "{file}: {reason}");
@@ -80,7 +80,7 @@ fn a_damaged_component_is_listed_or_loads() {
 }
 
 #[test]
-fn a_damaged_component_that_is_in_service_harms_nobody() {
+fn a_damaged_component_in_service_affects_nobody() {
     let options = Options::new().set("sandbox.wall_seconds", 5).set("sandbox.cpu_seconds", 5);
     let cache = tempfile::tempdir().expect("a directory");
     let host = Host::start(options.set("plugins.cache_dir", cache.path().display()));

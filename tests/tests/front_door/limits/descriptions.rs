@@ -1,4 +1,4 @@
-//! A description that lies, never comes, or is another each time keeps its plugin out of service, and harms nobody.
+//! A plugin whose description is false, never returns, or changes is kept out of service and affects nobody.
 
 use jobhost_tests::components::describing;
 use jobhost_tests::{Host, Options};
@@ -46,7 +46,7 @@ fn a_bad_description_keeps_the_plugin_out_of_service() {
         assert!(reason.contains(part), "{mode}: {part:?} is not in {reason}");
         host.serves_others();
     }
-    // None of it sticks: the same file with a good description gets in service.
+    // No effect remains: the same file with a good description gets into service.
     host.drop_in_good("describes.wasm", describing("well"));
 }
 
@@ -58,12 +58,12 @@ fn an_operation_of_another_plugin_cannot_be_taken_over() {
     assert!(reason.contains("csv-load") && reason.contains(LOAD), "{reason}");
     let load = json!({"operation": LOAD, "database": "gold", "table": "t", "data": "id\n1\n"});
     assert_eq!(host.run(&load)["plugin"], "csv-load@0.1.0");
-    // Nor by one that is in service with something harmless.
+    // A plugin that is in service with a harmless operation cannot take it over either.
     host.drop_in_good("a-thief.wasm", describing("honest"));
     let entry = host.drop_in("a-thief.wasm", describing("thief"));
     assert_ne!(entry["state"], "in_service", "{entry:#}");
     assert_eq!(host.run(&load)["plugin"], "csv-load@0.1.0");
-    // Nor by a start in which its file comes first in the folder.
+    // A restart at which its file comes first in the folder does not help it either.
     host.stop();
     host.restart();
     let row = host.run(&load);
@@ -77,7 +77,7 @@ fn a_name_of_another_plugin_brings_none_of_its_grants() {
     let host = Host::start(Options::new());
     let reason = host.drop_in_bad("describes.wasm", describing("name"));
     assert!(reason.contains("csv-load.wasm"), "{reason}");
-    // Under the name of the file it would take the place of the other, which is for the operator to see.
+    // Only `csv-load.wasm` may have this name. The operator would notice if that file were replaced.
     let reason = host.drop_in_bad("csv-load2.wasm", describing("name"));
     assert!(reason.contains("csv-load.wasm"), "{reason}");
     let component = jobhost_tests::encoded(&describing("name"));

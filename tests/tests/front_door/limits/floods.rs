@@ -1,4 +1,4 @@
-//! Saying more than anybody keeps: log, output, rejects, progress, message and result.
+//! More output than the host keeps: log, stdout, rejected records, progress, message and result.
 
 use jobhost_tests::limits::{ended_by, met};
 use jobhost_tests::{Host, Options};
@@ -11,7 +11,7 @@ fn start() -> Host {
     Host::start(Options::new().guest("floods"))
 }
 
-/// The row of a flood. Meanwhile others are served, and the host stays small.
+/// Returns the row of a flood. Checks that other clients are served meanwhile and that the host stays small.
 #[track_caller]
 fn flood(host: &Host, mode: &str) -> Value {
     let before = host.peak_memory();
@@ -44,7 +44,7 @@ fn the_end_of_a_log_is_kept_and_the_rest_is_counted() {
             .and_then(|(count, _)| count.parse().ok())
             .unwrap_or_else(|| panic!("{mode}: no count in {:.100}", lines[0]));
         assert_eq!(limit["times"], dropped, "{mode}: {limit:#}");
-        // 30,001 lines that are kept whole; one line of 120 MB comes in pieces.
+        // 30,001 lines that are kept whole, and one line of 120 MB that arrives in pieces.
         let said = dropped + lines.len() as u64 - 1;
         assert!(if mode == "one line" { said > 25_000 } else { said == 30_001 }, "{mode}: {said} lines");
         assert!(row.to_string().len() < 100_000, "{mode}: the row has {} bytes", row.to_string().len());

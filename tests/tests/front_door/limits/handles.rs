@@ -1,4 +1,4 @@
-//! Things that are opened and never closed.
+//! Handles that are opened and never closed.
 
 use jobhost_tests::limits::{ended_by, met};
 use jobhost_tests::{Host, Options};
@@ -19,7 +19,7 @@ fn open(host: &Host, mode: &str) -> Value {
 }
 
 #[test]
-fn readers_writers_and_cursors_have_limits_of_their_own() {
+fn readers_writers_and_cursors_have_separate_limits() {
     let host = start(|options| options);
     for (mode, most) in [("readers", 16), ("writers", 4), ("cursors", 4)] {
         let row = open(&host, mode);

@@ -1,4 +1,4 @@
-//! Sizes that a guest names are not believed: none of them makes the host reserve what was named.
+//! The host does not trust sizes that a guest passes: none of them makes it reserve memory.
 
 use jobhost_tests::limits::ended_by;
 use jobhost_tests::{Host, Options};
@@ -16,7 +16,8 @@ fn request(mode: &str) -> Value {
     json!({"operation": "lie", "mode": mode})
 }
 
-/// The row of a job that lies. Meanwhile others are served, and the host grows by no more than the guest may have itself.
+/// Returns the row of a job that passes false sizes. Checks that other clients are served meanwhile, and that the host
+/// grows by no more than the guest's own memory.
 #[track_caller]
 fn lie(host: &Host, request: &Value) -> Value {
     let before = host.peak_memory();
@@ -52,7 +53,7 @@ fn one_call_carries_so_much_and_no_more() {
 }
 
 #[test]
-fn random_bytes_and_zeroes_come_in_reasonable_portions() {
+fn random_bytes_and_zeroes_are_returned_in_limited_portions() {
     let host = start();
     for mode in ["random", "insecure random", "zeroes", "blocking zeroes"] {
         let row = lie(&host, &request(mode));
@@ -65,7 +66,7 @@ fn random_bytes_and_zeroes_come_in_reasonable_portions() {
 }
 
 #[test]
-fn reading_gives_what_the_host_has_room_for() {
+fn a_read_returns_no_more_than_the_host_has_room_for() {
     let host = start();
     let file = host.file("in.csv", vec![b'x'; 600 * 1024]);
     let row = lie(&host, &json!({"operation": "lie", "mode": "read", "file": file}));

@@ -1,4 +1,4 @@
-//! Linear memory and the stack.
+//! Limits of linear memory and of the stack.
 
 use jobhost_tests::components::{component, enlarged, memory};
 use jobhost_tests::limits::ended_by;
@@ -25,7 +25,7 @@ fn memory_ends_at_its_limit_with_the_figures() {
 fn the_memories_of_all_instances_count() {
     let host = Host::start(Options::new().set("sandbox.memory_bytes", 64 * MEBIBYTE));
     let before = host.peak_memory();
-    // Two of 48 MiB: each would do, both together do not.
+    // Two memories of 48 MiB: each is within the limit, both together are not.
     let reason = host.drop_in_bad("sleeps.wasm", enlarged(&component("sleeps"), &memory(768), 2));
     assert!(reason.contains("sandbox.memory_bytes") && reason.contains("67108864"), "{reason}");
     let reason = host.drop_in_bad("sleeps.wasm", enlarged(&component("sleeps"), &memory(1), 20));
@@ -48,7 +48,7 @@ fn recursion_ends_with_the_stack() {
 }
 
 #[test]
-fn a_larger_stack_can_be_had() {
+fn the_stack_limit_can_be_raised() {
     let host = Host::start(Options::new().guest("recurses").set("sandbox.stack_bytes", 4 * MEBIBYTE));
     let row = host.run(&json!({"operation": "recurse"}));
     assert_eq!(ended_by(&row, "sandbox.stack_bytes")["limit"], 4 * MEBIBYTE, "{row:#}");

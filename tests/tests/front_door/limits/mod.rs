@@ -1,5 +1,5 @@
-//! Each limit of a sandbox has a guest that meets it. The job's row says which limit it was, with the figures; the host
-//! stays small, and others are served.
+//! Each limit of the sandbox has a guest that reaches it. The job's row reports the limit with the numbers, the host
+//! stays small, and other clients are served.
 
 mod batches;
 mod compiling;

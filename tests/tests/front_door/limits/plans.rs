@@ -1,5 +1,5 @@
-//! A plan is quick and small, or there is no job. What the plugin does wrong is its fault in the answer too: neither the client's
-//! (4xx) nor one that passes (503).
+//! A plan must be fast and small, or no job is created. The reply blames the plugin for its own faults: neither the
+//! client (4xx) nor a temporary condition (503).
 
 use jobhost_tests::{Host, Login, Options, Reply};
 use serde_json::json;
@@ -11,7 +11,7 @@ fn start() -> Host {
     Host::start(options.set("grants.plans", GRANTS))
 }
 
-/// The sentence of such an answer.
+/// Returns the message of such a reply.
 #[track_caller]
 fn the_plugin_is_at_fault(reply: Reply) -> String {
     assert_eq!(reply.body["kind"], "plugin", "{} {}", reply.status, reply.text);
@@ -35,7 +35,7 @@ fn a_plan_that_does_not_end_is_refused_within_its_limit() {
     let sentence = the_plugin_is_at_fault(host.post(&json!({"operation": "plan_forever"})));
     assert!(sentence.contains("sandbox.plan_milliseconds"), "{sentence}");
     no_job_exists(&host);
-    // It may be tried by many at once and the host still answers.
+    // Many clients may try at once, and the host still responds.
     std::thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| host.post(&json!({"operation": "plan_forever"})));
@@ -62,7 +62,7 @@ fn a_plan_that_is_too_large_is_refused() {
         let sentence = the_plugin_is_at_fault(reply);
         assert!(sentence.contains(part), "{mode}: {sentence}");
     }
-    // What a plugin says of the request, and what it passes on of it, is the client's.
+    // The client is to blame for what the plugin says about the request, and for what it passes on from the request.
     for mode in ["query", "refusal"] {
         let reply = host.post(&json!({"operation": "plan_badly", "mode": mode}));
         assert!((400..600).contains(&reply.status), "{mode}: {} {}", reply.status, reply.text);
@@ -86,7 +86,7 @@ fn what_the_description_does_not_ask_for_cannot_be_planned() {
 }
 
 #[test]
-fn a_right_that_is_planned_a_million_times_is_not_kept_a_million_times() {
+fn a_right_that_is_planned_a_million_times_is_stored_once() {
     let host = start();
     host.create_table("t0");
     let before = host.peak_memory();

@@ -1,4 +1,4 @@
-//! Tables, their elements, and core instances.
+//! Limits of tables, their elements, and core instances.
 
 use jobhost_tests::components::{component, enlarged, growing, memory, tables};
 use jobhost_tests::limits::ended_by;
@@ -23,7 +23,7 @@ fn what_is_too_much_from_the_start_is_never_in_service() {
     let sleeps = component("sleeps");
     for (module, instances, key, figure) in [
         (tables(1, 10_000_000), 1, "sandbox.table_elements", "100000"),
-        // Fewer than that each, more together.
+        // Each is within the limit, both together are not.
         (tables(1, 60_000), 2, "sandbox.table_elements", "100000"),
         (tables(70, 1), 1, "sandbox.tables", "64"),
         (tables(7, 1), 10, "sandbox.tables", "64"),
@@ -41,7 +41,7 @@ fn what_is_too_much_from_the_start_is_never_in_service() {
 }
 
 #[test]
-fn the_limits_of_what_a_component_has_can_be_raised() {
+fn the_limits_of_a_component_can_be_raised() {
     let options = Options::new().set("sandbox.instances", 200).set("sandbox.table_elements", 1_000_000);
     let host = Host::start(options.set("sandbox.tables", 200));
     host.drop_in_good("sleeps.wasm", enlarged(&component("sleeps"), &tables(1, 5_000), 100));

@@ -1,4 +1,4 @@
-//! Processor time, wall time, and calls of the host that do not come back.
+//! Limits of processor time, wall time, and calls of the host that do not return.
 
 use jobhost_tests::components::{component, enlarged, spinning};
 use jobhost_tests::limits::ended_by;
@@ -39,7 +39,7 @@ fn a_call_that_does_not_come_back_ends_the_job() {
 }
 
 #[test]
-fn a_component_that_computes_before_it_is_asked_anything_is_listed_as_failed() {
+fn a_component_that_computes_during_instantiation_is_listed_as_failed() {
     let host = Host::start(Options::new().set("sandbox.plan_milliseconds", 300));
     let reason = host.drop_in_bad("sleeps.wasm", enlarged(&component("sleeps"), &spinning(), 1));
     assert!(reason.contains("sandbox.plan_milliseconds"), "{reason}");

@@ -1,11 +1,11 @@
-//! The text format of OpenMetrics, read strictly: what is not as the specification says fails the test.
+//! A strict parser of the OpenMetrics text format: any deviation from the specification fails the test.
 
 use std::collections::BTreeMap;
 
 /// One reply of `GET /metrics`.
 #[derive(Debug)]
 pub struct Exposition {
-    /// `name{label="value",…}` with the labels in order of their names.
+    /// `name{label="value",…}` with the labels sorted by name.
     samples: BTreeMap<String, f64>,
 }
 
@@ -38,18 +38,18 @@ impl Exposition {
         Exposition { samples }
     }
 
-    /// The value of one series; 0 where there is none, as a counter begins with its first event.
+    /// The value of one series, or 0 if it does not exist, because a counter appears with its first event.
     pub fn value(&self, series: &str) -> f64 {
         let (name, labels) = parts(series);
         self.samples.get(&normal(name, labels)).copied().unwrap_or_default()
     }
 
-    /// The sum of all series of that name.
+    /// The sum of all series with that name.
     pub fn sum(&self, name: &str) -> f64 {
         self.samples.iter().filter(|(series, _)| parts(series).0 == name).map(|(_, value)| value).sum()
     }
 
-    /// The sum of those that have this label.
+    /// The sum of all series with this label.
     pub fn sum_where(&self, name: &str, label: &str, value: &str) -> f64 {
         let wanted = format!("{label}={value:?}");
         let fits = |series: &str| parts(series).0 == name && parts(series).1.contains(&wanted.as_str());
@@ -61,7 +61,7 @@ impl Exposition {
     }
 }
 
-/// Name and labels. The values of ours hold neither commas nor quotes.
+/// Splits a series into name and labels. Our values contain neither commas nor quotes.
 fn parts(series: &str) -> (&str, Vec<&str>) {
     let Some((name, labels)) = series.split_once('{') else { return (series, Vec::new()) };
     let labels = labels.strip_suffix('}').unwrap_or_else(|| panic!("labels without an end: {series}"));
@@ -80,7 +80,7 @@ fn normal(name: &str, mut labels: Vec<&str>) -> String {
     if labels.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", labels.join(",")) }
 }
 
-/// A sample is named like its family with what its kind appends.
+/// The name of a sample is that of its family plus a suffix that depends on the kind.
 fn kind_of<'a>(kinds: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
     kinds.iter().find_map(|(family, kind)| {
         let suffix = name.strip_prefix(family.as_str())?;

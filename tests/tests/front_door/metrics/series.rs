@@ -1,4 +1,4 @@
-//! Which series there are: of limits, plugins and the store, and none that a request could make or that tells a name.
+//! The series of limits, plugins and the store. No request can create a series, and no series reveals a name.
 
 use jobhost_tests::{Host, Login, Options, artifacts};
 use serde_json::json;
@@ -38,7 +38,7 @@ fn plugins_are_counted_by_their_state() {
 }
 
 #[test]
-fn the_store_grows_in_the_figures_as_it_does_on_disk() {
+fn the_metrics_follow_the_size_of_the_store_on_disk() {
     let host = Host::start(Options::new().set("data.max_bytes", 1_u64 << 30));
     host.create_table("t");
     let before = metrics(&host).value("jobhost_store_size_bytes");
@@ -54,7 +54,7 @@ fn the_store_grows_in_the_figures_as_it_does_on_disk() {
 }
 
 #[test]
-fn no_request_makes_series_of_its_own() {
+fn no_request_creates_a_series() {
     let host = Host::start(Options::new());
     host.create_table("t");
     host.post(&load("absent")).refused(400);

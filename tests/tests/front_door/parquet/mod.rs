@@ -1,4 +1,4 @@
-//! Parquet in and out, held to what pyarrow and DuckDB write and read.
+//! Loads and exports of Parquet, compared with what pyarrow and DuckDB write and read.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ fn start() -> Host {
     host
 }
 
-/// What the script prints.
+/// Returns the output of the script.
 #[track_caller]
 fn files(arguments: &[&str]) -> String {
     let script = artifacts::in_package("tests/front_door/parquet/files.py");
@@ -28,7 +28,7 @@ fn load(table: &str, path: &Path) -> Value {
     json!({"operation": "parquet_file_load", "database": "gold", "table": table, "file_path": path})
 }
 
-/// A file of `rows` rows of DuckDB's.
+/// A file of this many rows, written by DuckDB.
 fn large(host: &Host, rows: u64) -> std::path::PathBuf {
     let path = host.files().join("large.parquet");
     files(&["large", path.to_str().expect("UTF-8"), &rows.to_string()]);
@@ -86,7 +86,7 @@ fn files_of_duckdb_load_exactly() {
 }
 
 #[test]
-fn an_export_is_read_alike_by_pyarrow_and_duckdb_and_loads_again() {
+fn pyarrow_and_duckdb_read_an_export_in_the_same_way_and_it_loads_back() {
     let host = start();
     host.insert("t", json!([
         {"id": 1, "flag": true, "n": 9007199254740993_i64, "x": 0.5, "s": "a\"\\\n\u{e9}\u{1f600}", "doc": {"k": [1, null]}, "mix": 5},
@@ -125,7 +125,7 @@ fn an_export_is_read_alike_by_pyarrow_and_duckdb_and_loads_again() {
     assert_eq!((&read["rows"], &read["types"]["s"]), (&json!([]), &json!("string")));
 }
 
-/// Whole doubles may be written with a point or without.
+/// Whole doubles may be written with or without a decimal point.
 fn numbers_as_doubles(rows: &Value) -> Vec<Value> {
     let rows = rows.as_array().expect("rows").iter().cloned();
     let changed = rows.map(|mut row| {
@@ -136,7 +136,7 @@ fn numbers_as_doubles(rows: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn only_the_columns_that_are_named_are_loaded() {
+fn only_the_named_columns_are_loaded() {
     let host = start();
     let path = large(&host, 1_000);
     let mut request = load("t", &path);
@@ -151,7 +151,7 @@ fn only_the_columns_that_are_named_are_loaded() {
 }
 
 #[test]
-fn a_url_and_an_object_of_s3_load_as_a_file_does() {
+fn urls_and_s3_objects_load_in_the_same_way_as_files() {
     let web = Web::start();
     let server = S3Server::strict();
     let options = Options::new().set("urls.allow", web.address()).set("s3.endpoint", server.endpoint());
@@ -182,12 +182,12 @@ fn a_url_and_an_object_of_s3_load_as_a_file_does() {
 }
 
 #[test]
-fn a_file_that_is_damaged_anywhere_leaves_nothing() {
+fn a_file_that_is_damaged_anywhere_is_refused_and_nothing_is_written() {
     let host = start();
     let path = large(&host, 500_000);
     let good = std::fs::read(&path).expect("the file");
     let mut damaged = vec![good[..good.len() - 5].to_vec(), b"id,a\n1,2\n".to_vec(), Vec::new()];
-    // A page of the last row group: most of the file is good.
+    // A page of the last row group, so that most of the file is good.
     let mut late = good.clone();
     let at = good.len() * 9 / 10;
     late[at..at + 2_000].fill(0x55);
@@ -203,7 +203,7 @@ fn a_file_that_is_damaged_anywhere_leaves_nothing() {
 }
 
 #[test]
-fn a_large_file_loads_in_the_memory_of_a_plugin_and_goes_on_after_a_crash() {
+fn a_large_file_loads_in_limited_memory_and_resumes_after_a_crash() {
     const ROWS: u64 = 2_000_000;
     let mut host = start();
     let path = large(&host, ROWS);

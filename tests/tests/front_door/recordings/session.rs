@@ -1,4 +1,4 @@
-//! One host, and what the recorded requests need around it: files, pages, objects.
+//! A host with the files, pages and objects that the recorded requests need.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use jobhost_tests::web::{Body, Page, encode::encode};
 use jobhost_tests::{Host, Options, S3Server, Web, artifacts};
 use serde_json::{Value, json};
 
-/// The answer to a case, normalised.
+/// The normalized reply to a case.
 pub struct Outcome {
     pub status: u16,
     pub body: Value,
-    /// The answer of `get_job` in the end, if the case started a job.
+    /// The reply of `get_job` at the end, if the case started a job.
     pub job: Option<Value>,
-    /// What the job exported.
+    /// The file that the job exported.
     pub file: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub struct Session {
     host: Host,
     places: Places,
     bearer: String,
-    /// Identifiers of jobs: as recorded, and those of this session.
+    /// Ids of jobs: the recorded id, and the id in this session.
     ids: HashMap<String, String>,
     /// Jobs that are awaited later.
     pending: Vec<String>,
@@ -40,7 +40,7 @@ impl Session {
         let options = Options::new().set("urls.allow", "127.0.0.0/8").set("urls.timeout_seconds", 20);
         let options = options.set("s3.endpoint", s3.endpoint());
         let host = Host::start(options);
-        // A relative path is looked for in the configured directories; the recorded server looked in its own.
+        // A relative path is resolved in the configured directories. The recorded server resolved it in its own.
         std::fs::create_dir(host.files().join("fixtures")).expect("fixtures");
         for entry in std::fs::read_dir(fixtures).expect("fixtures") {
             let path = entry.expect("an entry").path();
@@ -60,7 +60,7 @@ impl Session {
         Session { host, places, bearer, ids: HashMap::new(), pending: Vec::new(), s3, _web: web }
     }
 
-    /// Make state for a case. A job is awaited; success is required, as the case would be about something else.
+    /// Creates state for a case. A job is awaited and must succeed, because the case is about something else.
     pub fn prepare(&self, request: &str) {
         let request: Value = serde_json::from_str(request).unwrap_or_else(|error| panic!("{error}: {request}"));
         let reply = self.host.post(&self.places.fill(&request));
@@ -100,7 +100,7 @@ impl Session {
         if reply.status >= 400
             && let Some(members) = body.as_object_mut()
         {
-            // Ours alone, and in every refusal.
+            // A member that only this project has, in every refusal.
             let code = members.remove("code");
             assert!(
                 code.is_some_and(|code| code.is_string()),
@@ -135,7 +135,7 @@ impl Session {
     }
 }
 
-/// The pages that the recorded loads by URL asked for.
+/// The pages that the recorded loads from URLs requested.
 fn web() -> Web {
     let web = Web::start();
     let csv = jobhost_tests::web::OK_CSV;
@@ -151,7 +151,7 @@ fn web() -> Web {
     web
 }
 
-/// The objects that the recorded imports asked for.
+/// The objects that the recorded imports requested.
 fn s3() -> S3Server {
     let server = S3Server::lenient();
     let objects = [

@@ -1,8 +1,8 @@
-//! The parts of a row that are written otherwise in CSV: escapes of strings, and objects and arrays.
+//! The parts of a row that CSV writes differently from JSON: escapes in strings, and objects and arrays.
 
 use super::room::Room;
 
-/// The most bytes that one byte of a row becomes: `{}` is quoted.
+/// Maximum number of bytes that one byte of a row becomes: the quotes around `{}`.
 pub(super) const MAX_GROWTH: usize = 2;
 
 /// Write the character that the escape at `at` stands for; returns where the string goes on.
@@ -36,7 +36,7 @@ fn unicode(rows: &[u8], at: usize, room: &mut Room) -> Option<usize> {
         Some(second) => (0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00), at + 12),
         None => (first, at + 6),
     };
-    // Half a surrogate pair is no character.
+    // An unpaired surrogate is not a character.
     let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
     if character == '"' {
         room.byte(b'"');
@@ -47,7 +47,7 @@ fn unicode(rows: &[u8], at: usize, room: &mut Room) -> Option<usize> {
     Some(end)
 }
 
-/// The UTF-16 unit of the escape at `at`, if there is one of the form `\u0041`.
+/// Returns the UTF-16 unit of the escape at `at` if it has the form `\u0041`.
 fn unit(rows: &[u8], at: usize) -> Option<u32> {
     let digits = rows.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
@@ -63,7 +63,7 @@ pub(super) fn quote_json(rows: &[u8], at: usize, room: &mut Room) -> Option<usiz
         position += 1;
         match byte {
             b'"' => {
-                // Copied with what stands before it, and once more with what follows.
+                // Doubles the quote: it is copied with the text before it, and again with the text after it.
                 room.copy(rows, from, position);
                 from = position - 1;
                 string = !string;

@@ -1,8 +1,9 @@
-//! CSV: a header of quoted names; strings quoted, numbers and booleans bare, null empty, objects and arrays as quoted JSON;
-//! LF between the rows and none after the last. No rows, no header: the file is empty.
+//! CSV: a header of quoted names; strings are quoted, numbers and booleans are not, null is empty, objects and arrays
+//! are quoted JSON; LF between the rows and none after the last. Without rows there is no header either: the file is
+//! empty.
 //!
-//! A row is a JSON array, and most of it is a line of CSV already: what stands between its brackets is taken over in one
-//! piece, but for what `scan` finds, and that is escapes in strings, nulls, and values with brackets of their own.
+//! A row is a JSON array, and most of it is valid CSV already. The text between its brackets is copied as a whole,
+//! except where `scan` finds escapes in strings, nulls, and nested objects and arrays.
 
 mod cell;
 mod room;
@@ -17,7 +18,7 @@ const NULL: usize = b"null".len();
 /// Writes CSV.
 #[derive(Debug)]
 pub(super) struct CsvWriter {
-    /// What stands before the next row: at first the header.
+    /// What to write before the next row: at first the header.
     before: Vec<u8>,
     room: Room,
 }
@@ -33,7 +34,7 @@ impl CsvWriter {
         self.room.copy(&self.before, 0, self.before.len());
         let count = translate(rows, &mut self.room).ok_or(Malformed)?;
         self.before = vec![b'\n'];
-        // The LF of the last row stands before the next one, if there is one.
+        // The LF of the last row is written only when another row follows.
         let bytes = self.room.bytes();
         Ok((count, bytes.strip_suffix(b"\n").unwrap_or(bytes)))
     }
@@ -42,7 +43,7 @@ impl CsvWriter {
 /// Write the rows, each with its LF; returns how many there are, or `None` if they are no JSON arrays, one a line.
 fn translate(rows: &[u8], room: &mut Room) -> Option<u64> {
     let mut count = 0;
-    // What is copied next begins here, behind the opening bracket.
+    // Start of the text to copy next, after the opening bracket.
     let mut from = 1;
     let mut block = 0;
     let mut scan = Scan::default();
@@ -52,7 +53,7 @@ fn translate(rows: &[u8], room: &mut Room) -> Option<u64> {
         while events != 0 {
             let at = block + events.trailing_zeros() as usize;
             events &= events - 1;
-            // The opening bracket of a row, the second half of a surrogate pair.
+            // Already handled: the opening bracket of a row, or the second half of a surrogate pair.
             if at < from {
                 continue;
             }
@@ -76,7 +77,7 @@ fn translate(rows: &[u8], room: &mut Room) -> Option<u64> {
                 _ => {
                     room.copy(rows, from, at);
                     from = cell::quote_json(rows, at, room)?;
-                    // Behind the value nothing of this block is known any more.
+                    // The rest of this block must be scanned again, starting after the value.
                     scan = Scan::default();
                     block = from;
                     continue 'blocks;
@@ -85,7 +86,7 @@ fn translate(rows: &[u8], room: &mut Room) -> Option<u64> {
         }
         block += BLOCK;
     }
-    // Else the last LF was taken for a part of a string.
+    // Otherwise the last LF was inside of a string.
     (from == rows.len() + 1).then_some(count)
 }
 

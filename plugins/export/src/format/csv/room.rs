@@ -1,8 +1,8 @@
-//! The room that CSV is written to: made large enough for a chunk before the chunk is translated, and kept for the next one.
+//! The output buffer for CSV. It is enlarged before a chunk is converted, and reused for the next chunk.
 
-/// A copy of this many bytes is one move; it may reach beyond what it means to copy.
+/// Copies move this many bytes at a time, and may write past the text.
 const AT_ONCE: usize = 32;
-/// What is longer is left to `memory.copy`, which is a call.
+/// Longer texts are copied by calling `memory.copy`.
 const MOST_MOVES: usize = 8 * AT_ONCE;
 
 /// A buffer whose size does not change while it is written.
@@ -13,7 +13,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Forget what was written, and make room for so many bytes.
+    /// Discards the content, and makes room for this many bytes.
     pub(super) fn clear(&mut self, size: usize) {
         self.at = 0;
         if self.buffer.len() < size + AT_ONCE {
@@ -21,12 +21,11 @@ impl Room {
         }
     }
 
-    /// What was written.
     pub(super) fn bytes(&self) -> &[u8] {
         self.buffer.get(..self.at).unwrap_or_default()
     }
 
-    /// Append a byte. Beyond the room nothing is written.
+    /// Appends a byte. Writes nothing if the buffer is full.
     #[inline(always)]
     pub(super) fn byte(&mut self, byte: u8) {
         if let Some(target) = self.buffer.get_mut(self.at) {
@@ -35,7 +34,7 @@ impl Room {
         }
     }
 
-    /// Append `source[from..to]`; nothing if there is no such part or no room.
+    /// Appends `source[from..to]`. Appends nothing if the range is invalid or does not fit.
     #[inline(always)]
     pub(super) fn copy(&mut self, source: &[u8], from: usize, to: usize) {
         let count = to.saturating_sub(from);

@@ -1,24 +1,25 @@
-//! Finds the bytes of JSON rows that do not go into CSV as they are, 64 at a time.
+//! Finds the bytes of JSON rows that CSV cannot copy unchanged, 64 at a time.
 
 use wide::{CmpEq, i8x16};
 
-/// Bytes looked at together.
+/// Number of bytes that are examined together.
 pub(super) const BLOCK: usize = 64;
 const LANE: usize = 16;
 const EVEN: u64 = 0x5555_5555_5555_5555;
 
-/// What goes on from one block to the next.
+/// State that carries over from one block to the next.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scan {
-    /// All ones if the next byte is inside a string.
+    /// All ones if the next byte is inside of a string.
     string: u64,
     /// 1 if the next byte is escaped.
     escaped: u64,
 }
 
 impl Scan {
-    /// One bit for each byte of the block at `position` that needs a look, the first byte lowest: a backslash that begins
-    /// an escape, and outside of strings the `n` of null, opening brackets and braces, and LF.
+    /// Returns a mask of the bytes in the block at `position` that need handling; the lowest bit is the first byte.
+    /// Inside of strings these are backslashes that begin an escape; outside, the `n` of null, opening brackets and
+    /// braces, and LF.
     #[inline(always)]
     pub(super) fn block(&mut self, rows: &[u8], position: usize) -> u64 {
         let found = match rows.get(position..).and_then(<[u8]>::first_chunk) {
@@ -37,21 +38,20 @@ impl Scan {
         escapes | (found.stops & !strings)
     }
 
-    /// The bytes behind a backslash that is not itself behind one: where a run of backslashes has an odd length, the byte
-    /// that follows it.
+    /// Returns a mask of the escaped bytes: those that follow a run of backslashes of odd length.
     #[inline(never)]
     fn escaped_bytes(&mut self, backslashes: u64) -> u64 {
         let starting = backslashes & !self.escaped;
         let follows = starting << 1 | self.escaped;
         let odd_starts = starting & !EVEN & !follows;
-        // The addition runs through each run of backslashes and leaves a bit behind its end.
+        // The carry of the addition runs through each run of backslashes and sets the bit after its end.
         let (even_runs, carry) = odd_starts.overflowing_add(starting);
         self.escaped = u64::from(carry);
         (EVEN ^ (even_runs << 1)) & follows
     }
 }
 
-/// One bit for each byte that is one of these, wherever it stands.
+/// Masks of the special bytes, regardless of their context.
 struct Found {
     quotes: u64,
     backslashes: u64,
@@ -65,7 +65,7 @@ impl Found {
         let lanes: [i8x16; BLOCK / LANE] = bytemuck::cast(*block);
         for (index, bytes) in lanes.into_iter().enumerate() {
             let is = |byte: u8| bytes.cmp_eq(i8x16::splat(byte as i8));
-            // `[` and `{` differ in one bit.
+            // `[` and `{` differ in a single bit.
             let opening = (bytes | i8x16::splat(0x20)).cmp_eq(i8x16::splat(b'{' as i8));
             let bits = |mask: i8x16| u64::from(mask.move_mask() as u32 & 0xffff) << (index * LANE);
             found.quotes |= bits(is(b'"'));
@@ -76,7 +76,7 @@ impl Found {
     }
 }
 
-/// The bytes from `position`, of which there are too few, and zeros.
+/// Copies the last bytes from `position`, fewer than a block, padded with zeros.
 #[cold]
 #[inline(never)]
 fn last(rows: &[u8], position: usize) -> [u8; BLOCK] {
@@ -87,7 +87,7 @@ fn last(rows: &[u8], position: usize) -> [u8; BLOCK] {
     block
 }
 
-/// Each bit becomes the parity of itself and those below it.
+/// Replaces each bit by the parity of itself and all lower bits.
 #[inline(always)]
 fn prefix_xor(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
@@ -100,7 +100,7 @@ fn prefix_xor(mut bits: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Byte by byte what `Scan` does by blocks.
+    /// Reference implementation of `Scan` that works byte by byte.
     fn events(rows: &[u8]) -> Vec<usize> {
         let (mut string, mut escaped, mut events) = (false, false, Vec::new());
         for (index, byte) in rows.iter().enumerate() {
@@ -118,11 +118,11 @@ mod tests {
         events
     }
 
-    /// Blocks find what single bytes do.
+    /// Checks `Scan` against the reference implementation.
     #[test]
     fn fuzz_blocks() {
         bolero::check!().with_iterations(3_000).for_each(|input: &[u8]| {
-            // Few different bytes, so that runs of backslashes and quotes are frequent.
+            // A small alphabet, so that runs of backslashes and quotes are frequent.
             let rows: Vec<u8> = input.iter().map(|byte| b"\\\\\"\"n[{]\na"[usize::from(byte % 10)]).collect();
             let (mut scan, mut found) = (Scan::default(), Vec::new());
             for position in (0..rows.len()).step_by(BLOCK) {

@@ -16,7 +16,7 @@ fn csv(columns: &[&str], chunks: &[&str]) -> Option<(u64, String)> {
     Some((rows, String::from_utf8(text).unwrap()))
 }
 
-/// The cells of one row, without the header.
+/// Returns the cells of one row, without the header.
 fn line(row: &str) -> String {
     let (rows, text) = csv(&["a"], &[&format!("{row}\n")]).unwrap();
     assert_eq!(rows, 1);
@@ -24,7 +24,7 @@ fn line(row: &str) -> String {
 }
 
 #[test]
-fn the_recorded_export() {
+fn an_export_equals_the_recorded_one() {
     let columns = ["id", "__createdtime__", "__updatedtime__", "age", "d", "name", "o", "ok", "tags", "z"];
     let rows = [
         r#"[1,1795479454795.6333,1795479454795.6333,7,"2021-01-02T03:04:05Z","Penny",{"x":1,"y":null},null,["a","b"],null]"#,
@@ -60,7 +60,7 @@ fn names_are_quoted() {
 }
 
 #[test]
-fn escapes_become_what_they_stand_for() {
+fn escapes_become_characters() {
     assert_eq!(line(r#"["\b\f\n\r\t\/\\"]"#), "\"\u{8}\u{c}\n\r\t/\\\"");
     assert_eq!(line(r#"["\"\u0022"]"#), r#""""""""#);
     assert_eq!(line(r#"["\u00e9\u65e5\uD83D\uDE00\ud83d\ude00"]"#), "\"é日😀😀\"");
@@ -75,7 +75,7 @@ fn objects_and_arrays_are_quoted_json() {
 }
 
 #[test]
-fn rows_of_another_shape_are_refused() {
+fn rows_that_are_not_arrays_are_refused() {
     for wrong in
         ["", "\n", "1\n", "[1]", "[1\n", "[1]\n2\n", "[\"a]\n", "[[1]\n", "[\"\\x\"]\n", "{\"a\":1}\n", "[1]\n\n"]
     {
@@ -84,7 +84,7 @@ fn rows_of_another_shape_are_refused() {
     }
 }
 
-/// The same by the book: each row parsed, each cell written by its type.
+/// Reference implementation: parses the row, and writes each cell by its type.
 fn by_the_book(row: &[Value]) -> String {
     let cells = row.iter().map(|cell| match cell {
         Value::Null => String::new(),
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn rows_are_written_by_the_book(rows in vec(vec(value(), 3), 1..20), split in 0usize..20) {
+    fn rows_are_written_as_by_the_reference_implementation(rows in vec(vec(value(), 3), 1..20), split in 0usize..20) {
         let lines: Vec<String> = rows.iter().map(|row| format!("{}\n", Value::from(row.clone()))).collect();
         let (first, rest) = lines.split_at(split.min(lines.len()));
         let chunks = [first.concat(), rest.concat()];
@@ -130,7 +130,7 @@ proptest! {
 #[test]
 fn fuzz_rows() {
     bolero::check!().with_iterations(3_000).for_each(|input: &[u8]| {
-        // Whatever it is, it ends, and stays within its room.
+        // For any input, the conversion ends and stays within its room.
         let mut writer = CsvWriter::new(&[]);
         for picked in [input.to_vec(), input.iter().map(|byte| b"[]{}\"\\n\nu0d8,"[usize::from(byte % 13)]).collect()] {
             if let Ok((_, bytes)) = writer.rows(&picked) {

@@ -1,4 +1,5 @@
-//! What one well-behaved client measures: the start reply and the end of tiny jobs, and searches by key.
+//! Measures what one well-behaved client experiences: the latency of starting tiny jobs, the time until they end, and
+//! searches by key.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::bench::tiny::{self, ROWS, WITHIN};
 use jobhost_testkit::Client;
 use jobhost_testkit::failure::{Failure, Result};
 
-/// Between two questions for a job's state. Asking without a pause would take a processor from everybody.
+/// Interval between two polls of a job. Polling without a pause would occupy a processor.
 const PAUSE: Duration = Duration::from_millis(1);
 const KNOWN: u32 = 1000;
 const SOUGHT: u32 = 10;
@@ -34,7 +35,7 @@ pub struct Felt {
     search: Vec<f64>,
 }
 
-/// Median and 99th percentile of each.
+/// Median and 99th percentile of each kind of request.
 #[derive(Debug, Clone, Copy)]
 pub struct Figures {
     reply: (f64, f64),
@@ -42,7 +43,7 @@ pub struct Figures {
     search: (f64, f64),
 }
 
-/// The records that are looked for.
+/// Creates the records that are searched.
 pub fn prepare(client: &Client) -> Result<()> {
     let records: Vec<Value> = (0..KNOWN).map(|id| json!({"id": id, "name": format!("name {id}")})).collect();
     client.call(&json!({"operation": "insert", "database": "bench", "table": "known", "records": records}))?;
@@ -50,7 +51,7 @@ pub fn prepare(client: &Client) -> Result<()> {
 }
 
 impl Felt {
-    /// So many tiny jobs with numbers from `first` on, and as many searches.
+    /// Runs `rounds` tiny jobs, numbered from `first`, and as many searches.
     pub fn measure(client: &Client, first: u32, rounds: u32) -> Result<Self> {
         let mut felt = Self::default();
         for number in first..first + rounds {
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_of_all_that_was_appended() {
+    fn percentiles_include_everything_that_was_appended() {
         let felt = |times: &[f64]| Felt { reply: times.to_vec(), complete: times.to_vec(), search: times.to_vec() };
         let mut all = felt(&[3.0, 1.0]);
         all.append(felt(&[2.0]));

@@ -1,4 +1,4 @@
-//! The jobs that others have to live with: so many of one kind at once, each sent again as soon as it has ended.
+//! The hostile jobs: several of one kind at once, each of which is submitted again as soon as it ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,15 +12,16 @@ use crate::bench::tiny::WITHIN;
 use jobhost_testkit::failure::{Failure, Result};
 use jobhost_testkit::{Client, Host};
 
-/// Of `tests/guests`; they touch nothing, so they need no grants.
+/// Guests in `tests/guests`. They access nothing, so they need no grants.
 pub const GUESTS: [&str; 6] = ["floods", "hoards", "plans", "sleeps", "spins", "traps"];
 
-/// Between two looks at a hostile job: often enough to send the next one at once, rare enough not to be the load itself.
+/// Polling interval for a hostile job: short enough to submit the next one promptly, and long enough not to cause the
+/// load itself.
 const LOOK: Duration = Duration::from_millis(10);
-/// For the first jobs to get to what they are bad at.
+/// Time for the first jobs to start misbehaving.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// What is done how often at once.
+/// The kind of jobs and how many run at once.
 #[derive(Debug, Clone)]
 pub struct Kind {
     what: &'static str,
@@ -57,7 +58,7 @@ impl Kind {
     }
 }
 
-/// They run until it is stopped.
+/// Hostile clients that run until they are stopped.
 pub struct Mob {
     stop: Arc<AtomicBool>,
     ended: Arc<AtomicU64>,
@@ -65,7 +66,7 @@ pub struct Mob {
 }
 
 impl Mob {
-    /// All of them are under way when it returns.
+    /// Starts the clients, and returns when all of them have a job under way.
     pub fn start(host: &Host, kind: &Kind) -> Result<Self> {
         let (stop, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut members = Vec::new();
@@ -78,7 +79,7 @@ impl Mob {
         Ok(Self { stop, ended, members })
     }
 
-    /// Ends them all and says how many had ended by themselves.
+    /// Stops all clients and returns how many jobs had ended on their own.
     pub fn stop(mut self, client: &Client) -> Result<u64> {
         let ended = self.ended.load(Ordering::Relaxed);
         self.stop.store(true, Ordering::Relaxed);
@@ -108,7 +109,7 @@ impl Drop for Mob {
 /// Sends the request again and again; returns the job that was under way when it was told to stop.
 fn pester(client: Client, request: &str, stop: &AtomicBool, ended: &AtomicU64) -> Result<Option<String>> {
     while !stop.load(Ordering::Relaxed) {
-        // Where the plan never ends there is no job.
+        // If planning never ends, there is no job.
         if let Some(id) = client.attempt(request)? {
             while !has_ended(&client, &id)? {
                 if stop.load(Ordering::Relaxed) {
@@ -133,7 +134,7 @@ mod tests {
     use crate::bench::dataset::Keys;
 
     #[test]
-    fn every_guest_has_a_kind_and_a_part_in_the_crowd() {
+    fn every_guest_has_a_kind_and_is_part_of_the_mix() {
         let data = Dataset { path: "/x.csv".into(), rows: 1, bytes: 1, keys: Keys::Sequential };
         let kinds = Kind::all(4, &data);
         for guest in GUESTS {

@@ -1,5 +1,5 @@
-//! The part `neighbours`: what other clients feel while plugins misbehave. The same small requests are measured alone and
-//! beside each kind of hostile job, in one host and one run, so that the ratios tell and not the machine.
+//! The part `neighbours`: what other clients experience while plugins misbehave. The same small requests are measured
+//! alone and beside each kind of hostile job, on one host in one run, so that the ratios do not depend on the machine.
 
 mod felt;
 mod hostile;
@@ -36,7 +36,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     data.warm()?;
     let folder = bench.scratch().join("neighbours");
     let plugins = publish(bench.setup.plugins(), &folder)?;
-    // So that a situation ends at once when it has been measured.
+    // Makes each situation end as soon as it has been measured.
     let setup = bench.setup.clone().with_plugins(plugins).set("jobs.cancel_grace_seconds", 0);
     let host = Host::start_afresh(&setup, &bench.scratch().join("jobhost"))?;
     let client = host.client()?;
@@ -60,7 +60,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
         let felt = measure(&client)?;
         beside.push((kind.title(), felt, mob.stop(&client)?));
     }
-    // Half of the figures to compare with come from the end, in case the machine became slower meanwhile.
+    // Half of the baseline is measured at the end, in case the machine became slower meanwhile.
     alone.append(measure(&client)?);
     host.stop()?;
     fs::remove_dir_all(&folder).ok();
@@ -100,7 +100,7 @@ fn row(title: &str, figures: &felt::Figures, alone: Option<&felt::Figures>, ende
     std::array::from_fn(|_| cells.next().unwrap_or_default())
 }
 
-/// The plugins of the project and the hostile guests, in one folder.
+/// Puts the plugins of the project and the hostile guests into one folder.
 fn publish(plugins: &Path, folder: &Path) -> Result<std::path::PathBuf> {
     fs::create_dir_all(folder).doing(|| format!("cannot make {}", folder.display()))?;
     let guests = repository::built_guests();

@@ -1,5 +1,5 @@
-//! Our own work: HTTP request, durable job, sandboxed component, store; measured from the request to the
-//! first answer that says COMPLETE.
+//! Measures jobhost: HTTP request, durable job, sandboxed component and store, from the request to the first reply that
+//! says COMPLETE.
 
 mod table;
 
@@ -22,14 +22,14 @@ pub use table::{OurTable, Search};
 const POLL: Duration = Duration::from_millis(10);
 const WITHIN: Duration = Duration::from_secs(1800);
 
-/// Loads into a host in a fresh data directory, every time.
+/// Loads into a host with a new data directory each time.
 pub struct Ours {
     setup: Configuration,
     dir: PathBuf,
     source: Source,
     /// The job row of the last load.
     pub row: Value,
-    /// What the host logged meanwhile.
+    /// The host's log of the last load.
     pub log: String,
 }
 
@@ -45,7 +45,7 @@ impl Ours {
         Self { setup, dir, source: Source::File, row: Value::Null, log: String::new() }
     }
 
-    /// Loads the object that the server has, and not the file.
+    /// Loads the object on the server instead of the file.
     pub fn from_s3(bench: &Bench, server: &S3Server) -> Self {
         let mut ours = Self::new(bench);
         ours.setup = ours.setup.set("s3.endpoint", server.endpoint());
@@ -91,7 +91,7 @@ impl Loader for Ours {
     }
 }
 
-/// Runs one job to its end: its row, and what the host used for it.
+/// Runs one job to its end. Returns its row, and the resources that the host used.
 fn job(host: &Host, client: &Client, request: &str) -> Result<(Value, Usage)> {
     meter::of_server(host.id(), || {
         let id = client.submit(request)?;
@@ -114,7 +114,7 @@ pub fn create_table(client: &Client, table: &str) -> Result<()> {
     Ok(())
 }
 
-/// `successfully loaded W of T records` with both as expected, or the measurement counts for nothing.
+/// Checks `successfully loaded W of T records`. Both numbers must be as expected, or the measurement is invalid.
 pub fn expect_loaded(row: &Value, rows: u64) -> Result<()> {
     let message = row.get("message").and_then(Value::as_str).unwrap_or("");
     if message == format!("successfully loaded {rows} of {rows} records") {
@@ -123,10 +123,10 @@ pub fn expect_loaded(row: &Value, rows: u64) -> Result<()> {
     Err(Failure::new(format!("expected {rows} records to be loaded; the job says {message:?}")))
 }
 
-/// Looks for records at the start, in the middle and at the end of the file.
+/// Checks records at the start, in the middle and at the end of the file.
 fn check_records(client: &Client, data: &Dataset) -> Result<()> {
     for probe in data.probes() {
-        // Typing makes a number of a cell that looks like one.
+        // Untyped cells that look like a number are stored as numbers.
         let id = match data.keys {
             Keys::Sequential => json!(probe.id.parse::<u64>().unwrap_or(0)),
             Keys::Uuid => json!(probe.id),

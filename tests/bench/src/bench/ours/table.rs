@@ -1,5 +1,5 @@
-//! A table that stays: loaded once, then exported, emptied and loaded again. The host can be opened anew on
-//! it, so that the peak of its memory is that of one job.
+//! A persistent table: it is loaded once, then exported, emptied and loaded again. The host can be restarted on it, so
+//! that the peak of its memory belongs to a single job.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,16 +15,16 @@ use crate::bench::written::{Columns, Format};
 use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::{Configuration, Host};
 
-/// Later than every record is created.
+/// Later than the creation of every record.
 const LATER: &str = "2999-01-01";
 
-/// What is exported, and how the rows are asked for.
+/// What is exported, and which search requests the rows.
 #[derive(Debug, Clone, Copy)]
 pub enum Search {
     /// `search_by_value` with `*`.
     Value(Columns),
     Sql(Columns),
-    /// The same, in order of an attribute without an index.
+    /// The same rows, ordered by an attribute without an index.
     SqlSorted,
 }
 
@@ -65,7 +65,7 @@ pub struct OurTable {
 }
 
 impl OurTable {
-    /// A table without records, in a fresh data directory.
+    /// Creates a table without records in a new data directory.
     pub fn create(bench: &Bench) -> Result<Self> {
         let exports = bench.scratch().join("exports");
         fs::create_dir_all(&exports).doing(|| format!("cannot make {}", exports.display()))?;
@@ -76,7 +76,7 @@ impl OurTable {
         Ok(Self { setup, dir, exports, host })
     }
 
-    /// The same data in a new process.
+    /// Restarts the host on the same data.
     pub fn reopen(self) -> Result<Self> {
         let Self { setup, dir, exports, host } = self;
         host.stop()?;
@@ -92,7 +92,7 @@ impl OurTable {
         Ok(usage)
     }
 
-    /// The file, still to be checked, and what writing it used.
+    /// Returns the file, which is still to be checked, and the resources used for writing it.
     pub fn export(&self, search: Search, format: Format) -> Result<(Usage, PathBuf)> {
         let request = json!({
             "operation": "export_local", "path": self.exports, "filename": "people", "format": format.name(),
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_search_names_table_and_columns() {
+    fn every_search_contains_table_and_columns() {
         let of_file = Search::Sql(Columns::OfFile).request().to_string();
         assert!(of_file.contains("SELECT id, name, email, city, age, score, active, created FROM bench.people"));
         assert_eq!(Search::Value(Columns::All).request()["get_attributes"], json!(["*"]));

@@ -1,4 +1,4 @@
-//! DuckDB from PyPI, in a virtual environment of its own under `target/bench`.
+//! DuckDB from PyPI, in a separate virtual environment under `target/bench`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use crate::bench::meter::Usage;
 use crate::bench::written::{Columns, Format};
 use jobhost_testkit::failure::{Doing, Failure, Result};
 
-/// Pinned, so that two runs on two days compare the same thing.
+/// Pinned, so that runs on different days compare the same version.
 const VERSION: &str = "2.0.0";
 const KEYS: [&str; 2] = ["BIGINT", "UUID"];
 const REST: &str =
     "name VARCHAR, email VARCHAR, city VARCHAR, age INTEGER, score DOUBLE, active BOOLEAN, created TIMESTAMP";
-/// Milliseconds with a fraction, no two alike, as a server keeps them.
+/// Distinct times in milliseconds with a fraction, as a server stores them.
 const TIME: &str = "DOUBLE DEFAULT (round(epoch(now()) * 1000 + random(), 4))";
 
-/// Prints what one statement alone used: neither starting Python nor making the table is part of it.
+/// Prints what the statement alone used, without starting Python and creating the table.
 const SCRIPT: &str = r#"
 import duckdb, json, sys, time
 database, said = sys.argv[1], json.loads(sys.argv[2])
@@ -52,7 +52,7 @@ impl DuckDb {
         fs::create_dir_all(&self.dir).doing(|| format!("cannot make {}", self.dir.display()))
     }
 
-    /// Measures one statement in a process of its own; afterwards the table has to have that many rows.
+    /// Measures one statement in a separate process, and checks that the table has `rows` rows afterwards.
     fn measured(&self, before: &[&str], statement: &str, rows: u64) -> Result<Usage> {
         let database = self.dir.join("bench.duckdb").display().to_string();
         let said = json!({"before": before, "measured": statement}).to_string();

@@ -1,4 +1,4 @@
-//! PostgreSQL: a temporary cluster on a Unix socket, stopped and removed when dropped.
+//! PostgreSQL: a temporary cluster on a Unix socket. Dropping it stops and removes the cluster.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -14,25 +14,25 @@ use crate::bench::meter::{self, Usage};
 use crate::bench::written::{Columns, Format};
 use jobhost_testkit::failure::{Doing, Failure, Result};
 
-/// A socket's path has at most 107 bytes.
+/// The path of a Unix socket is limited to 107 bytes.
 const SOCKET_DIR_MAX: usize = 80;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const KEYS: [&str; 2] = ["bigint", "uuid"];
 const REST: &str =
     "name text, email text, city text, age integer, score double precision, active boolean, created timestamptz";
-/// Milliseconds with a fraction, no two alike, as a server keeps them.
+/// Distinct times in milliseconds with a fraction, as a server stores them.
 const TIME: &str = "double precision DEFAULT round((extract(epoch from clock_timestamp()) * 1000)::numeric, 4)";
 
 pub struct Postgres {
     programs: PathBuf,
     version: String,
     owner: Option<Owner>,
-    /// Holds the socket, the log and, below, the cluster.
+    /// Contains the socket, the log and, in a subdirectory, the cluster.
     dir: PathBuf,
     server: Option<Child>,
 }
 
-/// The server refuses to run as root; then it runs as this user.
+/// The user that runs the server, which refuses to run as root.
 #[derive(Debug, Clone, Copy)]
 struct Owner {
     uid: u32,
@@ -45,8 +45,8 @@ impl Postgres {
         let version = meter::run("postgres", Command::new(programs.join("postgres")).arg("--version"))?;
         let version = version.split_whitespace().nth(2).unwrap_or("?").to_owned();
         let owner = owner()?;
-        // Beside the databases of the others if that user gets there and the path of a socket in it is
-        // short enough, else in the system's directory for temporary files.
+        // Next to the other databases if that user has access and the path of the socket is short enough, otherwise in
+        // the system's temporary directory.
         let here = run.join("postgres");
         let elsewhere = std::env::temp_dir().join(format!("jobhost-bench-{}", std::process::id()));
         let mut it = Self { programs, version, owner, dir: here, server: None };
@@ -76,7 +76,7 @@ impl Postgres {
         self.dir.join("data")
     }
 
-    /// A command that runs as the owner of the cluster.
+    /// Returns a command that runs as the owner of the cluster.
     fn command(&self, program: &str) -> Command {
         let own = self.programs.join(program);
         let mut command = Command::new(if own.exists() { own } else { PathBuf::from(program) });
@@ -92,7 +92,7 @@ impl Postgres {
         meter::run("initdb", self.command("initdb").args(initdb).arg(self.data()))?;
         let log = self.dir.join("server.log");
         let out = fs::File::create(&log).doing(|| format!("cannot make {}", log.display()))?;
-        // A direct child: its CPU time can be read as one tree, and an interrupt of ours reaches it.
+        // A direct child, so that its CPU time can be read as one tree and Ctrl-C reaches it.
         let server = self
             .command("postgres")
             .arg("-D")
@@ -165,7 +165,7 @@ impl Loader for Postgres {
         let table = create_table(data.keys, KEYS, REST);
         self.psql("DROP TABLE IF EXISTS people")?;
         self.psql(&table)?;
-        // What the round before left to be written is not this round's work.
+        // What the previous round left to be written must not count for this round.
         self.psql("CHECKPOINT")?;
         let copy = self.copy(data)?;
         let usage = self.measured(&copy)?;
@@ -238,13 +238,13 @@ impl Drop for Postgres {
     }
 }
 
-/// A path between the quotes of an SQL text.
+/// Quotes a path for an SQL string.
 fn sql_text(path: &Path) -> String {
     path.display().to_string().replace('\'', "''")
 }
 
 fn programs() -> Result<PathBuf> {
-    // `pg_config` comes with a development package that a machine need not have.
+    // `pg_config` is part of a development package that may not be installed.
     let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|v| v.path().join("bin")).collect())
         .unwrap_or_default();

@@ -1,5 +1,4 @@
-//! Virtual environments of Python under `target/bench`, with pinned packages. Must never install anything
-//! elsewhere.
+//! Python virtual environments under `target/bench` with pinned packages. Nothing may be installed elsewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use serde_json::Value;
 use crate::bench::meter::{self, Usage};
 use jobhost_testkit::failure::{Doing, Failure, Result};
 
-/// What is installed, written when all of it is.
+/// Lists the installed packages. Written when the installation is complete.
 const MARKER: &str = "installed.txt";
 
 #[derive(Debug, Clone)]
@@ -33,8 +32,8 @@ impl Python {
         Ok(Self { program })
     }
 
-    /// Runs a script that prints one JSON object with its own `wall` and `cpu`: starting Python is counted in
-    /// memory only.
+    /// Runs a script that prints one JSON object with its own `wall` and `cpu`. Starting Python therefore counts only
+    /// for memory.
     pub fn measured(&self, what: &str, script: &str, arguments: &[&str]) -> Result<(Value, Usage)> {
         let (text, mut usage) =
             meter::of_command(what, Command::new(&self.program).args(["-c", script]).args(arguments))?;

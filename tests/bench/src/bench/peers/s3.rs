@@ -1,5 +1,5 @@
-//! Loading from an S3 server without jobhost: DuckDB by itself, DuckDB after a download, and a download that is
-//! parsed only.
+//! Loads from an S3 server without jobhost: DuckDB directly, DuckDB after a download, and a download that is only
+//! parsed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::bench::meter::Usage;
 use crate::bench::s3::S3Server;
 use jobhost_testkit::failure::{Doing, Failure, Result};
 
-/// DuckDB's extension for S3 is published as a Python package, and not yet for DuckDB 2.
+/// DuckDB's extension for S3 is available as a Python package, but not yet for DuckDB 2.
 const PACKAGES: [&str; 3] = ["duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "boto3==1.44.8"];
 
-/// Imports and connections are made before the clock starts.
+/// Imports and connections are made before the measurement starts.
 const SCRIPT: &str = r#"
 import csv, io, json, os, pathlib, sys, time
 import boto3, duckdb, duckdb_extension_httpfs
@@ -64,7 +64,7 @@ impl FromS3 {
         Self { python: python.clone(), dir: bench.join("run/from-s3"), way, arguments: server.arguments() }
     }
 
-    /// The Python that has what all ways need.
+    /// Returns the Python with the packages of all variants.
     pub fn python(bench: &Path) -> Result<Python> {
         Python::prepare(&bench.join("venv-s3"), &PACKAGES)
     }

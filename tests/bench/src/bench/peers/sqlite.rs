@@ -1,4 +1,4 @@
-//! SQLite by its own command-line program.
+//! SQLite through its command-line program.
 
 use std::fs;
 use std::path::{Path, PathBuf};

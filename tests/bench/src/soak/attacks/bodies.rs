@@ -1,4 +1,4 @@
-//! Bodies of whom nobody knows, and bodies that are announced large and come slowly.
+//! Bodies of clients without a login, and bodies that are announced as large and sent slowly.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::soak::scene::{HOSTILE, PASSWORD};
 const STRANGERS: usize = 150;
 const STRANGERS_SEND: usize = 1 << 20;
 const ANNOUNCED: &str = "Content-Length: 1073741824\r\n";
-/// How long they are all there.
+/// How long all connections stay open.
 const STAY: u32 = 20;
 const DRIP: Duration = Duration::from_millis(500);
 const DROP_BYTES: usize = 10_000;
@@ -34,7 +34,7 @@ pub fn attack(target: &Target) {
         if target.is_over() {
             return;
         }
-        // Whom the host has put out stays out for the rest of the round.
+        // A connection that the host has closed is not replaced in this round.
         crowd.retain_mut(|socket| socket.offer(piece));
         target.pause(DRIP);
     }

@@ -1,4 +1,4 @@
-//! Clients that go away while the host does what they asked for.
+//! Clients that disconnect while the host handles their request.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ pub fn attack(target: &Target) {
     };
     let Some(mut socket) = target.open() else { return };
     socket.send(&socket::request(target.user(), &body));
-    // Another moment each time, and each as likely: a multiplier without a common part with the end.
+    // Disconnects at a different time in each round. The multiplier is coprime to the range, so every time is equally
+    // likely.
     std::thread::sleep(Duration::from_micros(number.wrapping_mul(2_654_435_761) % LONGEST));
     drop(socket);
     target.pause(PAUSE);

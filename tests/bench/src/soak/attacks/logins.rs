@@ -1,4 +1,4 @@
-//! Wrong passwords, for users who exist and users who do not, in headers and in bodies.
+//! Wrong passwords for existing and unknown users, in headers and in bodies.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Those who mean harm: one kind each, on loopback, in loops with a pause. They take what refusals come and go on; only
-//! that they were there counts.
+//! The attackers: each kind runs on loopback in a loop with a pause. They ignore refusals and continue; only the number
+//! of attacks is counted.
 
 mod bodies;
 mod leaving;
@@ -23,13 +23,13 @@ use jobhost_testkit::Host;
 use jobhost_testkit::failure::{Failure, Result};
 use socket::Socket;
 
-/// Attackers take the processor when nobody else wants it, in the terms of nice(1).
+/// Attackers run at the lowest priority, in the terms of nice(1).
 const ATTACKERS_NICENESS: i32 = 19;
 
-/// A stop is heard within this time.
+/// A stop takes effect within this time.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// One kind of attacker: what it does, how many do it at once, and one round of it.
+/// One kind of attacker: its name, how many run at once, and one round of its attack.
 pub struct Kind {
     name: &'static str,
     clients: usize,
@@ -47,7 +47,7 @@ static KINDS: [Kind; 8] = [
     Kind { name: "descriptions of a wide table", clients: 2, attack: wide::attack },
 ];
 
-/// Those that come: all, or the kinds with one of `words` in their name.
+/// Returns all kinds, or those with one of `words` in their name.
 pub fn kinds(words: &[String]) -> Result<Vec<&'static Kind>> {
     let names = || KINDS.each_ref().map(|kind| kind.name).join(", ");
     if let Some(word) = words.iter().find(|word| !KINDS.iter().any(|kind| kind.name.contains(word.as_str()))) {
@@ -58,11 +58,11 @@ pub fn kinds(words: &[String]) -> Result<Vec<&'static Kind>> {
     Ok(KINDS.iter().filter(wanted).collect())
 }
 
-/// What one attacker knows and may do.
+/// What an attacker knows and may use.
 pub struct Target {
     address: SocketAddr,
     files: PathBuf,
-    /// Among those of its kind.
+    /// Number of the attacker among those of its kind.
     number: u64,
     stop: Arc<AtomicBool>,
     times: Arc<AtomicU64>,
@@ -73,7 +73,7 @@ impl Target {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Something hostile was done.
+    /// Counts an attack.
     fn count(&self) -> u64 {
         self.times.fetch_add(1, Ordering::Relaxed)
     }
@@ -88,13 +88,13 @@ impl Target {
     fn open(&self) -> Option<Socket> {
         let socket = Socket::open(self.address);
         if socket.is_none() {
-            // Too many are there already, or the host is gone.
+            // There are too many connections already, or the host has ended.
             self.pause(SLICE);
         }
         socket
     }
 
-    /// One whole request and the status of its answer, if there was any.
+    /// Sends a complete request. Returns the status of the response, if there was one.
     fn ask(&self, user: &str, body: &str) -> Option<u16> {
         let mut socket = self.open()?;
         socket.send(&socket::request(user, body));
@@ -102,7 +102,7 @@ impl Target {
         socket.status()
     }
 
-    /// This attacker's name among the users.
+    /// The user name of this attacker.
     fn user(&self) -> &'static str {
         let [first, second] = HOSTILE;
         if self.number.is_multiple_of(2) { first } else { second }
@@ -113,7 +113,7 @@ impl Target {
     }
 }
 
-/// All attackers that come, at once.
+/// All attackers, running at once.
 pub struct Mob {
     stop: Arc<AtomicBool>,
     times: Vec<(&'static str, Arc<AtomicU64>)>,
@@ -137,7 +137,8 @@ impl Mob {
                 };
                 let attack = kind.attack;
                 members.push(thread::spawn(move || {
-                    // The processors are shared: what the host costs the honest is to be seen, not what attacking costs.
+                    // Attackers and host share the processors. The result must show what the host costs honest clients,
+                    // not what attacking costs.
                     let _as_it_was = rustix::process::nice(ATTACKERS_NICENESS);
                     while !target.is_over() {
                         attack(&target);
@@ -149,11 +150,11 @@ impl Mob {
         Ok(Self { stop, times, members })
     }
 
-    /// All leave at once; returns how often each kind did what it does.
+    /// Stops all attackers. Returns how many attacks each kind made.
     pub fn stop(mut self) -> Vec<(&'static str, u64)> {
         self.stop.store(true, Ordering::Relaxed);
         for member in self.members.drain(..) {
-            // One that crashed has left too.
+            // An attacker that crashed has stopped too.
             let _left = member.join();
         }
         self.times.iter().map(|(name, times)| (*name, times.load(Ordering::Relaxed))).collect()

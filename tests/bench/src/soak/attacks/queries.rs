@@ -1,4 +1,4 @@
-//! Queries that compare, sort, join or plan for long, of clients that do not wait for the end.
+//! Queries that compare, sort, join or plan for a long time, from clients that do not wait for the end.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Target, socket};
 
-/// Then the client has left.
+/// The client disconnects after this time.
 const WAITS: Duration = Duration::from_secs(1);
 const LITERAL_BYTES: usize = 980;
 const JOINED_BYTES: usize = 60_000;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_are_within_what_the_host_reads() {
+    fn queries_do_not_exceed_the_size_that_the_host_reads() {
         assert!(queries().iter().all(|query| query.len() < 64 << 10));
     }
 }

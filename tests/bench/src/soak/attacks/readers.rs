@@ -1,4 +1,4 @@
-//! Clients that ask for much and take nothing of it.
+//! Clients that request large replies and read nothing.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::{Socket, Target, socket};
 use crate::soak::scene::HOSTILE;
 
 const CROWD: usize = 300;
-/// How long one of them stays.
+/// How long a client stays connected.
 const STAYS: Duration = Duration::from_secs(15);
-/// So many come and go at once.
+/// Number of clients that connect and disconnect together.
 const TROOP: usize = 30;
 
 const QUESTIONS: [&str; 5] = [

@@ -1,4 +1,4 @@
-//! Jobs whose rows say all that they refused.
+//! Jobs whose rows contain many rejected records.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A connection that keeps no promise of HTTP: it may send half a request, read nothing, and go away.
+//! A connection that violates HTTP: it may send half a request, read nothing, and disconnect.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use jobhost_testkit::Login;
 
 use crate::soak::scene::PASSWORD;
 
-/// An attacker waits no longer than that for the host to take or to say something.
+/// How long an attacker waits for the host to read or write.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Socket(TcpStream);
@@ -21,12 +21,12 @@ impl Socket {
         Some(Self(stream))
     }
 
-    /// Says whether all of it was taken.
+    /// Returns whether all bytes were sent.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).is_ok()
     }
 
-    /// Sends what is taken without waiting; says whether the host still listens.
+    /// Sends as much as possible without waiting. Returns whether the connection is still open.
     pub fn offer(&mut self, bytes: &[u8]) -> bool {
         if self.0.set_nonblocking(true).is_err() {
             return false;
@@ -38,7 +38,7 @@ impl Socket {
         self.0.set_nonblocking(false).is_ok() && open
     }
 
-    /// The status of the answer.
+    /// Reads the status of the response.
     pub fn status(&mut self) -> Option<u16> {
         let mut line = [0; 12];
         self.0.read_exact(&mut line).ok()?;
@@ -46,14 +46,13 @@ impl Socket {
     }
 }
 
-/// The head of a request with these headers, each with its line end; without a user nobody asks.
+/// The head of a request with these headers, each with its line end. Without a user, it has no login.
 pub fn head(user: Option<(&str, &str)>, headers: &str) -> String {
     let login = user.and_then(|(name, password)| Login::basic(name, password).header());
     let login = login.map(|login| format!("Authorization: {login}\r\n")).unwrap_or_default();
     format!("POST / HTTP/1.1\r\nHost: x\r\n{login}Content-Type: application/json\r\n{headers}\r\n")
 }
 
-/// A whole request.
 pub fn request(user: &str, body: &str) -> Vec<u8> {
     let mut bytes = head(Some((user, PASSWORD)), &format!("Content-Length: {}\r\n", body.len())).into_bytes();
     bytes.extend_from_slice(body.as_bytes());

@@ -1,4 +1,4 @@
-//! Requests that are small as text and large as values.
+//! Requests whose text is small but whose values are large.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_json_of_its_size() {
+    fn a_list_is_json_of_the_requested_size() {
         let list = list_of("[[0]]", 1000);
         assert!((1000..1010).contains(&list.len()));
         assert!(serde_json::from_str::<serde_json::Value>(&list).unwrap().is_array());

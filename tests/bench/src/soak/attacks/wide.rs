@@ -1,4 +1,4 @@
-//! A table of many attributes, described again and again.
+//! Repeated descriptions of a table with many attributes.
 
 use std::time::Duration;
 
