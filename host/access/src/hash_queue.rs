@@ -2,10 +2,10 @@
 //! users with the right one:
 //!
 //! - Names of existing accounts get three of four turns, unknown names the fourth. During a flood, timing reveals which
-//! names exist; without this rule, one flood would lock every user out.
+//!   names exist; without this rule, one flood would lock every user out.
 //! - Within each class, addresses take turns, and within an address, names do.
 //! - The number of waiting hashes is limited, in total and per name and address. When the queue is full, a newcomer
-//! replaces a waiter of the address with the most waiters, or is rejected if that address is its own.
+//!   replaces a waiter of the address with the most waiters, or is rejected if that address is its own.
 //! - Nobody waits longer than a client would.
 
 use std::collections::VecDeque;

@@ -4,7 +4,7 @@
 //! pass. Where records and SQLite treat values differently, the difference is rendered explicitly:
 //!
 //! - true, false, objects and arrays are blobs that hold their JSON text. A result of 0 or 1 becomes such a blob where
-//! a value is needed (`value`), and a value becomes a condition where one is needed (`condition`).
+//!   a value is needed (`value`), and a value becomes a condition where one is needed (`condition`).
 //! - Division keeps fractions.
 
 mod bounds;
