@@ -59,6 +59,7 @@ pub enum Source {
     File(String),
     /// The response of a URL.
     Url(UrlSource),
+    /// An object of an S3 server.
     S3 {
         /// The object.
         object: S3Object,
