@@ -22,7 +22,7 @@ pub struct Ledger {
     pub limits_met: LimitsMet,
     pub progress: Progress,
     pub rejects: Rejects,
-    /// Whether the store failed during a capability call.
+    /// Whether the store failed under a capability.
     pub store_failure: StoreFailure,
     /// Commit groups passed to the store, which continue after the guest is dropped.
     handed_over: TaskTracker,

@@ -17,7 +17,7 @@ const MAX_READ_BYTES: usize = 256 * 1024;
 /// Maximum bytes that one `write` accepts.
 const MAX_WRITE_BYTES: usize = 1024 * 1024;
 
-/// Maximum handles that a guest may hold open at a time.
+/// Handles that a guest may hold open at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectLimits {
     pub readers: usize,

@@ -22,7 +22,7 @@ pub(crate) struct Places {
 pub(crate) struct Place(Arc<AtomicUsize>);
 
 impl Places {
-    /// `what` is the plural of the handle's name, for messages.
+    /// `what` is the plural of the handle's name.
     pub fn new(what: &'static str, key: &'static str, most: usize, ledger: Arc<Ledger>) -> Self {
         Places { what, key, most, taken: Arc::default(), ledger }
     }

@@ -37,8 +37,8 @@ const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
 pub struct RecordLimits {
     pub batch: BatchLimits,
     pub checkpoint_bytes: usize,
-    /// Maximum records of one transaction, for groups of writes and for steps of a delete. With random keys, every
-    /// transaction touches most pages of the index, so many small transactions would cost more than they save.
+    /// Records of one transaction, of a group of writes and of a step of a delete. With random keys every transaction touches
+    /// most pages of the index, so many small ones would cost more than they give.
     pub group_records: usize,
     /// Charged with commit groups; already contains [`Records::LEAST_BYTES`]. `None` once it has been taken.
     pub memory: Option<Held>,
@@ -174,8 +174,7 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes the oldest records created before a time: at most `limit`, and at most one step. Returns how many were
-    /// deleted.
+    /// Deletes the oldest records created before a time, at most `limit` and at most a step of them. Gives how many.
     pub async fn delete_before(
         &mut self,
         table: &TableName,
@@ -200,7 +199,7 @@ impl Records {
         Ok(applied.tally.deleted)
     }
 
-    /// Makes everything durable. Returns the tally of all records of the job.
+    /// Makes everything durable. Gives what became of all records of the job.
     pub async fn flush(&mut self) -> Result<Tally, CapabilityError> {
         self.hand_over().await?;
         self.await_store().await?;
@@ -232,7 +231,7 @@ impl Records {
         widened
     }
 
-    /// Passes the group to the store once the previous one is done.
+    /// Gives the group to the store, after the one before it is done.
     async fn hand_over(&mut self) -> Result<(), CapabilityError> {
         self.await_store().await?;
         if self.group.writes.is_empty() && self.group.checkpoint.is_none() {

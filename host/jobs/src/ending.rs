@@ -24,7 +24,7 @@ pub(super) fn note_overflows(limits_met: &LimitsMet, row: &JobRow, log: &JobLog,
     }
 }
 
-/// Truncates the message so that it fits into a row.
+/// The end with a message that fits into a row.
 pub(super) fn cut_message(end: RunEnd, most: usize, limits_met: &LimitsMet) -> RunEnd {
     let cut = |message: String| {
         if message.len() <= most {

@@ -99,7 +99,7 @@ pub struct JobLimits {
     pub backoff: Backoff,
 }
 
-/// Values that no configuration key sets.
+/// For all that no key of the configuration sets.
 impl Default for JobLimits {
     fn default() -> Self {
         JobLimits {

@@ -24,13 +24,13 @@ const LOOK: Duration = Duration::from_millis(2);
 /// The niceness of the compiler process, as in nice(1).
 const NICENESS: i32 = 10;
 
-/// Limits of one compilation. Each has a key of the same name in section `plugins` of the configuration.
+/// Bounds of one compilation. Each has a key of that name in section `plugins` of the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct CompileLimits {
     pub seconds: Duration,
-    /// Maximum address space of the process.
+    /// Address space of the process.
     pub memory_bytes: u64,
-    /// `sandbox.stack_bytes`, for which the code is compiled.
+    /// `sandbox.stack_bytes`, which the compiled code is for.
     pub stack_bytes: usize,
 }
 

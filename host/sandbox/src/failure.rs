@@ -50,7 +50,7 @@ pub enum LimitHit {
     Plan { limit: Duration },
     #[error("The plugin's call of {call} took longer than {limit:?} (sandbox.host_call_seconds)")]
     HostCall { call: &'static str, limit: Duration },
-    /// Not the plugin's fault: others hold the resources it needs.
+    /// Not the plugin's fault: others hold what it would have needed.
     #[error(transparent)]
     Exhausted(Exhausted),
 }

@@ -36,7 +36,7 @@ impl WasiView for Guest {
     }
 }
 
-/// Ends the guest if one of its calls takes too long.
+/// Ends the guest when one of its calls takes too long.
 pub async fn within<T>(limit: Duration, call: &'static str, work: impl Future<Output = T>) -> wasmtime::Result<T> {
     match tokio::time::timeout(limit, work).await {
         Ok(done) => Ok(done),
@@ -45,7 +45,7 @@ pub async fn within<T>(limit: Duration, call: &'static str, work: impl Future<Ou
 }
 
 impl Guest {
-    /// Maximum duration of a capability call.
+    /// How long one call of a capability may take.
     pub fn host_call(&self) -> Duration {
         self.limits.host_call
     }

@@ -95,7 +95,7 @@ impl FaultyStore {
         *self.script.faults.lock().unwrap() = (Some(faults), Vec::new());
     }
 
-    /// Clears the faults and returns the counted calls.
+    /// Gives the calls that were counted.
     pub fn heal(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.script.faults.lock().unwrap()).1
     }

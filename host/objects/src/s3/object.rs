@@ -23,7 +23,7 @@ const LARGEST_RANGE: u64 = 8 * 1024 * 1024;
 /// How often an interrupted range is resumed, in addition to the library's own retries.
 const MAX_RESUMES: usize = 3;
 
-/// One version of an object.
+/// A version of an object.
 #[derive(Debug)]
 pub struct RemoteObject {
     store: Store,
@@ -151,7 +151,7 @@ async fn why(store: &Store) -> Option<Failure> {
     store.bounded(store.brief.get_opts(&store.placement.key, options)).await.err()
 }
 
-/// The media type without parameters, in lower case.
+/// Without parameters, lower case.
 fn media_type(attributes: &Attributes) -> Option<String> {
     let value = attributes.get(&Attribute::ContentType)?;
     let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();

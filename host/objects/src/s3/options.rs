@@ -25,7 +25,7 @@ pub struct S3Options {
     pub credentials_file: Option<PathBuf>,
 }
 
-/// Access to S3 servers. Cheap to clone.
+/// The way to S3 servers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct S3 {
     shared: Arc<Shared>,

@@ -1,4 +1,4 @@
-//! Interfaces `progress`, `rejects` and `log`: a guest's reports about its work.
+//! Interfaces `progress`, `rejects` and `log`: what a guest tells about its work.
 
 use super::imported::{log, progress, rejects};
 use crate::guest::Guest;

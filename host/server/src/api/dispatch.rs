@@ -31,18 +31,18 @@ const REQUEST_BYTES: u64 = 32 << 10;
 /// It is not yet known whether a plugin provides the operation.
 const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
 
-/// The arguments of a handler.
+/// What a handler is given.
 pub(super) struct Call<'a> {
     pub state: &'a ApiState,
     pub user: &'a User,
     pub envelope: &'a Envelope,
-    /// The account that further memory is charged to.
+    /// On whose behalf more is charged.
     pub account: &'a Account,
-    /// The memory already charged for the request.
+    /// What the request has been charged with.
     pub held: &'a Held,
 }
 
-/// Like [`Call`], for a task that may outlive the connection.
+/// As [`Call`], for a task that may outlive the connection.
 struct OwnedCall {
     state: Arc<ApiState>,
     user: User,

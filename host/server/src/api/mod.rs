@@ -77,7 +77,7 @@ pub struct ApiState {
     /// Requests that change data. They continue after their client disconnects, and the host waits for them when it
     /// stops.
     pub changes: TaskTracker,
-    /// Runs expensive computations on threads of lower priority than those that answer.
+    /// Where computing is done that takes a while: its threads stand back behind those that answer.
     pub computing: tokio::runtime::Handle,
     pub metrics: Arc<Metrics>,
 }

@@ -243,7 +243,7 @@ fn keys_label(call: &Call<'_>) -> &'static str {
     ["ids", "hash_values"].into_iter().find(|name| call.envelope.text(name).is_some()).unwrap_or("hash_values")
 }
 
-/// Parses the keys in the member `name`; returns each as a key and in its JSON form.
+/// The keys in the member `name`, each as a key and as it was sent.
 async fn keys(call: &Call<'_>, name: &'static str, problems: &mut Problems) -> Result<Option<Vec<(Key, Value)>>, ApiError> {
     let envelope = call.envelope;
     let Some(text) = envelope.text(name).map(|text| envelope.share(text)) else {

@@ -23,7 +23,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(20);
 /// How long running requests may continue after SIGTERM before the host stops anyway.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// The niceness of threads that run expensive computations.
+/// How far threads that compute stand back behind those that answer.
 const COMPUTING_NICENESS: i32 = 10;
 /// Exceeds the number of slots, so that no slot waits for a thread.
 const COMPUTING_THREADS: usize = 1024;
@@ -117,6 +117,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     Ok(())
 }
 
+/// What requests are answered with.
 fn api_state(
     config: &Config,
     parts: JobParts,
