@@ -1,4 +1,4 @@
-//! The errors that a capability call returns when something behind it fails.
+//! The errors that a capability call returns when the store, a search or another part of the host fails.
 
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
 use jobhost_objects::{ObjectError, ObjectErrorKind};

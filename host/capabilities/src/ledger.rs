@@ -1,4 +1,4 @@
-//! What happened in one attempt: written by its capabilities while the guest runs, read by the job when it is over.
+//! The ledger of one attempt: its capabilities write it while the guest runs, and the job reads it afterwards.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,25 +26,25 @@ pub struct Ledger {
     pub warnings: Warnings,
     /// Whether the store failed under a capability.
     pub store_failure: StoreFailure,
-    /// Groups in the store's hands, which go on when the guest is dropped.
+    /// Commit groups passed to the store, which continue after the guest is dropped.
     handed_over: TaskTracker,
     denial: Mutex<Option<Denial>>,
     last_group: Mutex<Option<LastGroup>>,
-    /// The group in the store's hands of which the guest did not hear.
+    /// A commit group whose result was not reported to the guest.
     unheard: Mutex<Option<InStore>>,
 }
 
-/// A group in the store's hands.
+/// A commit group that the store is processing.
 pub(crate) type InStore = JoinHandle<Result<Applied, StoreError>>;
 
-/// Records that wait for the end of their job, with what they are charged to.
+/// Records to be stored together with their job's end, and the memory charged for them.
 pub struct LastGroup {
     pub group: WriteGroup,
     pub(crate) _memory: Option<Held>,
 }
 
 impl Ledger {
-    /// `rejects` of the rejected records are kept with their text.
+    /// `rejects` is the number of rejected records that are kept with their text.
     pub fn new(rejects: usize) -> Self {
         Ledger {
             usage: Arc::default(),
@@ -60,8 +60,8 @@ impl Ledger {
         }
     }
 
-    /// Waits until the store has taken or refused every group that was handed over. To be called when the guest is gone.
-    /// Fails if one was refused of which the guest cannot know: then what it says of its work is not so.
+    /// Waits until the store has committed or refused every commit group. Call this after the guest is gone. Fails if
+    /// the store refused a group and the guest cannot know, because the guest's report is then wrong.
     pub async fn settled(&self) -> Result<(), CapabilityError> {
         self.handed_over.close();
         self.handed_over.wait().await;
@@ -72,13 +72,12 @@ impl Ledger {
         }
     }
 
-    /// The last permission denial: its structured form becomes the job's message.
+    /// The last permission denial; its structured form becomes the job's message.
     pub fn take_denial(&self) -> Option<Denial> {
         lock(&self.denial).take()
     }
 
-    /// The records that the guest handed over last and that are not in the store's hands. They belong to the job if the guest
-    /// did its work, and to nobody otherwise.
+    /// The last commit group, which has not been passed to the store. It is stored only if the guest reports success.
     pub fn take_last_group(&self) -> Option<LastGroup> {
         lock(&self.last_group).take()
     }
@@ -100,7 +99,7 @@ impl Ledger {
     }
 }
 
-/// What became of a group in the store's hands.
+/// Waits for the result of a commit group.
 pub(crate) async fn stored(group: InStore) -> Result<Applied, CapabilityError> {
     let applied = group.await.map_err(|error| {
         CapabilityError::new(CapabilityErrorKind::Unavailable, format!("the store's task ended: {error}"))

@@ -1,6 +1,6 @@
-//! What a guest may do: implements the sandbox's trait `Capabilities` on a store, searches and byte streams, one file
-//! per interface of the contract. Every call is checked against the job's plan and the permissions of the user who
-//! started it. Nothing here knows how a component is run, and no guest-supplied size is trusted.
+//! What a guest may do: implements the sandbox's trait `Capabilities` on a store, searches and byte streams, with one
+//! file per interface of the contract. Every call is checked against the job's plan and the permissions of the user
+//! who started the job. This crate is independent of how components run, and never trusts a guest-supplied size.
 
 mod error;
 mod ledger;
@@ -33,7 +33,7 @@ pub use rejects::Rejects;
 pub use store_failure::StoreFailure;
 pub use warnings::Warnings;
 
-/// Everything one attempt may act through.
+/// All capabilities of one attempt.
 pub struct AttemptCapabilities {
     pub records: Records,
     pub queries: Queries,

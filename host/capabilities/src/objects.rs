@@ -1,4 +1,4 @@
-//! Reading the sources of a plan and writing its sinks.
+//! Reads the sources of a plan and writes its sinks.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use super::error::of_object;
 use super::ledger::Ledger;
 use super::places::{Place, Places};
 
-/// Most bytes one `read` gives.
+/// Maximum bytes that one `read` returns.
 const MAX_READ_BYTES: usize = 256 * 1024;
-/// Most bytes one `write` takes.
+/// Maximum bytes that one `write` accepts.
 const MAX_WRITE_BYTES: usize = 1024 * 1024;
 
 /// Handles that a guest may hold open at a time.
@@ -27,7 +27,7 @@ pub struct ObjectLimits {
 /// The sources and sinks of one attempt, in the order of the plan.
 pub struct Objects {
     sources: Vec<Arc<StagedSource>>,
-    /// `None` once it was created.
+    /// `None` once the sink has been created.
     sinks: Vec<Option<Target>>,
     readers: Places,
     writers: Places,
@@ -53,7 +53,7 @@ impl Objects {
         }
     }
 
-    /// Open the source with this index in the plan.
+    /// Opens the source with this index in the plan.
     pub async fn open(&mut self, index: u32, offset: u64) -> Answer<Box<dyn Reader>> {
         self.readers.check()?;
         let planned = self.sources.len();
@@ -67,7 +67,7 @@ impl Objects {
         Ok(Box::new(OpenReader { reader, _place: self.readers.take() }))
     }
 
-    /// Begin to write the sink with this index in the plan.
+    /// Creates the sink with this index in the plan.
     pub async fn create(&mut self, index: u32) -> Answer<Box<dyn Writer>> {
         self.writers.check()?;
         let planned = self.sinks.len();

@@ -1,4 +1,4 @@
-//! Limits on the handles that a guest may hold open at a time.
+//! Limits how many handles a guest may hold open at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use jobhost_model::Limit;
 
 use super::ledger::Ledger;
 
-/// So many handles of one kind.
+/// The places for handles of one kind.
 pub(crate) struct Places {
     what: &'static str,
     limit: Limit,
@@ -16,7 +16,7 @@ pub(crate) struct Places {
     ledger: Arc<Ledger>,
 }
 
-/// The place of one handle, free again when this is dropped.
+/// The place of one handle, released on drop.
 #[derive(Debug)]
 pub(crate) struct Place(Arc<AtomicUsize>);
 
@@ -26,7 +26,7 @@ impl Places {
         Places { what, limit, taken: Arc::default(), ledger }
     }
 
-    /// Refuses the handle before anything is done for it.
+    /// Fails if no place is free, before any work is done for the handle.
     pub fn check(&self) -> Result<(), CapabilityError> {
         let (open, most) = (self.taken.load(Ordering::Relaxed), self.limit.size());
         if open < most {
@@ -36,7 +36,7 @@ impl Places {
         Err(self.ledger.limits_met.refuse(self.limit.reached(open as u64 + 1), sentence))
     }
 
-    /// For a handle that is open now.
+    /// Takes the place of an open handle.
     pub fn take(&self) -> Place {
         self.taken.fetch_add(1, Ordering::Relaxed);
         Place(Arc::clone(&self.taken))

@@ -1,4 +1,4 @@
-//! Reading on behalf of one attempt: only the queries of the plan. They were checked before the job existed and are
+//! Reads on behalf of one attempt: only the queries of the plan. They were checked before the job was created, and are
 //! checked again when they are opened, because permissions and tables may have changed.
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ struct OpenCursor {
 }
 
 impl Queries {
-    /// `cursors` may be open at a time.
+    /// `cursors` is the maximum of open cursors.
     pub fn new(
         store: Arc<dyn Store>,
         role: Arc<Role>,
@@ -47,7 +47,7 @@ impl Queries {
         Queries { store, role, searches, limits, cursors, ledger }
     }
 
-    /// Open the query with this index in the plan.
+    /// Opens the query with this index in the plan.
     pub async fn open(&mut self, index: u32, shape: RowShape) -> Answer<Box<dyn Cursor>> {
         self.cursors.check()?;
         let planned = self.searches.len();
@@ -86,7 +86,7 @@ impl Cursor for OpenCursor {
                 break;
             }
         }
-        // Between pages the search puts the separator before the next row; here it belongs to the row before.
+        // The search puts the separator before a row when a page begins; here it belongs to the previous row.
         if out.first() == Some(&b'\n') {
             out.remove(0);
         }

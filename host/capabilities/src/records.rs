@@ -1,6 +1,6 @@
-//! Writing records on behalf of one attempt. Batches are checked here, collected into commit groups, and passed to the
-//! store while the guest makes the next ones. At most one group is in the store at a time, so memory stays bounded and
-//! a slow store slows the guest down. Every group carries the attempt's lease.
+//! Writes records on behalf of one attempt. Batches are checked here, collected into commit groups, and passed to the
+//! store while the guest produces the next ones. At most one group is in the store at a time, so memory stays limited
+//! and a slow store slows the guest down. Every group carries the attempt's lease.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,19 +19,21 @@ use jobhost_store::{
     Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, TableWrite, WriteGroup,
 };
 
-/// A group is closed when it holds so many records ([`RecordLimits::group_records`]) or bytes, or is this old: enough to make
-/// the store's one sync and its sorted index writes cheap, little enough to keep memory flat (docs/storage.md).
+/// A commit group is closed when it reaches a number of records ([`RecordLimits::group_records`]), a size or an age.
+/// Groups are large enough to amortize the store's sync and its sorted index writes, and small enough to keep memory
+/// flat (docs/storage.md).
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 const GROUP_AGE: Duration = Duration::from_millis(250);
-/// The largest group before more is charged: a batch, as large as one may be by default.
+/// The size of a group before more is charged: one batch of the default maximum size.
 const LEAST_ROOM: usize = 1 << 20;
-/// What groups take, by the text of one: one is made, one is in the store's hands, each with places and keys of its records.
+/// The memory of groups as a multiple of one group's text: one group is being collected and one is in the store, each
+/// with the places and keys of its records.
 const TAKEN_BY_GROUPS: usize = 3;
 
 const MAX_DECLARED_ATTRIBUTES: usize = 10_000;
 const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
 
-/// How much one call may hand over.
+/// Limits of commit groups and of what they may store.
 #[derive(Debug, Clone)]
 pub struct RecordLimits {
     pub batch: BatchLimits,
@@ -39,13 +41,13 @@ pub struct RecordLimits {
     /// Records of one transaction, of a group of writes and of a step of a delete. With random keys every transaction touches
     /// most pages of the index, so many small ones would cost more than they give.
     pub group_records: usize,
-    /// To which groups of batches are charged; it holds [`Records::LEAST_BYTES`] already. `None` once it was given away.
+    /// Charged with commit groups; already contains [`Records::LEAST_BYTES`]. `None` once it has been taken.
     pub memory: Option<Held>,
-    /// What the job's user may store.
+    /// The storage quota of the job's user.
     pub quota: Option<Quota>,
 }
 
-/// What one attempt may do to tables, and what it has in hand.
+/// An attempt's access to tables, and its records that are not yet stored.
 pub struct Records {
     store: Arc<dyn Store>,
     keys: KeySource,
@@ -57,19 +59,19 @@ pub struct Records {
     group_records: usize,
     group_bytes: usize,
     group_since: Option<Instant>,
-    /// Bytes that a group may have by what is charged.
+    /// Maximum bytes of a group, as covered by the charge.
     room: usize,
     in_store: Option<InStore>,
     tally: Tally,
-    /// Attributes that were found permitted, of tables where the role lists some.
+    /// Attributes already found permitted, for tables where the role has attribute permissions.
     permitted: HashMap<(u32, Action), HashSet<String>>,
-    /// Where it is noted that the store failed: from then on nothing is written, for a later group would carry a checkpoint
-    /// that claims the one that was lost.
+    /// Records a failure of the store. After a failure nothing is written, because the checkpoint of a later group
+    /// would include the lost one.
     ledger: Arc<Ledger>,
 }
 
 impl Records {
-    /// What an attempt is charged with before it begins.
+    /// The memory charged before an attempt begins.
     pub const LEAST_BYTES: u64 = (LEAST_ROOM * TAKEN_BY_GROUPS) as u64;
 
     /// `tally` is what earlier attempts of the job have stored.
@@ -101,7 +103,8 @@ impl Records {
         }
     }
 
-    /// The table with the attributes on which the user has any right, as `describe_table` shows it to him.
+    /// Returns the table with the attributes that the user has any permission on, as `describe_table` shows it to that
+    /// user.
     pub fn describe(&self, table: &TableName) -> Result<Arc<Table>, CapabilityError> {
         if !self.plan.names(table) {
             return Err(self.not_planned(format!("describe table {table}")));
@@ -142,7 +145,7 @@ impl Records {
         self.check_attributes(&known, action, names)
     }
 
-    /// Takes a batch over. Returns when it is accepted, which is not yet durable.
+    /// Accepts a batch. A returned call means accepted, not durable.
     pub async fn write(
         &mut self,
         table: &TableName,
@@ -183,7 +186,7 @@ impl Records {
         self.check_planned(table, TableRight::Delete)?;
         self.check_checkpoint(checkpoint.as_deref())?;
         self.table(table)?;
-        // What was handed over before comes first, or its checkpoint would overtake this one.
+        // Earlier batches must be stored first, because their checkpoints are older.
         self.flush().await?;
         let most = self.limits.group_records;
         let limit = usize::try_from(limit).unwrap_or(most).min(most);
@@ -218,7 +221,7 @@ impl Records {
         false
     }
 
-    /// Charges twice as large groups. Where there is no room for them, groups stay small, which is slower and nothing else.
+    /// Charges groups of twice the size. If that exceeds the budget, groups stay small, which is only slower.
     fn widen(&mut self) -> bool {
         let more = self.room.min(GROUP_BYTES.saturating_sub(self.room));
         let widened = more > 0
@@ -297,8 +300,9 @@ impl Records {
         )
     }
 
-    /// Checks only names that were not checked before: a batch costs a look into a set for each of its attributes. Only
-    /// permitted names are remembered, and only those that the role lists can be, so a guest cannot make it remember more.
+    /// Checks only names that were not checked before, so a batch costs one set lookup for each of its attributes.
+    /// Only permitted names are remembered, and only those that the role lists can be permitted, so a guest cannot
+    /// make this set grow further.
     fn check_attributes(&mut self, table: &Table, action: Action, names: &[String]) -> Result<(), CapabilityError> {
         if !self.role.restricts_attributes(table) {
             return Ok(());
@@ -319,7 +323,7 @@ impl Records {
 }
 
 impl Drop for Records {
-    /// What was handed over last is left to the job, which knows whether the guest did its work.
+    /// The last records go to the ledger, because only the job knows whether the guest reported success.
     fn drop(&mut self) {
         if let Some(group) = self.in_store.take() {
             self.ledger.leave_unheard(group);

@@ -15,7 +15,7 @@ fn dog() -> TableName {
     TableName::new("data", "dog")
 }
 
-/// A job of somebody with these permissions on `data.dog`, which has the attributes id, name and secret.
+/// A job of a user with these permissions on `data.dog`, which has the attributes id, name and secret.
 async fn bench(permissions: Value) -> Bench {
     let store = MemoryStore::new(Arc::new(SystemClock), 1 << 30);
     let attribute = |name: &str| Attribute { name: name.to_owned(), attribute_type: None, indexed: true };

@@ -1,4 +1,4 @@
-//! Rejected records: all are counted, the first ones are kept with their text.
+//! Rejected records: all are counted, and the first ones are kept with their text.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ const MAX_REASON_BYTES: usize = 1024;
 
 #[derive(Debug)]
 pub struct Rejects {
-    /// How many are kept with their text.
+    /// Maximum records kept with their text.
     most: usize,
     state: Mutex<State>,
 }
@@ -39,12 +39,12 @@ impl Rejects {
         }
     }
 
-    /// How many there were.
+    /// The number of rejected records.
     pub fn count(&self) -> u64 {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// The first of them as JSON.
+    /// The kept records as JSON.
     pub fn kept(&self) -> Vec<serde_json::Value> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.kept.iter().filter_map(|reject| serde_json::to_value(reject).ok()).collect()

@@ -1,4 +1,4 @@
-//! Records whether the store failed under an attempt. A guest that gives up because of that is not at fault, and its
+//! Records whether the store failed during an attempt. A guest that gives up because of that is not at fault, and its
 //! job is retried.
 
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use jobhost_store::{StoreError, StoreErrorKind};
 
 use super::error::of_store;
 
-/// Shared by the capabilities of an attempt that read or write records.
+/// Shared by an attempt's capabilities that read or write records.
 #[derive(Debug, Default)]
 pub struct StoreFailure {
     first: Mutex<Option<CapabilityError>>,
 }
 
 impl StoreFailure {
-    /// Notes a failure that may pass. A full store is none: somebody has to make room before a further attempt is of use.
+    /// Records a transient failure. A full store is not transient: a retry only helps once someone has freed space.
     pub fn note(&self, error: &StoreError) {
         if error.kind == StoreErrorKind::Unavailable {
             let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
@@ -27,7 +27,7 @@ impl StoreFailure {
         }
     }
 
-    /// The first one that was noted.
+    /// The first recorded failure.
     pub fn noted(&self) -> Option<CapabilityError> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

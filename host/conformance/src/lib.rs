@@ -1,7 +1,8 @@
-//! The conformance kit: runs a plugin in the sandbox of a host, without HTTP, LMDB or S3, and says what a host would say.
+//! The conformance kit: runs a plugin in the host's sandbox, without HTTP, LMDB or S3, and reports what a host would
+//! report.
 //!
-//! A plugin that passes here is taken by a host of the same contract. The kit compiles in its own process, so it is for
-//! components that their author trusts; a host compiles strangers' components in a process apart.
+//! A plugin that passes is accepted by every host of the same contract. The kit compiles in its own process, so use it
+//! only for components that you trust; a host compiles untrusted components in a separate process.
 
 #![warn(missing_docs, unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! One plugin under test: what it says it is, and what it plans.
+//! One plugin under test: its description and its plans.
 
 use std::sync::Arc;
 
@@ -6,29 +6,29 @@ use jobhost_budget::{Budgets, Owner};
 use jobhost_contract::{Description, Plan};
 use jobhost_sandbox::{ContractVersion, Crash, GuestComponent, SandboxLimits, VersionError, engine};
 
-/// Why a component is no plugin, or what it did wrong.
+/// Why a component does not conform.
 #[derive(Debug, thiserror::Error)]
 pub enum Nonconformance {
-    /// It implements no version of the contract that this kit knows.
+    /// The component implements no version of the contract that this kit supports.
     #[error("{0}")]
     Version(#[from] VersionError),
-    /// It cannot be compiled.
+    /// The component cannot be compiled.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
-    /// It trapped, exceeded a limit or broke the contract.
+    /// The component trapped, reached a limit or broke the contract.
     #[error("{0}")]
     Crash(#[from] Crash),
-    /// A plan holds more than a plan may.
+    /// A list of the plan is too long.
     #[error("the plan names {length} {list}; the limit is {limit}")]
     Excess {
-        /// What there is too much of.
+        /// The name of the list.
         list: &'static str,
-        /// How many it names.
+        /// The length of the list.
         length: usize,
-        /// How many it may name.
+        /// The maximum length.
         limit: usize,
     },
-    /// A plan names a table without a right, or a right twice.
+    /// The plan names a table without a right, or with the same right twice.
     #[error("the plan names the table {0} with no right or with one twice")]
     UnclearTable(String),
 }
@@ -40,7 +40,7 @@ pub struct PluginUnderTest {
 }
 
 impl PluginUnderTest {
-    /// Compiles and links a component, as a host does when it finds the file in its plugin folder.
+    /// Compiles and links a component, as a host does for a file in its plugin folder.
     pub fn load(component: &[u8]) -> Result<Self, Nonconformance> {
         let version = ContractVersion::of(component)?;
         let limits = SandboxLimits::default();
@@ -52,12 +52,12 @@ impl PluginUnderTest {
         Ok(PluginUnderTest { component, budgets: Budgets::ample() })
     }
 
-    /// What the plugin says it is. Asked twice, it must say the same.
+    /// Returns the plugin's description. Repeated calls must return the same.
     pub async fn description(&self) -> Result<Description, Nonconformance> {
         Ok(self.component.describe().await?)
     }
 
-    /// What a request would touch, or the sentence that refuses it.
+    /// Returns the plan for a request, or the message of its refusal.
     pub async fn plan(&self, operation: &str, request: &str) -> Result<Result<Plan, String>, Nonconformance> {
         let memory = self.budgets.memory.adopt(&Owner::Host, 0);
         let planned = self.component.plan(operation, request, memory).await?;

@@ -1,23 +1,23 @@
-//! What a plugin reports about itself.
+//! A plugin's description of itself.
 
 use serde::{Deserialize, Serialize};
 
-/// What a plugin says it is.
+/// What a plugin reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// The plugin's name, lower-kebab-case.
     pub name: String,
     /// Semantic version of the plugin.
     pub version: String,
-    /// One sentence.
+    /// A one-sentence summary.
     pub summary: String,
-    /// What its plans may need.
+    /// The capabilities that its plans may use.
     pub capabilities: Vec<Capability>,
     /// The job operations that it provides.
     pub operations: Vec<Operation>,
 }
 
-/// What a plugin may ask for in its description, be granted by the operator, and then plan.
+/// A capability: requested in a plugin's description, granted by the operator, used in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
@@ -44,7 +44,7 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// All of them.
+    /// All capabilities.
     pub const ALL: [Capability; 9] = [
         Capability::Insert,
         Capability::Update,
@@ -57,7 +57,7 @@ impl Capability {
         Capability::WriteS3,
     ];
 
-    /// As the contract and the configuration write it.
+    /// The name in the contract and the configuration.
     pub fn word(self) -> &'static str {
         match self {
             Capability::Insert => "insert",
@@ -76,21 +76,21 @@ impl Capability {
 /// One job operation of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// What clients send.
+    /// The name that clients send.
     pub name: String,
     /// Other names for the same operation.
     pub aliases: Vec<String>,
-    /// One sentence.
+    /// A one-sentence summary.
     pub summary: String,
-    /// JSON Schema as text.
+    /// The JSON Schema of the request, as text.
     pub request_schema: String,
-    /// JSON pointers to secret fields, `*` for every member of an object.
+    /// JSON pointers to secret fields; `*` stands for every member of an object.
     pub secrets: Vec<String>,
-    /// JSON pointer to the field that holds the input.
+    /// JSON pointer to the field that contains the input.
     pub inline_source: Option<String>,
-    /// Who may start jobs of it.
+    /// Who may start jobs of this operation.
     pub access: OperationAccess,
-    /// Whether a run can go on from a checkpoint.
+    /// Whether a run can resume from a checkpoint.
     pub resumable: bool,
 }
 
@@ -100,6 +100,6 @@ pub struct Operation {
 pub enum OperationAccess {
     /// Users whose role is super_user.
     SuperUser,
-    /// Users who may do what the plan names.
+    /// Users who have the permissions that the plan requires.
     TablePermission,
 }

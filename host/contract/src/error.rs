@@ -1,23 +1,23 @@
 //! Errors of capability calls, the same in every version of the contract.
 
-/// What kind of thing went wrong, for a guest to match on.
+/// The kind of error, for a guest to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CapabilityErrorKind {
-    /// Not in the plan, or not permitted to the user.
+    /// The plan does not include it, or the user lacks the permission.
     Denied,
-    /// The arguments are wrong.
+    /// The arguments are invalid.
     Invalid,
-    /// There is no such table, source or object.
+    /// The table, source or object does not exist.
     NotFound,
     /// A limit of the host was reached.
     Limit,
     /// The store, a disk or another server failed.
     Unavailable,
-    /// The job is cancelled, or the host stops.
+    /// The job was cancelled, or the host is stopping.
     Interrupted,
 }
 
-/// A call that failed.
+/// The error of a capability call.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct CapabilityError {
@@ -28,7 +28,7 @@ pub struct CapabilityError {
 }
 
 impl CapabilityError {
-    /// A failed call.
+    /// Creates an error.
     pub fn new(kind: CapabilityErrorKind, message: impl Into<String>) -> Self {
         CapabilityError { kind, message: message.into() }
     }

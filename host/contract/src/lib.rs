@@ -1,7 +1,7 @@
-//! The contract between host and plugins, in the host's own types. The adapters of the WIT versions translate to
-//! these, so that nothing above the sandbox knows the version that a plugin was built for.
+//! The contract between host and plugins, in the host's own types. The adapters of the WIT versions translate to these
+//! types, so that only the sandbox knows which version a plugin was built for.
 //!
-//! Data only: no engine, no store, no rule about permissions.
+//! Contains data only: no engine, no store, no permission checks.
 
 #![warn(missing_docs, unreachable_pub)]
 

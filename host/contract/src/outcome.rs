@@ -1,26 +1,26 @@
-//! How an attempt of a guest ends.
+//! The result of an attempt, as its guest reports it.
 
 use serde::Serialize;
 
-/// How a guest says that its work is done.
+/// The guest's report that its work is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What the job's message says; `None`: that it completed.
+    /// The job's message; `None` for the default message.
     pub message: Option<Message>,
-    /// JSON text, not yet checked.
+    /// JSON text, not yet validated.
     pub result: Option<String>,
 }
 
-/// The message of a job whose work is done.
+/// The message of a completed job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// This sentence.
     Text(String),
-    /// How many records were loaded, as the store has counted them when the last are stored.
+    /// The number of loaded records, as counted by the store once the last ones are stored.
     Loaded,
 }
 
-/// How a guest says that it could not do its work.
+/// The guest's report that it could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// For a program to match on.
@@ -35,14 +35,14 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The input is not what it should be.
+    /// The input is malformed.
     InvalidInput,
     /// A capability call was denied.
     Denied,
     /// Something outside the plugin failed.
     Unavailable,
-    /// The job is cancelled, or the host stops.
+    /// The job was cancelled, or the host is stopping.
     Interrupted,
-    /// A mistake of the plugin.
+    /// A bug in the plugin.
     Internal,
 }

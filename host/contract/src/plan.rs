@@ -1,37 +1,37 @@
-//! The plan of a job: everything that it will touch. What is not in the plan does not exist for the guest.
+//! The plan of a job: everything that it will access. A guest cannot access anything that is not in the plan.
 
 use serde::{Deserialize, Serialize};
 
 use jobhost_model::{Action, Encoding, Right, S3Location, TableName};
 
-/// Bounds of a plan, so that admission stays quick whatever a plugin says.
+/// Maximum tables of a plan. The maximums keep admission fast for any plan.
 pub const MAX_TABLES: usize = 64;
-/// Sources of a plan.
+/// Maximum sources of a plan.
 pub const MAX_SOURCES: usize = 16;
-/// Queries of a plan.
+/// Maximum queries of a plan.
 pub const MAX_QUERIES: usize = 16;
-/// Sinks of a plan.
+/// Maximum sinks of a plan.
 pub const MAX_SINKS: usize = 16;
 
-/// What one job will touch.
+/// Everything that one job will access.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Tables that it changes.
+    /// The tables that the job changes.
     pub tables: Vec<TableUse>,
-    /// What it reads, in the order in which the guest counts them.
+    /// What the job reads; the guest refers to a source by its index.
     pub sources: Vec<Source>,
-    /// Search operations as JSON texts.
+    /// Search operations as JSON text.
     pub queries: Vec<String>,
-    /// What it writes, in the order in which the guest counts them.
+    /// What the job writes; the guest refers to a sink by its index.
     pub sinks: Vec<Sink>,
 }
 
-/// A table and what the job may do to it.
+/// A table and the job's rights on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableUse {
-    /// Which table.
+    /// The table.
     pub table: TableName,
-    /// What it does there.
+    /// The job's rights on the table.
     pub rights: Vec<TableRight>,
 }
 
@@ -43,7 +43,7 @@ pub enum TableRight {
     Insert,
     /// Merge attributes into records.
     Update,
-    /// Includes the two above.
+    /// Includes insert and update.
     Upsert,
     /// Delete records.
     Delete,
@@ -53,17 +53,17 @@ pub enum TableRight {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// The inline source of the operation, taken out of the request.
+    /// The inline source of the operation, removed from the request.
     RequestField,
     /// A file on the host's machine.
     File(String),
-    /// What a URL answers.
+    /// The response of a URL.
     Url(UrlSource),
     /// An object of an S3 server.
     S3 {
-        /// Which object.
+        /// The object.
         object: S3Object,
-        /// How it is compressed.
+        /// The compression of the stored bytes.
         encoding: Encoding,
     },
 }
@@ -74,20 +74,20 @@ pub enum Source {
 pub enum Sink {
     /// A file on the host's machine.
     File {
-        /// Where it is made.
+        /// The directory that the file is created in.
         directory: String,
-        /// Its name there.
+        /// The name of the file.
         name: String,
-        /// How it is compressed.
+        /// The compression of the stored bytes.
         encoding: Encoding,
     },
     /// An object of an S3 server.
     S3 {
-        /// Which object.
+        /// The object.
         object: S3Object,
-        /// Stored with it.
+        /// The media type stored with the object.
         media_type: String,
-        /// How it is compressed.
+        /// The compression of the stored bytes.
         encoding: Encoding,
     },
 }
@@ -103,16 +103,16 @@ pub struct UrlSource {
     pub media_types: Vec<String>,
 }
 
-/// An object of an S3 server, with where the keys come from and not the keys.
+/// An object of an S3 server. Refers to the credentials but does not contain them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Object {
-    /// Where it is.
+    /// The location of the object.
     pub location: S3Location,
-    /// Where the keys come from.
+    /// The origin of the credentials.
     pub credentials: S3Credentials,
 }
 
-/// Where the keys for an S3 server come from.
+/// The origin of the credentials for an S3 server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum S3Credentials {
@@ -123,7 +123,7 @@ pub enum S3Credentials {
 }
 
 impl TableRight {
-    /// The right that an action needs.
+    /// Returns the right that an action requires.
     pub fn of_action(action: Action) -> Self {
         match action {
             Action::Insert => TableRight::Insert,
@@ -132,12 +132,12 @@ impl TableRight {
         }
     }
 
-    /// Whether who has this right has the other one too.
+    /// Returns whether this right includes the other one.
     pub fn includes(self, other: TableRight) -> bool {
         self == other || (self == TableRight::Upsert && matches!(other, TableRight::Insert | TableRight::Update))
     }
 
-    /// The rights that the user needs for it.
+    /// Returns the permissions that the user needs for this right.
     pub fn needs(self) -> &'static [Right] {
         match self {
             TableRight::Insert => Right::of_action(Action::Insert),
@@ -147,7 +147,7 @@ impl TableRight {
         }
     }
 
-    /// As the contract writes it.
+    /// The right's name in the contract.
     pub fn word(self) -> &'static str {
         match self {
             TableRight::Insert => "insert",
@@ -159,18 +159,18 @@ impl TableRight {
 }
 
 impl Plan {
-    /// Whether the plan lets a job do this.
+    /// Returns whether the plan includes this right on this table.
     pub fn allows(&self, table: &TableName, right: TableRight) -> bool {
         let uses = self.tables.iter().filter(|used| used.table == *table);
         uses.flat_map(|used| &used.rights).any(|planned| planned.includes(right))
     }
 
-    /// Whether the plan names this table.
+    /// Returns whether the plan names this table.
     pub fn names(&self, table: &TableName) -> bool {
         self.tables.iter().any(|used| used.table == *table)
     }
 
-    /// The plan's tables in words, for a refusal that says what was planned.
+    /// Lists the plan's tables for an error message.
     pub fn tables_in_words(&self) -> String {
         if self.tables.is_empty() {
             return "no tables".to_owned();
@@ -183,7 +183,7 @@ impl Plan {
         words.join(", ")
     }
 
-    /// A table with no right, or with one twice: what the plugin wants there is not said.
+    /// Returns a table that is named without a right or with the same right twice, if there is one.
     pub fn unclear_table(&self) -> Option<&TableName> {
         let unclear = |used: &&TableUse| {
             let twice = |(index, right): (usize, &TableRight)| used.rights.iter().take(index).any(|seen| seen == right);
@@ -192,7 +192,7 @@ impl Plan {
         self.tables.iter().find(unclear).map(|used| &used.table)
     }
 
-    /// Which list is longer than a plan may have, with its length and the bound.
+    /// Returns a list that is too long, with its length and the maximum.
     pub fn excess(&self) -> Option<(&'static str, usize, usize)> {
         [
             ("tables", self.tables.len(), MAX_TABLES),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planned_upsert_includes_insert_and_update_and_no_delete() {
+    fn a_planned_upsert_includes_insert_and_update_but_not_delete() {
         let (plan, table) = (plan(&[TableRight::Upsert]), TableName::new("data", "dog"));
         assert!(plan.allows(&table, TableRight::Insert) && plan.allows(&table, TableRight::Update));
         assert!(!plan.allows(&table, TableRight::Delete));
@@ -223,13 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn a_planned_insert_is_nothing_more() {
+    fn a_planned_insert_includes_no_other_right() {
         let (plan, table) = (plan(&[TableRight::Insert]), TableName::new("data", "dog"));
         assert!(!plan.allows(&table, TableRight::Upsert) && !plan.allows(&table, TableRight::Update));
     }
 
     #[test]
-    fn a_list_that_is_too_long_is_named() {
+    fn a_list_that_is_too_long_is_reported() {
         let long = Plan { queries: vec![String::new(); MAX_QUERIES + 1], ..Plan::default() };
         assert_eq!(long.excess(), Some(("queries", MAX_QUERIES + 1, MAX_QUERIES)));
         assert_eq!(Plan::default().excess(), None);

@@ -1,5 +1,5 @@
-//! From a request to a durable job: plan, checks, payload, row, queue, in this order. Nothing is stored for a request
-//! that is refused.
+//! Turns a request into a durable job, in this order: plan, checks, payload, row, queue. A rejected request leaves
+//! nothing in the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,18 +22,20 @@ use jobhost_model::json::UnescapeError;
 use jobhost_model::plain_text::truncated;
 use jobhost_registry::PluginOperation;
 
-/// A larger request is taken apart on a thread that answers nothing.
+/// Larger requests are parsed on the blocking pool, away from the threads that answer requests.
 const LARGE_REQUEST_BYTES: usize = 64 * 1024;
-/// A larger inline source is spooled to a file.
+/// Larger inline sources are spooled to a file.
 const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
-/// How long a request waits for its turn to be planned: each turn takes a second at most.
+/// How long a request waits for a planning slot. One `plan` call takes at most a second.
 const PLAN_PATIENCE: Duration = Duration::from_secs(10);
-/// When a full queue is worth another try.
+/// `Retry-After` for a full queue.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
 impl Jobs {
-    /// Accepts a request for a job operation. When this returns an id, the job is durable.
-    /// To be run to its end: dropped half way it may leave a job that waits until the next start.
+    /// Accepts a request for a job operation. Once this returns an id, the job is durable.
+    ///
+    /// The future must be polled to completion: if it is dropped midway, it may leave a job that is not queued until
+    /// the next start.
     pub async fn submit(&self, user: &User, operation: &str, request: JobRequest) -> Result<Uuid, SubmitError> {
         let admitted = self.admit(user, operation, request).await;
         if let Err(error) = &admitted {
@@ -94,7 +96,7 @@ impl Jobs {
         Ok(id)
     }
 
-    /// Takes a request apart: a large one where it holds up nobody.
+    /// Separates a request from its inline source. Large requests are parsed on the blocking pool.
     async fn part(&self, found: &Arc<PluginOperation>, request: JobRequest) -> Result<Parted, SubmitError> {
         if request.members.size() < LARGE_REQUEST_BYTES {
             return request.part(found.operation.inline_source.as_deref());
@@ -109,7 +111,7 @@ impl Jobs {
         parted.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?
     }
 
-    /// A place in the queue, before any work is done for the request.
+    /// Reserves a place in the queue before any work is done for the request.
     fn place(&self, user: &str) -> Result<Place, SubmitError> {
         let (max_queued, retry_after_seconds) = (self.max_queued, RETRY_AFTER_SECONDS);
         self.queue.place(user).map_err(|none| match none {
@@ -139,8 +141,8 @@ impl Jobs {
         let turn = turn.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
         let (handle, plugin) = (self.runtime.clone(), Arc::clone(&found.plugin));
         let (name, request, memory) = (operation.to_owned(), request.to_owned(), account.memory(0)?);
-        // On a thread of its own: what a guest computes must not hold up the threads that answer requests. Its turn lasts as long
-        // as the thread.
+        // A guest's computation must not occupy the threads that answer requests. The planning slot is held until the
+        // blocking thread finishes.
         let planned = self.runtime.spawn_blocking(move || {
             let planned = handle.block_on(plugin.component.plan(&name, &request, memory));
             drop(turn);
@@ -200,7 +202,7 @@ impl Jobs {
         Ok(self.parts.store.create_job(row, payload).await?)
     }
 
-    /// `quoted` is a JSON string. A small one becomes a part of the payload, a large one a file.
+    /// `quoted` is a JSON string. A small one goes into the payload, a large one into a file.
     async fn keep_inline(&self, id: Uuid, quoted: Bytes) -> Result<Inline, SubmitError> {
         let unreadable = |why: String| SubmitError::Refused(format!("The request's data cannot be read: {why}"));
         if quoted.len() <= INLINE_IN_PAYLOAD_BYTES {

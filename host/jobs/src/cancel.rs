@@ -1,5 +1,5 @@
-//! Ending a job because somebody asks for it. The request is durable before anything is told about it, so that a host
-//! that dies in between ends the job when it comes back.
+//! Cancels jobs on request. The request is durable before the attempt is notified, so that a host that dies in between
+//! still ends the job after its restart.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,11 @@ use jobhost_model::jobs::JobRow;
 use jobhost_sandbox::JobLog;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// How often a request is tried again when the job changes under it: from waiting to running, from one attempt to the next.
+/// How often a cancel is retried when the row changes in the meantime: from waiting to running, or from one attempt to
+/// the next.
 const TRIES: usize = 16;
 
-/// The attempts that run in this process.
+/// The attempts running in this process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running {
     attempts: Arc<Mutex<HashMap<Uuid, Attempt>>>,
@@ -28,15 +29,15 @@ pub(super) struct Running {
 struct Attempt {
     cancel: CancellationToken,
     log: Arc<JobLog>,
-    /// The job has ended, but the store has not taken its final row.
+    /// The job has ended, but the store has not accepted its final row.
     ended: Arc<AtomicBool>,
 }
 
-/// An attempt's entry, for as long as it runs.
+/// An attempt's entry in [`Running`], removed on drop.
 pub(super) struct RunningEntry {
     running: Running,
     job: Uuid,
-    /// Tells the attempt that the job shall end.
+    /// Asks the attempt to end the job.
     pub cancel: CancellationToken,
     pub log: Arc<JobLog>,
     ended: Arc<AtomicBool>,
@@ -50,7 +51,7 @@ impl Running {
         RunningEntry { running: self.clone(), job, cancel: attempt.cancel, log: attempt.log, ended: attempt.ended }
     }
 
-    /// The log of a job that runs.
+    /// Returns the log of a running job.
     pub fn log(&self, job: Uuid) -> Option<Arc<JobLog>> {
         self.lock().get(&job).map(|attempt| Arc::clone(&attempt.log))
     }
@@ -76,7 +77,7 @@ impl Running {
 }
 
 impl RunningEntry {
-    /// Nothing can end the job any more: it has ended, and only its row does not say so yet.
+    /// Marks the job as ended, so that it can no longer be cancelled although its row still says that it is running.
     pub fn ended(&self) {
         self.ended.store(true, Ordering::Release);
     }
@@ -88,23 +89,23 @@ impl Drop for RunningEntry {
     }
 }
 
-/// What became of a request to cancel.
+/// The outcome of a cancel request.
 #[derive(Debug)]
 pub enum CancelOutcome {
-    /// There is no such job, or it is somebody else's.
+    /// The job does not exist, or belongs to another user.
     Unknown,
-    /// It had ended before.
+    /// The job had already ended.
     EndedBefore(Box<JobRow>),
-    /// It waited and has ended now.
+    /// The job was waiting and has now ended.
     Cancelled(Box<JobRow>),
-    /// It runs, and ends soon.
+    /// The job is running and will end soon.
     Requested(Box<JobRow>),
-    /// It has ended, but the store has not taken its final row. Nothing was changed.
+    /// The job has ended, but the store has not accepted its final row. Nothing was changed.
     Ending(Box<JobRow>),
 }
 
 impl Jobs {
-    /// Cancels a job of this user, or of anybody for a super_user. Asking again changes nothing.
+    /// Cancels a job of this user; a super_user may cancel any job. Repeating the request has no effect.
     pub async fn cancel(&self, user: &User, id: Uuid) -> Result<CancelOutcome, StoreError> {
         for _ in 0..TRIES {
             let Some(row) = self.visible_job(user, id).await? else {

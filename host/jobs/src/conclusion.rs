@@ -1,5 +1,5 @@
-//! The end of a job on its way into the store. A final row is stored as soon as it can be, and until then the row says that
-//! the job runs.
+//! Stores the end of a job. The final row is stored as soon as the store accepts it; until then the row says that the
+//! job is running.
 
 use std::sync::Arc;
 
@@ -18,20 +18,20 @@ use jobhost_capabilities::LastGroup;
 use jobhost_model::jobs::{JobRow, Lease};
 use jobhost_store::{JobEnd, StoreError, StoreErrorKind, WriteGroup};
 
-/// Final rows that wait for the store without a worker. One may have a result of 256 KiB.
+/// Maximum final rows that wait for the store without occupying a worker. A row may carry a result of 256 KiB.
 const MOST_WAITING: usize = 64;
 
 /// How a job ends.
 pub(super) struct Conclusion {
     pub id: Uuid,
-    /// As its last attempt has left it; `None` if that is not known.
+    /// The row as its last attempt left it; `None` if unknown.
     pub row: Option<JobRow>,
     pub ending: Ending,
     pub rejects: Option<Arc<AllRejects>>,
     pub entry: RunningEntry,
 }
 
-/// The final rows that wait for the store.
+/// Final rows that wait for the store.
 #[derive(Clone)]
 pub(super) struct Conclusions {
     room: Arc<Semaphore>,
@@ -53,7 +53,7 @@ impl Conclusions {
 }
 
 impl Conclusion {
-    /// Stores the last records together with the end. On failure nothing is stored, and the records are gone.
+    /// Stores the last commit group together with the end. On failure nothing is stored, and the group is lost.
     pub async fn conclude_with(
         &self,
         last_group: LastGroup,
@@ -68,7 +68,7 @@ impl Conclusion {
         Ok(())
     }
 
-    /// Returns when the row is stored, when that has become impossible, or when the host stops.
+    /// Returns when the row is stored, when it can no longer be stored, or when the host stops.
     pub async fn conclude(self, parts: &JobParts, spool: &Spool, retry: &Retry) {
         let id = self.id;
         match self.store(parts, spool, retry).await {
@@ -90,7 +90,7 @@ impl Conclusion {
         let documents = log::documents(&self.entry.log, self.rejects.as_deref());
         let end = || async {
             match store.end_job(self.end(&row, parts, None, documents.clone())).await {
-                // The row matters more: it is not kept waiting until somebody has made room for these.
+                // Without room for the documents, the row is stored without them, so that the job still ends.
                 Err(error) if error.kind == StoreErrorKind::Full && !documents.is_empty() => {
                     warn!(job = %self.id, %error, "there is no room for a job's log or rejected records");
                     store.end_job(self.end(&row, parts, None, Vec::new())).await
@@ -113,7 +113,7 @@ impl Conclusion {
         let lease = Lease { job: self.id, attempt: row.attempt };
         let (row, ending, now) = (row.clone(), self.ending.clone(), parts.clock.now());
         let last = move |stored: JobRow| {
-            // Who asked for a cancel, and what the job has changed, came to the store and not to the attempt.
+            // The cancel request and the tally are written to the store, not to the attempt's copy of the row.
             let row = JobRow { cancel: stored.cancel.clone(), tally: stored.tally, ..row.clone() };
             lifecycle::finish(row, ending.clone(), now).unwrap_or(stored)
         };
@@ -132,7 +132,7 @@ impl Conclusion {
     }
 }
 
-/// The outcome of a call; a failure is noted, so that a cancel is not promised for a job that has ended.
+/// Marks the job as ended when the call fails, so that a later cancel request is not accepted for it.
 async fn noting<T>(entry: &RunningEntry, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     call.await.inspect_err(|_| entry.ended())
 }

@@ -1,5 +1,5 @@
-//! The keys for an S3 object: from the request, where they are secret, or from a profile of the operator. They go to the
-//! client that signs with them and nowhere else.
+//! Resolves the credentials for an S3 object: from the request, where they are secret fields, or from a profile that
+//! the operator configured. Only the client that signs requests receives them.
 
 use serde_json::Value;
 
@@ -11,13 +11,13 @@ use jobhost_contract::{S3Credentials, S3Object};
 use jobhost_model::S3Location;
 use jobhost_objects::{ObjectError, ObjectErrorKind, S3Keys};
 
-/// Where an object is, and the keys for it.
+/// The location of an object and the credentials for it.
 pub(super) struct S3Access {
     pub location: S3Location,
     pub keys: S3Keys,
 }
 
-/// `request` has handles in the place of `secrets`.
+/// `request` contains handles in place of `secrets`.
 pub(super) fn s3_access(
     parts: &JobParts,
     role: &Role,
@@ -37,7 +37,7 @@ pub(super) fn s3_access(
             })?;
             Ok(S3Access { location, keys: S3Keys::from_json(&object)? })
         }
-        // A profile can do what the operator's keys can, which is more than a table permission says.
+        // A profile carries the operator's permissions, which no table permission covers.
         S3Credentials::Profile(_) if !role.is_super_user() => Err(ObjectError::new(
             ObjectErrorKind::Denied,
             "s3.profile can be used by super_user roles only; send aws_access_key_id and aws_secret_access_key instead",

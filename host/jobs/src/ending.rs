@@ -1,4 +1,4 @@
-//! From how a guest ended to how its job ends: the words and figures of the row, each within its bound.
+//! Converts how a guest ended into how its job ends: the message, error and counts of the row, each within its limit.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ use jobhost_model::jobs::JobRow;
 use jobhost_model::plain_text::truncated;
 use jobhost_sandbox::{JobLog, RunEnd};
 
-/// What is kept of the job's log in an error's detail.
+/// How much of the job's log is kept in an error's detail.
 const ERROR_LOG_BYTES: usize = 8 * 1024;
 
-/// What was kept only in part, because there was too much of it.
+/// Notes in the row which outputs were truncated.
 pub(super) fn note_overflows(limits_met: &LimitsMet, row: &JobRow, log: &JobLog, limits: &CapabilityLimits) {
     if let Some((bytes, lines)) = log.overflow() {
         limits_met.note(limits.log_bytes.reached(bytes), lines);
@@ -68,7 +68,7 @@ pub(super) fn ending(end: RunEnd, denial: Option<Denial>, log: &JobLog, result_b
     }
 }
 
-/// A job that was denied says so in the shape that clients know from Harper, not in the guest's words.
+/// A denied job reports the error in the format that Harper's clients know, not in the guest's words.
 fn denial_message(failure: &Failure, denial: Option<Denial>) -> Option<Value> {
     match (failure.kind, denial) {
         (FailureKind::Denied, Some(denial)) => serde_json::to_value(denial).ok(),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_is_told_in_the_known_shape_only_for_denied() {
+    fn a_denial_has_harpers_format_only_if_the_failure_is_denied() {
         let failure = |kind| Failure { kind, message: "no".to_owned(), retryable: false };
         let denial = Denial::super_user_only("x");
         assert!(denial_message(&failure(FailureKind::Denied), Some(denial)).unwrap().is_object());

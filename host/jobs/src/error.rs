@@ -1,4 +1,4 @@
-//! Why a request did not become a job. Its sentences are for clients and never carry a secret.
+//! Errors of job submission. Their messages are shown to clients and never contain a secret.
 
 use super::granted::Refused;
 use jobhost_access::Denial;
@@ -7,26 +7,26 @@ use jobhost_objects::{ObjectError, ObjectErrorKind};
 use jobhost_search::SearchError;
 use jobhost_store::StoreError;
 
-/// Why a request did not become a job.
+/// Why a request was not accepted as a job.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The request is wrong; the sentence is for the client.
+    /// The request is invalid; the message is for the client.
     #[error("{0}")]
     Refused(String),
-    /// It names a database or table that does not exist.
+    /// The request names a database or table that does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// The user may not.
+    /// The user lacks the permission.
     #[error("{0}")]
     Denied(Denial),
-    /// The operator's configuration does not allow it; the sentence says what would.
+    /// The operator's configuration does not allow it; the message names the missing grant.
     #[error("{0}")]
     NotGranted(String),
     #[error(
         "The queue is full: {max_queued} jobs are waiting (jobs.max_queued). Try again in {retry_after_seconds} seconds."
     )]
     QueueFull { max_queued: usize, retry_after_seconds: u64 },
-    /// The user, or all together, hold too much already.
+    /// The user's budget, or the host's, is exhausted.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
     #[error(
@@ -34,7 +34,7 @@ pub enum SubmitError {
          who have fewer. Try again in {retry_after_seconds} seconds."
     )]
     ShareFull { held: usize, max_queued: usize, retry_after_seconds: u64 },
-    /// The plugin is at fault: it crashed or planned what no plan may hold. Trying again changes nothing.
+    /// The plugin crashed or returned an invalid plan. Retrying does not help.
     #[error("{message}")]
     Plugin { plugin: String, message: String },
     #[error("{0}")]
@@ -84,7 +84,7 @@ impl SubmitError {
         SubmitError::Plugin { plugin: label, message }
     }
 
-    /// A word for the figures.
+    /// The label of this error in the metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             SubmitError::Refused(_) => "invalid",

@@ -1,5 +1,6 @@
-//! A plan against the two keys that must agree: what the plugin asks for in its description, and what the operator grants
-//! to it. Looked at when a job is accepted, and again when an attempt begins, because the configuration may have changed.
+//! Checks a plan against two lists that must agree: the capabilities that the plugin requests in its description, and
+//! those that the operator grants. Runs when a job is accepted and again when an attempt begins, because the
+//! configuration may have changed in between.
 
 use std::path::PathBuf;
 
@@ -13,22 +14,22 @@ use jobhost_registry::grants::DirectoryScopes;
 use jobhost_registry::{NotAsked, NotGranted, Plugin, Touched};
 use jobhost_search::SearchError;
 
-/// What one plugin may do on this host, and what of a plan it may not.
+/// What one plugin may do on this host, and which grants a plan lacks.
 pub(super) struct Granted<'a> {
     parts: &'a JobParts,
     plugin: &'a Plugin,
     missing: Vec<(Capability, Touched)>,
 }
 
-/// Why what a plan names cannot be had.
+/// Why something that a plan names is unavailable.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     #[error("The plan names the inline source, but the request has none")]
     NoInlineSource,
-    /// A table, or a query.
+    /// A table or a query.
     #[error("{0}")]
     Records(#[from] SearchError),
-    /// It is not there, or not allowed to anybody.
+    /// The object does not exist, or nobody may access it.
     #[error("{0}")]
     Object(#[from] ObjectError),
     #[error("{0}")]
@@ -42,7 +43,7 @@ impl<'a> Granted<'a> {
         Granted { parts, plugin, missing: Vec::new() }
     }
 
-    /// Everything that was missing, in one refusal.
+    /// Reports all missing grants in one error.
     pub fn verdict(self) -> Result<(), NotGranted> {
         if self.missing.is_empty() { Ok(()) } else { Err(self.plugin.not_granted(self.missing)) }
     }
@@ -80,7 +81,7 @@ impl<'a> Granted<'a> {
         tables.into_iter().try_for_each(|table| self.need_table(Capability::Query, table))
     }
 
-    /// The directories that this plugin's jobs may read.
+    /// The directories that this plugin's jobs may read from.
     fn directories(&self) -> Directories {
         match self.plugin.grants.directories(Capability::ReadFile) {
             DirectoryScopes::Any => self.parts.directories.clone(),
@@ -96,7 +97,7 @@ impl<'a> Granted<'a> {
         }
     }
 
-    /// `directory` is where something really is. A relative path leads nowhere, which is told when it is opened.
+    /// `directory` is a canonical path. A relative path cannot be resolved; opening it reports the error.
     fn need_directory(&mut self, capability: Capability, directory: PathBuf) -> Result<(), NotAsked> {
         let granted = match self.plugin.grants.directories(capability) {
             DirectoryScopes::Any => true,
@@ -108,7 +109,7 @@ impl<'a> Granted<'a> {
         self.need(capability, Touched::Directory(directory), granted)
     }
 
-    /// Where a file is to be read. It is not opened here, and later beneath these directories and no others.
+    /// Returns the directories a file is read from. The file is opened later, and only beneath these directories.
     pub async fn file(&mut self, path: &str) -> Result<Directories, Refused> {
         let (all, path) = (self.parts.directories.clone(), path.to_owned());
         let directory = blocking(move || Ok(all.directory_of(&path))).await?;
@@ -116,14 +117,14 @@ impl<'a> Granted<'a> {
         Ok(self.directories())
     }
 
-    /// As [`Granted::file`], for a file that can be opened now.
+    /// Like [`Granted::file`], but checks that the file can be opened now.
     pub async fn openable_file(&mut self, path: &str) -> Result<Directories, Refused> {
         let (all, granted, path) = (self.parts.directories.clone(), self.directories(), path.to_owned());
         let opened = blocking(move || {
             if granted.open_file(&path).is_ok() {
                 return Ok((true, all.directory_of(&path)));
             }
-            // Whoever is allowed no directory at all should hear about that first.
+            // If no directory is accessible at all, that error takes precedence.
             all.open_file(&path).map(|_| (false, all.directory_of(&path)))
         });
         let (granted, directory) = opened.await?;
@@ -131,7 +132,7 @@ impl<'a> Granted<'a> {
         Ok(self.directories())
     }
 
-    /// Where a file is to be written. It is made beneath these directories and no others.
+    /// Returns the directories a file is written to. The file is created only beneath these directories.
     pub async fn export(&mut self, directory: &str) -> Result<ExportDirectories, Refused> {
         let (all, directory) = (self.parts.exports.clone(), directory.to_owned());
         let directory = blocking(move || Ok(all.real(&directory))).await?;
@@ -139,7 +140,7 @@ impl<'a> Granted<'a> {
         Ok(self.exports())
     }
 
-    /// As [`Granted::export`], for a directory that can be written to now.
+    /// Like [`Granted::export`], but checks that the directory is writable now.
     pub async fn writable_file(&mut self, directory: &str, name: &str) -> Result<ExportDirectories, Refused> {
         let (all, granted) = (self.parts.exports.clone(), self.exports());
         let (directory, name) = (directory.to_owned(), name.to_owned());
@@ -155,7 +156,7 @@ impl<'a> Granted<'a> {
         Ok(self.exports())
     }
 
-    /// Where a URL and the redirects from it may lead.
+    /// Returns the hosts that a URL and its redirects may lead to.
     pub fn url(&mut self, url: &Url) -> Result<HostScopes, NotAsked> {
         let hosts = self.plugin.grants.hosts();
         let granted = hosts.covers(url);

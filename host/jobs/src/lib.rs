@@ -1,5 +1,5 @@
-//! The life of jobs: admission, queue, attempts, recovery. The states and their lawful changes are pure functions in
-//! `lifecycle`; time comes from a clock that is passed in.
+//! The lifecycle of jobs: admission, queue, attempts, recovery. The states and their valid transitions are pure
+//! functions in `lifecycle`; the clock is passed in.
 
 mod admission;
 mod attempt;
@@ -62,7 +62,7 @@ use retry::Retry;
 use spool::Spool;
 use worker::Worker;
 
-/// As many plugins can be busy with plans before others have to wait for one of them.
+/// How many plugins can run `plan` at their own maximum concurrency before the limit of the host applies.
 const PLUGINS_PLANNING: usize = 4;
 
 /// What jobs need from the rest of the host.
@@ -79,21 +79,21 @@ pub struct JobParts {
     pub metrics: Arc<Metrics>,
     pub sealer: Sealer,
     pub clock: Arc<dyn Clock>,
-    /// Where payloads and downloads lie until their job ends.
+    /// The directory for payloads and downloads until their job ends.
     pub spool_dir: PathBuf,
     pub guest_limits: CapabilityLimits,
     pub budgets: Budgets,
-    /// What a user may store.
+    /// Maximum bytes of records per user: `data.user_max_bytes`.
     pub user_store_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct JobLimits {
-    /// Attempts that run at once: `jobs.workers`.
+    /// Maximum concurrent attempts: `jobs.workers`.
     pub workers: usize,
-    /// Jobs that wait: `jobs.max_queued`.
+    /// Maximum waiting jobs: `jobs.max_queued`.
     pub max_queued: usize,
-    /// How long a job that is cancelled may go on: `jobs.cancel_grace_seconds`.
+    /// How long a cancelled job may keep running: `jobs.cancel_grace_seconds`.
     pub cancel_grace: Duration,
     /// How often a running job's progress is stored.
     pub progress_interval: Duration,
@@ -127,11 +127,11 @@ pub struct Jobs {
     queue: Arc<Queue>,
     max_queued: usize,
     plans: Arc<Semaphore>,
-    /// Whose threads guests compute on.
+    /// The runtime whose threads run guests.
     runtime: tokio::runtime::Handle,
     stop: CancellationToken,
     retry: Retry,
-    /// Workers, and final rows that wait for the store.
+    /// Workers, and tasks that store final rows.
     workers: TaskTracker,
     running: Running,
     /// Jobs of an earlier process that wait for [`Jobs::recover`].
@@ -139,7 +139,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Starts the workers on `runtime`. What an earlier process left unfinished waits for [`Jobs::recover`].
+    /// Starts the workers on `runtime`. Jobs that an earlier process left unfinished wait for [`Jobs::recover`].
     pub async fn start(
         parts: JobParts,
         limits: JobLimits,
@@ -191,18 +191,18 @@ impl Jobs {
         self.parts.plugins.operation(name).is_some()
     }
 
-    /// A job of this user, or of anybody for a super_user: whoever may not see a job cannot learn that it exists.
+    /// Returns a job of this user; a super_user may see any job. Other users cannot learn that the job exists.
     pub async fn visible_job(&self, user: &User, id: Uuid) -> Result<Option<JobRow>, StoreError> {
         let row = self.parts.store.job(id).await?;
         Ok(row.filter(|row| user.role.is_super_user() || row.user == user.username))
     }
 
-    /// How many jobs started in the range, counted up to `most`.
+    /// Counts the jobs that started in the range, up to `most`.
     pub async fn count_started_between(&self, range: StartRange, most: usize) -> Result<usize, StoreError> {
         self.parts.store.count_jobs_started_between(range, most).await
     }
 
-    /// The next rows in order of start time, at most `limit` and about 1 MiB of them.
+    /// Returns the next rows in order of start time: at most `limit` rows and about 1 MiB.
     pub async fn started_between(
         &self,
         range: StartRange,
@@ -212,7 +212,7 @@ impl Jobs {
         self.parts.store.jobs_started_between(range, after, limit).await
     }
 
-    /// Stops the workers. Attempts that run are put back into the queue, to be resumed by the next process.
+    /// Stops the workers. Running attempts go back into the queue, and the next process resumes them.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.workers.wait().await;

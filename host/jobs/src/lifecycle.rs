@@ -1,4 +1,4 @@
-//! The states of a job and the changes between them, as pure functions: row in, row out.
+//! The states of a job and the transitions between them, as pure functions from row to row.
 //!
 //! ```text
 //! Queued --begin--> InProgress --finish--> Complete | Error | Cancelled
@@ -6,8 +6,8 @@
 //!  |  +---- cancel ---|--|-------------------------------+
 //!  +---- requeue -----+  cancel: the request is noted, the attempt ends the job
 //! ```
-//! Clients see IN_PROGRESS for both of the first two, and tell them apart by `phase`.
-//! A row in a final state has no further change.
+//! Clients see IN_PROGRESS for the first two states and distinguish them by `phase`. No transition leaves a final
+//! state.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,11 +16,10 @@ use jobhost_contract::Message;
 use jobhost_model::Timestamp;
 use jobhost_model::jobs::{CancelRequest, JobRow, JobStatus, Tally, Usage};
 
-/// Attempts in a row without progress after which a job that keeps being cut short is given up, so that one that brings the
-/// host down cannot do so for ever.
+/// Maximum consecutive attempts without progress. A job that brings the host down is given up after this many.
 pub const MAX_FRUITLESS_ATTEMPTS: u32 = 5;
 
-/// A change that the state of the job does not permit.
+/// A transition that the job's current state does not permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a job in state {from:?} cannot {change}")]
 pub struct UnlawfulChange {
@@ -39,17 +38,17 @@ pub enum Ending {
         message: Value,
         error: Value,
     },
-    /// Somebody asked for it. What the job has stored stays, and the row says so.
+    /// The job was cancelled on request. Records already stored are kept, and the row says so.
     Cancelled,
 }
 
-/// The work was done, but its last records could not be stored.
+/// The work was done, but its last commit group could not be stored.
 pub fn unstored(why: &str) -> Ending {
     let error = json!({"kind": "unavailable", "retryable": true});
     Ending::Failed { message: Value::String(why.to_owned()), error }
 }
 
-/// A new job, queued.
+/// Creates the row of a new, queued job.
 pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_digest: String, now: Timestamp) -> JobRow {
     JobRow {
         id,
@@ -57,7 +56,7 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
         user: user.to_owned(),
         status: JobStatus::Queued,
         created: now,
-        // A queued job is found by its time of creation until its first attempt begins.
+        // Until its first attempt begins, a queued job is listed by its creation time.
         started: Some(now),
         ended: None,
         message: None,
@@ -78,8 +77,8 @@ pub fn create(id: Uuid, operation: &str, user: &str, plugin: String, plugin_dige
     }
 }
 
-/// The next attempt begins. Valid from Queued, and from InProgress when the attempt before it is over: the process that
-/// ran it is gone, or its end could not be stored. It counts as fruitless until the store has progress of it.
+/// Begins the next attempt. Valid from Queued, and from InProgress if the previous attempt is over because its process
+/// died or its end could not be stored. The attempt counts as fruitless until the store has recorded progress.
 pub fn begin(mut row: JobRow, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
         return Err(UnlawfulChange { from: row.status, change: "begin an attempt" });
@@ -91,8 +90,7 @@ pub fn begin(mut row: JobRow, now: Timestamp) -> Result<JobRow, UnlawfulChange> 
     Ok(row)
 }
 
-/// The attempt was cut short through no fault of the job, by a clean stop or by the store: it waits for another one, and
-/// this one does not count.
+/// Queues the job again after a clean stop or a failure of the store. The interrupted attempt does not count.
 pub fn requeue(mut row: JobRow) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
         return Err(UnlawfulChange { from: row.status, change: "be queued again" });
@@ -102,7 +100,7 @@ pub fn requeue(mut row: JobRow) -> Result<JobRow, UnlawfulChange> {
     Ok(row)
 }
 
-/// The job ends. Its row says how, from its tally as it is in `row`.
+/// Ends the job. The row's message depends on its tally.
 pub fn finish(mut row: JobRow, ending: Ending, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
         return Err(UnlawfulChange { from: row.status, change: "end again" });
@@ -131,7 +129,7 @@ pub fn finish(mut row: JobRow, ending: Ending, now: Timestamp) -> Result<JobRow,
     Ok(row)
 }
 
-/// Notes that somebody wants the job to end. One that waits has ended with it; one that runs has not yet.
+/// Notes a cancel request. A waiting job ends at once; a running job is ended by its attempt.
 pub fn cancel(mut row: JobRow, by: &str, now: Timestamp) -> Result<JobRow, UnlawfulChange> {
     if row.status.is_final() {
         return Err(UnlawfulChange { from: row.status, change: "be cancelled" });
@@ -165,14 +163,14 @@ fn cancelled_sentence(row: &JobRow) -> String {
 /// What to do with a job that an earlier process left unfinished.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
-    /// It waits as it should: nothing is to be stored.
+    /// The job was waiting; its row is unchanged.
     Queue,
-    /// It was running. This row is to be stored, then it waits.
+    /// The job was running. Store this row, then queue the job.
     Requeue(Box<JobRow>),
     End(Ending),
 }
 
-/// `resumable` is false where the operation cannot go on from a checkpoint, or no plugin provides it any more.
+/// `resumable` is false if the operation cannot resume from a checkpoint or no plugin provides it any more.
 pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
     let interrupted = |why: String| {
         Recovery::End(Ending::Failed { message: Value::String(why), error: json!({"kind": "interrupted"}) })
@@ -194,7 +192,7 @@ pub fn recover(row: &JobRow, resumable: bool) -> Recovery {
         );
     }
     match row.status {
-        // The attempt was killed and not stopped, so it counts.
+        // The attempt was killed rather than stopped, so it counts.
         JobStatus::InProgress => Recovery::Requeue(Box::new(JobRow { status: JobStatus::Queued, ..row.clone() })),
         _ => Recovery::Queue,
     }
@@ -224,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_final_row_has_no_further_change() {
+    fn no_transition_leaves_a_final_row() {
         let row = finish(begin(row(), Timestamp(1)).unwrap(), done(), Timestamp(2)).unwrap();
         assert!(begin(row.clone(), Timestamp(3)).is_err());
         assert!(requeue(row.clone()).is_err());
@@ -269,8 +267,8 @@ mod tests {
     }
 
     #[test]
-    fn only_attempts_in_a_row_without_progress_wear_a_job_out() {
-        // What a host that is killed again and again does with a job; `stored` is what the store does meanwhile.
+    fn only_consecutive_attempts_without_progress_end_a_job() {
+        // What a host that is killed repeatedly does with a job; `stored` is what the store records in the meantime.
         let killed = |times: u32, stored: fn(&mut JobRow)| {
             let mut job = row();
             for time in 0..times {
@@ -291,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_stop_counts_nothing() {
+    fn a_clean_stop_counts_no_attempt() {
         let mut job = row();
         for time in 0..20 {
             job = requeue(begin(job, Timestamp(time)).unwrap()).unwrap();

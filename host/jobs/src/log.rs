@@ -1,4 +1,4 @@
-//! The logs of jobs: of one that runs from its attempt, of one that has ended from the store.
+//! Job logs: a running job's log comes from its attempt, an ended job's log from the store.
 
 use tracing::warn;
 use uuid::Uuid;
@@ -10,14 +10,14 @@ use jobhost_model::jobs::{LOG_DOCUMENT, REJECTS_DOCUMENT};
 use jobhost_sandbox::JobLog;
 use jobhost_store::{Store, StoreError, StoreErrorKind};
 
-/// What an attempt has logged and rejected, as it is stored with the job's end.
+/// The log and rejected records of an attempt, in the form stored with the job's end.
 pub(super) fn documents(log: &JobLog, rejects: Option<&AllRejects>) -> Vec<(&'static str, Vec<u8>)> {
     let text = shown(log);
     let log = (!text.is_empty()).then(|| (LOG_DOCUMENT, text.into_bytes()));
     log.into_iter().chain(rejects.map(|rejects| (REJECTS_DOCUMENT, rejects.document()))).collect()
 }
 
-/// Stores what an attempt has logged and rejected, if it has. The job goes on.
+/// Stores the log and rejected records of an attempt, if any, while the job continues.
 pub(super) async fn keep_both(
     store: &dyn Store,
     retry: &Retry,
@@ -33,7 +33,7 @@ pub(super) async fn keep_both(
     Ok(())
 }
 
-/// The job's row matters more: it is not kept waiting until somebody has made room for these.
+/// Ignores a full store, because the job's row must not wait for room for its documents.
 async fn unless_full(job: Uuid, put: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
     match put.await {
         Err(error) if error.kind == StoreErrorKind::Full => {
@@ -52,7 +52,7 @@ fn shown(log: &JobLog) -> String {
 }
 
 impl Jobs {
-    /// The lines that the job's latest attempt has logged, oldest first; empty if there are none.
+    /// The log lines of the job's latest attempt, oldest first; empty if there are none.
     pub async fn log(&self, id: Uuid) -> Result<String, StoreError> {
         if let Some(log) = self.running.log(id) {
             return Ok(shown(&log));

@@ -1,5 +1,5 @@
-//! What a job needs to be run and clients never see: the request with handles in the place of secrets, the plan, the
-//! sealed secrets. Stored beside the row, and gone when the job ends.
+//! What a job needs to run but clients never see: the request with handles in place of secrets, the plan, and the
+//! sealed secrets. Stored beside the row and removed when the job ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,15 +11,15 @@ pub struct Payload {
     pub request: String,
     pub plan: Plan,
     pub inline: Option<Inline>,
-    /// The secret fields, sealed; base64.
+    /// The sealed secret fields, in base64.
     pub sealed: Option<String>,
 }
 
-/// Where the inline source lies.
+/// Where the inline source is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Inline {
-    /// In the payload itself: small ones, so that a tiny job costs no file.
+    /// In the payload itself, so that a small job needs no file.
     Text(String),
     /// In the job's spool directory.
     Spooled,

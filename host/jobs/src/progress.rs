@@ -1,5 +1,5 @@
-//! Storing how far a running job is. Nobody waits for it: not the guest, not a cancel, not the host's stop. At most one
-//! write is under way; one that fails is made up for by the next.
+//! Stores a running job's progress. Neither the guest, nor a cancel, nor the host's shutdown waits for it. At most one
+//! write is in flight; the next write makes up for a failed one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use jobhost_capabilities::Ledger;
 use jobhost_model::jobs::{self, JobRow};
 use jobhost_store::{Store, StoreError};
 
-/// A store that fails for hours should not fill the host's log.
+/// Limits the warnings while the store fails for hours.
 const WARN_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Stores the progress of one attempt.
@@ -22,7 +22,7 @@ pub(super) struct ProgressWriter {
     store: Arc<dyn Store>,
     ledger: Arc<Ledger>,
     rejects: Arc<AllRejects>,
-    /// What the row says, as far as is known.
+    /// What the row in the store says, as far as known.
     shown: Shown,
     under_way: Option<(Shown, JoinHandle<Result<(), StoreError>>)>,
     warned: Option<Instant>,
@@ -40,7 +40,7 @@ impl ProgressWriter {
         ProgressWriter { store, ledger, rejects, shown, under_way: None, warned: None }
     }
 
-    /// Begins a write if there is something new and none is under way.
+    /// Starts a write if there is new progress and no write is in flight.
     pub fn tick(&mut self, row: &JobRow) {
         self.look(row);
         let latest = self.ledger.progress.latest();
@@ -62,7 +62,7 @@ impl ProgressWriter {
         self.under_way = Some((latest, write));
     }
 
-    /// Takes the outcome of the write under way, if there is one.
+    /// Takes the result of the write in flight, if it has finished.
     fn look(&mut self, row: &JobRow) {
         let Some((shown, write)) = &mut self.under_way else { return };
         let Some(outcome) = write.now_or_never() else { return };
@@ -85,7 +85,7 @@ impl ProgressWriter {
 }
 
 impl Drop for ProgressWriter {
-    /// What the store has taken over, it does; what it has not, comes too late.
+    /// A write that the store has accepted completes. Any other is too late and is aborted.
     fn drop(&mut self) {
         if let Some((_, write)) = self.under_way.take() {
             write.abort();

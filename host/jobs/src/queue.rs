@@ -1,6 +1,6 @@
-//! The jobs that wait for a worker. Users take turns, so that many jobs of one hold up nobody else's; within a user the
-//! order is that of arrival. One user's attempts never take all workers, and those of one plugin no more than its grant
-//! allows; no worker waits for either.
+//! The queue of jobs that wait for a worker. Users take turns, so that one user's jobs do not delay another's; each
+//! user's jobs run in order of arrival. One user's attempts never take all workers, and a plugin's attempts never
+//! exceed the maximum in its grant. A job held back by either limit does not block a worker.
 
 mod shares;
 mod waiting;
@@ -18,37 +18,37 @@ use waiting::Waiting;
 /// A job that waits for a worker.
 pub(super) struct QueuedJob {
     pub id: Uuid,
-    /// Whose turn it takes.
+    /// The user whose turn the job takes.
     pub user: Arc<str>,
-    /// The operation as it was in service when the job came here; `None` if no plugin brought it then.
+    /// The operation that was in service when the job was queued; `None` if no plugin provided it then.
     pub operation: Option<Arc<PluginOperation>>,
-    /// `None` for a job of an earlier process, which had its place then, and for one that has begun.
+    /// `None` for a job recovered from an earlier process and for a job that has begun.
     pub place: Option<Place>,
     pub past: Past,
 }
 
-/// What this process has seen of a job before.
+/// What this process knows about the job's earlier attempts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Past {
-    /// Where it stands among the jobs of its user, once it has been in the queue.
+    /// The job's position among its user's jobs, once it has been queued.
     pub order: Option<u64>,
-    /// How often in a row its guest gave up because the store failed.
+    /// How often in a row the guest gave up because the store failed.
     pub failures: u32,
-    /// Its last attempt was cut short by the store, and its row does not say so.
+    /// The store interrupted the last attempt, and the row does not say so yet.
     pub row_is_behind: bool,
 }
 
-/// A place in the queue. It is free again when this is dropped.
+/// A place in the queue, released on drop.
 pub(super) struct Place {
     queue: Arc<Queue>,
     user: Arc<str>,
 }
 
-/// Why there is no place.
+/// Why no place is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoPlace {
     Full,
-    /// The last places are for users who hold fewer.
+    /// The last places are reserved for users who hold fewer.
     Share {
         held: usize,
     },
@@ -61,11 +61,11 @@ pub(super) struct Queue {
     changed: Notify,
 }
 
-/// What a running attempt takes: a worker, a share of its user's, and one of the attempts that its plugin may have.
+/// What a running attempt holds: a worker, part of its user's share, and one of its plugin's attempts.
 pub(super) struct Turn {
     queue: Arc<Queue>,
     user: Arc<str>,
-    /// `None` for a plugin without a bound.
+    /// `None` for a plugin without a maximum.
     plugin: Option<Arc<str>>,
 }
 
@@ -78,39 +78,39 @@ impl Queue {
         })
     }
 
-    /// A place, unless the queue is full, or so full that what is left is kept for other users.
+    /// Reserves a place. Fails if the queue is full or the remaining places are reserved for other users.
     pub fn place(self: &Arc<Self>, user: &str) -> Result<Place, NoPlace> {
         let user = self.places().take(user)?;
         Ok(Place { queue: Arc::clone(self), user })
     }
 
-    /// The job waits behind all others of its user, or where it stood when it was here before.
+    /// Queues a job behind the others of its user, or at its previous position if it was queued before.
     pub fn push(&self, job: QueuedJob) {
         self.lock().push(job);
         self.changed.notify_one();
     }
 
-    /// A job of an earlier process: before those of this one, in the order of the calls.
+    /// Queues a job of an earlier process before the jobs of this one, in the order of the calls.
     pub fn push_recovered(&self, job: QueuedJob) {
         self.lock().push_recovered(job);
         self.changed.notify_one();
     }
 
-    /// The job may be taken from this moment on.
+    /// Queues a job that must not start before `when`.
     pub fn push_later(&self, job: QueuedJob, when: Instant) {
         self.lock().push_later(job, when);
-        // Whoever waits for an earlier moment, or for none, has to look again.
+        // The waiting worker may have no deadline, or a later one, so it has to check again.
         self.changed.notify_one();
     }
 
-    /// Takes out a job that was cancelled while it waited, so that its place is free.
+    /// Removes a job that was cancelled while it waited, and so frees its place.
     pub fn remove(&self, user: &str, id: Uuid) -> bool {
-        // Dropped when the lock is no longer held.
+        // Drops the job only after the lock is released.
         let removed = self.lock().remove(user, id);
         removed.is_some()
     }
 
-    /// The next job that may run.
+    /// Waits for the next job that may run.
     pub async fn next(self: &Arc<Self>) -> (QueuedJob, Turn) {
         loop {
             let (taken, more, due) = {
@@ -118,7 +118,7 @@ impl Queue {
                 (waiting.take(Instant::now()), !waiting.is_empty(), waiting.next_due())
             };
             if let Some((job, plugin)) = taken {
-                // Of several jobs that came between two looks, the first wakes one worker only.
+                // If several jobs arrive between two checks, they wake only one worker, so it wakes the next.
                 if more {
                     self.changed.notify_one();
                 }
@@ -142,7 +142,7 @@ impl Queue {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Jobs that wait, places that are held, attempts that run.
+    /// Returns the number of waiting jobs, reserved places and running attempts.
     #[cfg(test)]
     pub fn in_use(&self) -> (usize, usize, usize) {
         let held = self.places().held();

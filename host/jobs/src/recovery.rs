@@ -1,5 +1,5 @@
-//! What an earlier process left unfinished is queued again or ended with a sentence that says so. Done beside the work of
-//! this process: which jobs those are is known before it takes any of its own.
+//! Queues the jobs that an earlier process left unfinished again, or ends them with a message that says why. Recovery
+//! runs beside normal work: the list of jobs is known before this process accepts any of its own.
 
 use std::sync::PoisonError;
 
@@ -11,7 +11,7 @@ use super::staging::sweep_job;
 use super::{JobParts, Jobs, lifecycle, spool::Spool};
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// The unfinished jobs of an earlier process, oldest first. Removes from the spool what belongs to none of them.
+/// Returns the unfinished jobs of an earlier process, oldest first. Removes all other files from the spool.
 pub(super) async fn unfinished(parts: &JobParts, spool: &Spool) -> Result<Vec<Uuid>, StoreError> {
     let unfinished = parts.store.unfinished_jobs().await?;
     let owners = unfinished.iter().copied().collect();
@@ -22,13 +22,13 @@ pub(super) async fn unfinished(parts: &JobParts, spool: &Spool) -> Result<Vec<Uu
 }
 
 impl Jobs {
-    /// Decides about each job that an earlier process left unfinished; to be called once, when the plugins are in service.
-    /// A failure that may pass is waited for; one that cannot keeps that job as it is, and is returned at the end.
+    /// Decides about each job that an earlier process left unfinished. Call this once, when the plugins are in
+    /// service. A transient failure is waited for; a permanent one leaves the job as it is and is returned at the end.
     pub async fn recover(&self) -> Result<(), StoreError> {
         self.recover_those(false).await
     }
 
-    /// As [`Jobs::recover`], for jobs whose operations are in service already; the others wait for it.
+    /// Like [`Jobs::recover`], but only for jobs whose operations are already in service; the others keep waiting.
     pub async fn recover_known(&self) -> Result<(), StoreError> {
         self.recover_those(true).await
     }
@@ -50,12 +50,12 @@ impl Jobs {
         recovered
     }
 
-    /// False if it waits for its operation to be in service.
+    /// Returns false if the job waits for its operation to be in service.
     async fn recover_job(&self, id: Uuid, known_only: bool) -> Result<bool, StoreError> {
         let (parts, retry) = (&self.parts, &self.retry);
         let store = parts.store.as_ref();
         let Some(row) = retry.while_running("read row", || store.job(id)).await? else { return Ok(true) };
-        // Somebody has cancelled it meanwhile.
+        // A client has cancelled the job in the meantime.
         if row.status.is_final() {
             return Ok(true);
         }
@@ -66,20 +66,20 @@ impl Jobs {
         let resumable = operation.as_ref().is_some_and(|found| found.operation.resumable);
         let (attempt, user) = (row.attempt, row.user.clone());
         let changed = match lifecycle::recover(&row, resumable) {
-            // As it should be: tens of thousands may wait, and a start should not write each anew.
+            // The row is unchanged. Tens of thousands of jobs may wait, and a start should not rewrite each.
             lifecycle::Recovery::Queue => None,
             lifecycle::Recovery::Requeue(row) => Some(*row),
             lifecycle::Recovery::End(ending) => lifecycle::finish(row, ending, parts.clock.now()).ok(),
         };
         let ends = changed.as_ref().is_some_and(|row| row.status.is_final());
         if ends {
-            // Before the row, with which the payload goes that says where to look.
+            // Sweep before the row is stored: a final row deletes the payload, which lists the sinks.
             retry.while_running("read payload", || sweep_job(parts, &self.spool, id, &user)).await?;
         }
         if let Some(row) = changed {
             match retry.while_running("recover job", || store.update_job(row.clone(), attempt)).await {
                 Ok(_) => {}
-                // Cancelled between the two calls.
+                // A client cancelled the job between the two calls.
                 Err(error) if error.kind == StoreErrorKind::LeaseLost => return Ok(true),
                 Err(error) => return Err(error),
             }

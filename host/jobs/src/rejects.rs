@@ -1,5 +1,5 @@
-//! The rejected records of jobs: a document for each job that has some, beside its row, so that rows stay small and a
-//! listing reads none of them.
+//! The rejected records of jobs. Each job that has some stores them in a document beside its row, so that rows stay
+//! small and listings do not read them.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use jobhost_capabilities::Ledger;
 use jobhost_model::jobs::{JobRow, REJECTS_DOCUMENT};
 use jobhost_store::{Store, StoreError};
 
-/// The rejects of a job: those of the attempts that this one goes on from, and its own.
+/// The rejected records of a job: those of earlier attempts that this one resumes, and its own.
 pub(super) struct AllRejects {
-    /// How many the earlier attempts had, and the first of them.
+    /// The number of records rejected by earlier attempts, and the first of them.
     earlier: (u64, Vec<Value>),
     own: Arc<Ledger>,
     most: usize,
@@ -28,7 +28,7 @@ impl AllRejects {
         self.earlier.0.saturating_add(self.own.rejects.count())
     }
 
-    /// As they are stored.
+    /// The document as stored.
     pub fn document(&self) -> Vec<u8> {
         let kept: Vec<Value> = self.earlier.1.iter().cloned().chain(self.own.rejects.kept()).take(self.most).collect();
         Value::Array(kept).to_string().into_bytes()
@@ -39,7 +39,7 @@ pub(super) async fn store(store: &dyn Store, job: Uuid, document: Vec<u8>) -> Re
     store.put_document(REJECTS_DOCUMENT, &job.to_string(), document).await
 }
 
-/// What was stored for this job.
+/// Returns the rejected records stored for this job.
 pub(super) async fn stored(store: &dyn Store, row: &JobRow) -> Result<Vec<Value>, StoreError> {
     if row.rejected == 0 || !row.rejects.is_empty() {
         return Ok(row.rejects.clone());
@@ -53,7 +53,7 @@ pub(super) async fn stored(store: &dyn Store, row: &JobRow) -> Result<Vec<Value>
 }
 
 impl Jobs {
-    /// The first rejected records of a job, as its row shows them.
+    /// Returns the job's first rejected records, as its row shows them.
     pub async fn rejects(&self, row: &JobRow) -> Result<Vec<Value>, StoreError> {
         stored(self.parts.store.as_ref(), row).await
     }

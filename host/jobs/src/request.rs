@@ -1,5 +1,5 @@
-//! A request for a job operation, taken apart: what the plugin sees, and the inline source, which is never made a value. What
-//! is not the source is bounded, and charged, before it is parsed.
+//! Splits a request for a job operation into the part that the plugin sees and the inline source, which is never
+//! parsed into a value. Everything but the source is limited and charged before it is parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,31 +14,32 @@ use super::error::SubmitError;
 use jobhost_budget::{Account, Held};
 use jobhost_model::json::{self, Members};
 
-/// A request for the guest, without its inline source.
+/// Maximum size of a request for the guest, without its inline source.
 pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
-/// Stands in the request where the inline source was.
+/// Replaces the inline source in the request.
 const INLINE_HANDLE: &str = "\"(inline source)\"";
-/// The request as values, as the text that the plugin gets, and as the payload.
+/// The request is held three times: as values, as text for the plugin, and as the payload.
 const COPIES: u64 = 3;
 
-/// What a client asks for.
+/// A client's request.
 pub struct JobRequest {
     pub members: Members,
-    /// On whose behalf more is charged.
+    /// The account that further memory is charged to.
     pub account: Account,
-    /// What the request has been charged with.
+    /// The memory already charged for the request.
     pub held: Held,
 }
 
-/// A request without its inline source, and the source.
+/// A request split from its inline source.
 pub(super) struct Parted {
     pub request: Map<String, Value>,
-    /// A JSON string with its quotes, in the memory of the body.
+    /// A JSON string with its quotes, sharing the body's memory.
     pub inline: Option<Bytes>,
 }
 
 impl JobRequest {
-    /// `inline_source` is the pointer to a field. What stands there and is no string stays, for `plan` to refuse.
+    /// `inline_source` is the pointer to a field. If the field is not a string, it stays in the request and `plan`
+    /// rejects it.
     pub(super) fn part(&self, inline_source: Option<&str>) -> Result<Parted, SubmitError> {
         let inline = inline_source.and_then(|pointer| self.inline(pointer));
         let all: usize = self.members.iter().map(|(name, text)| name.len() + text.len()).sum();
@@ -77,11 +78,11 @@ pub(super) fn check_size(size: usize) -> Result<(), SubmitError> {
     )))
 }
 
-/// The text with the handle in the place of a part of it, if it is a part of it.
+/// Returns the text with `part` replaced by the handle, if `part` is a slice of it.
 fn without<'t>(text: &'t str, part: &str) -> Cow<'t, str> {
     let place = json::position(text, part);
     match (text.get(..place.start), text.get(place.end..)) {
-        // The last member of that name is the one that counts, and the one of which this is a part.
+        // Only the last member with a name counts, and `part` may be a slice of an earlier one.
         (Some(before), Some(after)) if text.get(place.clone()).is_some_and(|there| std::ptr::eq(there, part)) => {
             Cow::Owned([before, INLINE_HANDLE, after].concat())
         }
@@ -94,7 +95,7 @@ fn reason(error: &serde_json::Error) -> String {
     text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text).to_owned()
 }
 
-/// The text of a member of an object; of the last one with its name.
+/// Finds the text of an object's member; of the last one if the name is repeated.
 struct Find<'n> {
     name: &'n str,
 }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_string_stays() {
+    fn a_source_that_is_not_a_string_stays() {
         for body in [r#"{"data": 5}"#, r#"{"data": {"a": "x"}}"#, r#"{"other": "x"}"#, r#"{"data": null}"#] {
             let (request, inline) = parted(body, Some("/data")).unwrap();
             assert_eq!((request, inline), (serde_json::from_str::<Value>(body).unwrap(), None));
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_besides_the_source_is_bounded_before_it_is_parsed() {
+    fn everything_but_the_source_is_limited_before_it_is_parsed() {
         let much = "[0],".repeat(MAX_REQUEST_BYTES / 4);
         let body = format!(r#"{{"data": "x", "x": [{much}0]}}"#);
         let refused = parted(&body, Some("/data")).unwrap_err().to_string();

@@ -1,6 +1,6 @@
-//! A plan made out: what each thing that it names is, and whether this user and this plugin may touch it. Asked when a job
-//! is accepted, again when an attempt begins, because permissions and configuration may have changed, and once more for
-//! what a job has left behind. Nothing is changed here, and nothing is kept open.
+//! Resolves a plan: what each name refers to, and whether this user and this plugin may access it. Runs when a job is
+//! accepted, again when an attempt begins, because permissions and configuration may have changed, and once more to
+//! find what a job has left behind. Changes nothing and keeps nothing open.
 
 use serde_json::Value;
 
@@ -17,28 +17,29 @@ use jobhost_objects::{Directories, Download, ExportDirectories, HostScopes};
 use jobhost_registry::Plugin;
 use jobhost_search::{SearchError, SearchRequest, missing_table};
 
-/// Why a plan is looked at.
+/// Why a plan is resolved.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose<'a> {
-    /// It may become a job: everything in it must be there and allowed.
+    /// To accept a job: everything in the plan must exist and be allowed.
     Accept { plugin: &'a Plugin, has_inline: bool },
-    /// An attempt begins: the plugin's grants must still cover it. What else is wrong is told by the call that meets it.
+    /// To run an attempt: the plugin's grants must still cover the plan. Other errors are reported by the call that
+    /// meets them.
     Run(&'a Plugin),
-    /// To find what the job has left behind. No plugin acts.
+    /// To find what the job has left behind. No plugin is involved.
     Sweep,
 }
 
-/// For whom, and with what from the request.
+/// Whose plan is resolved, and the parts of the request that it refers to.
 pub(super) struct Resolver<'a> {
     pub parts: &'a JobParts,
     pub role: &'a Role,
-    /// With handles in the place of secrets; null where nothing of the plan looks into it.
+    /// Contains handles in place of secrets; null if the plan does not refer to the request.
     pub request: &'a Value,
     pub secrets: &'a Secrets,
     pub purpose: Purpose<'a>,
 }
 
-/// What a plan names, in its order.
+/// The resolved plan, in the plan's order.
 pub(super) struct Resolved {
     pub sources: Vec<ResolvedSource>,
     pub sinks: Vec<ResolvedSink>,
@@ -176,7 +177,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The search that a query of a plan asks for.
+/// Parses the search of a plan's query.
 fn search_of(query: &str) -> Result<SearchRequest, SearchError> {
     let fields = json::object(query)
         .map_err(|error| SearchError::Invalid(format!("a query of the plan is not a JSON object: {error}")))?;

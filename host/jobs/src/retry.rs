@@ -1,4 +1,4 @@
-//! Calls of the store that are tried again while their failure may pass.
+//! Retries calls of the store while their failure is transient.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use tracing::warn;
 
 use jobhost_store::StoreError;
 
-/// How long the host waits for a store that fails.
+/// How long the host waits for a failing store.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
-    /// Before the second try of a call.
+    /// The wait before the first retry.
     pub first: Duration,
-    /// Each wait is twice the one before it, up to this.
+    /// Each wait is twice the previous one, up to this maximum.
     pub most: Duration,
-    /// A call that fails for so long is given up, and its job waits in the queue meanwhile.
+    /// A call that fails for this long is given up, and its job waits in the queue.
     pub patience: Duration,
-    /// A worker waits so long for a final row to be stored; then it is free for other jobs.
+    /// How long a worker waits for a final row to be stored before it takes another job.
     pub hold: Duration,
 }
 
@@ -33,17 +33,17 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after so many failures in a row.
+    /// The wait after this many consecutive failures.
     pub fn after(&self, failures: u32) -> Duration {
         self.first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(self.most)
     }
 }
 
-/// Calls of the store on behalf of jobs.
+/// Retries calls of the store on behalf of jobs.
 #[derive(Debug, Clone)]
 pub(super) struct Retry {
     pub backoff: Backoff,
-    /// No wait goes on when the host stops. Each call is tried once more then.
+    /// Ends all waits when the host stops. Each call is then tried once more.
     pub stop: CancellationToken,
 }
 
@@ -56,7 +56,7 @@ impl Retry {
         self.until(Some(Instant::now() + self.backoff.patience), what, call).await
     }
 
-    /// As [`Retry::within_patience`], for as long as the host runs.
+    /// Like [`Retry::within_patience`], but retries for as long as the host runs.
     pub async fn while_running<T, F>(&self, what: &'static str, call: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -85,7 +85,7 @@ impl Retry {
             if !error.kind.may_pass() || stopping || late {
                 return Err(error);
             }
-            // Of many failures in a row, only those at a doubling are worth a line.
+            // Logs the 1st, 2nd, 4th, 8th … of consecutive failures.
             if failures.is_power_of_two() {
                 warn!(what, failures, %error, "the store failed; retrying the call");
             }

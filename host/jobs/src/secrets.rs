@@ -1,4 +1,5 @@
-//! Secret fields of a request: taken out before a plugin sees it, sealed at rest, opened for the attempt that needs them.
+//! Secret fields of a request: removed before a plugin sees the request, sealed at rest, and opened for the attempt
+//! that needs them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use jobhost_private_files::{KeyFileError, open_key};
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 
-/// Secret values by the JSON pointer of their place in the request.
+/// Secret values, keyed by the JSON pointer of their place in the request.
 pub type Secrets = Map<String, Value>;
 
-/// Takes the values at the pointers out of the request and leaves handles. `*` stands for every member of an object.
+/// Removes the values at the pointers from the request and leaves handles. `*` stands for every member of an object.
 pub fn extract(request: &mut Value, pointers: &[String]) -> Secrets {
     let mut secrets = Secrets::new();
     for pointer in pointers {
@@ -29,12 +30,12 @@ pub fn extract(request: &mut Value, pointers: &[String]) -> Secrets {
 }
 
 fn take(value: &mut Value, tokens: &[String], path: String, secrets: &mut Secrets) {
-    // What another pointer took is a handle by now, and no place to look into.
+    // Another pointer has already replaced this value with a handle.
     if secrets.contains_key(&path) {
         return;
     }
     let Some((token, rest)) = tokens.split_first() else {
-        // Nothing is no secret, and the plugin has to see that it is missing.
+        // An empty value is no secret, and the plugin must see that it is missing.
         if value.is_null() || value.as_str() == Some("") {
             return;
         }
@@ -51,7 +52,7 @@ fn take(value: &mut Value, tokens: &[String], path: String, secrets: &mut Secret
     }
 }
 
-/// The object at a pointer of the request, with its secret members put back.
+/// Returns the object at a pointer of the request, with its secret members restored.
 pub fn revealed(request: &Value, secrets: &Secrets, pointer: &str) -> Option<Map<String, Value>> {
     let mut object = request.pointer(pointer)?.as_object()?.clone();
     for (name, member) in object.iter_mut() {
@@ -80,14 +81,14 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Reads the key file, or makes one.
+    /// Reads the key file, or creates one.
     pub fn open(path: &Path) -> Result<Self, SealerError> {
         let key = open_key(path, KEY_BYTES, KEY_BYTES..=KEY_BYTES)?;
         let key = key.first_chunk().ok_or(SealerError::Sealing)?;
         Ok(Sealer::with_key(key))
     }
 
-    /// Uses a key that the operator keeps elsewhere.
+    /// Uses a key from the configuration.
     pub fn with_key(key: &[u8; KEY_BYTES]) -> Self {
         Sealer { cipher: Arc::new(XChaCha20Poly1305::new(&(*key).into())) }
     }
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_leave_handles_and_come_back() {
+    fn secrets_are_replaced_by_handles_and_restored() {
         let mut request = json!({"csv_url": "u", "passthrough_headers": {"Authorization": "Bearer x", "a/b": "y"}});
         let secrets = extract(&mut request, &["/passthrough_headers/*".to_owned()]);
         assert!(!request.to_string().contains("Bearer x"));
@@ -126,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_absent_is_no_secret() {
+    fn an_absent_field_is_no_secret() {
         let mut request = json!({"passthrough_headers": "text"});
         assert!(extract(&mut request, &["/passthrough_headers/*".to_owned(), "/x".to_owned()]).is_empty());
     }
 
     #[test]
-    fn what_is_empty_stays_for_the_plugin_to_refuse() {
+    fn empty_fields_stay_for_the_plugin_to_reject() {
         let mut request = json!({"s3": {"aws_secret_access_key": "", "session_token": null}});
         let pointers = ["/s3/aws_secret_access_key".to_owned(), "/s3/session_token".to_owned()];
         assert!(extract(&mut request, &pointers).is_empty());
@@ -152,7 +153,7 @@ mod tests {
         assert!(two.open_sealed(&sealed).is_err());
     }
 
-    /// What a pointer names is gone from the request, and comes back where it was.
+    /// A secret is removed from the request and restored in its place.
     #[test]
     fn fuzz_secrets() {
         let pointers = ["/s3/*", "/s3/key", "/*/key", "/s3", "/a~1b/~0", "/*", "/*/*", "", "/", "/s3/key/deep"];
@@ -182,7 +183,7 @@ mod tests {
                 assert!(!secret.is_null() && before.pointer(pointer).is_some(), "{before} {named:?}");
             }
             let below = |a: &str, b: &str| a.starts_with(&format!("{b}/"));
-            // Of one that was taken as a part of another, only the outer one can be put back.
+            // If one secret lies within another, only the outer one can be restored.
             if secrets.keys().any(|inner| secrets.keys().any(|outer| below(inner, outer))) {
                 return;
             }

@@ -1,5 +1,5 @@
-//! The spool: a directory for each job that needs one, for its payload and its downloads, gone when the job ends. What lies
-//! there is charged to the user of the job before it is written.
+//! The spool: a directory for each job that needs one, for its payload and downloads, removed when the job ends. Files
+//! in it are charged to the job's user before they are written.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -18,7 +18,7 @@ use jobhost_store::{StoreError, StoreErrorKind};
 
 const INLINE_FILE: &str = "inline";
 const DIRECTORY_MODE: u32 = 0o700;
-/// Of what a job has here: it is nobody's but the host's.
+/// Only the host may read the files of a job.
 const FILE_MODE: u32 = 0o600;
 
 fn private_directory(path: &Path) -> io::Result<()> {
@@ -29,7 +29,7 @@ fn private_directory(path: &Path) -> io::Result<()> {
 pub struct Spool {
     root: PathBuf,
     budget: DiskPool,
-    /// What each unfinished job has here and in the payloads of the store.
+    /// What each unfinished job holds here and in the store's payloads.
     jobs: Arc<Mutex<HashMap<Uuid, Spooled>>>,
 }
 
@@ -43,7 +43,7 @@ struct Spooled {
 impl Spool {
     pub fn open(root: PathBuf, budget: DiskPool) -> Result<Self, StoreError> {
         private_directory(&root)
-            // One of an earlier version.
+            // An earlier version may have created the directory with other permissions.
             .and_then(|()| fs::set_permissions(&root, fs::Permissions::from_mode(DIRECTORY_MODE)))
             .map_err(|error| {
                 let message = format!("the spool directory {} cannot be created: {error}", root.display());
@@ -52,19 +52,19 @@ impl Spool {
         Ok(Spool { root, budget, jobs: Arc::default() })
     }
 
-    /// Charges what a new job will keep until it ends.
+    /// Charges what a new job keeps until it ends.
     pub fn charge(&self, job: Uuid, owner: &Owner, bytes: u64) -> Result<(), Exhausted> {
         let held = DiskHeld::new(self.budget.take(owner, bytes)?);
         self.lock().insert(job, Spooled { held, has_directory: false });
         Ok(())
     }
 
-    /// What the job is charged with, for what comes later: downloads.
+    /// The job's charge, to which its downloads are added.
     pub fn charged(&self, job: Uuid) -> DiskHeld {
         self.lock().entry(job).or_insert_with(|| self.unknown()).held.clone()
     }
 
-    /// A job of which nothing was noted, and which may have anything.
+    /// For a job without an entry: it may have a directory.
     fn unknown(&self) -> Spooled {
         Spooled { held: DiskHeld::new(self.budget.adopt(&Owner::Host, 0)), has_directory: true }
     }
@@ -81,7 +81,7 @@ impl Spool {
         self.directory(job).join(INLINE_FILE)
     }
 
-    /// The job's directory, made if it is not there. Blocks.
+    /// Returns the job's directory and creates it if necessary. Blocks.
     pub fn make_directory(&self, job: Uuid) -> io::Result<PathBuf> {
         let directory = self.directory(job);
         self.lock().entry(job).or_insert_with(|| self.unknown()).has_directory = true;
@@ -89,7 +89,7 @@ impl Spool {
         Ok(directory)
     }
 
-    /// Stores the inline source, a JSON string with its quotes, durably and as what it stands for. Blocks.
+    /// Durably stores the inline source, a JSON string with its quotes, in decoded form. Blocks.
     pub fn write_inline(&self, job: Uuid, quoted: &Bytes) -> Result<(), UnescapeError> {
         let directory = self.make_directory(job)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(directory.join(INLINE_FILE))?;
@@ -101,7 +101,7 @@ impl Spool {
         Ok(File::open(&self.root)?.sync_all()?)
     }
 
-    /// Removes all the job has here, if it has anything, and gives back what it was charged. Blocks.
+    /// Removes the job's directory, if any, and releases its charge. Blocks.
     pub fn remove(&self, job: Uuid) -> io::Result<()> {
         match fs::remove_dir_all(self.directory(job)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -112,9 +112,9 @@ impl Spool {
         }
     }
 
-    /// As [`Spool::remove`], from an asynchronous task. What cannot be removed is told to the log and swept at the next start.
+    /// Like [`Spool::remove`], for asynchronous callers. A failure is logged, and the next start sweeps the directory.
     pub async fn forget(&self, job: Uuid) {
-        // Most jobs are small and have nothing here.
+        // Most jobs are small and have no directory.
         if self.lock().get(&job).is_some_and(|spooled| !spooled.has_directory) {
             self.lock().remove(&job);
             return;
@@ -126,7 +126,7 @@ impl Spool {
         }
     }
 
-    /// Removes what belongs to no unfinished job: a process that died may have left it. What stays is charged. Blocks.
+    /// Removes directories that belong to no unfinished job, left by a process that died. Charges the rest. Blocks.
     pub fn sweep(&self, unfinished: &HashSet<Uuid>) -> io::Result<()> {
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
@@ -142,7 +142,7 @@ impl Spool {
     }
 }
 
-/// What the files of a directory take.
+/// The total size of a directory's files.
 fn bytes_in(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()

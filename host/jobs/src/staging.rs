@@ -1,4 +1,4 @@
-//! From the plan in a payload to what an attempt can open: sources, sinks, searches. Secrets are opened here, for the
+//! Builds what an attempt can open from the plan in its payload: sources, sinks, searches. Opens the secrets for the
 //! attempt that needs them.
 
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ impl Staging<'_> {
         Ok(staged)
     }
 
-    /// The request and its secrets, if the plan needs them.
+    /// Returns the request and its secrets if the plan needs them.
     fn opened(&self) -> Result<(Value, Secrets), ObjectError> {
         let plan = &self.payload.plan;
         let in_source = |source: &Source| matches!(source, Source::Url(_) | Source::S3 { .. });
@@ -117,7 +117,7 @@ impl Staging<'_> {
     }
 }
 
-/// Takes away what attempts that were cut short have left of the sinks. What was finished stays.
+/// Removes what interrupted attempts have left of the sinks. Finished sinks are kept.
 pub(super) async fn sweep(targets: &[Target]) {
     for target in targets {
         if let Err(error) = target.sweep().await {
@@ -126,7 +126,7 @@ pub(super) async fn sweep(targets: &[Target]) {
     }
 }
 
-/// As [`sweep`], for a job that will have no further attempt.
+/// Like [`sweep`], for a job that has no further attempt.
 pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: &str) -> Result<(), StoreError> {
     let Some((payload, _)) = parts.store.job_payload(job).await? else { return Ok(()) };
     let Ok(payload) = serde_json::from_slice::<Payload>(&payload) else { return Ok(()) };

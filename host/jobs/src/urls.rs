@@ -1,5 +1,6 @@
-//! Credentials in URLs. User and password, and the query of a presigned URL, are secrets: once a plan has named the URL as a
-//! source, they are sealed with the others, and the plan, the request and whatever is shown hold the rest alone.
+//! Credentials in URLs. The user, the password and the query of a presigned URL are secrets. They are sealed with the
+//! other secrets once a plan names the URL as a source; the plan, the request and everything shown contain only the
+//! rest.
 
 use serde_json::Value;
 use url::Url;
@@ -7,10 +8,11 @@ use url::Url;
 use super::secrets::Secrets;
 use jobhost_contract::{Plan, Sink, Source};
 
-/// Stands in a URL for what was taken out of it; with its number, so that two that differ there only stay apart.
+/// Replaces the secret parts of a URL. It is followed by a number, so that URLs that differ only there remain
+/// distinct.
 const HIDDEN: &str = "hidden";
 
-/// Takes the secret parts of the plan's URLs, and of its S3 servers, out of the plan and out of the request.
+/// Removes the secret parts of the plan's URLs and S3 endpoints from the plan and from the request.
 pub(super) fn hide(plan: &mut Plan, request: &mut Value, secrets: &mut Secrets) {
     let sources = plan.sources.iter_mut().filter_map(|source| match source {
         Source::Url(source) => Some(&mut source.url),
@@ -29,19 +31,19 @@ pub(super) fn hide(plan: &mut Plan, request: &mut Value, secrets: &mut Secrets) 
     }
 }
 
-/// The URL as the client sent it.
+/// Returns the URL as the client sent it.
 pub(super) fn revealed<'u>(secrets: &'u Secrets, url: &'u str) -> &'u str {
     secrets.get(url).and_then(Value::as_str).unwrap_or(url)
 }
 
-/// `None` if there is nothing in it to hide, or if it is none.
+/// Returns `None` if the text has no secret part or is not a URL.
 fn masked(text: &str, number: usize) -> Option<String> {
     let mut url = Url::parse(text).ok()?;
     let hides = !url.username().is_empty() || url.password().is_some();
     if !hides && url.query().is_none() && url.fragment().is_none() {
         return None;
     }
-    // These fail for a URL without a host, of which nothing can be fetched.
+    // These calls fail for a URL without a host, which cannot be fetched anyway.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_fragment(None);
@@ -72,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn secret_parts_are_hidden_and_come_back() {
+    fn secret_parts_are_hidden_and_restored() {
         let (one, two) = ("https://me:pw@host.example/a.csv", "https://host.example/a.csv?X-Amz-Signature=abc#f");
         let mut plan = plan(&[one, two, "https://host.example/plain.csv"]);
         let mut request = json!({"csv_url": one, "more": [two, "https://host.example/other?x=1"]});

@@ -1,5 +1,5 @@
-//! A worker: takes one job at a time from the queue and carries it to its end. A store that fails keeps no job from that:
-//! a call is tried again, then the job waits in the queue and the worker is free for others.
+//! A worker takes one job at a time from the queue and runs it to its end. A failing store does not block the worker:
+//! a failed call is retried, then the job goes back into the queue and the worker takes another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,14 +21,15 @@ use jobhost_model::jobs::JobRow;
 use jobhost_registry::PluginOperation;
 use jobhost_store::{StoreError, StoreErrorKind};
 
-/// How often an attempt is begun anew because the row changed in between: a cancel, or an answer of the store that was
-/// lost.
+/// How often beginning an attempt is retried because the row changed in between: by a cancel, or because a reply of
+/// the store was lost.
 const BEGIN_TRIES: usize = 4;
-/// How often in a row, without progress, a guest may give up because the store failed under it. The store takes the rows of
-/// such a job each time, so what fails is not the store as a whole: a damaged record, or a query that its engine cannot run.
+/// How often in a row, without progress, a guest may give up because the store failed. The store still accepts the
+/// job's rows, so the store as a whole works; the cause is a damaged record, or a query that its engine cannot run.
 const MOST_FAILURES: u32 = 100;
 
-/// How often in a row a job whose last records found no room is tried again before it ends in an error that says so.
+/// How often in a row a job is retried when the store has no room for its last commit group. Then the job ends with an
+/// error.
 const MOST_TRIES_WHEN_FULL: u32 = 5;
 
 pub(super) struct Worker {
@@ -51,7 +52,7 @@ impl Worker {
             };
             worker.parts.metrics.taken();
             let id = job.id;
-            // A task of its own, so that a mistake of the host in one job is that job's error and not the end of the worker.
+            // Runs in a task of its own, so that a panic of the host fails this job and not the worker.
             let carried = tokio::spawn({
                 let worker = Arc::clone(&worker);
                 async move { worker.carry(job, turn).await }
@@ -71,10 +72,10 @@ impl Worker {
                 let lasting = failure.kind.may_pass();
                 return self.queue_again(job, &Again { why: failure.message, lasting });
             }
-            // Its row cannot be changed by this process, whatever is done.
+            // This process cannot change the job's row.
             Err(failure) => return error!(job = %job.id, %failure, "the job's attempt could not begin"),
         };
-        // It waits no longer.
+        // The job no longer waits in the queue.
         let QueuedJob { id, user, operation, place, past } = job;
         drop(place);
         let operation = operation.or_else(|| self.parts.plugins.operation(&row.operation));
@@ -101,7 +102,7 @@ impl Worker {
         }
     }
 
-    /// Ends a job, unless its last records could not be stored and may be later.
+    /// Ends the job. Returns it instead if its last commit group could not be stored but may be later.
     async fn end(
         &self,
         id: Uuid,
@@ -118,7 +119,7 @@ impl Worker {
             };
             let may_pass = match failure.kind {
                 StoreErrorKind::Unavailable => true,
-                // Somebody may be making room.
+                // The operator may be freeing space.
                 StoreErrorKind::Full => failures < MOST_TRIES_WHEN_FULL,
                 _ => false,
             };
@@ -143,23 +144,24 @@ impl Worker {
     ) {
         let tally = row.tally;
         let (failures, row_is_behind) = match self.requeue(row, rejects, &entry).await {
-            // With progress in between, they are not in a row.
+            // Failures with progress in between are not consecutive.
             Ok(stored) if stored.tally != tally => (0, false),
             Ok(_) => (job.past.failures, false),
             Err(failure) if failure.kind.may_pass() => (job.past.failures, true),
             Err(failure) => return warn!(job = %job.id, %failure, "another attempt holds the job's lease"),
         };
-        // The row says that it waits before it is known to wait, so that a cancel finds it in one of the two places.
+        // The entry is dropped after the row is stored and before the job is queued, so that a cancel finds the job in
+        // the row or in the entry.
         drop(entry);
         job.past = Past { failures, row_is_behind, ..job.past };
         self.queue_again(job, &again);
     }
 
-    /// The job waits for a while, then it is taken again.
+    /// Queues the job again after a delay.
     fn queue_again(&self, mut job: QueuedJob, again: &Again) {
         let backoff = &self.rules.retry.backoff;
         let wait = if again.lasting {
-            // What did not pass while a worker waited should not take a worker again at once.
+            // A failure that outlasted a worker's wait should not occupy a worker again at once.
             backoff.patience
         } else {
             job.past.failures = job.past.failures.saturating_add(1);
@@ -170,7 +172,7 @@ impl Worker {
         self.queue.push_later(job, tokio::time::Instant::now() + wait);
     }
 
-    /// Stores that an attempt begins. Nothing if the job has ended.
+    /// Stores that an attempt begins. Returns `None` if the job has ended.
     async fn begin(&self, job: &QueuedJob) -> Result<Option<(JobRow, RunningEntry)>, StoreError> {
         let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
         // Known as running before it is stored as running, so that whoever sees the latter can tell it to end.
@@ -198,7 +200,7 @@ impl Worker {
         Err(lost)
     }
 
-    /// Runs an attempt that has begun, and counts it.
+    /// Runs an attempt and records its metrics.
     async fn attempt(
         &self,
         row: JobRow,
@@ -238,7 +240,7 @@ impl Worker {
         retry.within_patience("queue again", || store.update_job(row.clone(), attempt)).await
     }
 
-    /// Ends a job. If the store does not take it soon, that goes on without this worker.
+    /// Ends a job. If the store does not accept the row soon, a task continues without this worker.
     async fn conclude(&self, conclusion: Conclusion, turn: Turn) {
         let (parts, spool, retry) = (self.parts.clone(), self.spool.clone(), self.rules.retry.clone());
         let mut concluding = Box::pin(async move { conclusion.conclude(&parts, &spool, &retry).await });
@@ -253,7 +255,7 @@ impl Worker {
                     concluding.await;
                 });
             }
-            // So many wait already that a further attempt would only join them.
+            // So many final rows wait already that another attempt would only add one more.
             None => concluding.await,
         }
     }

@@ -1,15 +1,15 @@
-//! Which addresses jobs may connect to: public ones, and those that the operator allows. The check is made on the
-//! address that a connection is about to use, after name resolution, so a name that resolves differently later gains
-//! nothing.
+//! Decides which addresses jobs may connect to: public ones, and those that the operator allows. The check applies to
+//! the address that a connection is about to use, after name resolution, so a name that later resolves differently
+//! cannot bypass it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Addresses in public blocks that only a cloud's own machines reach, and reach without a login: what others keep at a
-/// link-local address.
+/// Addresses in public blocks that only a cloud's own machines can reach, without authentication. Other clouds use
+/// link-local addresses for these services.
 const CLOUD_PLATFORMS: [(Ipv4Addr, u8); 4] = [
-    // Azure: DNS, DHCP, the agent's goal state with its certificates.
+    // Azure: DNS, DHCP, and the agent's goal state with certificates.
     (Ipv4Addr::new(168, 63, 129, 16), 32),
     // IBM Cloud: service network and service endpoints.
     (Ipv4Addr::new(161, 26, 0, 0), 16),
@@ -18,7 +18,7 @@ const CLOUD_PLATFORMS: [(Ipv4Addr, u8); 4] = [
     (Ipv4Addr::new(192, 80, 8, 124), 32),
 ];
 
-/// One entry of `urls.allow` or `s3.allow`: a block of addresses with or without a port, or a host name with or without a port.
+/// One entry of `urls.allow` or `s3.allow`: an address block or a host name, each with an optional port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedAddress {
     host: AllowedHost,
@@ -67,7 +67,7 @@ impl FromStr for AllowedAddress {
     }
 }
 
-/// `host`, `host:port`, `[v6]:port`, bare v6.
+/// Accepts `host`, `host:port`, `[v6]:port` and a bare IPv6 address.
 fn split_port(entry: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = entry.strip_prefix('[') {
         let (host, after) = rest.split_once(']')?;
@@ -93,14 +93,14 @@ impl AddressGuard {
         AddressGuard { allowed: Arc::new(allowed) }
     }
 
-    /// This guard with one more exception.
+    /// Returns this guard with one more exception.
     pub fn allowing(&self, entry: AllowedAddress) -> Self {
         let mut allowed = self.allowed.as_ref().clone();
         allowed.push(entry);
         AddressGuard::new(allowed)
     }
 
-    /// Whether a connection to this address may be made for a URL with this host and port.
+    /// Returns whether a URL with this host and port may connect to this address.
     pub fn permits(&self, host: &str, address: IpAddr, port: u16) -> bool {
         let address = canonical(address);
         is_public(address) || self.allowed.iter().any(|allowed| allowed.matches(host, address, port))
@@ -133,7 +133,8 @@ fn in_block(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
     }
 }
 
-/// The IPv4 address inside an IPv6 form that leads to it, so that no spelling of an address is judged by another rule.
+/// Returns the IPv4 address embedded in an IPv6 form that routes to it, so that every spelling of an address follows
+/// the same rule.
 fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     if let Some(v4) = v6.to_ipv4_mapped() {
@@ -143,7 +144,7 @@ fn canonical(address: IpAddr) -> IpAddr {
     let embedded = match v6.segments() {
         // 64:ff9b::/96, NAT64.
         [0x64, 0xff9b, 0, 0, 0, 0, _, _] => octets.last_chunk::<4>().copied(),
-        // 2002::/16, 6to4: the address stands after the prefix.
+        // 2002::/16, 6to4: the address follows the prefix.
         [0x2002, high, low, ..] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             Some([a, b, c, d])
@@ -153,7 +154,8 @@ fn canonical(address: IpAddr) -> IpAddr {
     embedded.map_or(address, |[a, b, c, d]| IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
 }
 
-/// Global unicast, by the special-purpose registries of RFC 6890 and its updates.
+/// Returns whether the address is global unicast according to the special-purpose registries of RFC 6890 and its
+/// updates.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -180,7 +182,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Only 2000::/3 is global unicast; inside it Teredo, ORCHID, documentation and benchmarking are not for us.
+    // Only 2000::/3 is global unicast. Teredo, ORCHID, documentation and benchmarking blocks within it are excluded.
     let [first, second, ..] = address.segments();
     (first & 0xe000) == 0x2000
         && !(first == 0x2001 && second < 0x0200)
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn private_and_special_addresses_are_refused_in_every_spelling() {
+    fn private_and_special_addresses_are_rejected_in_every_spelling() {
         let guard = guard(&[]);
         for address in [
             "127.0.0.1",
@@ -232,12 +234,13 @@ mod tests {
         }
     }
 
-    /// Link-local and unique local addresses hold most of them; the others stand in public blocks.
+    /// Most of these services use link-local or unique local addresses; the others are in public blocks.
     #[test]
     fn metadata_and_platform_services_of_clouds_are_refused_in_every_spelling() {
         let strict = guard(&[]);
         for address in [
-            // AWS, Google, Oracle, DigitalOcean, Hetzner and others; Scaleway; Tencent; Alibaba; Oracle's old one.
+            // AWS, Google, Oracle, DigitalOcean, Hetzner and others; Scaleway; Tencent; Alibaba; an older address of
+            // Oracle.
             "169.254.169.254",
             "169.254.170.2",
             "169.254.42.42",
@@ -300,7 +303,7 @@ mod tests {
         assert!("a b".parse::<AllowedAddress>().is_err());
     }
 
-    /// However an IPv4 address is written in IPv6, it is judged alike; and what is permitted is unicast.
+    /// Every IPv6 spelling of an IPv4 address follows the same rule, and only unicast addresses are permitted.
     #[test]
     fn fuzz_addresses() {
         let strict = guard(&[]);
@@ -319,7 +322,7 @@ mod tests {
                     assert_eq!(guard.permits("x", spelling.into(), *port), plain, "{spelling}");
                 }
             }
-            // Special blocks come up too rarely among random addresses, so each is made of the random bits.
+            // Random addresses rarely fall into special blocks, so the random bits are placed into each block.
             let rest = u32::from(v4);
             for (network, prefix) in [
                 (0x0000_0000_u32, 8),
@@ -342,7 +345,7 @@ mod tests {
         });
     }
 
-    /// An entry that can be read allows what it says, and an address beside it stays refused.
+    /// A valid entry permits the address it names and no neighbouring one.
     #[test]
     fn fuzz_allowed() {
         let pieces =

@@ -1,5 +1,6 @@
-//! The body of an answer, decoded: what `Content-Encoding` says, and then gzip or zstd if the bytes themselves begin so, because
-//! `.csv.gz` is served as it is stored. All members of a stream count (RFC 1952, 2.2).
+//! Decodes the body of a response: first according to `Content-Encoding`, then gzip or zstd if the bytes start with
+//! their magic number, because servers send `.csv.gz` files as stored. All members of a gzip stream are decoded (RFC
+//! 1952, 2.2).
 
 use std::io;
 use std::pin::Pin;
@@ -14,20 +15,20 @@ use tokio_util::io::StreamReader;
 
 use super::decoder::MAX_WINDOW_LOG;
 
-/// What may be asked for, and is decoded.
+/// The encodings that are requested and can be decoded.
 pub(super) const ACCEPTED: &str = "gzip, deflate, br, zstd";
-/// Encodings on top of each other. More than two is nobody's server.
+/// Maximum nested encodings; no real server sends more than two.
 const MAX_ENCODINGS: usize = 4;
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 
 type Stream = Pin<Box<dyn AsyncRead + Send>>;
 
-/// An encoding that is not decoded.
+/// An unsupported encoding.
 #[derive(Debug)]
 pub(super) struct Unsupported(pub String);
 
-/// The encodings of a body, in the order in which they were applied.
+/// Returns the encodings of a body, in the order in which they were applied.
 pub(super) fn encodings(headers: &HeaderMap) -> Result<Vec<String>, Unsupported> {
     let mut names = Vec::new();
     for value in headers.get_all(CONTENT_ENCODING) {
@@ -43,7 +44,7 @@ pub(super) fn encodings(headers: &HeaderMap) -> Result<Vec<String>, Unsupported>
     }
 }
 
-/// The bytes behind these encodings.
+/// Returns the body with these encodings removed.
 pub(super) async fn decoded(response: reqwest::Response, encodings: &[String]) -> io::Result<Stream> {
     let mut stream: Stream = Box::pin(StreamReader::new(response.bytes_stream().map_err(io::Error::other)));
     for name in encodings.iter().rev() {

@@ -1,5 +1,4 @@
-//! Decompression of a source on the fly with a limit on the output, so that a small object cannot expand without
-//! bound.
+//! Decompresses a source on the fly and limits the output, so that a small object cannot expand indefinitely.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +13,7 @@ use super::s3::Chunks;
 use super::{ObjectError, ObjectErrorKind};
 use jobhost_model::Encoding;
 
-/// Memory that the frame of a zstd stream may ask for: 32 MiB, four times what every decoder must have.
+/// Maximum window of a zstd frame: 32 MiB, four times what every decoder must support.
 pub(super) const MAX_WINDOW_LOG: u32 = 25;
 const SKIP_BYTES: usize = 256 * 1024;
 
@@ -57,7 +56,7 @@ impl Decoded {
         Decoded { stream, encoding, offset: 0, max_bytes }
     }
 
-    /// Decode up to an offset and forget what comes.
+    /// Decodes up to an offset and discards the output.
     pub async fn skip(&mut self, offset: u64) -> Result<(), ObjectError> {
         while self.offset < offset {
             let left = usize::try_from(offset - self.offset).unwrap_or(SKIP_BYTES);
@@ -68,7 +67,7 @@ impl Decoded {
         Ok(())
     }
 
-    /// The next bytes, at most `max` and less only at the end.
+    /// Returns the next `max` bytes; fewer only at the end.
     pub async fn read(&mut self, max: usize) -> Result<Vec<u8>, ObjectError> {
         let mut bytes = Vec::with_capacity(max);
         let mut limited = (&mut self.stream).take(max as u64);

@@ -1,6 +1,6 @@
-//! Local files: only regular files inside the configured directories. Each directory is held open and paths are
-//! resolved beneath it one component at a time, so that neither `..` nor a symbolic link leads out of it, even one
-//! swapped in between check and use.
+//! Local files: only regular files inside the configured directories. Each directory is held open, and paths are
+//! resolved beneath it one component at a time, so that neither `..` nor a symbolic link leads out of it, not even a
+//! link swapped in between check and use.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
 
 use super::{ObjectError, ObjectErrorKind};
 
-/// Opening a FIFO or a device must not hang the host; a regular file does not mind the flag.
+/// Opening a FIFO or device must not block the host; regular files ignore the flag.
 const O_NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// The directories that jobs may read.
@@ -23,12 +23,12 @@ pub struct Directories {
     allowed: Arc<Vec<Allowed>>,
 }
 
-/// A directory that is held open.
+/// A directory held open.
 #[derive(Debug)]
 pub(super) struct Allowed {
     root: PathBuf,
     dir: Mutex<Arc<Dir>>,
-    /// What relative paths count from: the configured directory that `root` is in.
+    /// The base of relative paths: the configured directory that contains `root`.
     base: PathBuf,
 }
 
@@ -39,8 +39,8 @@ impl Allowed {
         Ok(Allowed { base: root.clone(), root, dir: Mutex::new(Arc::new(dir)) })
     }
 
-    /// The directory, opened again if it was removed and made again since. Where it stands now no link may lead: what is
-    /// swapped in by a link is not what the operator has configured.
+    /// Returns the directory; reopens it if it was removed and created again. Its path must not contain a symbolic
+    /// link now, because a link could point to a directory that the operator has not configured.
     fn dir(&self) -> io::Result<Arc<Dir>> {
         let mut held = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
         if is_removed(&held) {
@@ -52,7 +52,8 @@ impl Allowed {
         Ok(Arc::clone(&held))
     }
 
-    /// This directory where it is in the scope, or the scope where that is in this directory.
+    /// Returns the intersection with the scope: this directory if the scope contains it, or the scope if this
+    /// directory contains it.
     fn narrowed(&self, scope: &Path) -> Option<Allowed> {
         let base = self.base.clone();
         if self.root.starts_with(scope) {
@@ -64,19 +65,19 @@ impl Allowed {
     }
 }
 
-/// Nothing links to a directory that was removed, not even itself.
+/// A removed directory has no links, not even its own `.` entry.
 fn is_removed(dir: &Dir) -> bool {
     fstat(dir.as_fd()).is_ok_and(|status| status.st_nlink == 0)
 }
 
-/// No more than what is both allowed and in one of the scopes. What leads out of a scope is refused as what leads out of a
-/// configured directory is.
+/// Returns what is both allowed and in one of the scopes. A path that leads out of a scope is denied like one that
+/// leads out of a configured directory.
 pub(super) fn narrowed(allowed: &[Allowed], scopes: &[PathBuf]) -> Arc<Vec<Allowed>> {
     let scopes = scopes.iter().map(|scope| scope.canonicalize().unwrap_or_else(|_| scope.clone()));
     Arc::new(scopes.flat_map(|scope| allowed.iter().filter_map(move |one| one.narrowed(&scope))).collect())
 }
 
-/// A configured directory that cannot be used.
+/// A configured directory that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("{setting} names {path}, which cannot be opened: {source}; create it or remove it from the list")]
 pub struct DirectoryError {
@@ -96,13 +97,13 @@ impl Directories {
         Ok(Directories { allowed: Arc::new(allowed) })
     }
 
-    /// These directories as far as they are in the scopes.
+    /// Returns these directories restricted to the scopes.
     pub fn narrowed(&self, scopes: &[PathBuf]) -> Self {
         Directories { allowed: narrowed(&self.allowed, scopes) }
     }
 
-    /// Open a regular file for reading. A relative path is taken from the host's working directory if that lies inside an
-    /// allowed directory, else from each allowed directory in turn. Blocks: call it where blocking is fine.
+    /// Opens a regular file for reading. A relative path is resolved against the host's working directory if the
+    /// result lies inside an allowed directory, otherwise against each allowed directory in turn. Blocks.
     pub fn open_file(&self, path: &str) -> Result<File, ObjectError> {
         if path.is_empty() {
             return Err(ObjectError::new(ObjectErrorKind::NotFound, "No such file or directory "));
@@ -128,7 +129,7 @@ impl Directories {
         Err(first_error.map_or_else(|| self.outside(path), |error| refused(path, error)))
     }
 
-    /// The directory that a file is really in, as grants name it.
+    /// Returns the canonical directory of a file, as grants name it.
     pub fn directory_of(&self, path: &str) -> PathBuf {
         let path = real(&self.allowed, Path::new(path));
         path.parent().map_or_else(|| path.clone(), Path::to_owned)
@@ -146,16 +147,16 @@ impl Directories {
     }
 }
 
-/// Where a path that one of the directories holds leads to, links resolved; as it is where none holds it.
+/// Returns the canonical form of a path inside one of the directories; any other path is returned unchanged.
 pub(super) fn real(allowed: &[Allowed], path: &Path) -> PathBuf {
-    // As `candidates` looks for it: from here, then from each directory.
+    // The same order as in `candidates`: the working directory, then each allowed directory.
     let here = std::env::current_dir().map(|here| here.join(path)).unwrap_or_else(|_| path.to_owned());
     let from = std::iter::once(here).chain(allowed.iter().map(|one| one.base.join(path)));
     let mut found = from.filter_map(|path| path.canonicalize().ok());
     found.find(|path| allowed.iter().any(|one| path.starts_with(&one.root))).unwrap_or_else(|| path.to_owned())
 }
 
-/// Each allowed directory that may hold the path, unless it was removed, with the path beneath it.
+/// Returns each allowed directory that may contain the path, unless it was removed, with the path relative to it.
 pub(super) fn candidates(allowed: &[Allowed], path: &Path) -> Vec<(io::Result<Arc<Dir>>, PathBuf)> {
     let from_here = std::env::current_dir().map(|here| here.join(path)).unwrap_or_else(|_| path.to_owned());
     let beneath = |one: &Allowed, path: &Path| {
@@ -184,7 +185,7 @@ fn refused(path: &str, error: io::Error) -> ObjectError {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             ObjectError::caused_by(ObjectErrorKind::NotFound, format!("No such file or directory {path}"), error)
         }
-        // A path that leads out of its directory is reported by cap-std as a permission that is missing.
+        // cap-std reports a path that leads out of its directory as a missing permission.
         io::ErrorKind::PermissionDenied => {
             ObjectError::caused_by(ObjectErrorKind::Denied, format!("Permission denied {path}"), error)
         }
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_was_made_again_is_opened_again_unless_a_link_leads_to_it() {
+    fn a_recreated_directory_is_reopened_unless_it_is_a_link() {
         let root = tempfile::tempdir().unwrap();
         let (allowed, secret) = (root.path().join("in"), root.path().join("secret"));
         for directory in [&allowed, &secret] {

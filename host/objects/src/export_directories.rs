@@ -1,5 +1,5 @@
 //! The directories that exports may write to. As in `directories`, each is held open and paths are resolved beneath
-//! it, so that nothing leads out of it.
+//! it, so that no path leads out of it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use rustix::fs::{Access, AtFlags};
 use super::directories::{Allowed, DirectoryError, candidates, narrowed, real};
 use super::{ObjectError, ObjectErrorKind};
 
-/// What the names of unfinished files begin with.
+/// Prefix of the names of unfinished files.
 pub(super) const UNFINISHED_PREFIX: &str = ".jobhost-";
-/// Of a file name on the file systems of this world.
+/// The maximum length of a file name on common file systems.
 const MAX_NAME_BYTES: usize = 255;
 
 #[derive(Debug, Clone, Default)]
@@ -35,17 +35,17 @@ impl ExportDirectories {
         Ok(ExportDirectories { allowed: Arc::new(allowed) })
     }
 
-    /// Where a directory really is, as grants name it.
+    /// Returns the canonical path of a directory, as grants name it.
     pub fn real(&self, directory: &str) -> PathBuf {
         real(&self.allowed, Path::new(directory))
     }
 
-    /// These directories as far as they are in the scopes.
+    /// Returns these directories restricted to the scopes.
     pub fn narrowed(&self, scopes: &[PathBuf]) -> Self {
         ExportDirectories { allowed: narrowed(&self.allowed, scopes) }
     }
 
-    /// Whether a file of this name could be written to this directory now. Blocks.
+    /// Checks whether a file with this name could be written to this directory now. Blocks.
     pub fn check(&self, directory: &str, name: &str) -> Result<(), ObjectError> {
         let dir = self.open_directory(directory)?;
         check_name(name)?;
@@ -58,7 +58,7 @@ impl ExportDirectories {
         }
     }
 
-    /// An existing directory that files may be made in, beneath a configured one or that one itself.
+    /// Opens an existing directory that files may be created in: a configured one, or one beneath it.
     pub(super) fn open_directory(&self, path: &str) -> Result<Dir, ObjectError> {
         if path.is_empty() {
             return Err(ObjectError::new(ObjectErrorKind::Invalid, "path is missing."));
@@ -85,7 +85,7 @@ fn writable(dir: Dir) -> io::Result<Dir> {
     Ok(dir)
 }
 
-/// A name beneath which a directory can keep a file, and that no unfinished file has.
+/// Checks that the name is a valid file name and does not have the prefix of unfinished files.
 pub(super) fn check_name(name: &str) -> Result<(), ObjectError> {
     let fault = if name.is_empty() {
         "is empty"
@@ -116,14 +116,14 @@ fn outside(path: &str) -> ObjectError {
     )
 }
 
-/// Sentences that clients know.
+/// Returns the error messages that clients know.
 fn refused(path: &str, error: io::Error) -> ObjectError {
     let (kind, message) = match error.kind() {
         io::ErrorKind::NotFound => (ObjectErrorKind::NotFound, format!("path '{path}' does not exist")),
         io::ErrorKind::NotADirectory => {
             (ObjectErrorKind::Invalid, format!("path '{path}' is not a directory, please supply a valid folder path"))
         }
-        // A path that leads out of its directory is reported by cap-std as a permission that is missing.
+        // cap-std reports a path that leads out of its directory as a missing permission.
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             (ObjectErrorKind::Denied, format!("access to path '{path}' is denied"))
         }
@@ -138,7 +138,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn only_existing_directories_beneath_a_configured_one() {
+    fn only_existing_directories_beneath_a_configured_one_are_writable() {
         let root = tempfile::tempdir().unwrap();
         let allowed = root.path().join("out");
         std::fs::create_dir_all(allowed.join("sub")).unwrap();

@@ -1,17 +1,17 @@
-//! The hosts that a URL and its redirects must stay on. This adds to the address guard and does not replace it.
+//! The hosts that a URL and its redirects must stay on. The address guard applies in addition.
 
 use std::str::FromStr;
 
 use url::Url;
 
-/// A host, and its port if only that one is meant.
+/// A host, optionally restricted to one port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostScope {
     host: String,
     port: Option<u16>,
 }
 
-/// Neither `host` nor `host:port`.
+/// The text is neither `host` nor `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a host or host:port, for example example.com:443")]
 pub struct BadHostScope;
@@ -19,13 +19,13 @@ pub struct BadHostScope;
 impl FromStr for HostScope {
     type Err = BadHostScope;
 
-    /// An IPv6 address stands in brackets, as in a URL.
+    /// IPv6 addresses are written in brackets, as in a URL.
     fn from_str(text: &str) -> Result<Self, BadHostScope> {
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| BadHostScope)?)),
             _ => (text, None),
         };
-        // Read as a URL reads it, so that both are compared in one form.
+        // Parsed like a URL, so that both are compared in the same form.
         let url = Url::parse(&format!("http://{host}/")).map_err(|_| BadHostScope)?;
         let one_port = !host.contains(':') || host.starts_with('[');
         let plain = one_port && url.username().is_empty() && url.path() == "/" && !host.contains(['/', '@']);
@@ -43,7 +43,7 @@ impl HostScope {
     }
 }
 
-/// Where a plugin's URLs may lead.
+/// The hosts that a plugin's URLs may lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostScopes {
     Any,
@@ -83,13 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn invalid_hosts_are_rejected() {
         for bad in ["", "a/b", "a@b", "a:port", "http://a", "a:80:80", " "] {
             assert!(bad.parse::<HostScope>().is_err(), "{bad:?}");
         }
     }
 
-    /// A scope that can be read covers its own host, and none that only looks like it.
+    /// A valid scope covers its own host and no similar name.
     #[test]
     fn fuzz_host_scope() {
         let pieces = [

@@ -1,7 +1,7 @@
-//! Byte streams of jobs. What they read: the inline field of a request, a local file, the body of a URL, an object of an
-//! S3 server; whatever it is, it can be read twice from any offset, so that a job can check all of its input before it
-//! writes. What they write: a local file or an S3 object, which appears when it is complete or not at all. Nothing here
-//! knows jobs or plugins.
+//! Byte streams of jobs. Sources are the inline field of a request, a local file, the body of a URL, or an object of
+//! an S3 server. Each can be read twice and from any offset, so that a job can check all of its input before it
+//! writes. Sinks are a local file or an S3 object, which becomes visible only when it is complete. This crate is
+//! independent of jobs and plugins.
 
 pub mod address_guard;
 mod body;
@@ -26,20 +26,20 @@ pub use s3::{S3, S3Keys, S3Options, S3Profile};
 pub use sinks::{ObjectWriter, Target};
 pub use staged::StagedSource;
 
-/// What went wrong, for a caller to match on.
+/// The kind of error, for a caller to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectErrorKind {
     NotFound,
     /// The operator's configuration does not allow it.
     Denied,
-    /// The request for it cannot be right: not a file, not a URL.
+    /// The location is invalid, for example a directory or a malformed URL.
     Invalid,
-    /// It is larger or slower than allowed.
+    /// A limit on size or time was exceeded.
     Limit,
     Unavailable,
 }
 
-/// A source or sink that cannot be opened, read or written: kind, one sentence, and the cause.
+/// Why a source or sink cannot be opened, read or written: a kind, one sentence, and the cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ObjectError {

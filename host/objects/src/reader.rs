@@ -1,4 +1,4 @@
-//! An open source: what it is, and its bytes from an offset on.
+//! An open source: its metadata, and its bytes from an offset on.
 
 use jobhost_model::ObjectInfo;
 use std::fs::{File, Metadata};
@@ -20,12 +20,12 @@ pub enum Content {
     S3 {
         object: Arc<RemoteObject>,
         encoding: Encoding,
-        /// Most bytes that decoding may give.
+        /// Maximum decoded bytes.
         max_bytes: u64,
     },
 }
 
-/// Reads a source from an offset to its end. Only the version that was there at the first opening is read.
+/// Reads a source from an offset to its end. Only reads the version that existed when the source was first opened.
 #[derive(Debug)]
 pub struct ObjectReader {
     info: ObjectInfo,
@@ -42,7 +42,7 @@ enum Stream {
 }
 
 impl ObjectReader {
-    /// Errors: `Invalid` for an offset past the end; what reading gives where decoding must come to the offset first.
+    /// Returns `Invalid` for an offset past the end. Decoding up to the offset may return the same errors as reading.
     pub async fn open(info: ObjectInfo, content: Content, offset: u64) -> Result<Self, ObjectError> {
         if info.size.is_some_and(|size| offset > size) {
             return Err(past_the_end(offset, info.size.unwrap_or(0)));
@@ -73,12 +73,12 @@ impl ObjectReader {
         &self.info
     }
 
-    /// Stored bytes that came from the other side until now: those of a file or an object, before decoding.
+    /// Stored bytes received so far, before decoding.
     pub fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// The next bytes, at most `max` of them; none at the end.
+    /// Returns up to `max` bytes; none at the end.
     pub async fn read(&mut self, max: usize) -> Result<Vec<u8>, ObjectError> {
         match &mut self.stream {
             Stream::Memory(bytes) => Ok(bytes.split_to(max.min(bytes.len())).to_vec()),
@@ -114,12 +114,12 @@ impl ObjectReader {
     }
 }
 
-/// Changes when a file is written to.
+/// The tag changes when the file is written to.
 pub(super) fn etag_of(file: &Metadata) -> String {
     format!("{:x}-{:x}-{:x}.{:x}", file.ino(), file.len(), file.mtime(), file.mtime_nsec())
 }
 
-/// A file that is written to while it is read would give a mixture of what it was and what it is.
+/// Fails if the file was written to while it was read, because the result would mix two versions.
 async fn unchanged(file: &Arc<File>, etag: &str) -> Result<(), ObjectError> {
     let looked = Arc::clone(file);
     let metadata = tokio::task::spawn_blocking(move || looked.metadata()).await;
@@ -169,14 +169,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_written_to_while_it_is_read_is_refused() {
+    async fn a_file_changed_while_it_is_read_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.csv");
         std::fs::write(&path, "id,a\n1,x\n").unwrap();
         let (info, content) = opened(&path);
         let mut reader = ObjectReader::open(info.clone(), content.clone(), 0).await.unwrap();
         assert_eq!(reader.read(4).await.unwrap(), b"id,a");
-        // In place, and of the same size.
+        // Written in place with the same size.
         let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all(b"id,b\n2,y\n").unwrap();
         file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(5)).unwrap();

@@ -1,6 +1,6 @@
-//! A source of a plan, ready to be read. Inline and local sources are used as they are. A URL is downloaded to the
-//! job's spool directory when it is first opened and kept there, so that a second pass or attempt reads the same
-//! bytes. An S3 object is not kept: it can be read again, and its entity tag shows whether it has changed.
+//! A source of a plan, ready to be read. Inline and local sources are used in place. A URL is downloaded to the job's
+//! spool directory when it is first opened and kept there, so that a second pass or attempt reads the same bytes. An
+//! S3 object is not kept, because it can be read again; its entity tag shows whether it has changed.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,18 +19,18 @@ use super::{ObjectError, ObjectErrorKind};
 use jobhost_budget::DiskHeld;
 use jobhost_model::{Encoding, ObjectInfo, S3Location};
 
-/// How a source is to be had.
+/// Where a source's bytes come from.
 #[derive(Debug)]
 pub enum Origin {
-    /// Bytes that came with the request and are small.
+    /// Small data that came with the request.
     Memory(Bytes),
-    /// Bytes that came with the request, in a file of the job's spool directory.
+    /// Data that came with the request, in a file of the job's spool directory.
     Spooled(PathBuf),
     /// A file in one of the operator's directories.
     File { directories: Directories, path: String },
-    /// To be fetched into `spool`, an existing directory, and charged to `room` before it is written.
+    /// Downloaded into `spool`, an existing directory, and charged to `room` before it is written.
     Url { downloader: Downloader, download: Box<Download>, spool: PathBuf, room: DiskHeld, index: usize },
-    /// An object of an S3 server, read where it is.
+    /// An object of an S3 server, read in place.
     S3 { s3: S3, location: S3Location, keys: S3Keys, encoding: Encoding },
 }
 
@@ -40,7 +40,7 @@ pub struct StagedSource {
     ready: OnceCell<(ObjectInfo, Content)>,
 }
 
-/// Written beside a fetched body when it is complete.
+/// Written next to a complete download.
 #[derive(Debug, Serialize, Deserialize)]
 struct FetchedNote {
     media_type: Option<String>,
@@ -110,7 +110,7 @@ async fn fetch(
     let disk = |error: std::io::Error| {
         ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the download cannot be stored: {error}"), error)
     };
-    // A complete body of an earlier attempt is used again: the checkpoint of that attempt is an offset in it.
+    // A complete download of an earlier attempt is reused, because that attempt's checkpoint is an offset in it.
     let complete = tokio::fs::read(&note).await.ok().and_then(|text| serde_json::from_slice::<FetchedNote>(&text).ok());
     let media_type = match complete {
         Some(note) => note.media_type,

@@ -1,6 +1,6 @@
-//! Files and directories that only the host's own user may access: keys, passwords, caches of machine code. Every one of
-//! them is written here, so that mode, durability and races are decided once. A file appears under its name only when it
-//! is complete and on disk. Nothing here may log content or put it into an error.
+//! Files and directories that only the host's own user may access: keys, passwords, caches of machine code. All such
+//! files are written here, so that mode, durability and races are handled in one place. A file appears under its name
+//! only when it is complete and durable. Nothing here may log content or include it in an error.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,7 +17,7 @@ mod tests;
 
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// What group and others may do.
+/// The permission bits of group and others.
 const OTHERS: u32 = 0o077;
 
 /// Why a key file cannot be used.
@@ -39,8 +39,9 @@ fn count(expected: &RangeInclusive<usize>) -> String {
     if least == most { format!("{least} bytes") } else { format!("{least} to {most} bytes") }
 }
 
-/// The key in this file, or a new random one of `generated` bytes if there is no file. Of several that create it at once
-/// all return the same key. A key whose length is not `expected` is refused, never replaced: data may depend on it.
+/// Returns the key in this file, or creates the file with a random key of `generated` bytes. If several processes
+/// create it at once, all return the same key. A key whose length is not `expected` is rejected and never replaced,
+/// because data may depend on it.
 pub fn open_key(path: &Path, generated: usize, expected: RangeInclusive<usize>) -> Result<Vec<u8>, KeyFileError> {
     let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
     if let Some(key) = read_key(path, &expected)? {
@@ -57,7 +58,7 @@ pub fn open_key(path: &Path, generated: usize, expected: RangeInclusive<usize>) 
     }
 }
 
-/// `None` if there is no such file.
+/// Returns `None` if the file does not exist.
 fn read_key(path: &Path, expected: &RangeInclusive<usize>) -> Result<Option<Vec<u8>>, KeyFileError> {
     let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
     let Some(file) = open_existing(path).map_err(failed)? else { return Ok(None) };
@@ -76,23 +77,24 @@ fn read_key(path: &Path, expected: &RangeInclusive<usize>) -> Result<Option<Vec<
     Err(KeyFileError::Length { path: path.to_owned(), found, expected: expected.clone() })
 }
 
-/// Writes a file in the place of any that is there. Readers see the old content or the new one, whole.
+/// Writes a file and replaces any existing one. Readers see either the old content or the new, never a mixture.
 pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     create(path, parts, Existing::Replace, &mut File::sync_all)
 }
 
-/// Makes a directory for the host alone if it is missing. One that is there keeps its mode: it may be shared on purpose.
+/// Creates a directory for the host alone if it is missing. An existing directory keeps its mode, because it may be
+/// shared on purpose.
 pub fn create_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
 }
 
-/// A directory for the host alone: made if it is missing, its mode repaired if others have access.
+/// Creates a directory for the host alone if it is missing, or repairs its mode if others have access.
 pub fn open_directory(path: &Path) -> io::Result<()> {
     create_directory(path)?;
     repair_mode(path, &File::open(path)?, DIRECTORY_MODE)
 }
 
-/// Repairs the mode of a file if there is one. A copy or a restored backup may have lost it.
+/// Repairs the mode of a file, if it exists. A copy or a restored backup may have lost the mode.
 pub fn keep_private(path: &Path) -> io::Result<()> {
     match open_existing(path)? {
         Some(file) if file.metadata()?.is_file() => repair_mode(path, &file, FILE_MODE),
@@ -100,7 +102,7 @@ pub fn keep_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opening a pipe must not wait for its writer.
+/// Opening a pipe must not wait for a writer.
 fn open_existing(path: &Path) -> io::Result<Option<File>> {
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
     match OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
@@ -127,7 +129,8 @@ enum Existing {
     Replace,
 }
 
-/// The file is synced before it has its name, and the directory after that: a crash leaves all of it or nothing.
+/// The file is synced before it gets its name, and the directory afterwards, so that a crash leaves either the whole
+/// file or none.
 fn create(path: &Path, parts: &[&[u8]], existing: Existing, sync: &mut Sync<'_>) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -147,7 +150,7 @@ fn create(path: &Path, parts: &[&[u8]], existing: Existing, sync: &mut Sync<'_>)
 
 type Sync<'a> = dyn FnMut(&File) -> io::Result<()> + 'a;
 
-/// Removed when it is dropped without having got its name.
+/// Creates a file that is removed on drop unless it has got its name.
 fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
     let permissions = Permissions::from_mode(FILE_MODE);
     Builder::new().prefix(".").suffix(".part").permissions(permissions).tempfile_in(directory)

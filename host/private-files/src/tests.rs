@@ -17,7 +17,7 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_mode_that_lets_others_in_is_repaired_and_a_stricter_one_stays() {
+fn a_mode_with_access_for_others_is_repaired_and_a_stricter_one_is_kept() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
     open_directory(&data).unwrap();
@@ -49,7 +49,7 @@ fn a_mode_that_lets_others_in_is_repaired_and_a_stricter_one_stays() {
 }
 
 #[test]
-fn creators_that_race_end_with_one_key() {
+fn concurrent_creators_return_the_same_key() {
     const CREATORS: usize = 8;
     for _ in 0..50 {
         let home = tempfile::tempdir().unwrap();
@@ -69,7 +69,7 @@ fn creators_that_race_end_with_one_key() {
 }
 
 #[test]
-fn a_creator_that_finds_the_name_taken_leaves_the_content_alone() {
+fn a_creator_does_not_change_an_existing_file() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("key");
     fs::write(&path, "first").unwrap();
@@ -80,7 +80,7 @@ fn a_creator_that_finds_the_name_taken_leaves_the_content_alone() {
 }
 
 #[test]
-fn short_and_foreign_content_is_refused_and_kept() {
+fn a_key_of_the_wrong_length_is_rejected_and_kept() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("key");
     for (bytes, expected) in [(0, 32..=32), (31, 32..=32), (33, 32..=32), (31, 32..=64), (65, 32..=64), (9000, 32..=64)]
@@ -98,7 +98,7 @@ fn short_and_foreign_content_is_refused_and_kept() {
 }
 
 #[test]
-fn what_is_not_a_file_is_refused_without_waiting() {
+fn only_regular_files_are_accepted_and_none_is_waited_for() {
     let home = tempfile::tempdir().unwrap();
     let pipe = home.path().join("pipe");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
@@ -108,7 +108,7 @@ fn what_is_not_a_file_is_refused_without_waiting() {
 }
 
 #[test]
-fn the_file_is_synced_before_it_has_its_name_and_the_directory_after() {
+fn the_file_is_synced_before_it_is_renamed_and_the_directory_afterwards() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("key");
     for existing in [Existing::Keep, Existing::Replace] {

@@ -1,6 +1,6 @@
-//! A cache of compiled components on disk. An entry is used only if this host wrote it: the engine runs its content as
-//! machine code, so each entry carries an authentication code made with the host's key. A corrupted, foreign or older
-//! entry is a miss and never an error.
+//! A cache of compiled components on disk. The engine runs an entry's content as machine code, so an entry is used
+//! only if this host wrote it: each entry carries an authentication code made with the host's key. A corrupted,
+//! foreign or outdated entry is a miss and never an error.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,9 +19,9 @@ const KEY_FILE: &str = "key";
 const KEY_BYTES: usize = 32;
 const CODE_BYTES: usize = 32;
 const EXTENSION: &str = "cwasm";
-/// Entries that are kept; the ones that were written longest ago go first.
+/// Maximum entries. The oldest ones are removed first.
 const MAX_ENTRIES: usize = 128;
-/// Larger ones are neither written nor read.
+/// Larger entries are neither written nor read.
 const MAX_ENTRY_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The directory of compiled components, private to the host.
@@ -29,12 +29,12 @@ const MAX_ENTRY_BYTES: u64 = 512 * 1024 * 1024;
 pub struct CompileCache {
     directory: PathBuf,
     key: Vec<u8>,
-    /// Changes with the engine's version, its settings and the processor.
+    /// Changes with the engine's version and settings and with the processor.
     engine: u64,
 }
 
 impl CompileCache {
-    /// Opens the directory, which is made if it is not there. Blocks.
+    /// Opens the directory and creates it if necessary. Blocks.
     pub fn open(directory: &Path, engine: &Engine) -> io::Result<Self> {
         create_directory(directory)?;
         let mut hasher = DefaultHasher::new();
@@ -43,7 +43,7 @@ impl CompileCache {
         Ok(CompileCache { directory: directory.to_owned(), key, engine: hasher.finish() })
     }
 
-    /// What was stored for the component with this sha256, if it is whole and ours. Blocks.
+    /// Returns the compiled component with this sha256, if the entry is complete and authentic. Blocks.
     pub fn get(&self, digest: &str) -> Option<Vec<u8>> {
         let path = self.path(digest);
         if fs::metadata(&path).ok()?.len() > MAX_ENTRY_BYTES {
@@ -58,7 +58,7 @@ impl CompileCache {
         Some(entry)
     }
 
-    /// Stores a compiled component; an error is logged and changes nothing. Blocks.
+    /// Stores a compiled component. An error is logged and otherwise ignored. Blocks.
     pub fn put(&self, digest: &str, compiled: &[u8]) {
         let stored = self.write(digest, compiled).and_then(|()| self.thin_out());
         if let Err(error) = stored {
@@ -95,7 +95,7 @@ impl CompileCache {
         self.directory.join(format!("{digest}-{:016x}.{EXTENSION}", self.engine))
     }
 
-    /// Covers the name too, so that an entry cannot stand in for another one.
+    /// The code covers the name too, so that an entry cannot be replaced with another one.
     fn code_of(&self, digest: &str, compiled: &[u8]) -> Option<Hmac<Sha256>> {
         let mut code = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
         code.update(digest.as_bytes());
@@ -105,8 +105,8 @@ impl CompileCache {
     }
 }
 
-/// Hosts may share a cache: whoever comes second uses the key of the first. A key of the wrong length is replaced, which
-/// makes the whole cache a miss and costs time, nothing else.
+/// Hosts may share a cache: a second host uses the first one's key. A key of the wrong length is replaced, which
+/// invalidates the whole cache and only costs time.
 fn key(path: &Path) -> Result<Vec<u8>, KeyFileError> {
     let open = || open_key(path, KEY_BYTES, KEY_BYTES..=KEY_BYTES);
     match open() {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_does_not_grow_without_end() {
+    fn the_cache_is_limited_in_size() {
         let directory = tempfile::tempdir().unwrap();
         let cache = CompileCache::open(directory.path(), &Engine::default()).unwrap();
         for number in 0..MAX_ENTRIES + 5 {

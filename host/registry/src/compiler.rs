@@ -1,6 +1,6 @@
-//! Compiles components. The author of a component determines how much time and memory the compiler takes, and the
-//! compiler cannot be interrupted. So it runs in a child process, which is this program with another command: one at a
-//! time, at lower priority than the host, and killed at its limits.
+//! Compiles components. A component's author determines how much time and memory the compiler needs, and the compiler
+//! cannot be interrupted. It therefore runs in a child process: this program with another command. One compilation
+//! runs at a time, at lower priority than the host, and is killed at its limits.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -15,14 +15,14 @@ use tokio_util::sync::CancellationToken;
 use jobhost_model::Limit;
 use jobhost_sandbox::engine;
 
-/// The command of this program that compiles.
+/// The command that runs the compiler.
 pub const COMMAND: &str = "compile-component";
-/// Compiled code is some ten times as large as a component; a component that makes more is no honest one.
+/// Compiled code is about ten times as large as its component. Larger output indicates a malicious component.
 const MAX_COMPILED_BYTES: u64 = 1024 * 1024 * 1024;
 const MAX_REASON_BYTES: u64 = 4096;
-/// Between two looks whether the process has ended; small components take some ten milliseconds.
+/// How often the process is polled for its end; small components take tens of milliseconds.
 const LOOK: Duration = Duration::from_millis(2);
-/// What the host leaves to others, in the terms of nice(1).
+/// The niceness of the compiler process, as in nice(1).
 const NICENESS: i32 = 10;
 
 /// Bounds of one compilation. Each has a key of that name in section `plugins` of the configuration.
@@ -54,8 +54,8 @@ impl Compiler {
         Compiler { limits, turn: Arc::default() }
     }
 
-    /// What the engine can load, or why there is none. Blocks until it is the component's turn, and while it is compiled,
-    /// unless the host stops.
+    /// Returns what the engine can load. Waits for earlier compilations. Blocks until the component is compiled or the
+    /// host stops.
     pub fn compile(&self, component: &[u8], stop: &CancellationToken) -> Result<Vec<u8>, CompileFailure> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if stop.is_cancelled() {
@@ -65,7 +65,7 @@ impl Compiler {
         let mut child = self.command().spawn().map_err(unstarted)?;
         let (input, output, reason) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let done = thread::scope(|scope| {
-            // A process that ends early leaves the rest unread; its exit status says why.
+            // A process that exits early leaves the rest unread; its exit status says why.
             let fed = thread::Builder::new()
                 .spawn_scoped(scope, move || input.map(|mut input| input.write_all(component)))
                 .map(drop);
@@ -101,7 +101,7 @@ impl Compiler {
         }
     }
 
-    /// The program as it is running, whatever has become of its file since.
+    /// Runs the running program, even if its file has been replaced or deleted.
     fn command(&self) -> Command {
         let mut command = Command::new("/proc/self/exe");
         command.arg(COMMAND).args(["--stack-bytes", &self.limits.stack_bytes.to_string()]);
@@ -117,7 +117,7 @@ impl Compiler {
             let reason = format!("compiling it takes more than {bytes} bytes of memory ({key})");
             return CompileFailure::lasting(reason);
         }
-        // Its own bounds end it in other ways; this is how a machine without memory ends processes.
+        // The compiler's own limits end it in other ways. A machine without memory kills processes like this.
         if status.signal() == Some(Signal::KILL.as_raw()) {
             return CompileFailure::passing("the compiler was killed while compiling it".to_owned());
         }
@@ -128,12 +128,12 @@ impl Compiler {
     }
 }
 
-/// Why there is no compiled component.
+/// Why a component could not be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct CompileFailure {
     pub reason: String,
-    /// It says nothing about the component: another try may go better.
+    /// The failure does not depend on the component: a retry may succeed.
     pub may_pass: bool,
 }
 
@@ -157,9 +157,9 @@ fn read(from: Option<impl Read>, most: u64) -> io::Result<Vec<u8>> {
 
 enum Ended {
     Exited(ExitStatus),
-    /// It was killed at its bound of time.
+    /// Killed at the time limit.
     TimedOut,
-    /// It was killed because the host stops.
+    /// Killed because the host is stopping.
     Stopped,
 }
 
@@ -179,8 +179,8 @@ fn wait(child: &mut Child, time: Duration, stop: &CancellationToken) -> io::Resu
     }
 }
 
-/// The compiler works on bytes of anybody's, so it holds nothing of the host's: not every library opens its files so that
-/// they are closed in a child, the store's does not.
+/// The compiler processes untrusted input, so it must not inherit the host's files. Not every library opens files with
+/// close-on-exec; the store's does not.
 fn close_inherited() -> io::Result<()> {
     const FIRST: libc::c_int = 3;
     #[allow(
@@ -188,7 +188,7 @@ fn close_inherited() -> io::Result<()> {
         reason = "these calls take numbers. Nothing in this process owns what they close: it has just begun, has one thread, \
                   and has opened nothing but the directory that it reads here"
     )]
-    // By its number, because older C libraries have no function for it. Older kernels have no such call.
+    // Called by number because older C libraries have no wrapper for it. Older kernels lack the call.
     unsafe {
         if libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0) == 0 {
             return Ok(());
@@ -204,7 +204,7 @@ fn close_inherited() -> io::Result<()> {
     Ok(())
 }
 
-/// What the process does: a component on stdin, what the engine can load on stdout.
+/// The child process's work: reads a component from stdin and writes what the engine can load to stdout.
 pub fn compile_here(stack_bytes: usize, memory_bytes: u64, cpu_seconds: u64) -> Result<(), String> {
     let told = |error: &dyn std::fmt::Display| error.to_string();
     close_inherited().map_err(|error| format!("the compiler cannot close inherited file descriptors: {error}"))?;
@@ -212,7 +212,8 @@ pub fn compile_here(stack_bytes: usize, memory_bytes: u64, cpu_seconds: u64) -> 
     nice(NICENESS).map_err(|error| told(&error))?;
     let bound = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
     setrlimit(Resource::As, bound(memory_bytes)).map_err(|error| told(&error))?;
-    // Told apart from a kill by somebody else, which is the end at the upper bound.
+    // The soft limit raises a signal of its own, so that it can be told from a kill by another process. The hard limit
+    // is one second later.
     let cpu = Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds.saturating_add(1)) };
     setrlimit(Resource::Cpu, cpu).map_err(|error| told(&error))?;
     setrlimit(Resource::Core, bound(0)).map_err(|error| told(&error))?;
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_told_from_what_the_component_is_at_fault_for() {
+    fn transient_failures_are_distinguished_from_faults_of_the_component() {
         let ended = |signal: Signal| ExitStatus::from_raw(signal.as_raw());
         let failed = ExitStatus::from_raw(1 << 8);
         for (status, reason, may_pass) in [
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_stops_compiles_nothing_more() {
+    fn a_stopping_host_does_not_compile() {
         let stop = CancellationToken::new();
         stop.cancel();
         assert!(compiler().compile(b"", &stop).unwrap_err().may_pass);

@@ -1,5 +1,5 @@
-//! Reads the files of the plugin folder. Anything may be there: reading never blocks, accepts regular files only, and
-//! is limited in size.
+//! Reads the files of the plugin folder, which may contain anything. Reading never blocks on a pipe, accepts regular
+//! files only, and is limited in size.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -25,7 +25,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// Another try may go better although nobody changes the file.
+    /// Returns whether a retry may succeed although the file has not changed.
     pub fn may_pass(&self) -> bool {
         match self {
             FileError::Unreadable(_) => true,
@@ -48,18 +48,18 @@ pub fn read_component(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// Whether a component of this size may be loaded.
+/// Checks that a component of this size may be loaded.
 pub fn check_size(bytes: u64, most: u64) -> Result<(), FileError> {
     if bytes <= most { Ok(()) } else { Err(FileError::TooLarge { bytes, most }) }
 }
 
-/// The signature beside a component file, if there is one. Blocks.
+/// Reads the signature next to a component file, if there is one. Blocks.
 pub fn read_signature(component: &Path) -> Result<Option<Vec<u8>>, FileError> {
     let file = match open_regular(&signature_path(component)) {
         Err(FileError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| FileError::Signature(Box::new(error)))?.0,
     };
-    // One of another size is taken as it is, to be told apart from none.
+    // A signature of the wrong size is returned as it is, to distinguish it from a missing one.
     let mut bytes = Vec::new();
     let read = file.take(MAX_SIGNATURE_FILE_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| FileError::Signature(Box::new(error.into())))?;
@@ -67,11 +67,11 @@ pub fn read_signature(component: &Path) -> Result<Option<Vec<u8>>, FileError> {
 }
 
 fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
-    // Opening a device may do something, so it is not even opened where that can be seen before.
+    // Opening a device may have side effects, so the type is checked before opening.
     if !std::fs::metadata(path)?.is_file() {
         return Err(FileError::NotRegular);
     }
-    // A FIFO that came in between must not make the host wait for somebody who writes to it.
+    // The file may have been replaced by a FIFO in between, and opening one must not wait for a writer.
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_regular_file_is_neither_waited_for_nor_read() {
+    fn only_regular_files_are_read_and_none_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let component = folder.path().join("x.wasm");
         let fifo = |path: &Path| {

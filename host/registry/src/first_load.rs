@@ -1,5 +1,5 @@
-//! The state of the first load of the plugin folder. Requests are answered meanwhile; those that depend on the
-//! folder's content wait here for a while.
+//! The state of the first load of the plugin folder. Requests are answered in the meantime; those that depend on the
+//! folder's content wait here for a limited time.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     Begun,
-    /// The plugins that come with the host and those that the configuration knows are loaded, as far as they can be.
+    /// The shipped plugins and those that the configuration names have been loaded or have failed.
     StandingLoaded,
-    /// All of the folder has been looked at.
+    /// All files of the folder have been processed.
     Over,
 }
 
@@ -21,17 +21,17 @@ pub(super) struct FirstLoad {
 }
 
 impl FirstLoad {
-    /// Nobody waits any more once `stop` is cancelled.
+    /// All waits end once `stop` is cancelled.
     pub fn new(stop: CancellationToken) -> Self {
         FirstLoad { stage: watch::Sender::new(Stage::Begun), stop }
     }
 
-    /// Something was published, and perhaps a stage reached with that. A later load changes nothing here.
+    /// Reports a publication and the stage it reached, if any. Later loads have no effect.
     pub fn published(&self, reached: Option<Stage>) {
         self.stage.send_modify(|stage| *stage = reached.map_or(*stage, |reached| reached.max(*stage)));
     }
 
-    /// Waits until there is enough, and looks again whenever something is published. False if that takes too long.
+    /// Waits until `enough` is true, checked again after each publication. Returns false on timeout.
     pub async fn wait(&self, patience: Duration, enough: impl Fn(Stage) -> bool) -> bool {
         if enough(*self.stage.borrow()) {
             return true;
@@ -52,7 +52,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     #[tokio::test]
-    async fn whoever_waits_is_told_of_each_publication_and_not_for_ever() {
+    async fn waiters_check_again_after_each_publication_until_a_timeout() {
         let load = FirstLoad::new(CancellationToken::new());
         assert!(!load.wait(Duration::ZERO, |stage| stage == Stage::Over).await);
         let (found, _) = tokio::join!(load.wait(LONG, |stage| stage >= Stage::StandingLoaded), async {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_host_that_stops() {
+    async fn waits_end_when_the_host_stops() {
         let stop = CancellationToken::new();
         let load = FirstLoad::new(stop.clone());
         stop.cancel();

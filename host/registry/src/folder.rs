@@ -1,5 +1,5 @@
 //! The plugin folder: detects changes and puts changed plugins into service. One reload runs at a time and loads its
-//! files concurrently; a plugin in service stays until its replacement has been verified.
+//! files concurrently; a plugin stays in service until its replacement has been verified.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -19,19 +19,19 @@ use super::registry::{Plugin, PluginFile, Registry};
 use super::service::{announce, outcome, settle};
 use super::trust::signature_path;
 
-/// Files looked at in the folder.
+/// Maximum files in the folder.
 const MAX_FILES: usize = 1_000;
-/// How often the folder is looked at. Notifications of the kernel do not come from every file system.
+/// How often the folder is polled, because not every file system supports the kernel's notifications.
 const POLL: Duration = Duration::from_millis(500);
-/// Files that are loaded beside each other, so that one that takes its time keeps only itself waiting.
+/// Maximum concurrent loads, so that a slow file does not delay the others.
 const CONCURRENT_LOADS: usize = 4;
 /// How long a request waits for the first load.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After a failure that may pass, and at most after many of them.
+/// Pauses before retries after transient failures: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Changes when a file, or the signature beside it, is written or replaced.
+/// Changes when a file or its signature is written or replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Stamp {
     file: (u64, u64, i64, i64),
@@ -40,7 +40,7 @@ struct Stamp {
 
 type Listing = BTreeMap<String, Stamp>;
 
-/// The folder and what came of it.
+/// The folder and the state of its files.
 pub struct PluginFolder {
     folder: PathBuf,
     loader: Loader,
@@ -49,11 +49,11 @@ pub struct PluginFolder {
     first_load: FirstLoad,
 }
 
-/// A file as it was last loaded. Whether it is in service depends on the others too.
+/// A file as last loaded. Whether it is in service also depends on the other files.
 struct Loaded {
     stamp: Stamp,
     candidate: PluginFile,
-    /// Its failure may pass.
+    /// Set if the failure is transient.
     retry: Option<Retry>,
 }
 
@@ -63,11 +63,11 @@ struct Retry {
     pause: Duration,
 }
 
-/// Which failures that may pass are tried again.
+/// Which transient failures are retried.
 #[derive(Debug, Clone, Copy)]
 enum Retries {
     All,
-    /// Those whose time has come.
+    /// Those whose pause is over.
     Due,
 }
 
@@ -77,7 +77,7 @@ impl PluginFolder {
         PluginFolder { folder, loader, registry, loaded: Mutex::default(), first_load }
     }
 
-    /// What is in the folder, as of the last reload.
+    /// The files of the folder as of the last reload.
     pub fn files(&self) -> Vec<PluginFile> {
         self.registry.files()
     }
@@ -90,30 +90,30 @@ impl PluginFolder {
         &self.loader
     }
 
-    /// Waits until a plugin provides this operation, or the first load has shown that none does. False if that takes longer
-    /// than a request should wait.
+    /// Waits until a plugin provides this operation, or the first load has shown that none does. Returns false on
+    /// timeout.
     pub async fn knows(&self, operation: &str) -> bool {
         let brought = || self.registry.operation(operation).is_some();
         self.first_load.wait(PATIENCE, |stage| stage == Stage::Over || brought()).await
     }
 
-    /// Waits until all of the folder has been looked at once. False if that takes longer than a request should wait.
+    /// Waits until all files of the folder have been loaded once. Returns false on timeout.
     pub async fn is_loaded(&self) -> bool {
         self.first_load.wait(PATIENCE, |stage| stage == Stage::Over).await
     }
 
-    /// Waits so long for the plugins that come with the host and those that the configuration knows.
+    /// Waits for the shipped plugins and those that the configuration names. Returns false after `patience`.
     pub async fn standing_loaded(&self, patience: Duration) -> bool {
         self.first_load.wait(patience, |stage| stage >= Stage::StandingLoaded).await
     }
 
-    /// Brings the registry up to date with the folder, and gives what is in it then.
+    /// Updates the registry from the folder, and returns the folder's files.
     pub async fn reload(self: &Arc<Self>) -> Vec<PluginFile> {
         self.update(Retries::All).await
     }
 
-    /// Looks at the folder until the host stops, and reloads when something has changed and then stood still for a look, so
-    /// that a file that is still being copied is not taken for a bad one. Failures that may pass are tried again.
+    /// Polls the folder until the host stops. Reloads when something has changed and then stayed unchanged for one
+    /// poll, so that a file that is still being copied is not reported as invalid. Retries transient failures.
     pub async fn watch(self: &Arc<Self>) {
         let mut before = self.listing().await.unwrap_or_default();
         loop {
@@ -135,7 +135,7 @@ impl PluginFolder {
             && listing.iter().all(|(name, stamp)| !is_stale(loaded.get(name), *stamp, Retries::Due))
     }
 
-    /// In a task of its own: a client that leaves must not leave half of it undone.
+    /// Runs in a task of its own, so that a client that disconnects does not interrupt the reload.
     async fn update(self: &Arc<Self>, retries: Retries) -> Vec<PluginFile> {
         let folder = Arc::clone(self);
         let updated = tokio::spawn(async move { folder.bring_up_to_date(retries).await }).await;
@@ -146,14 +146,14 @@ impl PluginFolder {
         })
     }
 
-    /// Those that come with the host first, then those that the configuration knows, and only then the others: however
-    /// quickly one of these loads, it cannot have an operation of those, nor keep them waiting.
+    /// Loads the shipped plugins first, then those that the configuration names, then the others. However quickly one
+    /// of the latter loads, it cannot take an operation from an earlier plugin or delay it.
     async fn bring_up_to_date(&self, retries: Retries) -> Vec<PluginFile> {
         let mut loaded = self.loaded.lock().await;
         let listing = match self.listing().await {
             Ok(listing) => listing,
             Err(reason) => {
-                // An unreadable folder says nothing about the plugins that are in service.
+                // An unreadable folder does not affect the plugins in service.
                 warn!(folder = %self.folder.display(), %reason, "the plugin folder cannot be read");
                 return self.registry.files();
             }
@@ -189,7 +189,7 @@ impl PluginFolder {
         (name, stamp, made)
     }
 
-    /// A plugin is named like its file, so this is known before it is loaded.
+    /// A plugin has the name of its file, so its standing is known before it is loaded.
     fn standing(&self, file: &str) -> Standing {
         self.loader.grants.standing(file.strip_suffix(".wasm").unwrap_or(file))
     }
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_that_may_pass_are_tried_again_less_and_less_often() {
+    fn transient_failures_are_retried_with_backoff() {
         let mut pause = None;
         let mut pauses = Vec::new();
         for _ in 0..8 {

@@ -1,5 +1,5 @@
-//! Installs and removes plugins in the folder, for the operations and the command line. A component is verified before
-//! it is installed, and appears completely or not at all.
+//! Installs and removes plugins in the folder, for operations and the command line. A component is verified before it
+//! is installed, and appears completely or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use super::trust::signature_path;
 
 const MAX_NAME_BYTES: usize = 128;
 
-/// Why a plugin was not put into the folder or taken away.
+/// Why a plugin was not installed or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     #[error(
@@ -26,7 +26,7 @@ pub enum InstallError {
     Disk { path: String, source: io::Error },
 }
 
-/// A name that stays in the folder.
+/// Checks that the name cannot lead out of the folder.
 pub fn check_name(name: &str) -> Result<(), InstallError> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     let good = name.len() <= MAX_NAME_BYTES
@@ -37,8 +37,8 @@ pub fn check_name(name: &str) -> Result<(), InstallError> {
     if good { Ok(()) } else { Err(InstallError::Name(name.to_owned())) }
 }
 
-/// Checks the component, then puts it into the folder, named like the plugin in it; a file of that name is replaced. Gives
-/// that name too. If `name` is given, it must be that one.
+/// Verifies the component, then installs it in the folder under the plugin's name and replaces any file of that name.
+/// Returns the file's name. If `name` is given, it must equal that name.
 pub async fn add(
     loader: &Loader,
     folder: &Path,
@@ -64,7 +64,7 @@ pub async fn add(
     Ok((name, plugin))
 }
 
-/// Takes a file, and its signature, out of the folder. Blocks.
+/// Removes a file and its signature from the folder. Blocks.
 pub fn remove(folder: &Path, name: &str) -> Result<(), InstallError> {
     check_name(name)?;
     let path = folder.join(name);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_takes_the_signature_along() {
+    fn removing_a_plugin_removes_its_signature() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.wasm");
         replace(&file, b"one").unwrap();

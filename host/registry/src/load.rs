@@ -1,5 +1,5 @@
-//! Loads a plugin from the bytes of a file: size, digest, trust, compile or read from the cache, describe, verify.
-//! Every failure is one sentence for whoever installed the file.
+//! Loads a plugin from a file in these steps: size, digest, trust, compilation or cache, description, verification.
+//! Every failure is one sentence for the person who installed the file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use jobhost_model::plain_text;
 use jobhost_model::plain_text::truncated;
 use jobhost_sandbox::{ContractVersion, Crash, CrashKind, Engine, GuestComponent, SandboxLimits};
 
-/// The sentence why a component is no plugin is cut here.
+/// Maximum length of a failure's message; longer ones are truncated.
 const MAX_REASON_BYTES: usize = 1024;
 
-/// What is needed to make plugins of files.
+/// What is needed to load plugins from files.
 #[derive(Clone)]
 pub struct Loader {
     pub engine: Engine,
@@ -32,22 +32,22 @@ pub struct Loader {
     pub cache: Option<Arc<CompileCache>>,
     pub trust: Arc<Trust>,
     pub grants: Arc<Grants>,
-    /// A larger component is not read: `plugins.component_bytes`.
+    /// Larger components are rejected: `plugins.component_bytes`.
     pub component_bytes: u64,
-    /// Whether the host itself has an operation of that name.
+    /// Returns whether the host has a built-in operation with this name.
     pub builtin: fn(&str) -> bool,
-    /// Ends whatever is being compiled or describes itself.
+    /// Interrupts compilations and calls of `describe`.
     pub stop: CancellationToken,
 }
 
-/// Why a file is not a plugin, and the digest of its content if it could be read.
+/// Why a file could not be loaded, and the digest of its content if it could be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct LoadFailure {
     pub digest: Option<String>,
     pub reason: String,
-    /// The same bytes may be fit at another time: they could not be read, the compiler could not be started, or a busy
-    /// machine gave `describe` too little time. It is tried again.
+    /// The same bytes may load later: they could not be read, the compiler could not be started, or a busy machine
+    /// left `describe` too little time. The load is retried.
     pub transient: bool,
 }
 
@@ -61,7 +61,7 @@ impl LoadFailure {
         LoadFailure { digest, reason: format!("loading it was stopped: {what}"), transient: true }
     }
 
-    /// The sentence is one line of bounded length, whatever the component has put into it.
+    /// The message is one line of limited length, whatever text the component contains.
     fn unfit(digest: &str, reason: &str) -> Self {
         let reason = plain_text::one_line(truncated(reason, MAX_REASON_BYTES)).into_owned();
         LoadFailure { digest: Some(digest.to_owned()), reason, transient: false }
@@ -69,7 +69,7 @@ impl LoadFailure {
 }
 
 impl Loader {
-    /// Reads a file and makes a plugin of it. Its signature lies beside it.
+    /// Loads a plugin from a file and the signature next to it.
     pub async fn load(&self, file: &Path) -> Result<Plugin, LoadFailure> {
         let (path, most) = (file.to_owned(), self.component_bytes);
         let wants_signature = self.trust.wants_signature();
@@ -84,7 +84,7 @@ impl Loader {
         Ok(plugin)
     }
 
-    /// Makes a plugin of a component and the signature that came with it.
+    /// Loads a plugin from a component and its signature.
     pub async fn make(&self, component: Vec<u8>, signature: Option<Vec<u8>>) -> Result<Plugin, LoadFailure> {
         let loader = self.clone();
         let compiled = tokio::task::spawn_blocking(move || {
@@ -138,13 +138,13 @@ impl Loader {
     }
 }
 
-/// The machine had no memory for its code. The engine has no type of error for that.
+/// The machine lacked memory for the code. The engine has no error type for this.
 fn lacks_memory(crash: &Crash) -> bool {
     crash.message.contains("Cannot allocate memory (os error 12)")
 }
 
-/// Two answers, which should be the same. On a thread of its own: what a guest computes must not hold up the threads that
-/// answer requests.
+/// Calls `describe` twice, because both results must be equal. Runs on a blocking thread: a guest's computation must
+/// not occupy the threads that answer requests.
 async fn described(component: &GuestComponent, stop: CancellationToken) -> Result<(Description, Description), Crash> {
     let (handle, component) = (tokio::runtime::Handle::current(), component.clone());
     let asked = tokio::task::spawn_blocking(move || {
@@ -158,7 +158,7 @@ async fn described(component: &GuestComponent, stop: CancellationToken) -> Resul
     asked.await.unwrap_or_else(|error| Err(Crash::contract(format!("it was stopped: {error}"))))
 }
 
-/// Grants go by a plugin's name, so no component may bear a name that is not that of its file, which the operator sees.
+/// Grants are assigned by plugin name, so a component must have the name of its file, which the operator sees.
 pub fn check_file_name(file: &Path, plugin: &Plugin) -> Result<(), LoadFailure> {
     let name = plugin.description.name.as_str();
     if file.file_stem().is_some_and(|stem| stem == name) {

@@ -1,5 +1,5 @@
-//! The plugins in service and their operations. One immutable registry snapshot is published at a time, so that
-//! readers see all of a change or none of it.
+//! The plugins in service and their operations. An immutable snapshot is published at a time, so that readers see
+//! either all of a change or none of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,16 +17,16 @@ pub struct Plugin {
     pub digest: String,
     pub component: GuestComponent,
     pub grants: Arc<PluginGrants>,
-    /// Who wants a plan of it waits for one of these, so that its slow plans hold up nobody else's.
+    /// Limits concurrent calls of `plan`, so that one plugin's slow plans do not delay other plugins'.
     pub plans: Arc<Semaphore>,
 }
 
-/// Plans of one plugin that are made at once: what the processor can do, and two where one of them does not end.
+/// Maximum concurrent calls of `plan` per plugin: one per core, and at least two in case one does not end.
 pub fn concurrent_plans() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
-/// A plan goes beyond what the plugin's description asks for.
+/// A plan uses a capability that the plugin's description does not request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "The plugin {plugin} planned to use {} on {touched}, but its description does not ask for it: its author must add the \
@@ -39,7 +39,7 @@ pub struct NotAsked {
     touched: Touched,
 }
 
-/// A plan goes beyond what the operator grants.
+/// A plan exceeds what the operator grants.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "The plugin {plugin} is not granted {missing}. To allow it, add this to the configuration and restart the host: {line}"
@@ -58,7 +58,7 @@ impl Plugin {
         Err(NotAsked { plugin: self.label(), capability, touched: touched.clone() })
     }
 
-    /// The refusal that names all of these, and the line that would grant them.
+    /// Returns the error that names all of these, and the lines that would grant them.
     pub fn not_granted(&self, missing: Vec<(Capability, Touched)>) -> NotGranted {
         let mut lines = Vec::new();
         let mut words = Vec::new();
@@ -73,18 +73,18 @@ impl Plugin {
         NotGranted { plugin: self.label(), missing: words.join(", "), line }
     }
 
-    /// `name@version`, as job rows show it.
+    /// `name@version`, as shown in job rows.
     pub fn label(&self) -> String {
         format!("{}@{}", self.description.name, self.description.version)
     }
 
-    /// Its operations' names and aliases.
+    /// The names and aliases of its operations.
     pub fn operation_names(&self) -> impl Iterator<Item = &str> {
         self.description.operations.iter().flat_map(operation_names)
     }
 }
 
-/// An operation, and the plugin that brings it.
+/// An operation, and the plugin that provides it.
 #[derive(Clone)]
 pub struct PluginOperation {
     pub plugin: Arc<Plugin>,
@@ -94,13 +94,13 @@ pub struct PluginOperation {
 /// A file in the plugin folder.
 #[derive(Clone)]
 pub struct PluginFile {
-    /// The file's name, without its folder.
+    /// The file's name without its directory.
     pub file: String,
     /// sha256 of what was read; `None` if nothing could be read.
     pub digest: Option<String>,
-    /// The plugin in service from this file: its content, or what it held before it went bad.
+    /// The plugin in service from this file: its current content, or the last valid one.
     pub plugin: Option<Arc<Plugin>>,
-    /// Why the file's content is not in service.
+    /// Why the current content is not in service.
     pub failure: Option<String>,
 }
 
@@ -110,24 +110,24 @@ struct Published {
     files: Vec<PluginFile>,
 }
 
-/// What is in service now.
+/// The registry: publishes the current snapshot.
 #[derive(Default)]
 pub struct Registry {
     published: RwLock<Arc<Published>>,
 }
 
 impl Registry {
-    /// The operation that answers to this name or alias.
+    /// Returns the operation with this name or alias.
     pub fn operation(&self, name: &str) -> Option<Arc<PluginOperation>> {
         self.now().operations.get(name).cloned()
     }
 
-    /// All files of the folder, in order of name.
+    /// All files of the folder, ordered by name.
     pub fn files(&self) -> Vec<PluginFile> {
         self.now().files.clone()
     }
 
-    /// Replaces everything at once. The operation names of the plugins must not collide.
+    /// Replaces the whole snapshot. The plugins' operation names must not collide.
     pub(super) fn publish(&self, files: Vec<PluginFile>) {
         let mut operations = BTreeMap::new();
         for plugin in files.iter().filter_map(|file| file.plugin.as_ref()) {
@@ -142,7 +142,7 @@ impl Registry {
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = published;
     }
 
-    /// Puts plugins in service that come from no folder, as tests have them.
+    /// Publishes plugins without a folder, for tests.
     pub fn publish_plugins(&self, plugins: Vec<Arc<Plugin>>) {
         let file = |plugin: Arc<Plugin>| PluginFile {
             file: format!("{}.wasm", plugin.description.name),

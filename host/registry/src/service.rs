@@ -1,4 +1,4 @@
-//! Decides which loaded files are in service: one plugin per operation, and a plugin in service stays until its
+//! Decides which loaded files are in service: one plugin per operation, and a plugin stays in service until its
 //! replacement has been verified.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use super::grants::Grants;
 use super::load::LoadFailure;
 use super::registry::{Plugin, PluginFile};
 
-/// What a file is after loading. The plugin before stays in service where the new content is not fit.
+/// Returns the file's state after loading. If the new content is invalid, the previous plugin stays in service.
 pub(super) fn outcome(name: String, made: Result<Plugin, LoadFailure>, before: Option<Arc<Plugin>>) -> PluginFile {
     match made {
         Ok(plugin) => {
@@ -23,8 +23,8 @@ pub(super) fn outcome(name: String, made: Result<Plugin, LoadFailure>, before: O
     }
 }
 
-/// Where two files bring the same operation, the one that has it in service keeps it; else the plugins that come with the
-/// host are first, then those that the configuration knows, then the first by name.
+/// If two files provide the same operation, the one already in service keeps it. Otherwise shipped plugins come first,
+/// then those that the configuration names, then the first by name.
 pub(super) fn settle(mut files: Vec<PluginFile>, before: &[PluginFile], grants: &Grants) -> Vec<PluginFile> {
     let mut holders: BTreeMap<String, String> = BTreeMap::new();
     for old in before {
@@ -50,7 +50,7 @@ pub(super) fn settle(mut files: Vec<PluginFile>, before: &[PluginFile], grants: 
     files
 }
 
-/// Tells the log what is new.
+/// Logs the changes.
 pub(super) fn announce(files: &[PluginFile], before: &[PluginFile]) {
     for file in files {
         let old = before.iter().find(|old| old.file == file.file);

@@ -1,4 +1,4 @@
-//! Which components the operator trusts: all, those with listed digests, or those signed with a trusted key.
+//! Decides which components the operator trusts: all, those with listed digests, or those signed with a trusted key.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub struct PublicKey([u8; KEY_BYTES]);
 impl std::str::FromStr for PublicKey {
     type Err = hex::FromHexError;
 
-    /// 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut key = [0; KEY_BYTES];
         hex::decode_to_slice(text, &mut key)?;
@@ -23,12 +23,12 @@ impl std::str::FromStr for PublicKey {
     }
 }
 
-/// Which components may be loaded. Where both lists are empty, all of them.
+/// Which components may be loaded; all of them if both lists are empty.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     /// sha256 digests in lower-case hexadecimal; empty: any.
     pub digests: Vec<String>,
-    /// Keys one of which must have signed the component; empty: no signature is needed.
+    /// Trusted keys, one of which must have signed the component; empty: no signature required.
     pub keys: Vec<PublicKey>,
 }
 
@@ -37,7 +37,7 @@ impl Trust {
         !self.keys.is_empty()
     }
 
-    /// `signature` is the 64 bytes that came with the component, if any did.
+    /// `signature` is the content of the signature file, if there is one.
     pub fn check(&self, digest: &str, component: &[u8], signature: Option<&[u8]>) -> Result<(), String> {
         if !self.digests.is_empty() && !self.digests.iter().any(|allowed| allowed == digest) {
             return Err(format!(
@@ -69,7 +69,7 @@ impl Trust {
     }
 }
 
-/// `name.wasm.sig`.
+/// Returns the path of the signature: `name.wasm.sig`.
 pub fn signature_path(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".sig");
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listed_digest_passes_and_another_is_told_the_line_to_add() {
+    fn a_listed_digest_passes_and_another_is_rejected_with_the_line_to_add() {
         let trust = Trust { digests: vec!["aa".to_owned()], ..Trust::default() };
         assert_eq!(trust.check("aa", b"", None), Ok(()));
         let refused = trust.check("bb", b"", None).unwrap_err();

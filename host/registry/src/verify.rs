@@ -1,4 +1,4 @@
-//! Verifies the description of a plugin: names, limits, schemas, pointers.
+//! Verifies a plugin's description: names, limits, schemas, pointers.
 
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ const MAX_SECRETS: usize = 64;
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
 const MAX_SUMMARY_BYTES: usize = 1024;
 
-/// Why a description cannot be put in service, in one sentence.
+/// Why a description is rejected, in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its description says {0}")]
 pub struct Unfit(String);
 
-/// `builtin` tells whether the host itself has an operation of that name.
+/// `builtin` returns whether the host has a built-in operation with that name.
 pub fn verify(description: &Description, builtin: impl Fn(&str) -> bool) -> Result<(), Unfit> {
     let unfit = |text: String| Err(Unfit(text));
     if !is_name(&description.name, '-') {
@@ -79,7 +79,7 @@ fn verify_operation(operation: &Operation) -> Result<(), Unfit> {
     if let Some(text) = unplain(&schema) {
         return unfit(format!("a request schema with {text:?}; its texts must have no control characters"));
     }
-    // Against the schema of schemas: nothing that it refers to is looked up.
+    // Validates against the meta-schema only; references are not resolved.
     if let Err(error) = jsonschema::meta::validate(&schema) {
         let place = error.instance_path().to_string();
         return unfit(format!("a request schema that is not a JSON Schema: at {place:?} {}", error.masked()));
@@ -112,7 +112,7 @@ fn verify_summary(summary: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A text in a schema that people could not be shown. Descriptions may have several lines.
+/// Returns a text in a schema that is unsafe to display. Descriptions may have several lines.
 fn unplain(schema: &Value) -> Option<&str> {
     let bad = |text: &&str| text.contains(|c| is_unsafe(c) && !matches!(c, '\n' | '\t'));
     match schema {
@@ -125,7 +125,8 @@ fn unplain(schema: &Value) -> Option<&str> {
     }
 }
 
-/// `1.2.3`, with `-` and then `+` before what else the rules of semantic versions allow.
+/// Returns whether the text is a semantic version: `1.2.3`, optionally followed by `-` and a pre-release, then `+` and
+/// build metadata.
 fn is_version(version: &str) -> bool {
     let (rest, build) = match version.split_once('+') {
         Some((rest, build)) => (rest, Some(build)),
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_faulty_part_of_a_description() {
         let mut bad = description();
         bad.operations[0].aliases = vec!["csv_data_load".to_owned()];
         assert!(verify(&bad, |_| false).unwrap_err().to_string().contains("twice"));

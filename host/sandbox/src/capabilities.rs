@@ -1,8 +1,8 @@
-//! What a guest may act through. The sandbox hands every call of a guest to this trait and knows nothing of what is behind
-//! it: a store, files, a network, or a test.
+//! The interface between guests and the host. The sandbox passes every call of a guest to this trait and knows nothing
+//! of its implementation: a store, files, a network, or a test.
 //!
-//! Whoever implements it checks every call against the job's plan and the rights of the user who started it, and sizes no
-//! allocation by a number that the guest gave.
+//! Implementations check every call against the job's plan and the permissions of the user who started the job, and
+//! never trust a guest-supplied size.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use jobhost_contract::{CapabilityError, Reject, Warning};
 use jobhost_model::jobs::Tally;
 use jobhost_model::{Action, ObjectInfo, Receipt, RowShape, Table, TableName, Timestamp};
 
-/// What a capability call gives.
+/// The result of a capability call.
 pub type Answer<T> = Result<T, CapabilityError>;
 
-/// Everything that one attempt may do. Handles free their places when they are dropped.
+/// Everything that one attempt may do. Handles release their places on drop.
 #[async_trait]
 pub trait Capabilities: Send {
-    /// The table with the attributes that the user may know of.
+    /// Returns the table with the attributes visible to the user.
     fn describe(&self, table: &TableName) -> Answer<Arc<Table>>;
 
-    /// Checks attributes before any record has them.
+    /// Checks attributes before any record uses them.
     fn declare(&mut self, table: &TableName, action: Action, attributes: &[String]) -> Answer<()>;
 
-    /// Takes a batch over: records as JSON objects, one a line. Returns when it is accepted, which is not yet durable.
+    /// Accepts a batch of records: JSON objects, one per line. A returned call means accepted, not durable.
     async fn write(
         &mut self,
         table: &TableName,
@@ -50,16 +50,16 @@ pub trait Capabilities: Send {
     /// Opens the source with this index in the plan.
     async fn open(&mut self, source: u32, offset: u64) -> Answer<Box<dyn Reader>>;
 
-    /// Begins to write the sink with this index in the plan.
+    /// Creates the sink with this index in the plan.
     async fn create(&mut self, sink: u32) -> Answer<Box<dyn Writer>>;
 
-    /// How far the work is.
+    /// Reports the job's progress.
     fn progress(&self, done: u64, total: Option<u64>, unit: &'static str);
 
-    /// Whether the guest should return soon.
+    /// Returns whether the guest should return soon.
     fn is_cancelled(&self) -> bool;
 
-    /// Counts an input record that could not be taken.
+    /// Reports an input record that could not be stored.
     fn reject(&self, reject: Reject);
 
     /// Counts something that was done otherwise than a reader of the input would expect.
@@ -69,10 +69,10 @@ pub trait Capabilities: Send {
 /// The rows of an open query.
 #[async_trait]
 pub trait Cursor: Send {
-    /// Names of the columns, in order.
+    /// The names of the columns, in order.
     fn columns(&self) -> &[String];
 
-    /// The next rows as JSON, each followed by LF; nothing at the end.
+    /// Returns the next rows as JSON, each followed by LF; empty at the end.
     async fn next(&mut self) -> Answer<Vec<u8>>;
 }
 
@@ -81,20 +81,20 @@ pub trait Cursor: Send {
 pub trait Reader: Send {
     fn info(&self) -> &ObjectInfo;
 
-    /// The next bytes, at most `max`; nothing at the end.
+    /// Returns up to `max` bytes; empty at the end.
     async fn read(&mut self, max: u32) -> Answer<Vec<u8>>;
 }
 
-/// A sink that is being written. Dropped before it is finished, it leaves nothing.
+/// An open sink. Leaves nothing behind if dropped before it is finished.
 #[async_trait]
 pub trait Writer: Send {
     async fn write(&mut self, bytes: Vec<u8>) -> Answer<()>;
 
-    /// Makes all of it visible at once.
+    /// Makes everything written visible at once.
     async fn finish(&mut self) -> Answer<Receipt>;
 }
 
-/// Handles as the engine keeps them for a guest.
+/// The handles that the engine keeps for a guest.
 pub type OpenCursor = Box<dyn Cursor>;
 pub type OpenReader = Box<dyn Reader>;
 pub type OpenWriter = Box<dyn Writer>;

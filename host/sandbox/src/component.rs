@@ -1,5 +1,5 @@
-//! A compiled and pre-linked component, and the three things it can be asked: what it is, what a request would touch,
-//! and to do the work. Each call gets a fresh store that dies with it.
+//! A compiled and pre-linked component, and its three calls: `describe`, `plan` and `run`. Each call gets a fresh
+//! store that is dropped afterwards.
 
 use std::sync::Arc;
 
@@ -18,27 +18,27 @@ use super::versions::{ContractVersion, LinkedGuest};
 use jobhost_budget::Charge;
 use jobhost_contract::{Description, Failure, Outcome, Plan};
 
-/// Wall time of `describe` as a multiple of its processor time.
+/// Maximum wall time of `describe`, as a multiple of its processor time.
 const DESCRIBE_PATIENCE: u32 = 10;
 
-/// A component that fits the world.
+/// A component that implements the world.
 #[derive(Clone)]
 pub struct GuestComponent {
     guest: LinkedGuest,
     limits: Arc<SandboxLimits>,
 }
 
-/// What `run` needs.
+/// The arguments of `run`.
 pub struct RunRequest {
     pub operation: String,
     pub request: String,
     pub resume: Option<Vec<u8>>,
     pub capabilities: Box<dyn Capabilities>,
-    /// What the guest says, by its capability or by stdout and stderr.
+    /// Collects the guest's log lines, from its `log` capability and from stdout and stderr.
     pub log: Arc<JobLog>,
-    /// What it takes, counted while it runs.
+    /// The guest's resource usage, updated while it runs.
     pub usage: Arc<UsageMeter>,
-    /// To which the guest's memory is charged, as it grows.
+    /// Charged with the guest's memory as it grows.
     pub memory: Charge,
 }
 
@@ -49,7 +49,8 @@ pub enum RunEnd {
 }
 
 impl GuestComponent {
-    /// Links what the engine has compiled. `trusted` must come from this host: the engine runs it as machine code.
+    /// Links a component that the engine has compiled. `trusted` must come from this host, because the engine runs it
+    /// as machine code.
     pub fn precompiled(
         engine: &Engine,
         version: ContractVersion,
@@ -74,25 +75,25 @@ impl GuestComponent {
         }
     }
 
-    /// The same component with other limits.
+    /// Returns the same component with other limits.
     pub fn with_limits(self, limits: SandboxLimits) -> Self {
         GuestComponent { limits: Arc::new(limits), ..self }
     }
 
     pub async fn describe(&self) -> Result<Description, Crash> {
         let mut store = self.short_lived(None);
-        // Nobody waits for it, and a machine that is busy while it starts should not lose its plugins.
+        // No client waits for `describe`, and a machine that is busy during startup should not lose its plugins.
         self.quick(self.guest.describe(&mut store), DESCRIBE_PATIENCE).await
     }
 
-    /// What a request would touch, or the sentence that refuses it.
+    /// Returns the plan for a request, or the message of its refusal.
     pub async fn plan(&self, operation: &str, request: &str, memory: Charge) -> Result<Result<Plan, String>, Crash> {
         let mut store = self.short_lived(Some(memory));
         self.quick(self.guest.plan(&mut store, operation, request), 1).await
     }
 
-    /// Does the work. Dropping the future ends the guest; what it took is in its usage. What the guest handed over and did not
-    /// flush is its capabilities' to keep: they are dropped when this returns.
+    /// Runs the job. Dropping the future ends the guest; its usage has been recorded by then. The capabilities are
+    /// dropped when this returns, and are responsible for what the guest wrote but did not flush.
     pub async fn run(&self, run: RunRequest) -> RunEnd {
         let cpu = Arc::clone(&run.usage.cpu);
         let (capabilities, memory) = (Some(run.capabilities), Some(run.memory));
@@ -107,12 +108,12 @@ impl GuestComponent {
         }
     }
 
-    /// For a call without capabilities.
+    /// Creates a store for a call without capabilities.
     fn short_lived(&self, memory: Option<Charge>) -> Store<Guest> {
         guest::store(self.guest.engine(), &self.limits, Arc::default(), Arc::default(), None, memory)
     }
 
-    /// Runs `describe` or `plan` within its processor time, and within so many times that of the clock.
+    /// Runs `describe` or `plan` within its limit of processor time, and within `patience` times as much wall time.
     async fn quick<T>(&self, call: impl Future<Output = wasmtime::Result<T>>, patience: u32) -> Result<T, Crash> {
         let limit = self.limits.plan.time();
         let metered = Metered::new(call, Arc::<CpuMeter>::default(), limit);

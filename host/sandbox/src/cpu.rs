@@ -1,18 +1,18 @@
-//! Processor time, counted by thread.
+//! Measures processor time per thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Time spent so far; can be read while it is added to.
+/// Processor time spent so far; can be read while it is updated.
 #[derive(Debug, Default)]
 pub struct CpuMeter {
     nanoseconds: AtomicU64,
 }
 
 impl CpuMeter {
-    /// Runs something on this thread and counts the time it takes.
+    /// Runs `work` on this thread and adds the time it takes.
     pub fn measure<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = thread_time();
         let done = work();

@@ -1,4 +1,4 @@
-//! Why a guest stopped without an answer: one readable sentence, and the detail that a plugin's author needs.
+//! Why a guest ended without a result: one readable sentence, and details for the plugin's author.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use jobhost_model::{Limit, plain_text};
 pub enum CrashKind {
     /// The guest trapped: a panic, an out-of-bounds access.
     Trap,
-    /// One of the limits was met.
+    /// The guest reached a limit.
     Limit,
-    /// The component does not fit the world, or could not be instantiated.
+    /// The component does not implement the world, or could not be instantiated.
     Contract,
 }
 
@@ -27,15 +27,15 @@ pub enum CrashKind {
 pub struct Crash {
     pub kind: CrashKind,
     pub message: String,
-    /// Frames of the guest, innermost first.
+    /// The guest's frames, innermost first.
     pub backtrace: Option<String>,
-    /// The limit that ended it.
+    /// The limit that was reached.
     pub limit: Option<LimitReached>,
-    /// The host had no room for it: it may do better at another time.
+    /// The host lacked the resources: a retry may succeed.
     pub exhausted: Option<Box<Exhausted>>,
 }
 
-/// Raised when a limit is met; where the engine is in between, found again in its error.
+/// Raised when a guest reaches a limit. It passes through the engine and is recovered from the engine's error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LimitHit {
     #[error("The plugin asked for {asked} bytes of memory; the limit is {} ({})", limit.value(), limit.key())]
@@ -82,7 +82,7 @@ impl From<LimitHit> for Crash {
 
 impl Crash {
     pub fn contract(message: String) -> Self {
-        // It may name imports, which are whatever the component's author wanted to be shown.
+        // The message may contain names of imports, which the component's author can choose freely.
         let message = plain_text::one_line(&message).into_owned();
         Crash { kind: CrashKind::Contract, message, backtrace: None, limit: None, exhausted: None }
     }
@@ -91,9 +91,9 @@ impl Crash {
         Crash { kind: CrashKind::Limit, message, backtrace: None, limit: Some(reached), exhausted: None }
     }
 
-    /// What an error of the engine says about a guest with these limits.
+    /// Converts an error of the engine about a guest with these limits.
     pub fn of(error: &wasmtime::Error, limits: &SandboxLimits) -> Self {
-        // Names of functions are texts of the component too.
+        // The component's author can also choose the names of functions freely.
         let backtrace = error.downcast_ref::<wasmtime::WasmBacktrace>();
         let backtrace = backtrace.map(|frames| plain_text::lines(&frames.to_string()).into_owned());
         let crash = match (error.downcast_ref::<LimitHit>(), error.downcast_ref::<wasmtime::Trap>()) {
@@ -116,7 +116,7 @@ impl Crash {
     }
 }
 
-/// Limits for which the engine has no type of error that can be seen from here.
+/// Recognizes limits for which the engine has no public error type.
 fn by_words(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Crash> {
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
         let (most, key) = (limits.handles.value(), limits.handles.key());
@@ -140,7 +140,8 @@ fn by_words(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Crash> {
     Some(Crash::limit(limit.reached(count.parse::<u64>().ok()), message))
 }
 
-/// `was_running`: a call of the guest was refused by the engine or by WASI; else it could not even be instantiated.
+/// `was_running` is true if the engine or WASI refused a call of the guest, and false if the guest could not be
+/// instantiated.
 fn untyped(error: &wasmtime::Error, was_running: bool) -> Crash {
     let cause = error.root_cause().to_string();
     let cause = plain_text::one_line(cause.lines().next().unwrap_or_default());

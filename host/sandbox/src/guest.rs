@@ -1,4 +1,4 @@
-//! What the engine keeps for one guest: WASI with empty hands, the limiter, and the capabilities, if it has any.
+//! What the engine keeps for one guest: WASI without any access, the limiter, and the capabilities, if any.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use jobhost_budget::Charge;
 use jobhost_contract::{CapabilityError, CapabilityErrorKind};
 use jobhost_model::Limit;
 
-/// Random bytes one call may ask for.
+/// Maximum random bytes per call.
 const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 
 pub struct Guest {
@@ -27,7 +27,7 @@ pub struct Guest {
     limits: Arc<SandboxLimits>,
     pub log: Arc<JobLog>,
     pub usage: Arc<UsageMeter>,
-    /// `None` while it may only describe and plan.
+    /// `None` during `describe` and `plan`.
     pub capabilities: Option<Box<dyn Capabilities>>,
 }
 
@@ -51,13 +51,14 @@ impl Guest {
         self.limits.host_call.clone()
     }
 
-    /// `describe` and `plan` run without capabilities; a call of one in them is an error of the guest's author.
+    /// Returns the capabilities. `describe` and `plan` run without any, and calling one there is an error of the
+    /// plugin.
     pub fn may_act(&mut self) -> Result<&mut dyn Capabilities, CapabilityError> {
         acting(&mut self.capabilities, &self.usage)
     }
 }
 
-/// As [`Guest::may_act`], beside a borrowed handle. Each use is one call of the guest.
+/// Like [`Guest::may_act`], while a handle is borrowed. Each use counts as one call of the guest.
 pub fn acting<'c>(
     capabilities: &'c mut Option<Box<dyn Capabilities>>,
     usage: &UsageMeter,
@@ -70,7 +71,7 @@ pub fn acting<'c>(
     Ok(may)
 }
 
-/// A fresh store for one call.
+/// Creates a store for one call.
 pub fn store(
     engine: &Engine,
     limits: &Arc<SandboxLimits>,

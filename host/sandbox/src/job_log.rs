@@ -1,14 +1,14 @@
-//! The log of a job: lines from the guest's `log` capability and from its stdout and stderr. The tail is kept, in bounded
-//! memory; what had to go is counted.
+//! A job's log: lines from the guest's `log` capability and from its stdout and stderr. Keeps the last lines in
+//! limited memory and counts those that were dropped.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use jobhost_model::plain_text::truncated;
 
-/// Longest line that is kept whole.
+/// Maximum length of a line; longer lines are truncated.
 const MAX_LINE_BYTES: usize = 4 * 1024;
-/// Text kept for a job by default: `sandbox.log_bytes`.
+/// Default of `sandbox.log_bytes`, the text kept per job.
 pub const DEFAULT_LOG_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,19 +46,19 @@ impl Default for JobLog {
 struct Lines {
     kept: VecDeque<String>,
     bytes: usize,
-    /// Lines that had to go.
+    /// Lines that were dropped.
     dropped: u64,
-    /// Of all lines that there ever were.
+    /// Total bytes of all lines, including dropped ones.
     total_bytes: u64,
 }
 
 impl JobLog {
-    /// Keeps so much text.
+    /// Creates a log that keeps this much text.
     pub fn new(max_bytes: usize) -> Self {
         JobLog { max_bytes, lines: Mutex::default() }
     }
 
-    /// Bytes that were written in all and how many lines had to go, if any had.
+    /// Returns the total bytes written and the number of dropped lines, if any were dropped.
     pub fn overflow(&self) -> Option<(u64, u64)> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         (lines.dropped > 0).then_some((lines.total_bytes, lines.dropped))
@@ -78,7 +78,7 @@ impl JobLog {
         }
     }
 
-    /// The last lines, at most `max_bytes` of them, and how many lines were dropped before them.
+    /// Returns the last lines, up to `max_bytes`, and how many lines were dropped before them.
     pub fn tail(&self, max_bytes: usize) -> (String, u64) {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Vec::new();
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tail_is_kept_and_the_rest_counted() {
+    fn the_last_lines_are_kept_and_the_rest_is_counted() {
         let log = JobLog::default();
         for number in 0..100_000 {
             log.write(LogLevel::Info, &format!("line {number}"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_at_a_character() {
+    fn a_long_line_is_truncated_at_a_character_boundary() {
         let log = JobLog::default();
         log.write(LogLevel::Warn, &"é".repeat(10_000));
         let (tail, _) = log.tail(DEFAULT_LOG_BYTES);

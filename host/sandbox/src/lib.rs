@@ -1,8 +1,8 @@
-//! Where guests run: one engine, a fresh store for every call, and limits on all of it. Nothing a guest does blocks, grows or
-//! crashes the host.
+//! Runs guests: one engine, a fresh store for every call, and limits on all resources. Nothing that a guest does
+//! blocks or crashes the host or makes its memory grow without limit.
 //!
-//! What a guest may act through is behind the trait [`Capabilities`]: nothing here knows a store, SQL, files, HTTP or S3. No
-//! other room but the one that compiles plugins may know the engine.
+//! A guest acts only through the trait [`Capabilities`]: this crate does not know stores, SQL, files, HTTP or S3. Only
+//! this crate and the one that compiles plugins may use the engine.
 
 pub mod capabilities;
 mod component;

@@ -1,5 +1,6 @@
-//! Processor time of a guest: what its thread used while it was being polled, host calls included. When the limit is
-//! passed the future ends, and dropping it ends the guest. The engine yields at every epoch tick, so a poll is short.
+//! Measures a guest's processor time: what its thread used while it was polled, including host calls. When the limit
+//! is exceeded, the future completes, and dropping it ends the guest. The engine yields at every epoch tick, so each
+//! poll is short.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! The guest's stdout and stderr: lines of the job's log. Written within the guest's own call, so that the guest is billed
-//! for it; never blocks, never grows.
+//! Writes the guest's stdout and stderr to the job's log. Writing happens within the guest's own call, so that the
+//! guest is charged for it; it never blocks, and its memory is limited.
 
 use std::io;
 use std::pin::Pin;
@@ -13,12 +13,12 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::job_log::{JobLog, LogLevel};
 
-/// A line that has not ended is written out at this length.
+/// An unfinished line is written out at this length.
 const MAX_PENDING_BYTES: usize = 4 * 1024;
-/// What the guest may write in one call.
+/// Maximum bytes that the guest may write in one call.
 const CALL_BYTES: usize = 8 * 1024;
 
-/// One of the two streams. However many handles the guest has of it, they write the same lines.
+/// One of the two streams. All handles that the guest has of it share the same lines.
 #[derive(Clone)]
 pub struct LogStream {
     lines: Arc<Lines>,
@@ -59,7 +59,7 @@ impl Lines {
     }
 }
 
-/// The guest has ended: its last line may not have.
+/// The guest may have ended in the middle of a line.
 impl Drop for Lines {
     fn drop(&mut self) {
         let mut pending = std::mem::take(self.pending.get_mut().unwrap_or_else(PoisonError::into_inner));
@@ -78,7 +78,7 @@ impl StdoutStream for LogStream {
         Box::new(self.clone())
     }
 
-    /// Not the engine's adapter of the stream above: that writes in a task of the host's.
+    /// The engine's own adapter writes in a separate task of the host; this one does not.
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         Box::new(self.clone())
     }
@@ -92,7 +92,7 @@ impl Pollable for LogStream {
 #[async_trait::async_trait]
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        // No more work of the host in one call than was allowed for.
+        // Limits the host's work per call to what was permitted.
         if bytes.len() > CALL_BYTES {
             return Err(StreamError::trap("more was written than check-write allowed"));
         }
@@ -128,7 +128,7 @@ impl AsyncWrite for LogStream {
 mod tests {
     use super::*;
 
-    /// There is no runtime here that could run a task of somebody else's.
+    /// This test has no runtime, so no other task can run.
     #[test]
     fn what_a_guest_prints_is_in_the_log_when_its_call_returns() {
         let log = Arc::new(JobLog::default());

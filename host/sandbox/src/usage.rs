@@ -1,4 +1,4 @@
-//! What an attempt takes, counted while it runs, so that the figures are there however it ends.
+//! An attempt's resource usage, updated while it runs, so that it is known however the attempt ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,9 +7,9 @@ use super::cpu::CpuMeter;
 
 #[derive(Debug, Default)]
 pub struct UsageMeter {
-    /// The guest's processor time, with the host calls that run on its thread.
+    /// The guest's processor time, including host calls on its thread.
     pub cpu: Arc<CpuMeter>,
-    /// The part of it that goes into checking batches.
+    /// The part of it that is spent on checking batches.
     pub checking: Arc<CpuMeter>,
     memory_peak: AtomicU64,
     bytes_in: AtomicU64,
@@ -22,17 +22,17 @@ impl UsageMeter {
         self.host_calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Bytes of a source or of a query that the guest is given.
+    /// Adds bytes of a source or query passed to the guest.
     pub fn given(&self, bytes: usize) {
         self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Bytes of a batch or for a sink that the guest hands over.
+    /// Adds bytes of a batch or sink received from the guest.
     pub fn taken(&self, bytes: usize) {
         self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Memory that the guest has now.
+    /// Records the guest's current memory.
     pub fn memory(&self, bytes: usize) {
         self.memory_peak.fetch_max(bytes as u64, Ordering::Relaxed);
     }

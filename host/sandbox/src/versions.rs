@@ -1,5 +1,5 @@
-//! The versions of the contract that this host can run, and one adapter for each. Which one a component was built for is
-//! read from its bytes before anything is compiled.
+//! The versions of the contract that this host supports, with one adapter for each. A component's version is read from
+//! its bytes before anything is compiled.
 
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::component::{Component, Linker};
@@ -11,13 +11,13 @@ use super::tests::v0_2;
 use super::v0_1;
 use jobhost_contract::{Description, Failure, Outcome, Plan};
 
-/// What `list_plugins` and refusals say.
+/// The versions shown by `list_plugins` and in error messages.
 pub const SUPPORTED: &[&str] = &["0.1"];
 const PACKAGE: &str = "jobhost:plugin/";
-/// Nesting of components is no concern of the contract; deeper items are not looked at.
+/// The contract ignores nested components; deeper items are skipped.
 const TOP: usize = 1;
 
-/// A version of the contract. Within one, a later patch only adds what a plugin may ignore.
+/// A version of the contract. A later patch of the same version only adds what a plugin may ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContractVersion {
     V0_1,
@@ -26,7 +26,7 @@ pub enum ContractVersion {
     V0_2,
 }
 
-/// Why bytes are no plugin of a version that this host runs.
+/// Why a component implements no version that this host supports.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
     #[error("it is not WebAssembly")]
@@ -42,7 +42,7 @@ pub enum VersionError {
 }
 
 impl ContractVersion {
-    /// The version whose `job` interface a component exports.
+    /// Returns the version of the `job` interface that a component exports.
     pub fn of(component: &[u8]) -> Result<Self, VersionError> {
         let version = exported(component)?;
         let mut parts = version.split('.');
@@ -63,7 +63,7 @@ impl ContractVersion {
     }
 }
 
-/// The version in the name of the exported interface `job`.
+/// Returns the version in the name of the exported interface `job`.
 fn exported(component: &[u8]) -> Result<String, VersionError> {
     if !component.starts_with(b"\0asm") {
         return Err(VersionError::NotWasm);
@@ -93,7 +93,7 @@ fn exported(component: &[u8]) -> Result<String, VersionError> {
     Err(VersionError::AnotherWorld)
 }
 
-/// A component with the adapter of its version.
+/// A component linked with the adapter of its version.
 #[derive(Clone)]
 pub enum LinkedGuest {
     V0_1(v0_1::JobTypePre<Guest>),
@@ -118,7 +118,7 @@ impl LinkedGuest {
         }
     }
 
-    /// A plan, or the sentence that refuses the request.
+    /// Returns a plan, or the message that refuses the request.
     pub async fn plan(
         &self,
         store: &mut Store<Guest>,
@@ -151,7 +151,7 @@ impl LinkedGuest {
 mod fuzz {
     use super::*;
 
-    /// Bytes near to components have a version or a reason, and reading them ends.
+    /// Input similar to a component has a version or an error, and parsing it terminates.
     #[test]
     fn fuzz_version() {
         let export = b"\x01\x00\x18jobhost:plugin/job@0.1.0\x05\x00\x00";
@@ -161,7 +161,7 @@ mod fuzz {
             for version in [*version, [0x0d, 0, 1, 0], [1, 0, 0, 0]] {
                 let mut bytes = [b"\0asm", &version[..]].concat();
                 for (id, content) in sections {
-                    // Mostly kinds of sections that there are, and half of the exports nearly good.
+                    // Mostly section kinds that exist, and half of the exports nearly valid.
                     let content = if id % 2 == 0 { [&export[..], content].concat() } else { content.clone() };
                     bytes.extend([id % 14, u8::try_from(content.len() & 0x7f).unwrap_or(0)]);
                     bytes.extend(content);

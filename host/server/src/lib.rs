@@ -1,6 +1,6 @@
 //! jobhost: a host for long-running data jobs in which every job type is a sandboxed WebAssembly component.
 //!
-//! The map of the modules and the rules between them are in `ARCHITECTURE.md`.
+//! `ARCHITECTURE.md` has the map of the modules and their invariants.
 
 pub mod api;
 pub mod cli;

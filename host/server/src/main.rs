@@ -1,4 +1,4 @@
-//! The program. Everything is in the library's `cli`.
+//! The program's entry point; see the library's `cli`.
 
 fn main() -> std::process::ExitCode {
     jobhost::cli::run()

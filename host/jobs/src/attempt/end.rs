@@ -1,4 +1,4 @@
-//! From what happened in an attempt to how it ends.
+//! Determines how an attempt ends from how its guest ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use jobhost_registry::PluginOperation;
 use jobhost_sandbox::{CrashKind, RunEnd, UsageMeter};
 
 impl Attempt<'_> {
-    /// Enters into the row what the attempt has come to, however it ended.
+    /// Writes the attempt's usage, counts and messages into the row, however the attempt ended.
     pub(super) fn record(&self, row: &mut JobRow, ledger: &Ledger, rejects: &AllRejects) {
         row.rejected = rejects.count();
         // Until now those of the attempts that this one goes on from.
@@ -54,7 +54,7 @@ impl Attempt<'_> {
         if let Some(again) = self.again(&end, operation, ledger).filter(|_| !cancelled) {
             return AttemptEnd::Again(Box::new(row), again, rejects);
         }
-        // Only a guest that says that its work is done means what it has handed over.
+        // The last commit group counts only if the guest reports success.
         let did_its_work = matches!(&end, RunEnd::Returned(Ok(_)));
         let last_group = ledger.take_last_group().filter(|_| did_its_work);
         match ending(end, ledger.take_denial(), &self.running.log, &limits.result_bytes) {
@@ -64,12 +64,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// Whether the job is to be tried again, for a reason that is no fault of its own.
+    /// Returns a reason to run the job again if the failure was not its own.
     fn again(&self, end: &RunEnd, operation: &PluginOperation, ledger: &Ledger) -> Option<Again> {
         if let RunEnd::Crashed(crash) = end
             && let Some(exhausted) = &crash.exhausted
         {
-            // Others hold what it needs.
+            // Other jobs currently hold the resources it needs.
             return Some(Again { why: exhausted.to_string(), lasting: false });
         }
         let failure = ledger.store_failure.noted()?;
@@ -78,7 +78,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether the guest's end can be the work of a store that failed under it. A limit that was met is the guest's own.
+/// Returns whether a failing store may have caused this end. A limit reached is the guest's own failure.
 fn gave_up(end: &RunEnd) -> bool {
     match end {
         RunEnd::Returned(returned) => returned.is_err(),

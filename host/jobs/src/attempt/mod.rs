@@ -1,5 +1,5 @@
-//! One attempt: capabilities are made from the payload, the guest runs, and what ends it first wins: its own end, a
-//! limit, a cancel request, or the host's stop. Whatever it was, the attempt ends in order: what is in the store's hands is
+//! Runs one attempt. Builds the capabilities from the payload and runs the guest until it returns, reaches a limit, is
+//! cancelled, or the host stops, whichever comes first. Every attempt ends in order: pending writes to the store are
 //! awaited, and unfinished sinks are removed.
 
 mod end;
@@ -20,11 +20,11 @@ use jobhost_capabilities::LastGroup;
 use jobhost_model::jobs::JobRow;
 use jobhost_registry::PluginOperation;
 
-/// How an attempt is run.
+/// Timing rules for attempts.
 #[derive(Debug, Clone)]
 pub struct AttemptRules {
     pub retry: Retry,
-    /// How long a job that is cancelled may go on.
+    /// How long a cancelled job may keep running before its guest is dropped.
     pub cancel_grace: Duration,
     /// How often a running job's progress is stored.
     pub progress_interval: Duration,
@@ -32,32 +32,32 @@ pub struct AttemptRules {
 
 /// How an attempt ended.
 pub enum AttemptEnd {
-    /// The job ends with it.
+    /// The job ends with this attempt.
     Ended(Box<EndedAttempt>),
     /// The host is stopping.
     Interrupted(Box<JobRow>, Option<Arc<AllRejects>>),
-    /// The store failed and may work again later.
+    /// The store failed but may recover.
     Again(Box<JobRow>, Again, Option<Arc<AllRejects>>),
 }
 
-/// What is to be stored of a job that ends.
+/// What to store for a job that ends.
 pub struct EndedAttempt {
     pub row: JobRow,
     pub ending: Ending,
-    /// If they are to be stored.
+    /// `None` if the job has no rejected records to store.
     pub rejects: Option<Arc<AllRejects>>,
-    /// The records that are stored together with the end.
+    /// The commit group that is stored together with the end.
     pub last_group: Option<LastGroup>,
-    /// Whether the job is to be queued again if they cannot be stored now.
+    /// Whether to queue the job again if the last commit group cannot be stored now.
     pub may_try_again: bool,
 }
 
-/// Why a job is to be queued again after a delay.
+/// Why a job is queued again after a delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Again {
-    /// What the store said.
+    /// The store's error message.
     pub why: String,
-    /// It did not get better within the host's patience.
+    /// The failure outlasted the host's patience.
     pub lasting: bool,
 }
 
@@ -70,13 +70,13 @@ impl AttemptEnd {
     }
 }
 
-/// One attempt of a job whose row says that it runs.
+/// One attempt of a job whose row says that it is running.
 pub struct Attempt<'a> {
     pub parts: &'a JobParts,
     pub spool: &'a Spool,
     pub running: &'a RunningEntry,
     pub rules: &'a AttemptRules,
-    /// Whether the job is to be queued again if the guest gives up because the store failed.
+    /// Whether to queue the job again if the guest gives up because the store failed.
     pub may_fail: bool,
 }
 
@@ -93,7 +93,7 @@ impl Attempt<'_> {
         let component = operation.plugin.component.clone();
         let end = self.guest_end(component.run(request), &row, &ledger, &rejects).await;
         let end = end.unless_lost(ledger.settled().await);
-        // A sink that was finished has nothing to sweep; any other must not outlive the attempt.
+        // Sweeping skips finished sinks. An unfinished sink must not outlive the attempt.
         super::staging::sweep(&targets).await;
         self.record(&mut row, &ledger, &rejects);
         let rejects = (ledger.rejects.count() > 0).then_some(rejects);

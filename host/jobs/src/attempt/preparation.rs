@@ -1,4 +1,4 @@
-//! What an attempt needs before its guest can run: the payload, the user as he is now, what the plan names, and memory.
+//! Prepares an attempt before its guest runs: the payload, the user's current role, what the plan names, and memory.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) struct Prepared {
     pub rejects: Arc<AllRejects>,
 }
 
-/// What the attempt is charged with before it begins.
+/// What the attempt is charged before it begins.
 struct Charges {
     account: Account,
     memory: Charge,
@@ -39,7 +39,7 @@ struct Charges {
 }
 
 impl Attempt<'_> {
-    /// Or how the attempt ends without a guest.
+    /// Returns the attempt, ready to run, or how it ends without running a guest.
     pub(super) async fn prepare(
         &self,
         mut row: JobRow,
@@ -78,7 +78,7 @@ impl Attempt<'_> {
             }
             Err(refused) => return Err(failed(row, refused.to_string(), "source")),
         };
-        // What an attempt that was killed has left of its sinks.
+        // An attempt that was killed may have left unfinished sinks.
         sweep(&staged.targets).await;
         if self.running.cancel.is_cancelled() {
             return Err(ended(row, Ending::Cancelled));
@@ -102,7 +102,8 @@ impl Attempt<'_> {
         Ok((payload, checkpoint))
     }
 
-    /// A run that goes on from a checkpoint does not look again at what earlier attempts have read.
+    /// An attempt that resumes from a checkpoint does not read the earlier input again, so earlier rejected records
+    /// are kept.
     async fn earlier_rejects(&self, row: &JobRow, resumes: bool) -> Result<(u64, Vec<Value>), StoreError> {
         if !resumes || row.rejected == 0 {
             return Ok((0, Vec::new()));
@@ -164,7 +165,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Why there is no payload.
+/// Why the payload is missing.
 enum Missing {
     Store(StoreError),
     Gone,
@@ -192,7 +193,7 @@ fn failed(row: JobRow, message: String, kind: &str) -> AttemptEnd {
     ended(row, Ending::Failed { message: Value::String(message), error: json!({"kind": kind}) })
 }
 
-/// The store failed before the guest began.
+/// The store failed before the guest ran.
 fn unbegun(row: JobRow, failure: StoreError) -> AttemptEnd {
     AttemptEnd::Again(Box::new(row), Again { why: failure.message, lasting: true }, None)
 }

@@ -1,4 +1,4 @@
-//! The wait for a guest.
+//! Waits for a guest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +20,14 @@ enum Wake {
 
 /// How the guest ended.
 pub(super) struct GuestEnd {
-    /// `None` if it was dropped.
+    /// `None` if the guest was dropped.
     pub returned: Option<RunEnd>,
-    /// Somebody wanted the job to end.
+    /// A client requested the job's cancellation.
     pub cancelled: bool,
 }
 
 impl GuestEnd {
-    /// Work of which something was lost is not done, whatever the guest says.
+    /// Turns a success into a failure if some of the guest's writes were lost.
     pub(super) fn unless_lost(self, settled: Result<(), CapabilityError>) -> Self {
         match (self.returned, settled) {
             (Some(RunEnd::Returned(Ok(_))), Err(error)) => {
@@ -40,7 +40,7 @@ impl GuestEnd {
 }
 
 impl Attempt<'_> {
-    /// Runs the guest to its end, or drops it. Its progress is stored meanwhile.
+    /// Runs the guest until it returns, or drops it. Stores its progress in the meantime.
     pub(super) async fn guest_end(
         &self,
         run: impl Future<Output = RunEnd>,
@@ -72,7 +72,8 @@ impl Attempt<'_> {
             }
             Wake::Cancelled => {
                 ledger.progress.cancel();
-                // A guest that looks returns by itself and leaves things tidy; one that does not is dropped.
+                // A guest that checks for cancellation returns and cleans up; any other is dropped after the grace
+                // period.
                 let returned = tokio::time::timeout(self.rules.cancel_grace, &mut run).await.ok();
                 GuestEnd { returned, cancelled: true }
             }

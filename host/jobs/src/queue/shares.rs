@@ -1,22 +1,23 @@
-//! How much of the host one user may have: places in the queue, and workers.
+//! Each user's share of the host: places in the queue, and workers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::NoPlace;
 
-/// With fewer places there is nothing to divide.
+/// A queue with fewer places is not divided.
 const MIN_SHARED_PLACES: usize = 16;
 
-/// Whether a user with so many attempts running may begin another one. One alone leaves a third of the workers, two leave
-/// a fifth: whoever comes next finds a worker, and the more come, the less each keeps for himself.
+/// Returns whether a user with this many running attempts may begin another. A single user leaves a third of the
+/// workers free and two users leave a fifth, so that the next user always finds a worker. The more users, the smaller
+/// each share.
 pub(super) fn may_begin(running_of_user: usize, running: usize, workers: usize) -> bool {
     let free_after = workers.saturating_sub(running).saturating_sub(1);
-    // With one or two there would be nothing left to use.
+    // With one or two workers, holding any back would leave nothing to use.
     running_of_user == 0 || workers <= 2 || running_of_user < 2 * free_after
 }
 
-/// The places of the queue, by user.
+/// The places in the queue, by user.
 pub(super) struct Places {
     most: usize,
     held: usize,
@@ -35,7 +36,7 @@ impl Places {
         }
         let known = self.users.get_key_value(user).map(|(name, held)| (Arc::clone(name), *held));
         let (name, held) = known.unwrap_or_else(|| (Arc::from(user), 0));
-        // The last eighth is for those who hold less than a sixteenth.
+        // The last eighth is reserved for users who hold less than a sixteenth.
         let crowded = self.most >= MIN_SHARED_PLACES && self.held >= self.most - self.most / 8;
         if crowded && held >= self.most / 16 {
             return Err(NoPlace::Share { held });
@@ -65,7 +66,7 @@ impl Places {
 mod tests {
     use super::*;
 
-    /// What each of these users gets of so many workers, if all have more jobs than that and take turns.
+    /// How many workers each user gets if all users have more jobs than workers and take turns.
     fn shares(users: usize, workers: usize) -> Vec<usize> {
         let mut shares = vec![0; users];
         loop {
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_always_finds_a_worker() {
+    fn a_new_user_always_finds_a_worker() {
         assert_eq!(shares(1, 12), [8]);
         assert_eq!(shares(2, 12), [5, 4]);
         assert_eq!((shares(1, 1), shares(1, 2)), (vec![1], vec![2]), "a small host is used in full");
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_places_are_for_those_who_hold_few() {
+    fn the_last_places_are_reserved_for_users_who_hold_few() {
         let mut places = Places::new(160);
         let taken = (0..200).map_while(|_| places.take("ann").ok()).count();
         assert_eq!(taken, 140);
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn few_places_are_not_divided() {
+    fn a_small_queue_is_not_divided() {
         let mut places = Places::new(15);
         assert_eq!((0..20).filter(|_| places.take("ann").is_ok()).count(), 15);
         assert_eq!(places.take("bob"), Err(NoPlace::Full));

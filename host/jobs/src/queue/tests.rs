@@ -17,7 +17,7 @@ fn recovered(user: &str, number: u128) -> QueuedJob {
     }
 }
 
-/// The jobs that can be taken now, one after the other, if each ends before the next is taken.
+/// The jobs that can be taken now, if each ends before the next is taken.
 fn taken(queue: &Arc<Queue>) -> Vec<u128> {
     taken_at(queue, Instant::now())
 }
@@ -34,7 +34,7 @@ fn taken_at(queue: &Arc<Queue>, now: Instant) -> Vec<u128> {
 }
 
 #[test]
-fn users_take_turns_and_each_users_jobs_keep_their_order() {
+fn users_take_turns_and_their_jobs_keep_their_order() {
     let queue = Queue::new(100, 4);
     for (user, number) in [("ann", 1), ("ann", 2), ("ann", 3), ("bob", 11), ("eve", 21), ("eve", 22)] {
         queue.push(job(&queue, user, number));
@@ -58,7 +58,7 @@ fn a_job_that_is_removed_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn a_job_whose_time_has_not_come_is_waited_for_and_then_stands_where_it_stood() {
+async fn a_delayed_job_is_waited_for_and_keeps_its_position() {
     let queue = Queue::new(10, 1);
     queue.push(job(&queue, "ann", 1));
     queue.push(job(&queue, "ann", 2));

@@ -1,4 +1,4 @@
-//! Which of the waiting jobs is next. Taking one looks at a few jobs of each user who waits, never at all that wait.
+//! Chooses the next of the waiting jobs. Looks at a few jobs of each waiting user, never at all waiting jobs.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,32 +9,33 @@ use uuid::Uuid;
 use super::QueuedJob;
 use super::shares::may_begin;
 
-/// Jobs of this process are numbered from here, so that those of an earlier one come before them.
+/// The first number for jobs of this process. Jobs of an earlier process have lower numbers.
 const FIRST_OF_THIS_PROCESS: u64 = 1 << 63;
 
 pub(super) struct Waiting {
     workers: usize,
     running: usize,
     users: HashMap<Arc<str>, OfUser>,
-    /// Users with jobs in `users`, each once, the one whose turn it is first.
+    /// Users with jobs in `users`, each once, in the order of their turns.
     turns: VecDeque<Arc<str>>,
-    /// Attempts that run, of plugins whose grant bounds them.
+    /// Running attempts of plugins whose grant sets a maximum.
     plugins: HashMap<Arc<str>, usize>,
-    /// Jobs whose time has not come.
+    /// Jobs that must not start yet.
     later: BTreeMap<(Instant, u64), QueuedJob>,
     next_recovered: u64,
     next: u64,
 }
 
-/// A user with jobs that wait or run.
+/// A user with waiting or running jobs.
 #[derive(Default)]
 struct OfUser {
     running: usize,
-    /// In order of arrival; by the plugin that bounds them, so that what cannot run now is passed over in one step.
+    /// Jobs in order of arrival, grouped by the plugin that limits them, so that jobs that cannot run now are skipped
+    /// in one step.
     lanes: HashMap<Option<Arc<str>>, BTreeMap<u64, QueuedJob>>,
 }
 
-/// The plugin of a job and how many attempts it may have running, if it is bounded.
+/// The job's plugin and its maximum of concurrent attempts, if the grant sets one.
 fn bound(job: &QueuedJob) -> Option<(&str, usize)> {
     let plugin = &job.operation.as_ref()?.plugin;
     Some((&plugin.description.name, plugin.grants.concurrency()?))
@@ -88,12 +89,12 @@ impl Waiting {
         self.later.insert((when, order), job);
     }
 
-    /// When the first of the jobs comes whose time has not come.
+    /// When the first delayed job is due.
     pub fn next_due(&self) -> Option<Instant> {
         self.later.first_key_value().map(|((when, _), _)| *when)
     }
 
-    /// The next job, and the plugin whose bound it counts for.
+    /// Takes the next job, and returns the plugin whose maximum it counts towards.
     pub fn take(&mut self, now: Instant) -> Option<(QueuedJob, Option<Arc<str>>)> {
         while let Some(first) = self.later.first_entry()
             && first.key().0 <= now
@@ -127,7 +128,7 @@ impl Waiting {
         Some((job, lane))
     }
 
-    /// An attempt is over.
+    /// Releases the worker of a finished attempt.
     pub fn give_back(&mut self, user: &str, plugin: Option<&str>) {
         self.running = self.running.saturating_sub(1);
         if let Some(of_user) = self.users.get_mut(user) {
@@ -146,7 +147,7 @@ impl Waiting {
         }
     }
 
-    /// Looks through the jobs of one user, and those whose time has not come.
+    /// Searches the jobs of one user and the delayed jobs.
     pub fn remove(&mut self, user: &str, id: Uuid) -> Option<QueuedJob> {
         let later = self.later.iter().find(|(_, job)| job.id == id).map(|(place, _)| *place);
         if let Some(place) = later {
@@ -185,7 +186,7 @@ impl Waiting {
 }
 
 impl OfUser {
-    /// The lane with the oldest job that may run.
+    /// The lane whose oldest job comes first among those that may run.
     fn next(&self, running: &HashMap<Arc<str>, usize>) -> Option<Option<Arc<str>>> {
         let ready = self.lanes.iter().filter_map(|(lane, jobs)| {
             let (order, job) = jobs.first_key_value()?;

@@ -1,4 +1,4 @@
-//! A store that fails when a test wants it to.
+//! A store that fails on demand.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,27 +17,27 @@ use jobhost_store::{
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing of it is done.
+    /// The call fails and changes nothing.
     Fail(StoreErrorKind),
     Delay(Duration),
 }
 
-/// Which calls it happens to.
+/// Which calls are affected.
 #[derive(Debug, Clone, Copy)]
 pub struct Faults {
-    /// Counted from 0, since the faults were set.
+    /// Counted from 0 after the faults were set.
     pub first: usize,
     pub calls: usize,
     pub fault: Fault,
 }
 
-/// Calls that hang until the test lets them go on.
+/// Calls that hang until the test releases them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hang {
     Nothing,
     /// Progress writes.
     Progress,
-    /// Writes of final rows fail for jobs of this operation.
+    /// Storing the final row fails for jobs of this operation.
     FailEndsOf(&'static str),
 }
 
@@ -90,7 +90,7 @@ impl FaultyStore {
         FaultyStore { inner: Arc::new(inner), script }
     }
 
-    /// From now on calls are counted.
+    /// Sets the faults and starts to count calls.
     pub fn set(&self, faults: Faults) {
         *self.script.faults.lock().unwrap() = (Some(faults), Vec::new());
     }

@@ -1,5 +1,5 @@
-//! Jobs over a store that fails or is slow: whichever call it is, no job is stranded, nothing is stored twice or half, and
-//! everything that a job takes is given back.
+//! Runs jobs over a store that fails or is slow. Whichever call is affected, no job is stranded, nothing is stored
+//! twice or in part, and every resource is released.
 
 mod faulty;
 mod place;
@@ -17,7 +17,7 @@ use jobhost_model::{TableName, Timestamp};
 use jobhost_store::StoreErrorKind;
 
 const ROWS: u64 = 6_000;
-/// No job here makes so many calls.
+/// More calls than any job here makes.
 const MOST_CALLS: usize = 500;
 
 const UNAVAILABLE: Fault = Fault::Fail(StoreErrorKind::Unavailable);
@@ -30,18 +30,18 @@ fn csv(rows: u64) -> String {
     std::iter::once("id,text\n".to_owned()).chain(rows).collect()
 }
 
-/// One kind of job, made anew for each fault.
+/// One kind of job, created anew for each fault.
 trait Kind {
     const OPERATION: &'static str;
 
     async fn request(&self, place: &Place, table: &TableName) -> Value;
-    /// That the job did all it should, once.
+    /// Checks that the job did all its work exactly once.
     async fn check_done(&self, place: &Place, table: &TableName, row: &JobRow);
-    /// That a job that failed left what its row says.
+    /// Checks that a failed job left what its row says.
     async fn check_failed(&self, place: &Place, table: &TableName, row: &JobRow);
 }
 
-/// Runs a job with these faults. False if it ended before the first of them.
+/// Runs a job with these faults. Returns false if it ended before the first of them.
 async fn survives(kind: &impl Kind, place: &Place, faults: Faults, table: &TableName) -> bool {
     let request = kind.request(place, table).await;
     place.store.set(faults);
@@ -58,7 +58,7 @@ async fn survives(kind: &impl Kind, place: &Place, faults: Faults, table: &Table
     let what = format!("{faults:?} struck {struck:?} of {}: {row:#?}", calls.len());
     match row.status {
         JobStatus::Complete => kind.check_done(place, table, &row).await,
-        // Whoever has the room must be asked for it.
+        // A full store needs the operator, so an error is a valid end.
         JobStatus::Error if faults.fault == FULL => kind.check_failed(place, table, &row).await,
         _ => panic!("{what}"),
     }
@@ -66,7 +66,7 @@ async fn survives(kind: &impl Kind, place: &Place, faults: Faults, table: &Table
     struck.is_some()
 }
 
-/// `None` if it was refused, with nothing stored.
+/// Returns `None` if the request was rejected with nothing stored.
 async fn submit<K: Kind>(_: &K, place: &Place, request: Value) -> Option<Uuid> {
     match place.submit(K::OPERATION, request).await {
         Ok(id) => Some(id),
@@ -75,7 +75,7 @@ async fn submit<K: Kind>(_: &K, place: &Place, request: Value) -> Option<Uuid> {
     }
 }
 
-/// One call after the other fails, or is slow; then many in a row fail.
+/// Each call in turn fails or is slow; then many fail in a row.
 async fn survives_all(kind: impl Kind) {
     let place = Place::new(2).await;
     let mut number = 0;
@@ -98,13 +98,13 @@ async fn survives_all(kind: impl Kind) {
     place.stop().await;
 }
 
-/// Accepting it, beginning its attempt, and its end with its records.
+/// The three commits: creation, begin of the attempt, and the end with its records.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tiny_load_costs_three_commits() {
     let place = Place::new(1).await;
     let table = place.create_table("tiny").await;
     let path = place.file("tiny.csv", "id,text\n1,a\n2,b\n");
-    // Progress is stored now and then, however slow the machine is.
+    // Progress is stored at intervals, so the number of its writes depends on the machine.
     place.store.hang(Hang::Progress);
     place.store.set(Faults { first: usize::MAX, calls: 0, fault: SLOW });
     let request = json!({"database": table.database, "table": table.table, "file_path": path});
@@ -219,7 +219,7 @@ async fn an_export_survives_a_failure_of_each_call_of_the_store() {
     survives_all(Export).await;
 }
 
-/// A load whose rows come with the request and lie in the spool.
+/// A load whose rows come with the request and are spooled.
 struct Inline;
 
 impl Kind for Inline {
@@ -242,7 +242,7 @@ impl Kind for Inline {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_admission_is_refused_with_nothing_left_or_its_job_runs() {
     survives_all(Inline).await;
-    // A store that takes no job: nothing of it stays, and the queue's place is free.
+    // If the store accepts no job, nothing is kept and the queue's place is free.
     let place = Place::new(1).await;
     let table = place.create_table("t").await;
     let request = Inline.request(&place, &table).await;
@@ -259,11 +259,11 @@ async fn nobody_waits_for_a_progress_write() {
     let path = place.file("large.csv", &csv(4 * ROWS));
     let load = |table: &TableName| json!({"database": table.database, "table": table.table, "file_path": path});
     place.store.hang(Hang::Progress);
-    // Not the guest.
+    // The guest does not wait.
     let table = place.create_table("whole").await;
     let id = place.submit("csv_file_load", load(&table)).await.unwrap();
     assert_eq!(place.ended(id).await.tally.written, 4 * ROWS);
-    // Not a cancel.
+    // A cancel does not wait.
     let table = place.create_table("cancelled").await;
     let id = place.submit("csv_file_load", load(&table)).await.unwrap();
     place.row_when(id, |row| row.tally.written > 0).await;
@@ -272,7 +272,7 @@ async fn nobody_waits_for_a_progress_write() {
     assert_eq!(place.count(&table).await, row.tally.written);
     assert!(row.status == JobStatus::Cancelled || row.tally.written == 4 * ROWS, "{row:#?}");
     place.is_tidy().await;
-    // Not the host's stop.
+    // The host's shutdown does not wait.
     let table = place.create_table("stopped").await;
     let id = place.submit("csv_file_load", load(&table)).await.unwrap();
     place.row_when(id, |row| row.tally.written > 0).await;
@@ -282,7 +282,7 @@ async fn nobody_waits_for_a_progress_write() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_end_that_the_store_does_not_take_holds_no_worker_and_is_stored_when_it_does() {
+async fn an_end_that_the_store_rejects_occupies_no_worker_and_is_stored_later() {
     let place = Place::new(1).await;
     let table = place.create_table("t").await;
     let load = |data: &str| json!({"database": table.database, "table": table.table, "data": data});
@@ -329,7 +329,7 @@ async fn jobs_that_wait_for_recovery_can_be_cancelled_while_others_run() {
     let outcome = place.jobs.cancel(&place.user, running).await.unwrap();
     assert!(matches!(outcome, CancelOutcome::Requested(_)), "{outcome:?}");
 
-    // Recovery sees a store that fails as well.
+    // The store also fails during recovery.
     place.store.set(Faults { first: 1, calls: 20, fault: UNAVAILABLE });
     place.jobs.recover().await.unwrap();
     for id in [waiting, running] {

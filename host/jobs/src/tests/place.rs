@@ -1,4 +1,4 @@
-//! Jobs without a server: the shipped plugins, a store that can fail, and a directory for everything.
+//! Jobs without a server: the shipped plugins, a store that can fail, and a temporary directory.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -24,7 +24,7 @@ use jobhost_sandbox::{ContractVersion, GuestComponent, SandboxLimits, engine};
 use jobhost_search::SearchLimits;
 use jobhost_store::{CatalogChange, DocumentStore, MemoryStore, Store};
 
-/// Only a test that fails waits so long.
+/// Only a failing test waits this long.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 const PLUGINS: &[(&str, &[&str])] = &[
@@ -136,7 +136,7 @@ impl Place {
             sealer: Sealer::with_key(&[7; 32]),
             clock,
             spool_dir: directory.path().join("spool"),
-            // A small job takes many steps.
+            // Small commit groups make a small job take many steps.
             guest_limits: CapabilityLimits { group_records: 1000, ..CapabilityLimits::default() },
             budgets: budgets.clone(),
             user_store_bytes: None,
@@ -145,7 +145,7 @@ impl Place {
         Place { jobs, store, user, budgets, parts, directory }
     }
 
-    /// As when the host is stopped and started again. What is unfinished waits for `recover`.
+    /// Restarts the host. Unfinished jobs wait for `recover`.
     pub async fn restart(&mut self, workers: usize) {
         self.stop().await;
         self.jobs = start(self.parts.clone(), workers).await;
@@ -186,7 +186,7 @@ impl Place {
         self.jobs.submit(&self.user, operation, JobRequest { members, account, held }).await
     }
 
-    /// The row of a job once it has ended.
+    /// Waits until the job has ended and returns its row.
     pub async fn ended(&self, id: Uuid) -> JobRow {
         self.row_when(id, |row| row.status.is_final()).await
     }
@@ -203,7 +203,7 @@ impl Place {
         }
     }
 
-    /// Waits until nothing runs or waits any more, and finds nothing left of what jobs take.
+    /// Waits until no job runs or waits, and checks that all resources are released.
     pub async fn is_tidy(&self) {
         let idle = async || (self.jobs.queue.in_use() == (0, 0, 0) && self.jobs.running.is_empty()).then_some(());
         let idle = eventually(idle).await;

@@ -1,4 +1,4 @@
-//! The client for one object: signing, retries and bounds of time around the S3 client library.
+//! A client for one object: adds signing, retries and timeouts to the S3 client library.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::location::Placement;
 use super::service::Service;
 use crate::{AddressGuard, ObjectError};
 
-/// One object of one server, with the keys for it.
+/// One object on one server, and the credentials for it.
 pub struct Store {
-    /// For the first contact: a server that is not there should be told soon.
+    /// For the first request: an unreachable server is reported soon.
     pub brief: AmazonS3,
-    /// For the middle of a job: a server that restarts should not end it.
+    /// For requests in the middle of a job: they outlast a restart of the server.
     pub patient: AmazonS3,
     pub placement: Placement,
     keys: S3Keys,
@@ -41,7 +41,8 @@ impl Store {
                 .with_http_connector(service.clone())
                 .with_bucket_name(&placement.bucket)
                 .with_region(&placement.region)
-                // With "virtual hosted" the library takes the URL as that of the bucket, which ours is in both styles.
+                // With virtual-hosted style, the library treats the endpoint as the bucket's URL, which `bucket_url`
+                // is in both styles.
                 .with_endpoint(&placement.bucket_url)
                 .with_virtual_hosted_style_request(true)
                 .with_allow_http(true)
@@ -66,7 +67,7 @@ impl Store {
         })
     }
 
-    /// A request with all its retries, bounded in time.
+    /// Runs a request with all its retries, within the timeout.
     pub async fn bounded<T>(
         &self,
         request: impl Future<Output = object_store::Result<T>> + Send,

@@ -1,4 +1,4 @@
-//! Keys for S3 servers: from a request or from a profile of the operator's file. They are never shown.
+//! Credentials for S3 servers, from a request or from a profile in the operator's file. They are never shown.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::{ObjectError, ObjectErrorKind};
 
-/// Larger than any file of profiles that a person keeps.
+/// Larger than any credentials file in practice.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
-/// Session tokens are some hundred bytes to a few KiB.
+/// Session tokens have from a few hundred bytes to a few KiB.
 const MAX_KEY_BYTES: usize = 16 * 1024;
 
-/// What requests are signed with.
+/// The credentials that sign requests.
 #[derive(Clone, PartialEq, Eq)]
 pub struct S3Keys {
     pub access_key_id: String,
@@ -34,8 +34,8 @@ pub struct S3Profile {
 }
 
 impl S3Keys {
-    /// From the object of a request: `aws_access_key_id`, `aws_secret_access_key` and `session_token` or
-    /// `aws_session_token`. Errors: `Invalid`, naming the member and never its value.
+    /// Parses the members of a request's object: `aws_access_key_id`, `aws_secret_access_key` and `session_token` or
+    /// `aws_session_token`. Returns `Invalid` with the member's name but never its value.
     pub fn from_json(object: &Map<String, Value>) -> Result<S3Keys, ObjectError> {
         let text = |name: &str| match object.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -53,7 +53,7 @@ impl S3Keys {
         })
     }
 
-    /// A text of the other side without the keys, should it repeat them.
+    /// Removes the credentials from a server's text, in case the server repeats them.
     pub(super) fn scrub(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         let secrets = [Some(&self.secret_access_key), self.session_token.as_ref(), Some(&self.access_key_id)];
@@ -64,7 +64,7 @@ impl S3Keys {
     }
 }
 
-/// Keys go into headers.
+/// Credentials are sent in headers.
 fn check(name: &str, value: &str) -> Result<(), ObjectError> {
     if value.is_empty() {
         return Err(invalid(format!("{name} is missing.")));
@@ -123,8 +123,8 @@ pub fn profile(file: Option<&Path>, name: &str) -> Result<S3Profile, ObjectError
     })
 }
 
-/// The entries of a section, of both spellings if the file has both; indented lines belong to nested settings that we do
-/// not know and are passed over.
+/// Returns the entries of a section, in either spelling or both. Indented lines belong to unsupported nested settings
+/// and are skipped.
 fn section(text: &str, name: &str) -> Option<Vec<(String, String)>> {
     let mut entries = None;
     let mut inside = false;
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_profile_is_named_with_its_file_and_nothing_of_its_content() {
+    fn an_error_in_a_profile_names_the_file_but_not_its_content() {
         for (name, kind) in [("nope", ObjectErrorKind::NotFound), ("half", ObjectErrorKind::Invalid)] {
             let error = read(name).unwrap_err();
             assert_eq!(error.kind, kind);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_request_are_checked_and_never_shown() {
+    fn credentials_of_a_request_are_checked_and_never_shown() {
         let keys = |value: Value| S3Keys::from_json(value.as_object().unwrap());
         let good = keys(json!({"aws_access_key_id": "A", "aws_secret_access_key": "SECRET", "session_token": "TOKEN"}));
         let good = good.unwrap();
@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    /// Of files near to profiles only what stands beneath the named section is taken.
+    /// From input similar to profiles, only entries of the named section are read.
     #[test]
     fn fuzz_profiles() {
         let pieces = [

@@ -1,14 +1,14 @@
-//! Errors of S3 servers, in sentences that clients know and without secrets. Only `Code` and `Message` of an error
-//! body are used: the rest may repeat keys and signed content.
+//! Errors of S3 servers, as messages that clients know, without secrets. Only `Code` and `Message` of an error body
+//! are used; the rest may repeat credentials and signed content.
 
 use super::credentials::S3Keys;
 use super::location::{Placement, refused};
 use crate::{ObjectError, ObjectErrorKind};
 
-/// Most of a server's sentence that is passed on, in characters.
+/// Maximum characters of a server's message.
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// The object was replaced since its first look.
+/// The object was replaced after it was first opened.
 pub const CHANGED: &str = "The source changed while it was read";
 
 /// How a request failed.
@@ -29,13 +29,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A refusal by the server: status and body.
+    /// Parses an error response of the server.
     pub fn answer(status: u16, body: &str) -> Self {
         let code = element(body, "Code").unwrap_or_default();
         Failure::Answer { status, message: element(body, "Message").unwrap_or_default(), code }
     }
 
-    /// Whether the same request may succeed a moment later.
+    /// Returns whether the same request may succeed when retried.
     pub fn is_transient(&self) -> bool {
         match self {
             Failure::Connect(_) | Failure::Timeout | Failure::Broken(_) => true,
@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// What the server says the trouble is, empty where it said nothing.
+    /// The server's error code; empty if it sent none.
     pub fn code(&self) -> &str {
         match self {
             Failure::Answer { code, .. } => code,
@@ -62,7 +62,7 @@ impl Failure {
         }
     }
 
-    /// The failure inside an error of the client library.
+    /// Extracts the failure from an error of the client library.
     pub fn of(error: &object_store::Error) -> Failure {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         let mut innermost = String::new();
@@ -76,7 +76,8 @@ impl Failure {
         Failure::Nonsense(innermost)
     }
 
-    /// As an error of this module. Not the client library's error as its source: that one repeats bodies and URLs.
+    /// Converts the failure to an error of this crate. The client library's error is not kept as its source, because
+    /// it repeats bodies and URLs.
     pub fn explained(self, placement: &Placement, keys: &S3Keys) -> ObjectError {
         let server = placement.server();
         let (kind, message) = match &self {
@@ -105,7 +106,8 @@ impl Failure {
     }
 }
 
-/// Kind and sentence of an answer; for what clients know, exactly what they know.
+/// Returns the kind and message for a response. For well-known cases, the message is exactly the one that clients
+/// know.
 fn answered(server: &str, status: u16, code: &str, message: &str) -> (ObjectErrorKind, String) {
     let or = |sentence: &str| if message.is_empty() { sentence.to_owned() } else { message.to_owned() };
     match (status, code) {
@@ -139,7 +141,7 @@ fn answered(server: &str, status: u16, code: &str, message: &str) -> (ObjectErro
     }
 }
 
-/// One line of bounded length.
+/// Reduces a message to one line of limited length.
 fn clean(message: &str) -> String {
     let mut clean: String =
         message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_MESSAGE_CHARS).collect();
@@ -149,7 +151,7 @@ fn clean(message: &str) -> String {
     clean
 }
 
-/// The text of the first element of this name.
+/// Returns the text of the first element with this name.
 pub fn element(body: &str, name: &str) -> Option<String> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_get_the_sentences_that_they_know() {
+    fn errors_have_the_messages_that_clients_know() {
         let missing = explained(404, &body("NoSuchKey", ""));
         assert_eq!(
             (missing.kind, missing.message.as_str()),
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_of_a_body_is_passed_on() {
+    fn secrets_in_an_error_body_are_not_passed_on() {
         let text = "<Error><Code>SignatureDoesNotMatch</Code><Message>The request signature of AKID with SECRET\nis wrong\
                     </Message><AWSAccessKeyId>AKID</AWSAccessKeyId><StringToSign>AWS4-HMAC</StringToSign>\
                     <CanonicalRequest>GET</CanonicalRequest></Error>";
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn only_transient_failures_are_tried_again() {
+    fn only_transient_failures_are_retried() {
         for (status, code) in [(500, "InternalError"), (503, "SlowDown"), (429, ""), (408, ""), (400, "RequestTimeout")]
         {
             assert!(Failure::answer(status, &body(code, "")).is_transient(), "{status}");
@@ -231,7 +233,7 @@ mod tests {
         assert!(!Failure::Refused.is_transient());
     }
 
-    /// Whatever a server answers, it is one bounded sentence without the keys.
+    /// Any server response becomes one message of limited length without credentials.
     #[test]
     fn fuzz_answer() {
         let pieces = [

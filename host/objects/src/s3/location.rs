@@ -1,5 +1,5 @@
-//! Where the requests for an object go, found out from a location and the configuration before anything is sent. What
-//! passes here can stand in a URL and in headers as it is: nothing in it can add a host, a path or a header.
+//! Determines where the requests for an object go, from a location and the configuration, before anything is sent. The
+//! result is safe to insert into a URL and headers: it cannot add a host, a path or a header.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,13 @@ use crate::download::shown;
 use crate::{AddressGuard, ObjectError, ObjectErrorKind};
 use jobhost_model::S3Location;
 
-/// A location made definite.
+/// A resolved location.
 #[derive(Debug, Clone)]
 pub struct Placement {
-    /// URL of the bucket, without a slash at the end.
+    /// The bucket's URL, without a trailing slash.
     pub bucket_url: String,
     pub host: String,
-    /// The server, without the bucket before its host.
+    /// The server's URL, without the bucket in its host.
     pub endpoint: Url,
     pub port: u16,
     pub https: bool,
@@ -26,7 +26,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// The server as sentences name it.
+    /// The server's name for messages.
     pub fn server(&self) -> String {
         let scheme = if self.https { "https" } else { "http" };
         match (self.https, self.port) {
@@ -35,7 +35,7 @@ impl Placement {
         }
     }
 
-    /// The URL of the object.
+    /// The object's URL.
     pub fn url(&self) -> String {
         let Ok(mut url) = Url::parse(&self.bucket_url) else { return format!("{}/{}", self.bucket_url, self.key) };
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -55,7 +55,7 @@ pub fn place(location: &S3Location, default: Option<&Url>, guard: &AddressGuard)
         None => default.cloned(),
     };
     let on_aws = endpoint.is_none();
-    // A dot in a bucket's name would be one label too many for the certificate of AWS.
+    // The certificate of AWS covers one label only, so a bucket name with a dot cannot be part of the host.
     let path_style = location.path_style.unwrap_or(!on_aws || location.bucket.contains('.'));
     check_bucket(&location.bucket, on_aws || !path_style)?;
     let mut url = match endpoint {
@@ -98,7 +98,7 @@ pub fn place(location: &S3Location, default: Option<&Url>, guard: &AddressGuard)
     }
 }
 
-/// The server's address is one that jobs may not connect to.
+/// Jobs may not connect to the server's address.
 pub fn refused(placement: &Placement) -> ObjectError {
     let Placement { host, port, .. } = placement;
     ObjectError::new(
@@ -111,16 +111,16 @@ pub fn refused(placement: &Placement) -> ObjectError {
     )
 }
 
-/// A URL as sentences show it: without what may hold credentials, whether it can be read or not.
+/// Returns a URL for messages, without parts that may hold credentials. The text need not be a valid URL.
 fn plain(text: &str) -> String {
     match Url::parse(text) {
         Ok(url) => shown(&url),
-        // What stands before an @ may be a password, what follows a question mark a signature.
+        // The text before an @ may be a password, and the text after a question mark a signature.
         Err(_) => text.split(['@', '?', '#']).next().unwrap_or_default().chars().take(100).collect(),
     }
 }
 
-/// The URL of a server, or what it lacks.
+/// Parses the URL of a server, or says what is wrong with it.
 pub fn endpoint_url(text: &str) -> Result<Url, &'static str> {
     if text.len() > 1024 {
         return Err("is longer than 1024 bytes");
@@ -161,7 +161,8 @@ fn check_region(region: &str) -> Result<(), ObjectError> {
     Ok(())
 }
 
-/// Strictly as AWS says where the name becomes part of a host name, else what older servers take as well.
+/// Applies AWS's strict rules if the name becomes part of a host name; otherwise also accepts the names of older
+/// servers.
 fn check_bucket(bucket: &str, as_host: bool) -> Result<(), ObjectError> {
     let edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = bucket.as_bytes();
@@ -184,7 +185,7 @@ fn check_bucket(bucket: &str, as_host: bool) -> Result<(), ObjectError> {
     )))
 }
 
-/// Keys go into the path of a URL, where `.` and `..` would be resolved and empty segments are not kept by every server.
+/// Keys are part of a URL's path, where `.` and `..` would be resolved, and not every server keeps empty segments.
 fn check_key(key: &str) -> Result<Path, ObjectError> {
     let fault = if key.is_empty() {
         Some("is empty")
@@ -206,7 +207,7 @@ fn check_key(key: &str) -> Result<Path, ObjectError> {
     }
 }
 
-/// A value of a request in a sentence: cut short and without control characters.
+/// Prepares a request's value for a message: truncates it and removes control characters.
 fn quoted(value: &str) -> String {
     let cut: String = value.chars().take(100).collect();
     format!("{cut:?}")
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn literal_addresses_are_judged_by_the_guard() {
+    fn literal_addresses_are_checked_by_the_guard() {
         for endpoint in ["http://127.0.0.1:9000", "http://169.254.169.254", "http://[::1]:1", "http://2130706433"] {
             let error = placed(&location(Some(endpoint)), &[]).unwrap_err();
             assert_eq!(error.kind, ObjectErrorKind::Denied, "{endpoint}");
@@ -291,7 +292,7 @@ mod tests {
         }
     }
 
-    /// Nothing in bucket, key, region or endpoint can lead to another host or out of the bucket.
+    /// No bucket, key, region or endpoint leads to another host or out of the bucket.
     #[test]
     fn fuzz_place() {
         let pieces = [
@@ -330,7 +331,7 @@ mod tests {
                 let word = |picks: &[u8]| {
                     picks.iter().map(|pick| pieces[usize::from(*pick) % pieces.len()]).collect::<String>()
                 };
-                // Mostly good ones, or hardly any location would be placed.
+                // Mostly valid values, because random ones hardly ever form a valid location.
                 let or = |picks: &[u8], good: &str| if picks.len() < 3 { good.to_owned() } else { word(picks) };
                 let location = S3Location {
                     bucket: or(bucket, "dogs"),

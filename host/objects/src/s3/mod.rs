@@ -1,5 +1,5 @@
-//! Objects of S3 servers: reading them in ranges and writing them in parts. Every connection goes to an address that the
-//! guard permits or to the server that the operator configured; keys never leave this module but as signatures.
+//! Objects of S3 servers: reads them in ranges and writes them in parts. Every connection goes to an address that the
+//! guard permits or to the server that the operator configured. Credentials leave this module only as signatures.
 
 mod client;
 mod credentials;

@@ -1,4 +1,4 @@
-//! Reading an object: one request fixes the version, then ranges of exactly that version are read.
+//! Reads an object: one request determines the version, then ranges of exactly that version are read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use super::options::S3;
 use crate::{ObjectError, ObjectErrorKind};
 use jobhost_model::S3Location;
 
-/// The first range is short, because many readers want no more; the following ones double up to the largest. One
-/// is read ahead while one is consumed, so a reader holds at most two of the largest.
+/// The first range is short, because many readers need no more. Later ranges double up to the maximum. One range is
+/// read ahead, so a reader holds at most two of the largest.
 const FIRST_RANGE: u64 = 512 * 1024;
 const LARGEST_RANGE: u64 = 8 * 1024 * 1024;
-/// How often a range is asked for again that ended early, beside the library's own retries.
+/// How often an interrupted range is resumed, in addition to the library's own retries.
 const MAX_RESUMES: usize = 3;
 
 /// A version of an object.
@@ -34,7 +34,7 @@ pub struct RemoteObject {
     media_type: Option<String>,
 }
 
-/// What tells one version of an object from another.
+/// Distinguishes the versions of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     pub size: u64,
@@ -43,13 +43,13 @@ pub(super) struct Version {
 }
 
 impl RemoteObject {
-    /// Look at an object. Errors: `NotFound`, `Denied`, `Invalid`, `Unavailable`; `Limit` is for the caller, who knows the
-    /// encoding.
+    /// Opens an object. Returns `NotFound`, `Denied`, `Invalid` or `Unavailable`. The caller checks the size limit,
+    /// because it knows the encoding.
     pub async fn look(s3: &S3, location: &S3Location, keys: &S3Keys) -> Result<Arc<Self>, ObjectError> {
         let store = s3.store(location, keys)?;
         let head = match head(&store).await {
             Ok(head) => head,
-            // The answer to HEAD has no body and so does not say what it is that is missing or wrong.
+            // A response to HEAD has no body, and so does not explain the error.
             Err(failure) if failure.status().is_some() && failure.code().is_empty() => {
                 return Err(store.explain(why(&store).await.unwrap_or(failure)));
             }
@@ -63,7 +63,7 @@ impl RemoteObject {
         self.version.size
     }
 
-    /// The same as long as the object is the same.
+    /// The tag stays the same while the object does.
     pub fn etag(&self) -> String {
         match &self.version.etag {
             Some(etag) => etag.clone(),
@@ -75,7 +75,7 @@ impl RemoteObject {
         self.media_type.as_deref()
     }
 
-    /// Bytes of this version, all of the range.
+    /// Returns the bytes of the whole range from this version.
     async fn range(&self, range: Range<u64>) -> Result<Bytes, ObjectError> {
         let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let mut taken = BytesMut::with_capacity(length);
@@ -87,7 +87,7 @@ impl RemoteObject {
                 Ok(()) => Failure::Broken("the body ended early".to_owned()),
                 Err(failure) => failure,
             };
-            // The library has tried again itself; once more is worth it only where something came.
+            // The library has already retried. Resume only if more bytes arrived.
             if !matches!(failure, Failure::Broken(_)) || resumes == MAX_RESUMES || taken.len() == before {
                 return Err(self.explain(failure));
             }
@@ -97,7 +97,7 @@ impl RemoteObject {
 
     async fn fetch(&self, range: Range<u64>, taken: &mut BytesMut, most: usize) -> Result<(), Failure> {
         let changed = || Failure::answer(412, "");
-        // A weak tag never matches by the rules of If-Match; what comes is compared in any case.
+        // A weak tag never matches in If-Match. The response's version is compared in any case.
         let if_match = self.version.etag.clone().filter(|etag| !etag.starts_with("W/"));
         let options = GetOptions { range: Some(GetRange::Bounded(range)), if_match, ..GetOptions::default() };
         self.store
@@ -118,7 +118,7 @@ impl RemoteObject {
             .await?
     }
 
-    /// That an object is gone or shorter now than it was means that it changed.
+    /// An object that is gone or has become shorter has changed.
     fn explain(&self, failure: Failure) -> ObjectError {
         if matches!(failure.status(), Some(404 | 412 | 416)) && failure.code() != "NoSuchBucket" {
             return ObjectError::caused_by(ObjectErrorKind::Unavailable, CHANGED, failure);
@@ -141,14 +141,14 @@ impl Version {
     }
 }
 
-/// Version and media type of what is there now.
+/// Returns the current version and media type.
 pub(super) async fn head(store: &Store) -> Result<(Version, Option<String>), Failure> {
     let options = GetOptions { head: true, ..GetOptions::default() };
     let got = store.bounded(store.brief.get_opts(&store.placement.key, options)).await?;
     Ok((Version::of(&got.meta), media_type(&got.attributes)))
 }
 
-/// The refusal of an object with its reason.
+/// Returns the server's reason for an error.
 async fn why(store: &Store) -> Option<Failure> {
     let options = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
     store.bounded(store.brief.get_opts(&store.placement.key, options)).await.err()
@@ -160,11 +160,11 @@ fn media_type(attributes: &Attributes) -> Option<String> {
     (1..=MAX_MEDIA_TYPE_BYTES).contains(&value.len()).then(|| value.to_owned())
 }
 
-/// The bytes of an object from an offset on, range by range, one of them read ahead.
+/// The bytes of an object from an offset on, in ranges, one of which is read ahead.
 #[derive(Debug)]
 pub struct Chunks {
     object: Arc<RemoteObject>,
-    /// Where the range begins that was not asked for yet.
+    /// Where the next range to request begins.
     next: u64,
     length: u64,
     coming: Option<AbortOnDropHandle<Result<Bytes, ObjectError>>>,
@@ -172,17 +172,17 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    /// `moved` counts the bytes that came.
+    /// `moved` counts the received bytes.
     pub fn new(object: Arc<RemoteObject>, offset: u64, moved: Arc<AtomicU64>) -> Self {
         Chunks { object, next: offset, length: FIRST_RANGE, coming: None, moved }
     }
 
-    /// `None` at the end.
+    /// Returns `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, ObjectError> {
         if self.coming.is_none() {
             self.ask();
         }
-        // Left where it is while it is awaited, so that nothing is lost should this be dropped in between.
+        // The future stays in place while it is awaited, so that a cancelled call loses nothing.
         let Some(coming) = self.coming.as_mut() else { return Ok(None) };
         let bytes = coming.await.unwrap_or_else(|error| {
             Err(ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("reading was stopped: {error}"), error))

@@ -15,13 +15,13 @@ use jobhost_model::{Limit, S3Location};
 /// The operator's settings of `[s3]`.
 #[derive(Debug, Clone)]
 pub struct S3Options {
-    /// URL of the server for locations that name none; `None`: AWS. Jobs may connect to it whatever its address is.
+    /// The server for locations that name none; `None` means AWS. Jobs may connect to it whatever its address is.
     pub endpoint: Option<String>,
-    /// Largest object that is read, after decoding.
+    /// Maximum size of an object that is read, after decoding.
     pub max_bytes: u64,
-    /// For one request with all its retries: a look at an object, a range, a part.
+    /// Timeout of one request with all its retries: opening an object, a range, a part.
     pub timeout: Duration,
-    /// An ini file with profiles.
+    /// An INI file with profiles.
     pub credentials_file: Option<PathBuf>,
 }
 
@@ -46,7 +46,7 @@ struct Shared {
 }
 
 impl S3 {
-    /// Errors: `Invalid` where the configured endpoint is not the URL of a server.
+    /// Returns `Invalid` if the configured endpoint is not the URL of a server.
     pub fn new(guard: AddressGuard, options: S3Options) -> Result<S3, ObjectError> {
         let endpoint = match &options.endpoint {
             Some(text) => Some(location::endpoint_url(text).map_err(|what| {
@@ -61,18 +61,18 @@ impl S3 {
         Ok(S3 { shared: Arc::new(Shared { guard, endpoint, options }) })
     }
 
-    /// Whether requests for this location can be made at all: endpoint, region, bucket and key by their syntax, and
-    /// an address that is written out by the guard. Connects to nothing.
+    /// Checks a location without connecting: the syntax of endpoint, region, bucket and key, and a literal address
+    /// against the guard.
     pub fn check(&self, location: &S3Location) -> Result<S3Place, ObjectError> {
         self.placed(location).map(|placement| S3Place { server: placement.endpoint, bucket: placement.bucket })
     }
 
-    /// A profile of the operator's credentials file, which is read now. Blocks for as long as reading a small file takes.
+    /// Reads a profile from the operator's credentials file. Blocks while it reads a small file.
     pub fn profile(&self, name: &str) -> Result<S3Profile, ObjectError> {
         credentials::profile(self.shared.options.credentials_file.as_deref(), name)
     }
 
-    /// Largest object that is read, after decoding.
+    /// Maximum size of an object that is read, after decoding.
     pub fn max_bytes(&self) -> u64 {
         self.shared.options.max_bytes
     }
@@ -90,14 +90,14 @@ impl S3 {
     }
 }
 
-/// A bucket, and the server that it is on.
+/// A bucket and its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Place {
     pub server: Url,
     pub bucket: String,
 }
 
-/// The guard's entry for the configured server.
+/// Returns the guard's entry for the configured server.
 fn operators_server(url: &Url) -> Result<AllowedAddress, ObjectError> {
     let host = url.host_str().unwrap_or("");
     let port = url.port_or_known_default().unwrap_or(0);

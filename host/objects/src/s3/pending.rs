@@ -1,18 +1,18 @@
-//! Bytes that wait to become a part: large pieces are kept as they came, small ones are merged, so that a million tiny
-//! writes take no more memory than one large one.
+//! Bytes that wait to become a part. Large pieces are kept without copying and small ones are merged, so that a
+//! million tiny writes take no more memory than one large write.
 
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Pieces from this size on are kept without copying.
+/// Pieces of this size or more are kept without copying.
 const LARGE: usize = 64 * 1024;
 const GATHERED: usize = 256 * 1024;
 
 #[derive(Debug, Default)]
 pub struct Pending {
     pieces: VecDeque<Bytes>,
-    /// Small pieces that came last.
+    /// The most recent small pieces.
     small: BytesMut,
     size: u64,
 }
@@ -38,7 +38,7 @@ impl Pending {
         self.size
     }
 
-    /// The first `size` bytes, or all if there are fewer.
+    /// Takes the first `size` bytes, or all if there are fewer.
     pub fn take(&mut self, size: u64) -> Vec<Bytes> {
         self.gather();
         let mut taken = Vec::new();
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_what_was_put_in_whatever_the_pieces() {
+    fn bytes_are_taken_in_the_order_they_were_pushed() {
         let mut pending = Pending::default();
         let mut put = Vec::new();
         for round in 0..200_usize {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn tiny_pieces_are_gathered() {
+    fn small_pieces_are_merged() {
         let mut pending = Pending::default();
         for _ in 0..1_000_000 {
             pending.push(Bytes::from_static(b"x"));

@@ -1,5 +1,5 @@
-//! The HTTP service under the S3 client library: our client with the guard's resolver, no redirects, no proxies, no
-//! decoding. Unsuccessful responses become typed errors here; only a bounded part of their body is read.
+//! The HTTP service beneath the S3 client library: a client with the guard's resolver, without redirects, proxies or
+//! decoding. Error responses become typed errors here; only a limited part of their body is read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,20 +18,20 @@ use crate::address_guard::AddressGuard;
 use crate::guarded_resolver::{GuardedResolver, Refused};
 use crate::{ObjectError, ObjectErrorKind};
 
-/// Errors are some hundred bytes; more is not read.
+/// Error bodies have a few hundred bytes; no more than this is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
-/// Answers to requests that change something are small documents.
+/// Responses to requests that change something are small documents.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
 const SECRET_HEADERS: [&str; 2] = ["authorization", "x-amz-security-token"];
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Without a byte for this long, a body that is read counts as broken.
+/// A body that sends no byte for this long is treated as broken.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A service for one host and port.
 #[derive(Debug, Clone)]
 pub struct Service {
     reading: reqwest::Client,
-    /// While a part is sent nothing is read, however slow the line is: only the whole request has a bound.
+    /// For sending parts. A client that sends receives nothing meanwhile, so only the whole request has a timeout.
     writing: reqwest::Client,
     region: Arc<str>,
 }
@@ -84,7 +84,7 @@ impl HttpService for Service {
         let mut outgoing = reqwest::Request::new(parts.method, url);
         *outgoing.headers_mut() = parts.headers;
         for (name, value) in outgoing.headers_mut() {
-            // Not to be seen in the traces of the HTTP library.
+            // Hides the value from the HTTP library's traces.
             value.set_sensitive(SECRET_HEADERS.contains(&name.as_str()));
         }
         if body.content_length() > 0 {
@@ -104,7 +104,7 @@ impl HttpService for Service {
         }
         let (reply, end) = bounded(body, MAX_REPLY_BYTES).await;
         end.map_err(failed)?;
-        // S3 may say 200, keep the line open with blanks, and then tell that it failed.
+        // S3 may respond with 200, keep the connection open with whitespace, and then report an error.
         let text = String::from_utf8_lossy(&reply);
         if text.contains("<Error>") {
             let failure = Failure::answer(StatusCode::OK.as_u16(), &text);
@@ -128,7 +128,7 @@ impl Service {
     }
 }
 
-/// What came of a body up to a bound, and how it ended.
+/// Reads a body up to a limit; returns what was read and how it ended.
 async fn bounded(body: reqwest::Body, most: usize) -> (Bytes, Result<(), Failure>) {
     let mut body = std::pin::pin!(body);
     let mut taken = BytesMut::new();
@@ -148,7 +148,7 @@ async fn bounded(body: reqwest::Body, most: usize) -> (Bytes, Result<(), Failure
     (taken.freeze(), Ok(()))
 }
 
-/// The library tries again what is of kind `Request`, and nothing of kind `Unknown`.
+/// The library retries errors of kind `Request`, and none of kind `Unknown`.
 fn failed(failure: Failure) -> HttpError {
     let kind = if failure.is_transient() { HttpErrorKind::Request } else { HttpErrorKind::Unknown };
     HttpError::new(kind, failure)
@@ -162,7 +162,7 @@ fn of_transport(error: reqwest::Error) -> Failure {
         }
         cause = deeper;
     }
-    // Only the innermost cause is shown: the outer ones repeat the URL.
+    // Only the innermost cause is shown, because the outer ones repeat the URL.
     let why = cause.to_string();
     if error.is_connect() {
         Failure::Connect(why)

@@ -1,5 +1,5 @@
-//! Writing an object: small ones with a single request, larger ones in parts. An incomplete upload is aborted, at once
-//! or, if the host is killed, through the record that is on disk before the first part is sent.
+//! Writes an object: small ones with a single request, larger ones in parts. An incomplete upload is aborted, either
+//! at once or, if the host is killed, later with the note that was stored before the first part was sent.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use crate::{ObjectError, ObjectErrorKind};
 use jobhost_model::S3Location;
 
 const FIRST_PART: u64 = 8 * 1024 * 1024;
-/// After so many parts the size doubles: 10,000 parts of up to 4 GiB make more than the largest object, while an object of
-/// 8 GiB is written in parts of 8 MiB.
+/// The part size doubles after this many parts. 10,000 parts of up to 4 GiB hold more than the largest object, while
+/// an object of 8 GiB is written in parts of 8 MiB.
 const PARTS_OF_A_SIZE: u32 = 1000;
 const MAX_PARTS: u32 = 10_000;
 const MAX_OBJECT_BYTES: u64 = 5 * 1024 * 1024 * 1024 * 1024;
-/// Parts that are sent at a time while they are at most this large; of larger ones, one.
+/// Parts up to this size are sent in parallel; larger ones one at a time.
 const PARALLEL_PART_BYTES: u64 = 16 * 1024 * 1024;
 const ABORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Lies in the job's directory as long as there is an upload to abort.
+/// Kept in the job's directory as long as there is an upload to abort.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     upload_id: String,
@@ -43,10 +43,10 @@ pub struct Upload {
     store: Arc<Store>,
     note: PathBuf,
     media_type: String,
-    /// What is not part of a part yet.
+    /// Bytes that are not yet part of a part.
     pending: Pending,
     total_bytes: u64,
-    /// Bytes that the server has taken.
+    /// Bytes that the server has accepted.
     moved: u64,
     started: Option<Started>,
     runtime: Handle,
@@ -56,8 +56,8 @@ pub struct Upload {
 #[derive(Debug)]
 struct Started {
     upload_id: String,
-    /// What was there before, `Some(None)` for nothing, `None` where that cannot be known: tells whether a completion whose
-    /// answer was lost has happened.
+    /// The previous object; `Some(None)` if there was none, `None` if that is unknown. Tells whether a completion
+    /// whose response was lost has taken effect.
     before: Option<Option<Version>>,
     sending: JoinSet<Result<(u32, u64, PartId), ObjectError>>,
     next_part: u32,
@@ -65,7 +65,7 @@ struct Started {
 }
 
 impl Upload {
-    /// Nothing is sent before there is something to send.
+    /// Sends nothing until there are bytes to send.
     pub fn new(
         s3: &S3,
         location: &S3Location,
@@ -93,7 +93,7 @@ impl Upload {
         self.moved
     }
 
-    /// Append. Waits while as many parts are under way as may be.
+    /// Appends bytes. Waits while the maximum number of parts is in flight.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
         self.total_bytes += bytes.len() as u64;
         if self.total_bytes > MAX_OBJECT_BYTES {
@@ -127,7 +127,7 @@ impl Upload {
         Ok(etag.map(|etag| etag.trim_matches('"').to_owned()))
     }
 
-    /// Leave nothing behind. What cannot be aborted now is kept in the note.
+    /// Leaves nothing behind. An upload that cannot be aborted now is kept in the note.
     pub async fn abort(&mut self) {
         self.pending = Pending::default();
         if let Some(started) = self.started.take() {
@@ -145,7 +145,7 @@ impl Upload {
         Ok(put.e_tag.map(|etag| etag.trim_matches('"').to_owned()))
     }
 
-    /// The first bytes of what is pending.
+    /// Sends the first `size` pending bytes as a part.
     async fn send_part(&mut self, size: u64) -> Result<(), ObjectError> {
         if self.started.is_none() {
             self.started = Some(self.start().await?);
@@ -186,7 +186,7 @@ impl Upload {
             Ok((version, _)) => Some(Some(version)),
             Err(failure) if failure.status() == Some(404) => Some(None),
             Err(failure @ Failure::Refused) => return Err(explain(failure)),
-            // Whoever may only write is not told; then a lost answer stays unknown.
+            // Without permission to read, the previous object and thus the outcome of a lost response stay unknown.
             Err(_) => None,
         };
         let options = PutMultipartOptions { attributes: attributes(&self.media_type), ..Default::default() };
@@ -211,7 +211,7 @@ impl Upload {
         }
     }
 
-    /// Whether there was one to wait for.
+    /// Waits for one part. Returns false if none is in flight.
     async fn one_part_done(&mut self) -> Result<bool, ObjectError> {
         let Some(started) = self.started.as_mut() else { return Ok(false) };
         match started.sending.join_next().await {
@@ -239,7 +239,7 @@ impl Upload {
         match store.bounded(request).await {
             Ok(put) => Ok(put.e_tag),
             Err(failure) => match (head(store).await, started.before.as_ref()) {
-                // An answer was lost, and the repeated request was refused because the first one was carried out.
+                // A response was lost, and the retried request failed because the first one had succeeded.
                 (Ok((now, _)), Some(before)) if now.size == self.total_bytes && before.as_ref() != Some(&now) => {
                     Ok(now.etag)
                 }
@@ -257,7 +257,7 @@ impl Drop for Upload {
     }
 }
 
-/// Bytes of the part with this index, counted from 0.
+/// The size of the part with this index, counted from 0.
 fn part_size(index: u32) -> u64 {
     FIRST_PART << (index / PARTS_OF_A_SIZE).min(9)
 }
@@ -266,7 +266,7 @@ fn attributes(media_type: &str) -> Attributes {
     Attributes::from_iter([(Attribute::ContentType, media_type.to_owned())])
 }
 
-/// Stops what is under way and aborts the upload; parts that arrive later would be kept and paid for.
+/// Stops the parts in flight and aborts the upload. Parts that arrived later would be kept and billed.
 async fn abandon(store: Arc<Store>, mut started: Started, note: PathBuf) {
     started.sending.shutdown().await;
     match tokio::time::timeout(ABORT_TIMEOUT, abort(&store, &started.upload_id)).await {
@@ -287,7 +287,7 @@ async fn abort(store: &Store, upload_id: &String) -> Result<(), Failure> {
     }
 }
 
-/// Aborts the upload that a note tells of, if there is one. Can be repeated.
+/// Aborts the upload recorded in a note, if there is one. Idempotent.
 pub async fn sweep(s3: &S3, location: &S3Location, keys: &S3Keys, note: &Path) -> Result<(), ObjectError> {
     let text = match tokio::fs::read(note).await {
         Ok(text) => text,
@@ -300,7 +300,7 @@ pub async fn sweep(s3: &S3, location: &S3Location, keys: &S3Keys, note: &Path) -
             ));
         }
     };
-    // A note is renamed into its place, so one that cannot be read was not written by us.
+    // Notes are renamed into place, so an unreadable one was not written by this host.
     if let Ok(Note { upload_id }) = serde_json::from_slice(&text) {
         let store = s3.store(location, keys)?;
         let aborted = tokio::time::timeout(ABORT_TIMEOUT, abort(&store, &upload_id)).await;
@@ -310,7 +310,7 @@ pub async fn sweep(s3: &S3, location: &S3Location, keys: &S3Keys, note: &Path) -
     Ok(())
 }
 
-/// Durable when it returns.
+/// The note is durable when this returns.
 async fn remember(path: &Path, note: &Note) -> std::io::Result<()> {
     let text = serde_json::to_vec(note)?;
     let path = path.to_owned();
@@ -327,7 +327,7 @@ async fn remember(path: &Path, note: &Note) -> std::io::Result<()> {
     written.await.map_err(std::io::Error::other)?
 }
 
-/// A note that stays costs one vain request later.
+/// A note that remains costs one unnecessary request later.
 async fn forget(path: &Path) {
     let _ = tokio::fs::remove_file(path).await;
 }
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn notes_are_whole_and_can_be_forgotten_twice() {
+    async fn notes_are_complete_and_can_be_removed_twice() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("sink-0.json");
         remember(&path, &Note { upload_id: "id".to_owned() }).await.unwrap();

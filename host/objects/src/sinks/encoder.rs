@@ -1,4 +1,4 @@
-//! Compression of stored bytes, with checksum and size.
+//! Compresses the bytes to store and computes their checksum and size.
 
 use std::io::{self, Write};
 
@@ -9,10 +9,10 @@ use flate2::write::GzEncoder;
 
 use jobhost_model::Encoding;
 
-/// zstd's own default: some 2 MiB of window, several hundred MB/s.
+/// zstd's default: a window of about 2 MiB, several hundred MB/s.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Takes bytes, gives stored bytes and counts those.
+/// Encodes bytes and counts the encoded ones.
 pub struct Encoder {
     codec: Codec,
     checksum: crc32fast::Hasher,
@@ -45,7 +45,7 @@ impl Encoder {
         Ok(Encoder { codec, checksum: crc32fast::Hasher::new(), size: 0 })
     }
 
-    /// What is to be stored by now; may be empty although something was put in.
+    /// Returns the bytes ready to store; may be empty even for non-empty input.
     pub fn push(&mut self, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
         let stored = match &mut self.codec {
             Codec::Identity => bytes,
@@ -62,7 +62,7 @@ impl Encoder {
         Ok(stored)
     }
 
-    /// What is to be stored last.
+    /// Returns the last bytes to store.
     pub fn finish(&mut self) -> io::Result<Vec<u8>> {
         let stored = match std::mem::replace(&mut self.codec, Codec::Identity) {
             Codec::Identity => Vec::new(),
@@ -73,12 +73,12 @@ impl Encoder {
         Ok(stored)
     }
 
-    /// Stored bytes until now.
+    /// Stored bytes so far.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// CRC-32 of the stored bytes as S3 writes it.
+    /// CRC-32 of the stored bytes in S3's format.
     pub fn checksum(&self) -> String {
         BASE64_STANDARD.encode(self.checksum.clone().finalize().to_be_bytes())
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_decodes_to_what_was_written() {
+    fn stored_bytes_decode_to_the_written_ones() {
         let plain = "one,".repeat(1000) + &"two,".repeat(1000);
         assert_eq!(stored(Encoding::Identity).0, plain.as_bytes());
         let mut text = String::new();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_written_as_s3_does() {
+    fn the_checksum_has_s3s_format() {
         let mut encoder = Encoder::new(Encoding::Identity).unwrap();
         assert_eq!(encoder.checksum(), "AAAAAA==");
         encoder.push(b"123456789".to_vec()).unwrap();

@@ -1,4 +1,4 @@
-//! A file that is being written: under another name until it is complete and on disk. Everything here blocks.
+//! Writes a file under a temporary name until it is complete and durable. Everything here blocks.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,11 +8,11 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use crate::export_directories::UNFINISHED_PREFIX;
 use crate::{ExportDirectories, ObjectError, ObjectErrorKind};
 
-/// Readable for the group; the process's umask may take more away.
+/// Readable for the group; the process's umask may restrict it further.
 const MODE: u32 = 0o640;
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Removed when it is dropped before `finish`.
+/// Removed if dropped before `finish`.
 #[derive(Debug)]
 pub struct UnfinishedFile {
     dir: Dir,
@@ -34,7 +34,7 @@ impl UnfinishedFile {
         let path = format!("{}/{name}", directory.strip_suffix('/').unwrap_or(directory));
         let unfinished = unfinished_name(token);
         let failed = |error: io::Error| not_written(&path, error);
-        // Of an earlier attempt of the same job.
+        // Left by an earlier attempt of the same job.
         remove(&dir, &unfinished).map_err(failed)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(MODE);
@@ -64,7 +64,7 @@ impl UnfinishedFile {
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         self.dir.rename(&self.unfinished, &self.dir, &self.name)?;
-        // The handle itself may be one that only names the directory.
+        // The handle may have been opened with O_PATH, which cannot be synced.
         self.dir.open(".")?.sync_all()
     }
 }
@@ -72,7 +72,7 @@ impl UnfinishedFile {
 impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
-            // What is buffered is not wanted any more.
+            // Discards the buffer without writing it.
             let _ = file.into_parts();
             let _ = remove(&self.dir, &self.unfinished);
         }
@@ -83,7 +83,7 @@ impl Drop for UnfinishedFile {
 pub fn sweep(directories: &ExportDirectories, directory: &str, token: &str) -> Result<(), ObjectError> {
     let dir = match directories.open_directory(directory) {
         Ok(dir) => dir,
-        // Where there is no directory any more, there is nothing in it.
+        // If the directory is gone, so is the file.
         Err(error) if error.kind == ObjectErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };

@@ -1,5 +1,5 @@
 //! Sinks of a plan: a file in one of the operator's directories or an object of an S3 server. Bytes are encoded,
-//! counted and stored as they come, with bounded memory; the result becomes visible when it is finished, and otherwise
+//! counted and stored as they arrive, with limited memory. The result becomes visible when it is finished; otherwise
 //! nothing is left.
 
 mod encoder;
@@ -14,16 +14,16 @@ use jobhost_model::{Encoding, S3Location};
 
 pub use writer::ObjectWriter;
 
-/// What is to be written, and what an interrupted attempt can be cleaned up by.
+/// The destination of a sink. Also identifies what an interrupted attempt may have left.
 #[derive(Debug, Clone)]
 pub enum Target {
     File {
         exports: ExportDirectories,
-        /// As the request names it.
+        /// As named in the request.
         directory: String,
         name: String,
         encoding: Encoding,
-        /// Unique for the job and the sink, the same in all attempts; 1 to 100 letters, digits, '-' or '_'.
+        /// Unique for the job and the sink, and the same in all attempts; 1 to 100 letters, digits, '-' or '_'.
         token: String,
     },
     S3 {
@@ -32,14 +32,13 @@ pub enum Target {
         keys: S3Keys,
         media_type: String,
         encoding: Encoding,
-        /// A path in the job's directory, which exists, for this sink alone: a file there tells of an upload that is
-        /// under way.
+        /// A path in the job's existing directory, used by this sink only. A file there records an unfinished upload.
         note: PathBuf,
     },
 }
 
 impl Target {
-    /// Removes what an attempt left that was killed: the unfinished file, the unfinished upload. Can be repeated.
+    /// Removes what a killed attempt left: the unfinished file or upload. Idempotent.
     pub async fn sweep(&self) -> Result<(), ObjectError> {
         match self {
             Target::File { exports, directory, token, .. } => {
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_finished_leaves_nothing() {
+    async fn an_unfinished_sink_leaves_nothing() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("dogs.csv"), "old").unwrap();
         let mut aborted = ObjectWriter::create(target(root.path(), Encoding::Gzip)).await.unwrap();
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_are_checked_before_anything_is_made() {
+    async fn names_are_checked_before_anything_is_created() {
         let root = tempfile::tempdir().unwrap();
         for bad in ["../dogs.csv", "", ".jobhost-x"] {
             let mut target = target(root.path(), Encoding::Identity);

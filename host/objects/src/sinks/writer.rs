@@ -1,5 +1,5 @@
-//! A sink that is being written. Encoding and disk I/O happen on blocking threads, one piece behind the caller, so
-//! that the job can make the next piece meanwhile.
+//! An open sink. Encoding and disk I/O run on blocking threads, one piece behind the caller, so that the job can
+//! produce the next piece in the meantime.
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -11,12 +11,12 @@ use crate::s3::Upload;
 use crate::{ObjectError, ObjectErrorKind};
 use jobhost_model::{Encoding, Receipt};
 
-/// Dropped before `finish`, it leaves nothing behind: the file goes at once, the upload is aborted by a task of its own.
+/// Leaves nothing behind if dropped before `finish`: the file is removed at once, and a task aborts the upload.
 #[derive(Debug)]
 pub struct ObjectWriter {
     state: State,
     upload: Option<Box<Upload>>,
-    /// Stored bytes that the last finished piece ended with.
+    /// Stored bytes after the last finished piece.
     stored_bytes: u64,
 }
 
@@ -24,21 +24,21 @@ pub struct ObjectWriter {
 enum State {
     Ready(Box<Stage>),
     Working(JoinHandle<Result<Box<Stage>, ObjectError>>),
-    /// Finished, failed, or abandoned in the middle of a call.
+    /// Finished, failed, or cancelled in the middle of a call.
     Closed,
 }
 
-/// What the blocking threads need.
+/// The state that the blocking threads use.
 #[derive(Debug)]
 struct Stage {
     encoder: Encoder,
     file: Option<UnfinishedFile>,
-    /// Encoded and to be uploaded; stays empty for a file.
+    /// Encoded bytes to upload; always empty for a file.
     encoded: Vec<u8>,
 }
 
 impl ObjectWriter {
-    /// Errors: `Denied`, `NotFound`, `Invalid`, `Unavailable`.
+    /// Returns `Denied`, `NotFound`, `Invalid` or `Unavailable`.
     pub async fn create(target: Target) -> Result<Self, ObjectError> {
         match target.sweep().await {
             Err(error) if error.kind == ObjectErrorKind::Unavailable => return Err(error),
@@ -63,7 +63,7 @@ impl ObjectWriter {
         Ok(ObjectWriter { state: State::Ready(Box::new(stage)), upload, stored_bytes: 0 })
     }
 
-    /// Append. Waits while the other side is behind. After an error nothing more can be written.
+    /// Appends bytes. Waits while the destination is behind. After an error, nothing more can be written.
     pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), ObjectError> {
         let mut stage = self.ready().await?;
         self.state = State::Working(tokio::task::spawn_blocking(move || {
@@ -73,7 +73,7 @@ impl ObjectWriter {
         Ok(())
     }
 
-    /// Make it durable and visible.
+    /// Makes the result durable and visible.
     pub async fn finish(&mut self) -> Result<Receipt, ObjectError> {
         let mut stage = self.ready().await?;
         let work = tokio::task::spawn_blocking(move || {
@@ -92,21 +92,21 @@ impl ObjectWriter {
         Ok(Receipt { size: stage.encoder.size(), etag, checksum_crc32: stage.encoder.checksum(), location })
     }
 
-    /// As dropping it, but waits until nothing is left.
+    /// Like dropping the writer, but waits until nothing is left.
     pub async fn abort(&mut self) {
-        // The last piece may still be under way; its stage takes the file with it.
+        // The last piece may still be running; its stage removes the file.
         drop(self.ready().await);
         if let Some(upload) = self.upload.as_mut() {
             upload.abort().await;
         }
     }
 
-    /// Stored bytes that have left: written to the file or taken by the server.
+    /// Stored bytes that were written to the file or accepted by the server.
     pub fn moved(&self) -> u64 {
         self.upload.as_ref().map_or(self.stored_bytes, |upload| upload.moved())
     }
 
-    /// The stage, with everything of the last piece done. Until it is put back the writer is closed.
+    /// Waits until the last piece is done and takes the stage. The writer is closed until the stage is put back.
     async fn ready(&mut self) -> Result<Box<Stage>, ObjectError> {
         let mut stage = match std::mem::replace(&mut self.state, State::Closed) {
             State::Ready(stage) => stage,
@@ -136,7 +136,7 @@ impl Stage {
         self.store(stored)
     }
 
-    /// The path of the file, or nothing.
+    /// Returns the path of the file; empty for an upload.
     fn finish(&mut self) -> Result<String, ObjectError> {
         let stored = self.encoder.finish().map_err(not_encoded)?;
         self.store(stored)?;
@@ -154,7 +154,7 @@ impl Stage {
     }
 }
 
-/// It becomes a header.
+/// The media type is sent in a header.
 fn check_media_type(media_type: &str) -> Result<(), ObjectError> {
     let fine = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
     if (1..=255).contains(&media_type.len()) && media_type.bytes().all(fine) {

@@ -10,17 +10,17 @@ use jobhost_contract::Capability;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
     Use(Capability, Scope),
-    /// Attempts of this plugin that run at once.
+    /// Maximum concurrent attempts of this plugin.
     Concurrency(usize),
-    /// In the place of sandbox.memory_bytes.
+    /// Replaces sandbox.memory_bytes.
     Memory(usize),
-    /// In the place of sandbox.wall_seconds.
+    /// Replaces sandbox.wall_seconds.
     Wall(Duration),
-    /// In the place of sandbox.cpu_seconds.
+    /// Replaces sandbox.cpu_seconds.
     Cpu(Duration),
 }
 
-/// A line that cannot be read.
+/// An invalid line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadGrant(String);
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_cannot_be_read_says_what_it_must_be() {
+    fn an_invalid_line_is_reported_with_the_valid_form() {
         for (bad, part) in [
             ("", "CAPABILITY SCOPE"),
             ("insert", "CAPABILITY SCOPE"),
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!("wall-seconds 5".parse(), Ok(Grant::Wall(Duration::from_secs(5))));
     }
 
-    /// Lines near to grants are read, or refused with a sentence that says what they must be.
+    /// A line similar to a grant is either parsed or rejected with a message that describes the valid form.
     #[test]
     fn fuzz_line() {
         let pieces = [

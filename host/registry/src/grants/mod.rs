@@ -1,5 +1,6 @@
-//! What the operator grants to plugins. A plan beyond the grants is refused with the line that would allow it. A
-//! plugin cannot plan what it is not granted, and cannot do what is not planned; without grants it can touch nothing.
+//! What the operator grants to plugins. A plan beyond the grants is rejected with the line that would allow it. A
+//! plugin cannot plan what it is not granted, and cannot do what is not in its plan; without grants it can access
+//! nothing.
 
 mod line;
 mod scope;
@@ -18,25 +19,25 @@ use jobhost_objects::host_scope::HostScopes;
 use jobhost_sandbox::SandboxLimits;
 use scope::Scope;
 
-/// The grants of all plugins, by their names.
+/// The grants of all plugins, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
     plugins: BTreeMap<String, Arc<PluginGrants>>,
     shipped: Vec<&'static str>,
 }
 
-/// Who comes first where several plugins want the same.
+/// A plugin's precedence when several provide the same operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// It comes with the host.
+    /// The plugin ships with the host.
     Shipped,
-    /// The configuration has a key for it, be it an empty list.
+    /// The configuration has a key for the plugin, even if its list is empty.
     Known,
     Unknown,
 }
 
 impl Grants {
-    /// `shipped` are the names of the plugins that come with the host.
+    /// `shipped` are the names of the plugins that ship with the host.
     pub fn new(plugins: impl IntoIterator<Item = (String, PluginGrants)>, shipped: Vec<&'static str>) -> Self {
         Grants { plugins: plugins.into_iter().map(|(name, grants)| (name, Arc::new(grants))).collect(), shipped }
     }
@@ -65,10 +66,10 @@ impl Grants {
     }
 }
 
-/// What one plugin is granted.
+/// The grants of one plugin.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct PluginGrants {
-    /// As they stand in the configuration.
+    /// The lines as written in the configuration.
     lines: Vec<String>,
     grants: Vec<Grant>,
 }
@@ -81,13 +82,13 @@ pub enum DirectoryScopes {
 }
 
 impl PluginGrants {
-    /// A line that cannot be read comes back with what it must be.
+    /// Parses the lines. Returns an invalid line with a description of the valid form.
     pub fn parse(lines: Vec<String>) -> Result<Self, (String, BadGrant)> {
         let parsed = lines.iter().map(|line| line.parse().map_err(|error| (line.clone(), error)));
         Ok(PluginGrants { grants: parsed.collect::<Result<_, _>>()?, lines })
     }
 
-    /// As they stand in the configuration.
+    /// The lines as written in the configuration.
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
@@ -109,7 +110,7 @@ impl PluginGrants {
         })
     }
 
-    /// Whether there is any line for it.
+    /// Returns whether any line grants this capability.
     pub fn mentions(&self, capability: Capability) -> bool {
         self.scopes(capability).next().is_some()
     }
@@ -136,7 +137,7 @@ impl PluginGrants {
         HostScopes::Only(hosts)
     }
 
-    /// Attempts that may run at once, if that is bounded.
+    /// Maximum concurrent attempts, if the grants set one.
     pub fn concurrency(&self) -> Option<usize> {
         self.grants.iter().rev().find_map(|grant| match grant {
             Grant::Concurrency(attempts) => Some(*attempts),
@@ -144,7 +145,7 @@ impl PluginGrants {
         })
     }
 
-    /// The limits of every sandbox, with what is granted to this plugin in particular.
+    /// The sandbox's limits with this plugin's own limits applied.
     pub fn limits(&self, plugin: &str, general: &SandboxLimits) -> SandboxLimits {
         let mut limits = general.clone();
         let set = |word: &str, value: u64| Limit::set_by(format!("grants.{plugin} {word}"), value);
@@ -159,7 +160,7 @@ impl PluginGrants {
         limits
     }
 
-    /// The configuration that has these lines more.
+    /// Returns the configuration with these lines added.
     pub fn with_lines(&self, plugin: &str, lines: &[String]) -> String {
         let lines = self.lines.iter().chain(lines).cloned().map(toml::Value::String);
         format!("[grants] {plugin} = {}", toml::Value::Array(lines.collect()))
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_granted_is_not_covered_and_the_line_would_cover_it() {
+    fn a_missing_grant_is_not_covered_and_the_suggested_line_covers_it() {
         let granted = grants(&["insert data.cat", "query *"]);
         assert!(!granted.covers(Capability::Insert, &dog()) && !granted.covers(Capability::Update, &dog()));
         assert!(granted.covers(Capability::Query, &dog()));
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_the_last_that_are_said() {
+    fn the_last_line_of_a_limit_counts() {
         let granted = grants(&["concurrency 3", "concurrency 2", "memory-bytes 1048576", "wall-seconds 5"]);
         assert_eq!(granted.concurrency(), Some(2));
         let limits = granted.limits("a", &SandboxLimits::default());

@@ -1,4 +1,4 @@
-//! The scope of a grant, and whether it covers what a plan touches.
+//! The scope of a grant, and whether it covers what a plan accesses.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,32 +9,32 @@ use url::Url;
 use jobhost_model::TableName;
 use jobhost_objects::host_scope::HostScope;
 
-/// Tables: each part is a name, or `*` for every one.
+/// Tables. Each part is a name, or `*` for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableScope {
     database: Option<String>,
     table: Option<String>,
 }
 
-/// Buckets: of one server, or of any.
+/// Buckets of one server or of any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketScope {
     host: Option<HostScope>,
     bucket: Option<String>,
 }
 
-/// What one line grants a capability on.
+/// The scope of one line's capability.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     Any,
     Tables(TableScope),
-    /// A directory and what is beneath it.
+    /// A directory and everything beneath it.
     Directory(PathBuf),
     Host(HostScope),
     Buckets(BucketScope),
 }
 
-/// One thing that a plan wants to touch, written as a scope would name it.
+/// One thing that a plan accesses, written as a scope would name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touched {
     Table(TableName),
@@ -43,7 +43,7 @@ pub enum Touched {
         host: String,
         port: u16,
     },
-    /// The server has a port where that is not the one of its scheme.
+    /// The server includes its port unless it is the scheme's default.
     Bucket {
         server: String,
         bucket: String,
@@ -79,15 +79,15 @@ fn fits(pattern: Option<&str>, name: &str) -> bool {
     pattern.is_none_or(|pattern| pattern == name)
 }
 
-/// A scope that cannot be read.
+/// An invalid scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadScope;
 
 impl FromStr for TableScope {
     type Err = BadScope;
 
-    /// `database.table`; a name with a dot, a star, a quote, a comma or white space in it stands in double quotes, a quote
-    /// in it is written twice.
+    /// Parses `database.table`. A name that contains a dot, a star, a quote, a comma or white space is written in
+    /// double quotes, with quotes in it doubled.
     fn from_str(text: &str) -> Result<Self, BadScope> {
         let (database, rest) = name(text)?;
         let (table, rest) = name(rest.strip_prefix('.').ok_or(BadScope)?)?;
@@ -95,7 +95,7 @@ impl FromStr for TableScope {
     }
 }
 
-/// A name or `*` (`None`), and what follows it.
+/// Parses a name or `*` (`None`), and returns the rest of the text.
 fn name(text: &str) -> Result<(Option<String>, &str), BadScope> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find('.').unwrap_or(text.len());
@@ -133,7 +133,7 @@ fn written(name: &str) -> String {
 impl FromStr for BucketScope {
     type Err = BadScope;
 
-    /// `bucket`, `host/bucket` or `host:port/bucket`.
+    /// Parses `bucket`, `host/bucket` or `host:port/bucket`.
     fn from_str(text: &str) -> Result<Self, BadScope> {
         let (host, bucket) = text.split_once('/').map_or(("*", text), |(host, bucket)| (host, bucket));
         if bucket.is_empty() || bucket.contains('/') {
@@ -147,7 +147,7 @@ impl FromStr for BucketScope {
     }
 }
 
-/// An absolute directory.
+/// Parses an absolute directory.
 pub fn directory(text: &str) -> Result<PathBuf, BadScope> {
     let path = Path::new(text);
     let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_touched_is_written_so_that_it_can_be_read() {
+    fn a_scope_is_written_in_a_form_that_parses() {
         for (database, name) in [("data", "dog"), ("a.b", "c"), ("a", "b.c"), ("*", "x\"y z"), ("ä", "Ü")] {
             let touched = table(database, name);
             let scope: TableScope = Touched::Table(touched.clone()).to_string().parse().unwrap();
@@ -227,7 +227,7 @@ mod tests {
         assert!(directory("srv").is_err() && directory("/srv/../etc").is_err());
     }
 
-    /// The line that a refusal tells grants that table and no other, whatever its name.
+    /// The line that an error message suggests grants that table and no other, whatever its name.
     #[test]
     fn fuzz_tables() {
         let pieces =
@@ -241,7 +241,7 @@ mod tests {
                 let touched = table(&name(database), &name(one));
                 let text = Touched::Table(touched.clone()).to_string();
                 let line = format!("insert {text}");
-                // As a line of the configuration is cut into word and scope.
+                // The configuration splits a line into word and scope in the same way.
                 let (_, scope) = line.trim().split_once(char::is_whitespace).unwrap();
                 let scope: TableScope = scope.trim().parse().unwrap_or_else(|_| panic!("{text:?} cannot be read"));
                 assert!(scope.covers(&touched), "{text:?}");

@@ -1,4 +1,4 @@
-//! Capabilities without a store: what the plan allows is counted, the rest is denied.
+//! Capabilities without a store: count what the plan allows and deny the rest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! Two versions of the contract in one host: the adapters are all that knows of versions.
+//! Two versions of the contract in one host: only the adapters depend on the version.
 
 mod counting;
 pub mod v0_2;
@@ -13,7 +13,7 @@ use super::versions::{ContractVersion, VersionError};
 use super::{Engine, GuestComponent, RunEnd, RunRequest, SandboxLimits, engine};
 use counting::Counting;
 
-/// The bytes of a guest of the tests, which `cargo xtask plugins` builds.
+/// The bytes of a test guest, which `cargo xtask plugins` builds.
 fn guest(name: &str) -> Vec<u8> {
     let built = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/guests");
     let folder = std::env::var_os("JOBHOST_GUESTS").map_or(built, PathBuf::from);
@@ -28,7 +28,7 @@ fn component(engine: &Engine, name: &str) -> GuestComponent {
     GuestComponent::precompiled(engine, version, &compiled, Arc::new(SandboxLimits::default())).unwrap()
 }
 
-/// Plans and runs a job, and tells what it said and how many records it handed over.
+/// Plans and runs a job; returns its message and the number of records it wrote.
 async fn run(guest: &GuestComponent, operation: &str) -> (String, u64) {
     let memory = || Budgets::ample().memory.adopt(&Owner::Host, 0);
     let plan = guest.plan(operation, "{}", memory()).await.unwrap().unwrap();
@@ -80,7 +80,7 @@ fn the_version_is_read_without_compiling() {
         other[at + 19..at + 24].copy_from_slice(b"7.1.0");
     }
     assert_eq!(ContractVersion::of(&other), Err(VersionError::Unsupported("7.1.0".to_owned())));
-    // Whatever stands there, it is refused and nothing panics.
+    // Any truncated component is rejected without a panic.
     for cut in (0..other.len()).step_by(997) {
         assert!(ContractVersion::of(&other[..cut]).is_err());
     }

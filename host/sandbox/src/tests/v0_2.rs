@@ -1,5 +1,5 @@
-//! The adapter for `jobhost:plugin@0.2.0`, a version that only the tests know: bindings and their translation, as for any
-//! other version. Nothing outside the adapters knows that it exists.
+//! The adapter for `jobhost:plugin@0.2.0`, a version that exists only in tests: bindings and their translation, as for
+//! any other version. Nothing outside the adapters depends on it.
 
 use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker};

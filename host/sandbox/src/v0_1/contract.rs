@@ -1,4 +1,4 @@
-//! The translation of values: errors, names, descriptions, plans, outcomes.
+//! Translates values: errors, names, descriptions, plans, outcomes.
 
 use super::imported::records::AttributeType as GuestType;
 use super::{exported, types};

@@ -1,4 +1,4 @@
-//! The adapter for `jobhost:plugin@0.1.0`: the generated bindings, and their translation to the host's own terms.
+//! The adapter for `jobhost:plugin@0.1.0`: the generated bindings, and their translation to the host's own types.
 
 mod contract;
 mod objects;
@@ -73,7 +73,7 @@ pub async fn run(
 
 impl types::Host for Guest {}
 
-/// What a capability call gives: a trap, an error of the contract, or what was asked for.
+/// The result of a capability call: a trap, an error of the contract, or a value.
 type Answer<T> = wasmtime::Result<Result<T, types::Error>>;
 
 fn answer<T>(result: Result<T, CapabilityError>) -> Answer<T> {

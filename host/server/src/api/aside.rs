@@ -1,15 +1,15 @@
-//! Runs expensive computations on threads that answer no requests, with a limit on how many run at once and on the
-//! share of each user.
+//! Runs expensive computations away from the threads that answer requests. Limits how many run at once, and each
+//! user's share of them.
 
 use super::ApiState;
 use super::error::ApiError;
 use jobhost_budget::Account;
 
-/// What takes more bytes than this is computed aside.
+/// Larger inputs are processed on the computing threads.
 const LARGE_BYTES: usize = 64 << 10;
 
-/// Computes on a thread of its own when it is this user's turn. The turn lasts as long as the thread, also when nobody waits
-/// for it any more.
+/// Runs `compute` on a blocking thread once the user has a slot. The slot is held until the thread finishes, even if
+/// the caller is dropped.
 pub(super) async fn aside<T: Send + 'static>(
     state: &ApiState,
     account: &Account,
@@ -24,7 +24,7 @@ pub(super) async fn aside<T: Send + 'static>(
     computed.await.map_err(|error| ApiError::internal(&error))
 }
 
-/// Computes here if there are few bytes to look at, else aside.
+/// Runs `compute` in place if `bytes` is small, otherwise like [`aside`].
 pub(super) async fn aside_if_large<T: Send + 'static>(
     state: &ApiState,
     account: &Account,

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::error::ApiError;
 use jobhost_access::{Access, TokenUse, User};
 
-/// What a client presents; not yet believed.
+/// The credentials that a client presents, not yet verified.
 pub(super) enum Credentials {
     Basic { username: String, password: String },
     Bearer(String),
@@ -41,7 +41,7 @@ impl Credentials {
     }
 }
 
-/// The user of a request. `source` is where it comes from.
+/// Returns the authenticated user of a request. `source` is the client's address.
 pub(super) async fn user_of(access: &Access, headers: &HeaderMap, source: Option<IpAddr>) -> Result<User, ApiError> {
     Credentials::from_headers(headers)?.user(access, source).await
 }

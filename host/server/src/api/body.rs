@@ -14,18 +14,18 @@ use super::error_code::ErrorCode;
 use super::read_ahead::ReadAhead;
 use jobhost_budget::Held;
 
-/// A larger body is read only for somebody who has proved who they are: logins fit in, and a crowd of strangers holds
-/// little.
+/// Larger bodies are read only for authenticated clients. Logins fit within this size, and many unauthenticated
+/// clients together hold little memory.
 pub(super) const UNAUTHENTICATED_BYTES: usize = 8 << 10;
-/// What a client has to send in the time that `server.body_seconds` gives.
+/// The amount that a client must send within `server.body_seconds`.
 const PACE_BYTES: usize = 1 << 20;
-/// What is read of a body that is refused, and for how long.
+/// How much of a rejected body is read and discarded, and for how long.
 const DISCARDED_BYTES: usize = 16 << 20;
 const DISCARDING: Duration = Duration::from_secs(5);
-/// By how much the buffer grows at least.
+/// Minimum growth of the buffer.
 const STEP_BYTES: usize = 64 << 10;
 
-/// Accepts JSON only. A body of plain text is taken for a string, as Harper does, in which there is no operation.
+/// Accepts only JSON. Like Harper, treats a plain-text body as a string, which names no operation.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
@@ -59,17 +59,17 @@ fn too_large(limit: usize) -> ApiError {
     )
 }
 
-/// A body that is being read.
+/// Reads a body.
 pub(super) struct Reader {
     body: Body,
     declared: usize,
     limit: usize,
-    /// For each [`PACE_BYTES`].
+    /// The time allowed for each [`PACE_BYTES`].
     time: Duration,
     buffer: Vec<u8>,
-    /// Charged with the buffer, once it is known whose it is.
+    /// Charged with the buffer, once the client is authenticated.
     held: Option<Held>,
-    /// Of the connection that the body comes on.
+    /// The read-ahead setting of the body's connection.
     ahead: Option<ReadAhead>,
     done: bool,
 }
@@ -91,8 +91,8 @@ impl Reader {
         self.declared
     }
 
-    /// What is read from now on is charged here, as it comes and before it is kept: nobody takes room by saying how much he
-    /// will send.
+    /// Charges further data to `held` as it arrives and before it is kept. A client's `Content-Length` alone reserves
+    /// no memory.
     pub fn charge(&mut self, held: Held) {
         self.held = Some(held);
         if let Some(ahead) = &self.ahead {
@@ -100,7 +100,7 @@ impl Reader {
         }
     }
 
-    /// Reads until the end or until there are `most` bytes, whichever comes first. True at the end.
+    /// Reads until the body ends or `most` bytes are buffered. Returns true at the end of the body.
     pub async fn read(&mut self, most: usize) -> Result<bool, ApiError> {
         let (mut deadline, mut due) = (Instant::now() + self.time, self.buffer.len().saturating_add(PACE_BYTES));
         while !self.done && self.buffer.len() < most {
@@ -118,7 +118,7 @@ impl Reader {
                 None => self.done = true,
                 Some(Err(_)) => return Err(ApiError::bad_request("The request body ended before it was complete")),
                 Some(Ok(frame)) => {
-                    // Trailers carry nothing of interest here.
+                    // Trailers are ignored.
                     let Ok(data) = frame.into_data() else { continue };
                     if self.buffer.len().saturating_add(data.len()) > self.limit {
                         return Err(too_large(self.limit));
@@ -131,8 +131,8 @@ impl Reader {
         Ok(self.done)
     }
 
-    /// Reads on without keeping anything, for a moment and so far: a client that is still sending when its refusal comes may
-    /// never see it.
+    /// Reads and discards a limited amount for a limited time. A client that is still sending when the error response
+    /// arrives may never see it.
     pub async fn discard(mut self) {
         let (mut left, deadline) = (DISCARDED_BYTES, Instant::now() + DISCARDING);
         while !self.done && left > 0 {

@@ -1,9 +1,10 @@
-//! Runs requests that change data to completion even if their client disconnects: all of the change is made or none.
+//! Runs requests that change data to completion even if their client disconnects: either all of the change is made or
+//! none of it.
 
 use super::ApiState;
 use super::error::ApiError;
 
-/// Runs in a task of its own, which goes on when nobody waits for it any more.
+/// Runs the future in a task of its own, which continues if the caller is dropped.
 pub(super) async fn to_completion<T: Send + 'static>(
     state: &ApiState,
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,

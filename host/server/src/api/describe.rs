@@ -91,10 +91,11 @@ async fn describe(call: &Call<'_>, table: &Arc<Table>, size: u64) -> Result<Valu
     Ok(description)
 }
 
-/// What the description of an attribute takes, as values and as text.
+/// The memory that an attribute's description takes, as values and as text.
 const ATTRIBUTE_BYTES: u64 = 2048;
 
-/// Key first, then the times where they are the table's own, then the rest as they became known.
+/// The attributes in order: the key, then the host's times where the schema does not define them, then the rest in
+/// order of discovery.
 fn attributes(role: &Role, table: &Table) -> Vec<Value> {
     let times: &[&str] = if table.schema_defined { &[] } else { &[CREATED_TIME, UPDATED_TIME] };
     let key = std::iter::once((table.primary_key.as_str(), true));
@@ -112,7 +113,7 @@ fn describe_attribute(table: &Table, name: &str, is_key: bool) -> Value {
     if let Some(attribute_type) = known.and_then(|attribute| attribute.attribute_type) {
         described.insert("type".to_owned(), json!(attribute_type));
     }
-    // The times are kept in order of arrival by every table.
+    // Every table indexes the host's times, also where they are not among its attributes.
     if !is_key && known.is_none_or(|attribute| attribute.indexed) {
         described.insert("indexed".to_owned(), true.into());
     }

@@ -1,7 +1,7 @@
-//! How a request is processed: JSON, operation named, authentication, operation exists, permission, fields, run. The
-//! order matters, because clients see which check failed first.
+//! Processes a request in this order: JSON, operation name, authentication, existence of the operation, permission,
+//! fields, execution. The order matters, because clients see which check failed first.
 //!
-//! Requests that change data run in their own task: they complete or change nothing, whether or not the client waits.
+//! Requests that change data run in their own task: they complete or change nothing, even if the client disconnects.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ use super::server::ClientAddress;
 use jobhost_access::{Denial, User};
 use jobhost_budget::{Account, Held, Owner};
 
-/// An unknown name is repeated to the client, but not all of a long one.
+/// How much of an unknown name is repeated to the client.
 const SHOWN_NAME_CHARACTERS: usize = 250;
-/// What every request is charged with from the beginning: its small members, its answer, its place in the runtime.
+/// The initial charge of every request: its small members, its response, its task.
 const REQUEST_BYTES: u64 = 32 << 10;
 
-/// Whether a plugin provides the operation is not known yet.
+/// It is not yet known whether a plugin provides the operation.
 const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
 
 /// As [`Call`], for a task that may outlive the connection.
@@ -55,12 +55,12 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
     let mut reader = Reader::new(&parts, body, state.max_body_bytes, state.body_time)?;
     let headers = parts.headers;
     let mut known = None;
-    // A body that says how large it is need not begin to come.
+    // If the declared length is large, the client is authenticated before any of the body is read.
     if reader.declared() > UNAUTHENTICATED_BYTES || !reader.read(UNAUTHENTICATED_BYTES).await? {
         match read_for_somebody(state, &headers, source, &mut reader).await {
             Ok(somebody) => known = Some(somebody),
             Err(refused) => {
-                // Whoever asked whether he should send it at all does not.
+                // A client that sent `Expect: 100-continue` sends no body after a rejection.
                 if !headers.contains_key(header::EXPECT) {
                     reader.discard().await;
                 }
@@ -105,7 +105,7 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
     }
 }
 
-/// Finds out who sends a large body, then reads it on his account.
+/// Authenticates the sender of a large body, then reads the body and charges it to the sender.
 async fn read_for_somebody(
     state: &ApiState,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! The body of a request: checked JSON of which only the top level is taken apart. Members keep their text, so that
+//! The body of a request: validated JSON of which only the top level is parsed. Members keep their text, so that
 //! numbers keep their digits and a large member is parsed at most once, by the code that needs it.
 
 use bytes::Bytes;
@@ -9,9 +9,9 @@ use jobhost_budget::Held;
 use jobhost_model::json::{self, MAX_MEMBERS, Members, NotMembers};
 
 const NO_OPERATION: &str = "Request body must include an 'operation' property.";
-/// What a member of fewer bytes becomes is within what every request is charged from the beginning.
+/// Smaller members are covered by the initial charge of every request.
 const SMALL_BYTES: usize = 256;
-/// A larger member is none that is parsed whole: the attributes of the widest table fit in.
+/// Maximum size of a member that is parsed as a whole. The attributes of the widest table fit.
 const MAX_VALUE_BYTES: usize = 8 << 20;
 
 /// A request: an object that names an operation.
@@ -19,12 +19,13 @@ const MAX_VALUE_BYTES: usize = 8 << 20;
 pub(super) struct Envelope {
     members: Members,
     operation: String,
-    /// Charged with what members become; absent until it is known on whose behalf.
+    /// Charged with the parsed members; `None` until the client is authenticated.
     held: Option<Held>,
 }
 
 impl Envelope {
-    /// `held` is charged with what reading takes, if the body is so large that its client had to be known first.
+    /// `held` is charged with the memory for parsing. It is present if the body was so large that the client was
+    /// authenticated first.
     pub fn parse(body: Bytes, held: Option<Held>) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Err(ApiError::bad_request("Body cannot be empty when content-type is set to 'application/json'"));
@@ -36,7 +37,7 @@ impl Envelope {
                 "Request body is not UTF-8 at line {line}, column {column} (byte offset {offset})"
             ))
         })?;
-        // The parser keeps a byte for each open bracket, in a list that doubles.
+        // The parser keeps one byte for each open bracket, in a vector that doubles.
         let nesting = 2 * memchr::memchr2_iter(b'[', b'{', &body).count() as u64;
         if let Some(held) = &held {
             held.grow(nesting)?;
@@ -65,7 +66,7 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// From now on, what members become is charged here.
+    /// Charges members parsed from now on to `held`.
     pub fn charge(&mut self, held: Held) {
         self.held = Some(held);
     }
@@ -78,7 +79,7 @@ impl Envelope {
         self.members.size()
     }
 
-    /// The JSON text of a member. Where a name stands twice, the last one counts.
+    /// The JSON text of a member. If a name is repeated, the last one counts.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.members.text(name)
     }
@@ -87,8 +88,9 @@ impl Envelope {
         self.members.has(name)
     }
 
-    /// A member as a value; `None` if it is absent. What it becomes is charged first. It is parsed on the thread that answers,
-    /// so a large one is refused: who takes such takes its text, and parses it aside.
+    /// Parses a member; returns `None` if it is absent. The memory for the value is charged first. Parsing runs on the
+    /// thread that answers, so large members are rejected; an operation that accepts them takes the text and parses it
+    /// on a computing thread.
     pub fn value(&self, name: &str) -> Result<Option<Value>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         if text.len() > MAX_VALUE_BYTES {
@@ -101,7 +103,7 @@ impl Envelope {
         }
     }
 
-    /// The first of several synonyms that is there, with its name.
+    /// Returns the first of several synonyms that is present, with its name.
     pub fn first_of<'n>(&self, names: &[&'n str]) -> Result<Option<(&'n str, Value)>, ApiError> {
         for name in names {
             if let Some(value) = self.value(name)? {
@@ -111,17 +113,16 @@ impl Envelope {
         Ok(None)
     }
 
-    /// A part of a member's text that shares the memory of the body.
+    /// Returns a part of a member's text that shares the body's memory.
     pub fn share(&self, part: &str) -> Bytes {
         self.members.share(part)
     }
 
-    /// The members, for a job.
     pub fn into_members(self) -> Members {
         self.members
     }
 
-    /// All members as values.
+    /// Parses all members.
     pub fn to_map(&self) -> Result<Map<String, Value>, ApiError> {
         let mut map = Map::new();
         for (name, _) in self.members.iter() {
@@ -131,9 +132,9 @@ impl Envelope {
     }
 }
 
-/// A member's text as a value, charged with so many times what it becomes.
+/// Parses a member's text and charges `copies` times the memory of the value.
 pub(super) fn charged_value(name: &str, text: &[u8], copies: u64, held: &Held) -> Result<Value, ApiError> {
-    // The body was looked at as a whole.
+    // The whole body was checked to be UTF-8.
     let text = std::str::from_utf8(text).unwrap_or_default();
     held.grow(json::tree_bytes(text).saturating_mul(copies))?;
     value_of(name, text)
@@ -156,7 +157,7 @@ fn syntax_error(body: &[u8], error: &serde_json::Error) -> ApiError {
     ))
 }
 
-/// What the parser found, without the position that it appends.
+/// The parser's message without the position that it appends.
 pub(super) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {

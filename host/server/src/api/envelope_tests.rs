@@ -17,7 +17,7 @@ async fn refusal(body: impl Into<Vec<u8>>) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn bodies_without_operation_get_the_shape_that_clients_know() {
+async fn bodies_without_operation_get_harpers_error() {
     let error = json!({ "error": NO_OPERATION, "code": "invalid_request" });
     let bad_request =
         json!({ "statusCode": 400, "error": "Bad Request", "message": NO_OPERATION, "code": "invalid_request" });
@@ -37,7 +37,7 @@ async fn bodies_without_operation_get_the_shape_that_clients_know() {
 }
 
 #[tokio::test]
-async fn syntax_errors_name_their_place() {
+async fn syntax_errors_report_their_position() {
     for (body, place) in [
         (&b"{\"operation\": \"x\""[..], "at line 1, column 17 (byte offset 16)"),
         (b"{\"a\":1,\n  \"b\" 2}", "at line 2, column 7 (byte offset 14)"),
@@ -55,7 +55,7 @@ async fn syntax_errors_name_their_place() {
 }
 
 #[test]
-fn the_last_of_two_members_counts() {
+fn the_last_member_with_a_name_counts() {
     let envelope = parse(r#"{"operation":"a","operation":"b","x":1,"x":2}"#).unwrap();
     assert_eq!(envelope.operation(), "b");
     assert_eq!(envelope.text("x"), Some("2"));
@@ -69,7 +69,7 @@ fn numbers_keep_their_digits() {
 }
 
 #[test]
-fn nesting_as_deep_as_the_body_is_long_is_refused_not_fatal() {
+fn nesting_as_deep_as_the_body_is_long_is_rejected() {
     let deep = format!(r#"{{"operation":"x","v":{}{}}}"#, "[".repeat(500_000), "]".repeat(500_000));
     let envelope = parse(deep).unwrap();
     assert!(envelope.value("v").is_err());
@@ -78,7 +78,7 @@ fn nesting_as_deep_as_the_body_is_long_is_refused_not_fatal() {
 }
 
 #[test]
-fn too_many_members_are_refused() {
+fn too_many_members_are_rejected() {
     let members: Vec<_> = (0..=MAX_MEMBERS).map(|number| format!(r#""m{number}":1"#)).collect();
     assert!(parse(format!(r#"{{"operation":"x",{}}}"#, members.join(","))).is_err());
 }
@@ -127,7 +127,7 @@ proptest! {
     }
 }
 
-/// A fuzz target: random bytes within `cargo test`, as long as one likes with `cargo bolero test`.
+/// A fuzz target: runs briefly under `cargo test`, and without a time limit under `cargo bolero test`.
 #[test]
 fn fuzz_envelope() {
     bolero::check!().for_each(|bytes: &[u8]| {

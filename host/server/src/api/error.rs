@@ -1,5 +1,5 @@
-//! Refusals as clients see them: a status and a body in Harper's shapes. Must never contain the text of an internal
-//! error or a secret.
+//! Error responses: a status and a body in Harper's formats. Must never contain the text of an internal error or a
+//! secret.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,10 +15,10 @@ use jobhost_search::SearchError;
 use jobhost_search::query::QueryError;
 use jobhost_store::{BatchError, StoreError, StoreErrorKind};
 
-/// When a busy host is worth another try.
+/// `Retry-After` for a busy host.
 const BUSY_RETRY_SECONDS: u64 = 1;
 
-/// A refusal.
+/// An error response.
 #[derive(Debug)]
 pub(super) struct ApiError {
     code: ErrorCode,
@@ -48,7 +48,7 @@ impl ApiError {
         ApiError::new(ErrorCode::AuthenticationFailed, sentence)
     }
 
-    /// The other shape of a 400, which Harper gives to bodies that are no object with members.
+    /// The other format of a 400 response, which Harper uses for bodies that are not an object with members.
     pub fn bad_body(sentence: &str) -> Self {
         let body = json!({ "statusCode": 400, "error": "Bad Request", "message": sentence });
         ApiError::with_body(ErrorCode::InvalidRequest, body)
@@ -58,7 +58,7 @@ impl ApiError {
         ApiError { retry_after_seconds: Some(BUSY_RETRY_SECONDS), ..ApiError::new(ErrorCode::HostBusy, sentence) }
     }
 
-    /// The host is at fault: the client learns that, the log learns why.
+    /// An error of the host itself. The client learns only that; the cause goes to the log.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         error!(%cause, "a request failed");
         ApiError::new(ErrorCode::Internal, "There was an error processing your request. Check logs and try again.")
@@ -80,7 +80,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Whose own requests and jobs fill his share is asked to send less; the others, to come again.
+/// A user whose own requests and jobs exhaust the share is asked to send less; other users are asked to retry.
 impl From<Exhausted> for ApiError {
     fn from(exhausted: Exhausted) -> Self {
         let code = match exhausted.holder {
@@ -189,7 +189,7 @@ impl From<SubmitError> for ApiError {
         let sentence = error.to_string();
         match error {
             SubmitError::Refused(_) => ApiError::bad_request(sentence),
-            // As Harper answers it.
+            // Harper's status for this case.
             SubmitError::NotFound(_) => ApiError { status: StatusCode::BAD_REQUEST, ..ApiError::not_found(sentence) },
             SubmitError::Denied(denial) => denial.into(),
             SubmitError::NotGranted(_) => ApiError::new(ErrorCode::NotGranted, sentence),

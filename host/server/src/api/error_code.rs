@@ -1,9 +1,9 @@
-//! The stable codes of refusals: what a program matches on, beside the sentence for a person. Each has a section in
-//! `docs/errors.md`. A code keeps its meaning for ever; a new kind of refusal gets a new code.
+//! The stable error codes that a program matches on, beside the message for a person. Each has a section in
+//! `docs/errors.md`. A code never changes its meaning; a new kind of error gets a new code.
 
 use axum::http::StatusCode;
 
-/// Why a request was refused.
+/// Why a request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorCode {
     InvalidRequest,
@@ -49,7 +49,7 @@ impl ErrorCode {
         ErrorCode::Internal,
     ];
 
-    /// As clients see it.
+    /// The code as clients see it.
     pub fn word(self) -> &'static str {
         match self {
             ErrorCode::InvalidRequest => "invalid_request",
@@ -73,7 +73,7 @@ impl ErrorCode {
         }
     }
 
-    /// The status it is answered with, unless Harper answers the case with another one.
+    /// The status of the response, unless Harper uses another one for the case.
     pub fn status(self) -> StatusCode {
         match self {
             ErrorCode::InvalidRequest | ErrorCode::AlreadyExists => StatusCode::BAD_REQUEST,
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_a_section_in_the_documents_with_its_status() {
+    fn every_error_code_is_documented_with_its_status() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
         let document = std::fs::read_to_string(path).unwrap();
         let documented: Vec<&str> = document.lines().filter_map(|line| line.strip_prefix("## `")).collect();

@@ -1,4 +1,4 @@
-//! `get_job` and `search_jobs_by_start_date`: job rows in Harper's shape, with our additions.
+//! `get_job` and `search_jobs_by_start_date`: job rows in Harper's format, with additional members.
 
 use chrono::{DateTime, SecondsFormat};
 use std::collections::HashSet;
@@ -17,15 +17,15 @@ use jobhost_model::jobs::{JobRow, JobStatus, StartPosition, StartRange, Tally, U
 use jobhost_model::table::{CREATED_TIME, UPDATED_TIME};
 use jobhost_store::StoreError;
 
-/// Rows that one search gives. More are refused, because a result that ends without a word misleads.
+/// Maximum rows of one search. A larger result is an error, because silent truncation would mislead.
 const MAX_ROWS: usize = 50_000;
-/// Rows that are read at a time.
+/// Rows read at a time.
 const PAGE_ROWS: usize = 256;
-/// What is repeated of an id that is none.
+/// How much of an invalid id is repeated to the client.
 const SHOWN_ID_CHARACTERS: usize = 64;
 
-/// An array of one row, or of none if there is no such job or it is somebody else's: whoever may not see a job cannot
-/// learn that it exists. A super_user sees all.
+/// Returns an array with one row, or an empty array if the job does not exist or belongs to another user, so that
+/// other users cannot learn that it exists. A super_user sees all jobs.
 pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
     let id = match call.envelope.value("id")? {
         None => return Err(ApiError::bad_request("'id' is required")),
@@ -41,7 +41,7 @@ pub(super) async fn get_job(call: &Call<'_>) -> Result<Reply, ApiError> {
     Reply::json(&[render(&row, rejects)])
 }
 
-/// Cancels a job; asking again changes nothing. The answer tells the state that the job is in now.
+/// Cancels a job; repeating the request has no effect. The response contains the job's current state.
 pub(super) async fn cancel(call: &Call<'_>) -> Result<Reply, ApiError> {
     let id = named_job(call)?;
     let (message, row) = match call.state.jobs.cancel(call.user, id).await? {
@@ -56,7 +56,7 @@ pub(super) async fn cancel(call: &Call<'_>) -> Result<Reply, ApiError> {
     Reply::json(&json!({ "message": message, "job_id": id, "status": row.status.word() }))
 }
 
-/// The lines that a job has logged.
+/// Returns the log lines of a job.
 pub(super) async fn get_log(call: &Call<'_>) -> Result<Reply, ApiError> {
     let id = named_job(call)?;
     let row = call.state.jobs.visible_job(call.user, id).await?;
@@ -82,7 +82,7 @@ fn unknown(id: &str) -> ApiError {
 pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiError> {
     let after = moment(call, "from_date", "'from' date, must be in ISO-8601 format (YYYY-MM-DD).")?;
     let before = moment(call, "to_date", "'to' date, must be in ISO-8601 format (YYYY-MM-DD)")?;
-    // Clients see whole milliseconds, so the ends are excluded by whole milliseconds.
+    // Clients see whole milliseconds, so both ends are excluded in whole milliseconds.
     let after = Timestamp(after.as_millis().saturating_mul(1000).saturating_add(999));
     let before = Timestamp(before.as_millis().saturating_mul(1000));
     if after >= before {
@@ -97,12 +97,12 @@ pub(super) async fn search_by_start_date(call: &Call<'_>) -> Result<Reply, ApiEr
     rows::answer(call, Listing { jobs: Arc::clone(&call.state.jobs), range, after: None, listed: HashSet::new() }).await
 }
 
-/// Rows of jobs, read a page at a time.
+/// Reads job rows one page at a time.
 struct Listing {
     jobs: Arc<Jobs>,
     range: StartRange,
     after: Option<StartPosition>,
-    /// A job that begins while the listing goes on comes again with its new start time.
+    /// A job whose attempt begins during the listing would be listed again under its new start time.
     listed: HashSet<Uuid>,
 }
 
@@ -120,9 +120,9 @@ impl Parts for Listing {
             if self.listed.len() > 1 {
                 out.push(b',');
             }
-            // Rejects are for whoever looks at one job.
+            // Listings omit rejected records; `get_job` returns them.
             let mut members = render(&row, Vec::new());
-            // Here what is not known yet is null; `get_job` leaves it out.
+            // Listings show unknown values as null; `get_job` omits them.
             for name in ["end_datetime", "message"] {
                 members.entry(name).or_insert(Value::Null);
             }
@@ -138,7 +138,7 @@ fn moment(call: &Call<'_>, member: &str, refused: &str) -> Result<Timestamp, Api
     let micros = micros.ok_or_else(|| {
         ApiError::bad_request(format!("There was an error searching jobs by date: Error: Invalid {refused}"))
     })?;
-    // Before 1970 there were no jobs.
+    // There are no jobs before 1970.
     Ok(Timestamp(u64::try_from(micros).unwrap_or(0)))
 }
 
@@ -158,7 +158,7 @@ fn render(row: &JobRow, rejects: Vec<Value>) -> Map<String, Value> {
         put("end_datetime", ended.as_millis().into());
     }
     put("type", json!(row.operation));
-    // Of the latest attempt; before the first one, when the job was accepted.
+    // The start of the latest attempt; before the first attempt, the time of acceptance.
     put("start_datetime", row.started.map_or(Value::Null, |started| started.as_millis().into()));
     put("created_datetime", row.created.as_millis().into());
     put("user", json!(row.user));

@@ -1,7 +1,7 @@
 //! The Operations API over HTTP: `POST /` with an `operation`, and `GET /health`.
 //!
-//! Knows access, jobs, the plugin folder and records, and nothing of sandboxes or storage engines. Requests become typed values
-//! here, at the edge; what an operation does is decided by the modules below. The reference is `docs/operations.md`.
+//! Depends on access, jobs, the plugin folder and records, but not on sandboxes or storage engines. Requests are
+//! parsed into typed values here; the modules below implement the operations. The reference is `docs/operations.md`.
 
 mod aside;
 mod authenticate;
@@ -54,13 +54,13 @@ pub use operations::is_builtin;
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What the API stands on.
+/// Everything that the API depends on.
 pub struct ApiState {
     pub store: Arc<dyn Store>,
     pub access: Arc<Access>,
     pub jobs: Arc<Jobs>,
     pub plugins: Arc<PluginFolder>,
-    /// Where a component that add_plugin names by its path may lie.
+    /// The directories from which add_plugin may read a component by its path.
     pub directories: Directories,
     pub clock: Arc<dyn Clock>,
     /// `server.max_body_bytes`.
@@ -75,14 +75,15 @@ pub struct ApiState {
     pub budgets: Budgets,
     /// `data.user_max_bytes`.
     pub user_store_bytes: Option<u64>,
-    /// Requests that change something: they go on when their clients have gone, and the host waits for them when it stops.
+    /// Requests that change data. They continue after their client disconnects, and the host waits for them when it
+    /// stops.
     pub changes: TaskTracker,
     /// Where computing is done that takes a while: its threads run at lower priority than those that answer.
     pub computing: tokio::runtime::Handle,
     pub metrics: Arc<Metrics>,
 }
 
-/// The service, ready for a listener.
+/// Builds the service.
 pub fn router(state: Arc<ApiState>) -> Router {
     Router::new()
         .route("/", post(operation).fallback(not_found))
@@ -105,8 +106,8 @@ async fn health() -> Response {
     signed(text(StatusCode::OK, "HarperDB is running."))
 }
 
-/// Figures about the host, in Prometheus's text format. They name no users, tables or files, so they need no login, as
-/// Prometheus servers expect.
+/// Returns the host's metrics in Prometheus's text format. They name no users, tables or files, so no login is
+/// required, as Prometheus servers expect.
 async fn metrics(State(state): State<Arc<ApiState>>) -> Response {
     let files = state.plugins.files();
     let count = |serves: bool, failed: bool| {

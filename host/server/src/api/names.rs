@@ -1,4 +1,4 @@
-//! Names of databases, tables and attributes in requests, and errors of a request as a refusal.
+//! Names of databases, tables and attributes in requests, and the errors of a request as a response.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ impl From<Problems> for ApiError {
     }
 }
 
-/// `database`, or its synonym `schema`, or the default.
+/// Returns `database`, or its synonym `schema`, or the default.
 pub(super) fn database(envelope: &Envelope) -> Result<Result<String, String>, ApiError> {
     Ok(match envelope.first_of(&["database", "schema"])? {
         None => Ok(DEFAULT_DATABASE.to_owned()),
@@ -23,7 +23,7 @@ pub(super) fn database(envelope: &Envelope) -> Result<Result<String, String>, Ap
     })
 }
 
-/// `database` and `table`.
+/// Parses `database` and `table`.
 pub(super) fn table_name(envelope: &Envelope, problems: &mut Problems) -> Result<Option<TableName>, ApiError> {
     let database = problems.take(database(envelope)?);
     let table = match envelope.value("table")? {
@@ -36,7 +36,7 @@ pub(super) fn table_name(envelope: &Envelope, problems: &mut Problems) -> Result
     Ok(database.zip(table).map(|(database, table)| TableName { database, table }))
 }
 
-/// The same for operations that write records, in which clients of Harper may write a name of digits as a number.
+/// Like [`table_name`], for operations that write records, where Harper's clients may send a numeric name as a number.
 pub(super) fn written_table_name(envelope: &Envelope, problems: &mut Problems) -> Result<Option<TableName>, ApiError> {
     let named = |label: &str, value: Value| match value {
         Value::Number(number) if number.is_u64() => check_name(label, &Value::String(number.to_string())),
@@ -53,7 +53,7 @@ pub(super) fn written_table_name(envelope: &Envelope, problems: &mut Problems) -
     Ok(database.zip(table).map(|(database, table)| TableName { database, table }))
 }
 
-/// A request about one table and nothing else that could be wrong.
+/// Returns the table of a request in which nothing else can be wrong.
 pub(super) fn only_table_name(envelope: &Envelope) -> Result<TableName, ApiError> {
     let mut problems = Problems::default();
     match table_name(envelope, &mut problems)? {

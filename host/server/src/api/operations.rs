@@ -1,4 +1,4 @@
-//! The built-in operations: name, required permission, implementation.
+//! The built-in operations: names, required permission, implementation.
 
 use std::net::IpAddr;
 
@@ -11,12 +11,12 @@ use super::error::ApiError;
 use super::reply::Reply;
 use super::{ApiState, describe, jobs, plugins, roles, search, sql, structure, tokens, users, write};
 
-/// Who may call an operation at all. What they may touch is checked by the operation.
+/// Who may call an operation at all. The operation itself checks which data the user may access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Permission {
     /// Every user.
     Anyone,
-    /// Users whose role gives them a right to what the request names.
+    /// Users whose role grants a permission on what the request names.
     ByRole,
     SuperUser,
 }
@@ -27,9 +27,9 @@ pub(super) struct Operation {
     /// The name and its synonyms.
     names: &'static [&'static str],
     pub permission: Permission,
-    /// It changes something, and completes whether or not its client waits.
+    /// The operation changes data, and completes even if its client disconnects.
     pub changes: bool,
-    /// It tells about jobs or ends them, and may use the memory that is kept for that.
+    /// The operation inspects or cancels jobs, and may use the memory reserved for that.
     pub urgent: bool,
     pub run: Run,
 }
@@ -96,12 +96,12 @@ pub(super) fn named(name: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.names.contains(&name))
 }
 
-/// True for names that no plugin can bring.
+/// Returns true for names that no plugin can provide.
 pub fn is_builtin(name: &str) -> bool {
     name == CREATE_TOKENS || name == REFRESH_TOKEN || named(name).is_some()
 }
 
-/// The two operations by which a client gets in; they look at the credentials themselves.
+/// The two login operations, which check the credentials themselves.
 pub(super) async fn run_unauthenticated(
     state: &ApiState,
     envelope: &Envelope,

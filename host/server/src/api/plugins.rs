@@ -1,5 +1,5 @@
-//! Plugins over HTTP: `list_plugins`, `describe_plugin`, `add_plugin`, `remove_plugin`, `reload_plugins`. All for
-//! super_users.
+//! Plugins over HTTP: `list_plugins`, `describe_plugin`, `add_plugin`, `remove_plugin`, `reload_plugins`. All require
+//! a super_user.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use super::reply::Reply;
 use jobhost_registry::{InstallError, Plugin, PluginFile, install};
 use jobhost_sandbox::versions;
 
-/// While a start loads the folder, what there is so far is better than no answer.
+/// While the host loads the folder at startup, returns the plugins loaded so far.
 pub(super) async fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     call.state.plugins.is_loaded().await;
     Reply::json(&call.state.plugins.files().iter().map(line).collect::<Vec<_>>())
@@ -41,8 +41,9 @@ pub(super) async fn describe(call: &Call<'_>) -> Result<Reply, ApiError> {
     Reply::json(&shown)
 }
 
-/// Takes `file` (its name in the folder, which is that of the plugin anyway) and either `component` (base64) or `path` (a file in files.directories), with
-/// `sha256` to make sure of it and `signature` (base64) where the configuration wants one.
+/// Accepts `file` (the name in the folder, which equals the plugin's name) and either `component` (base64) or `path`
+/// (a file in files.directories). `sha256` verifies the component; `signature` (base64) is required if the
+/// configuration demands one.
 pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
     let mut problems = Problems::default();
     let file = text(call, "file")?;
@@ -89,7 +90,7 @@ pub(super) async fn remove(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::Message(format!("plugin '{file}' removed; running jobs will finish")))
 }
 
-/// A file that the operator lets jobs read holds the component.
+/// Reads the component from a file that the operator lets jobs read.
 async fn read(call: &Call<'_>, path: String) -> Result<Vec<u8>, ApiError> {
     let (directories, most) = (call.state.directories.clone(), call.state.plugins.loader().component_bytes);
     let read = tokio::task::spawn_blocking(move || {
@@ -102,7 +103,7 @@ async fn read(call: &Call<'_>, path: String) -> Result<Vec<u8>, ApiError> {
     read.await.map_err(|error| ApiError::internal(&error))?.map_err(ApiError::bad_request)
 }
 
-/// Base64 of a component, which may be larger than other members.
+/// The component in base64, which may be larger than other members.
 fn component(call: &Call<'_>) -> Result<Option<String>, ApiError> {
     let Some(text) = call.envelope.text("component") else { return Ok(None) };
     match charged_value("component", text.as_bytes(), COMPONENT_COPIES, call.held)? {
@@ -112,7 +113,7 @@ fn component(call: &Call<'_>) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// As it was sent, as the component, and as what is compiled and written.
+/// The copies: the text as sent, the component, and the bytes that are compiled and written.
 const COMPONENT_COPIES: u64 = 4;
 
 fn text(call: &Call<'_>, member: &str) -> Result<Option<String>, ApiError> {

@@ -1,7 +1,7 @@
 //! Limits how much of a connection is read ahead until its client is authenticated.
 //!
-//! The HTTP implementation doubles its read buffer each time a read fills it, and keeps two of them for a body that
-//! nobody reads. With short reads, unauthenticated clients cost a few KiB each, whatever they send.
+//! hyper doubles its read buffer each time a read fills it, and keeps two buffers for a body that nobody reads. With
+//! short reads, an unauthenticated client costs a few KiB, whatever it sends.
 
 use std::io;
 use std::pin::Pin;
@@ -11,15 +11,15 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Less than the first buffer of the HTTP implementation, 8 KiB, so that no read ever fills it.
+/// Less than hyper's first buffer of 8 KiB, so that no read ever fills it.
 const SHORT_READ_BYTES: usize = (8 << 10) - 1;
 
-/// Whether a connection may read ahead, among the extensions of its requests. Clones are of the same connection.
+/// Whether a connection may read ahead. Stored in the extensions of its requests; clones refer to the same connection.
 #[derive(Debug, Clone, Default)]
 pub struct ReadAhead(Arc<AtomicBool>);
 
 impl ReadAhead {
-    /// Somebody has logged in on this connection. What is read of his body is charged to him.
+    /// Allows long reads once a client is authenticated. Its body is then charged to its user.
     pub fn allow(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -29,7 +29,7 @@ impl ReadAhead {
     }
 }
 
-/// A connection whose reads are short until they are allowed to be long.
+/// A connection with short reads until long ones are allowed.
 #[derive(Debug)]
 pub struct ShortReads<S> {
     pub stream: S,
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn reads_are_short_until_somebody_is_known() {
+    async fn reads_are_short_until_the_client_is_authenticated() {
         let sent = vec![7_u8; 100_000];
         let ahead = ReadAhead::default();
         let mut stream = ShortReads { stream: io::Cursor::new(sent.clone()), ahead: ahead.clone() };

@@ -10,17 +10,17 @@ use super::error::ApiError;
 use jobhost_budget::Held;
 
 pub(super) enum Reply {
-    /// Becomes `{"message": …}`.
+    /// Sent as `{"message": …}`.
     Message(String),
     /// JSON text.
     Json(Vec<u8>),
-    /// JSON text that is charged until it has been sent.
+    /// JSON text whose memory is charged until it has been sent.
     Charged(Bytes),
-    /// JSON text that comes in pieces.
+    /// JSON text that is streamed.
     Stream(Body),
 }
 
-/// An answer that is not larger is within what its request is charged anyway, and soon sent.
+/// Smaller responses are covered by the request's initial charge and are sent quickly.
 const SMALL_BYTES: usize = 16 << 10;
 
 impl Reply {
@@ -28,7 +28,7 @@ impl Reply {
         serde_json::to_vec(value).map(Reply::Json).map_err(|error| ApiError::internal(&error))
     }
 
-    /// The answer, charged with what it takes until it has been sent; what its request took is given back.
+    /// Charges the response until it has been sent, and releases the rest of the request's charge.
     pub fn holding(self, held: Held) -> Self {
         match self {
             Reply::Json(text) if text.len() > SMALL_BYTES => Reply::Charged(charged(text, held)),
@@ -37,10 +37,10 @@ impl Reply {
     }
 }
 
-/// A text that is charged for as long as anybody has it.
+/// Charges the text for as long as it is referenced.
 pub(super) fn charged(text: Vec<u8>, held: Held) -> Bytes {
     let bytes = text.capacity() as u64;
-    // It is there already: refusing it now would help nobody.
+    // The text already exists, so an error would not save the memory.
     let _full = held.grow(bytes.saturating_sub(held.amount()));
     held.shrink_to(bytes);
     Bytes::from_owner(ChargedText { text, _held: held })

@@ -1,5 +1,5 @@
-//! The rows of a search or listing as a response body: at once if they are few, streamed if they are many. Memory does
-//! not grow with the number of rows, and a slow client cannot pin a store snapshot for ever.
+//! Sends the rows of a search or listing as a response body: small results at once, large ones streamed. Memory does
+//! not grow with the number of rows, and a slow client cannot pin a store snapshot forever.
 
 use std::io;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use jobhost_search::Rows;
 use jobhost_search::query::QueryError;
 use jobhost_store::Store;
 
-/// What an answer is made of, a part at a time.
+/// Produces the parts of a response.
 pub(super) trait Parts: Send + 'static {
     type Error: Into<ApiError> + std::fmt::Display + Send;
 
-    /// Appends the next rows, with a comma before all but the very first. False at the end.
+    /// Appends the next rows, with a comma before all but the first. Returns false at the end.
     fn next(&mut self, out: &mut Vec<u8>) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 }
 
@@ -36,20 +36,20 @@ impl Parts for Rows {
     }
 }
 
-/// A result smaller than this is sent whole, with its length.
+/// Smaller results are sent whole, with a `Content-Length`.
 const WHOLE_BYTES: usize = 512 * 1024;
-/// Pieces that wait for the client.
+/// Maximum pieces buffered for the client.
 const WAITING_PIECES: usize = 2;
-/// What an answer in pieces takes: one that is made, those that wait, and one that is sent.
+/// The memory of a streamed response: one piece being built, the buffered pieces, and one being sent.
 const PIECES_BYTES: u64 = 2 << 20;
-/// A client that takes nothing for so long loses the rest of its answer.
+/// A client that reads nothing for this long loses the rest of its response.
 const STALLED: Duration = Duration::from_secs(30);
-/// From this age on it is looked at how an answer gets on.
+/// The minimum rate is enforced after this time.
 const GRACE: Duration = Duration::from_secs(60);
-/// A client that takes less in a second, on average, loses the rest of its answer.
+/// Minimum average rate in bytes per second. A slower client loses the rest of its response.
 const PACE_BYTES: u64 = 32 << 10;
-/// While a snapshot is kept, the store cannot use the space that writers free. When it has grown by so much meanwhile, whoever
-/// is waited for loses the rest.
+/// A pinned snapshot prevents the store from reusing freed space. If the store has grown this much in the meantime, a
+/// client that is waited for loses the rest of its response.
 const GROWTH_BYTES: u64 = 256 << 20;
 
 pub(super) async fn answer(call: &Call<'_>, mut rows: impl Parts) -> Result<Reply, ApiError> {
@@ -74,7 +74,7 @@ pub(super) async fn answer(call: &Call<'_>, mut rows: impl Parts) -> Result<Repl
             match waiting.recv().await {
                 Some(piece) => Some((piece, Some(waiting))),
                 None if complete.load(Ordering::Acquire) => None,
-                // A body that ends in order would pass for the whole.
+                // If the body ended normally, the client would take it for complete.
                 None => Some((Err(io::Error::other("the rest was abandoned")), None)),
             }
         }
@@ -98,7 +98,7 @@ async fn send(mut rows: impl Parts, first: Vec<u8>, mut client: Client) {
                 return;
             }
             Err(cause) => {
-                // The status is sent already: a body that breaks off is how the client learns.
+                // The status has already been sent. The broken-off body tells the client about the failure.
                 error!(%cause, "a search failed while its rows were being sent");
                 return;
             }
@@ -106,10 +106,10 @@ async fn send(mut rows: impl Parts, first: Vec<u8>, mut client: Client) {
     }
 }
 
-/// Who reads an answer, and how he gets on.
+/// The reader of a response, and how fast it reads.
 struct Client {
     pieces: mpsc::Sender<io::Result<Bytes>>,
-    /// Set when the last piece was passed on.
+    /// Set when the last piece has been passed on.
     complete: Arc<AtomicBool>,
     store: Arc<dyn Store>,
     begun: Instant,
@@ -129,7 +129,7 @@ impl Client {
         Client { pieces, complete, store, begun: Instant::now(), store_bytes, taken: 0, _held: held }
     }
 
-    /// Passes a piece on. False if the client is gone or too slow to be waited for.
+    /// Passes a piece on. Returns false if the client is gone or too slow to wait for.
     async fn take(&mut self, piece: Vec<u8>) -> bool {
         let bytes = piece.len() as u64;
         let room = match self.pieces.try_reserve() {

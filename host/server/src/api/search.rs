@@ -1,5 +1,5 @@
-//! `search_by_id`, `search_by_value`, `search_by_conditions` and `sql`: from the envelope to the rows. Parsing and
-//! permissions are in `jobhost-search`, which checks the queries of jobs in the same way.
+//! `search_by_id`, `search_by_value`, `search_by_conditions` and `sql`: from the envelope to the rows.
+//! `jobhost-search` parses searches and checks permissions, for jobs' queries as well.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use jobhost_search::query::Separator;
 use jobhost_search::{MAX_SEARCH_BYTES, PermittedSearch, SearchBudget, SearchLimits, SearchRequest};
 use jobhost_store::ScanOrder;
 
-/// A search is made of the members of its request, and keeps copies of them.
+/// A search is built from the members of its request and keeps copies of them.
 const COPIES: u64 = 3;
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -29,7 +29,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
     rows::answer(call, search.open(store, shape, Separator::Comma, order, &limits).await?).await
 }
 
-/// Looks at what is asked, and whether the user may. SQL is planned, which takes its time whatever its length is.
+/// Parses the search and checks the user's permissions. Planning SQL may be slow regardless of its length.
 async fn permitted(call: &Call<'_>) -> Result<PermittedSearch, ApiError> {
     let (members, bytes) = members(call)?;
     let operation = call.envelope.operation().to_owned();
@@ -48,11 +48,11 @@ async fn permitted(call: &Call<'_>) -> Result<PermittedSearch, ApiError> {
     }
 }
 
-/// Members of a request by name, each with its JSON text.
+/// Members of a request: name and JSON text.
 type Members = Vec<(&'static str, Bytes)>;
 
-/// The texts of the members that the search looks at, and only those, so that whatever else is in a large body costs
-/// nothing; and how many bytes they have.
+/// Returns the texts of the members that the search uses, and their total size. Other members of a large body cost
+/// nothing.
 fn members(call: &Call<'_>) -> Result<(Members, usize), ApiError> {
     let envelope: &Envelope = call.envelope;
     let names = SearchRequest::members_of(envelope.operation()).iter();
@@ -66,7 +66,7 @@ fn members(call: &Call<'_>) -> Result<(Members, usize), ApiError> {
     Ok((members, bytes))
 }
 
-/// The members as values, charged with what they and the search become.
+/// Parses the members, and charges the memory for their values and for the search.
 fn fields(members: &[(&'static str, Bytes)], held: &Held) -> Result<Map<String, Value>, ApiError> {
     let mut fields = Map::new();
     for (name, text) in members {

@@ -1,5 +1,5 @@
-//! Accepts connections up to a limit, gives clients a limited time to send, and shuts connections down in order at the
-//! end. Knows nothing of what is served.
+//! Accepts connections up to a limit, limits how long clients may take to send, and shuts connections down gracefully.
+//! Independent of the service that runs on them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,46 +21,46 @@ use tracing::{debug, warn};
 
 use super::read_ahead::{ReadAhead, ShortReads};
 
-/// After an error that waiting may cure, such as a lack of file descriptors.
+/// The pause after a transient error, such as a lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Bounds of connections. Each has a key in section `server` of the configuration.
+/// Limits of connections. Each has a key in section `server` of the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// Time for the head of a request, and for the pause before it: `header_seconds`.
+    /// Maximum time for the head of a request, including the idle time before it: `header_seconds`.
     pub header: Duration,
-    /// Without taking anything of an answer for so long, a client is given up: `reply_seconds`.
+    /// A client that reads nothing of a response for this long is disconnected: `reply_seconds`.
     pub reply: Duration,
-    /// Open at a time; whoever is too many waits outside: `max_connections`.
+    /// Maximum open connections; further ones wait in the backlog: `max_connections`.
     pub connections: usize,
 }
 
-/// What a connection takes whose client is not known: the buffers of the protocol, the beginning of a body, a task.
+/// The memory of an unauthenticated connection: the protocol's buffers, the beginning of a body, a task.
 const CONNECTION_BYTES: u64 = 48 << 10;
-/// Connections may take one in so many of the memory budget.
+/// Connections may use at most this fraction (one eighth) of the memory budget.
 const CONNECTIONS_PART: u64 = 8;
-/// Head of a request, and what is read of a body ahead.
+/// Buffer for the head of a request and for read-ahead of its body.
 const BUFFER_BYTES: usize = 32 << 10;
 
-/// Where a request comes from, among its extensions.
+/// The client's address, stored in the extensions of its requests.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAddress(pub IpAddr);
 
 impl ConnectionLimits {
-    /// No more connections than the memory budget has room for.
+    /// Reduces the maximum to what the memory budget has room for.
     pub fn within(self, memory_bytes: u64) -> Self {
         let most = usize::try_from(memory_bytes / CONNECTIONS_PART / CONNECTION_BYTES).unwrap_or(usize::MAX);
         ConnectionLimits { connections: self.connections.min(most), ..self }
     }
 
-    /// At most half of the file descriptors that the process may have: jobs need some too.
+    /// Connections may use at most half of the process's file descriptors, because jobs need some too.
     fn room(&self) -> usize {
         let descriptors = getrlimit(Resource::Nofile).current.and_then(|most| usize::try_from(most / 2).ok());
         self.connections.min(descriptors.unwrap_or(usize::MAX)).clamp(1, Semaphore::MAX_PERMITS)
     }
 }
 
-/// Serves until it is told to stop, then lets the requests that run end, for as long as `drain`. False if some did not.
+/// Serves until `stop`, then waits up to `drain` for running requests. Returns false if some did not finish.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

@@ -1,4 +1,4 @@
-//! The operation `sql`. A SELECT is a search; INSERT, UPDATE and DELETE read first, then write in one commit group, so
+//! The operation `sql`. A SELECT is a search. INSERT, UPDATE and DELETE read first, then write in one commit group, so
 //! that a statement takes effect completely or not at all. Concurrent writes between the two steps are not detected:
 //! an attribute that an UPDATE sets gets the computed value.
 
@@ -19,9 +19,9 @@ use jobhost_search::sql::{MAX_SQL_BYTES, SqlWrite, is_write};
 use jobhost_search::{Change, PermittedRows, PermittedSearch, PermittedWrite, SearchBudget, SearchLimits};
 use jobhost_store::ScanOrder;
 
-/// A text in JSON may take six bytes for each of its own. A longer one is refused as a search.
+/// JSON may escape one byte of text as six. Longer texts go to the search, which rejects them.
 const MAX_JSON_BYTES: usize = 6 * MAX_SQL_BYTES;
-/// What a row takes besides its text: as a record, its key, its line of the answer.
+/// The memory of a row besides its text: as a record, its key, and its line of the response.
 const ROW_BYTES: u64 = 512;
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
@@ -31,7 +31,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, ApiError> {
     }
 }
 
-/// The statement, if it writes.
+/// Returns the statement if it writes.
 fn writing(call: &Call<'_>) -> Result<Option<String>, ApiError> {
     if call.envelope.text("sql").is_none_or(|text| text.len() > MAX_JSON_BYTES) {
         return Ok(None);
@@ -80,10 +80,10 @@ async fn run(call: &Call<'_>, text: String) -> Result<Reply, ApiError> {
     }
 }
 
-/// Rows that were read, one a line, each a JSON array.
+/// The rows read so far, one JSON array per line.
 struct Read<'c, 'a> {
     call: &'c Call<'a>,
-    /// As the last search names them.
+    /// The column names of the last search.
     columns: Option<Vec<String>>,
     lines: Vec<u8>,
     rows: usize,
@@ -110,7 +110,7 @@ impl Read<'_, '_> {
             let start = self.lines.len();
             let more = rows.next(&mut self.lines).await?;
             let read = self.lines.get(start..).unwrap_or_default();
-            // Each twice: as it was read and as a record.
+            // Each row is held twice: as read and as a record.
             call.held.grow(read.len() as u64 * 2)?;
             let breaks = memchr::memchr_iter(b'\n', read).count();
             self.count(breaks)?;
@@ -143,7 +143,7 @@ fn each_row(lines: &[u8]) -> impl Iterator<Item = Result<Vec<&RawValue>, ApiErro
     lines.map(|line| serde_json::from_slice(line).map_err(|error| ApiError::internal(&error)))
 }
 
-/// The rows as records, one a line.
+/// Converts the rows to records, one per line.
 fn records(lines: &[u8], names: &[String]) -> Result<Vec<u8>, ApiError> {
     let names: Vec<String> = names.iter().map(|name| Value::from(name.as_str()).to_string()).collect();
     let mut records = Vec::with_capacity(lines.len());
@@ -165,7 +165,7 @@ fn records(lines: &[u8], names: &[String]) -> Result<Vec<u8>, ApiError> {
     Ok(records)
 }
 
-/// The one value of each row as a key, and as it is shown.
+/// Returns the single value of each row as a key and in its JSON form.
 fn keys(lines: &[u8]) -> Result<Vec<(Key, Value)>, ApiError> {
     let mut keys = Vec::new();
     for row in each_row(lines) {

@@ -18,7 +18,7 @@ const SYSTEM_IS_OURS: &str =
     "The 'system' database, tables and records are used internally by HarperDB and cannot be updated or removed.";
 const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
 
-/// The database of the request, if the role may change its structure.
+/// Returns the database of the request if the role may change its structure.
 fn permitted_database(call: &Call<'_>) -> Result<String, ApiError> {
     let database = names::database(call.envelope)?;
     let named = database.as_deref().unwrap_or_default();
@@ -26,7 +26,7 @@ fn permitted_database(call: &Call<'_>) -> Result<String, ApiError> {
     database.map_err(ApiError::bad_request)
 }
 
-/// The table of the request, if the role may change its database's structure.
+/// Returns the table of the request if the role may change its database's structure.
 fn permitted_table(call: &Call<'_>) -> Result<TableName, ApiError> {
     let database = names::database(call.envelope)?;
     check_permission(call, database.as_deref().unwrap_or_default())?;
@@ -44,7 +44,7 @@ fn system_is_ours() -> ApiError {
     ApiError::new(ErrorCode::PermissionDenied, SYSTEM_IS_OURS)
 }
 
-/// The table, or 404 with Harper's sentence.
+/// Returns the table, or 404 with Harper's message.
 pub(super) fn existing_table(call: &Call<'_>, name: &TableName) -> Result<std::sync::Arc<Table>, ApiError> {
     let catalog = call.state.store.catalog();
     catalog.table(name).cloned().ok_or_else(|| ApiError::not_found(missing_table(&catalog, name)))
@@ -62,7 +62,7 @@ pub(super) async fn create_database(call: &Call<'_>) -> Result<Reply, ApiError> 
 pub(super) async fn drop_database(call: &Call<'_>) -> Result<Reply, ApiError> {
     let name = permitted_database(call)?;
     if !call.envelope.has("database") && !call.envelope.has("schema") {
-        // The default would be a dangerous guess here.
+        // Guessing the default database would be dangerous when dropping it.
         return Err(ApiError::bad_request("'database' is required"));
     }
     if name == SYSTEM_DATABASE {
@@ -139,7 +139,7 @@ pub(super) async fn drop_attribute(call: &Call<'_>) -> Result<Reply, ApiError> {
         return Err(ApiError::bad_request(format!("cannot drop internal timestamp attribute: {attribute}")));
     }
     let dropped = format!("successfully deleted attribute '{attribute}'");
-    // Dropping what is not there succeeds, as clients expect.
+    // Dropping an attribute that does not exist succeeds, as clients expect.
     if table.has_attribute(&attribute) {
         call.state.store.change_catalog(CatalogChange::DropAttribute { name, attribute }).await?;
     }
@@ -149,7 +149,7 @@ pub(super) async fn drop_attribute(call: &Call<'_>) -> Result<Reply, ApiError> {
 /// The `attributes` of `create_table`.
 struct Declared {
     attributes: Vec<Attribute>,
-    /// Of the attribute that says so.
+    /// The attribute declared as the primary key.
     primary_key: Option<String>,
 }
 
@@ -201,7 +201,7 @@ fn primary_key(envelope: &Envelope, declared: Option<&Declared>) -> Result<Resul
         Some((label, Value::Null)) => return Ok(Err(format!("'{label}' must be a string"))),
         Some((label, value)) => match names::check_name(label, &value) {
             Ok(name) => Some(name),
-            // Harper's sentence about the characters names the older synonym, whichever was sent.
+            // Harper's message about invalid characters names the older synonym, whichever was sent.
             Err(sentence) if sentence.contains("names cannot") => {
                 return Ok(Err(sentence.replace(label, "hash_attribute")));
             }

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::reply::Reply;
 use jobhost_access::{AuthenticationError, TokenUse, User};
 
-/// For a name and password in the request, or for whom the `Authorization` header names.
+/// Creates tokens for a username and password in the request, or for the user of the `Authorization` header.
 pub(super) async fn create(
     state: &ApiState,
     envelope: &Envelope,
@@ -32,7 +32,7 @@ async fn user_in(state: &ApiState, envelope: &Envelope, source: Option<IpAddr>) 
     for name in ["username", "password"] {
         match envelope.value(name)? {
             Some(Value::String(text)) => credentials.push(text),
-            // One without the other is as wrong as both.
+            // A request with only one of the two fails like one with wrong credentials.
             None => return Err(ApiError::unauthorized("invalid credentials")),
             Some(Value::Null) => return Err(ApiError::bad_request(format!("{name} is required"))),
             Some(_) => return Err(ApiError::bad_request(format!("{name} must be a string"))),
@@ -47,7 +47,7 @@ async fn user_in(state: &ApiState, envelope: &Envelope, source: Option<IpAddr>) 
     })
 }
 
-/// For the bearer of a refresh token, in the header or as `refresh_token` in the request.
+/// Issues a token to the bearer of a refresh token, sent in the header or as `refresh_token` in the request.
 pub(super) fn refresh(state: &ApiState, envelope: &Envelope, headers: &HeaderMap) -> Result<Reply, ApiError> {
     let required = || ApiError::bad_request("'refresh_token' is required");
     let token = match envelope.value("refresh_token")? {

@@ -7,7 +7,7 @@ use super::error::ApiError;
 use super::reply::Reply;
 use jobhost_access::{NewUser, User, UserChange};
 
-/// A member that is absent or null counts as blank.
+/// Treats a null member as absent.
 fn present(call: &Call<'_>, name: &str) -> Result<Option<Value>, ApiError> {
     Ok(call.envelope.value(name)?.filter(|value| !value.is_null()))
 }
@@ -51,7 +51,7 @@ pub(super) async fn add(call: &Call<'_>) -> Result<Reply, ApiError> {
     let (Some(username), Some(password), Some(role), Some(active)) = (username, password, role, active) else {
         return Err(ApiError::bad_request(problems.join(",")));
     };
-    // Harper looks at the characters first; here a role of another name may exist.
+    // Harper checks the characters first. Here, roles with other names may exist.
     if !is_usual_role_name(&role)
         && !call.state.access.roles().iter().any(|known| known.name == role || known.id == role)
     {

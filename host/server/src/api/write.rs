@@ -21,7 +21,7 @@ use jobhost_store::{Batch, BatchLimits, Store, TableWrite, WriteGroup};
 
 const LOST_KEY: &str = "Invalid hash value: 'null' is not a valid hash attribute value, check log for more info";
 
-/// Harper's sentence, with its slip.
+/// Harper's message, including its grammatical error.
 const TIMES: &str = "Internal timestamp attributes - '__createdtime_' and '__updatedtime__' - \
                      cannot be inserted to or updated by HDB users.";
 
@@ -78,14 +78,15 @@ async fn write(call: &Call<'_>, action: Action) -> Result<(usize, Vec<Value>, Ve
     store(call, &table, action, lines).await
 }
 
-/// Stores records, one a line, whose rights on the table were looked at; those on the attributes are here.
+/// Stores records, one per line. The caller has checked the role's permissions on the table; those on the attributes
+/// are checked here.
 pub(super) async fn store(
     call: &Call<'_>,
     table: &std::sync::Arc<Table>,
     action: Action,
     lines: Vec<u8>,
 ) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
-    // A client written in JavaScript that lost a key sends this; Harper refuses it, and so do we.
+    // A JavaScript client that lost a key sends "null". Harper rejects it, and so does this host.
     let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
     let default = BatchLimits::DEFAULT;
     let limits = BatchLimits {
@@ -115,8 +116,8 @@ pub(super) async fn store(
     Ok((total, json(applied.written), json(applied.skipped)))
 }
 
-/// The times of records are the host's and ignored in what a client sends. A user whose role restricts him to some
-/// attributes, these among them, is refused instead, as Harper does it.
+/// The host sets the times of records and ignores those that a client sends. For a user whose role has attribute
+/// permissions that show the times, the request is rejected, as in Harper.
 fn check_times(role: &Role, table: &Table, batch: &Batch) -> Result<(), ApiError> {
     let shown = |name: &String| role.attribute_permissions(table, name).read;
     if role.restricts_attributes(table) && batch.system_attributes().iter().any(shown) {
@@ -125,21 +126,21 @@ fn check_times(role: &Role, table: &Table, batch: &Batch) -> Result<(), ApiError
     Ok(())
 }
 
-/// What a record takes besides its text: places in the batch, its key, a generated key with the text rewritten for it, its
-/// line of the answer.
+/// The memory of a record besides its text: places in the batch, its key, a generated key with the text rewritten for
+/// it, and its line of the response.
 const RECORD_BYTES: u64 = 512;
 
-/// Charges what the records will take, with their text once more as lines.
+/// Charges the memory for the records, including a copy of their text as lines.
 fn charge(call: &Call<'_>, records: &str) -> Result<(), ApiError> {
     let most = call.state.max_write_records as u64;
-    // At least one brace a record; more than may be written are refused while they are read.
+    // Each record has at least one brace. More records than the maximum are rejected while they are parsed.
     let number = (memchr::memchr_iter(b'{', records.as_bytes()).count() as u64).min(most);
     Ok(call.held.grow((records.len() as u64).saturating_add(number.saturating_mul(RECORD_BYTES)))?)
 }
 
-/// The records of a request, one a line, each with the text it came with.
+/// Converts the records of a request to lines, keeping each record's text.
 fn record_lines(records: &[u8], most: usize) -> Result<Vec<u8>, String> {
-    // The body was looked at as a whole.
+    // The whole body was checked to be UTF-8.
     let records = std::str::from_utf8(records).unwrap_or_default();
     if !records.starts_with('[') {
         return Err("'records' must be an array".to_owned());
@@ -151,12 +152,12 @@ fn record_lines(records: &[u8], most: usize) -> Result<Vec<u8>, String> {
 
 struct Lines<'o> {
     out: &'o mut Vec<u8>,
-    /// Records that one request may write.
+    /// Maximum records of one request.
     most: usize,
 }
 
 impl<'t> Visitor<'t> for Lines<'_> {
-    /// The inner error is about an item that is no record.
+    /// The inner error is about an item that is not a record.
     type Value = Result<(), String>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -169,7 +170,7 @@ impl<'t> Visitor<'t> for Lines<'_> {
         while let Some(item) = seq.next_element::<&'t RawValue>()? {
             let text = item.get();
             if number >= self.most {
-                // The rest is only passed over.
+                // Skip the rest.
                 let most = self.most;
                 wrong.get_or_insert_with(|| {
                     format!(
@@ -184,7 +185,7 @@ impl<'t> Visitor<'t> for Lines<'_> {
             }
             let start = self.out.len();
             self.out.extend_from_slice(text.as_bytes());
-            // A line break can only stand between tokens, where a blank means the same.
+            // A line break can only stand between tokens, where a space is equivalent.
             for byte in self.out.iter_mut().skip(start) {
                 if matches!(*byte, b'\n' | b'\r') {
                     *byte = b' ';
@@ -217,7 +218,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<Reply, ApiError> {
     deleted(delete_keys(&*call.state.store, &name, keys).await?)
 }
 
-/// The answer about keys that were deleted, and keys that were not there.
+/// Builds the response about deleted and missing keys.
 pub(super) fn deleted((deleted, skipped): (Vec<Value>, Vec<Value>)) -> Result<Reply, ApiError> {
     let total = deleted.len() + skipped.len();
     let records = if total == 1 { "record" } else { "records" };
@@ -242,7 +243,7 @@ pub(super) async fn delete_keys(
     Ok((deleted, skipped))
 }
 
-/// `ids` or its synonym `hash_values`, whichever was sent; Harper's sentence for neither names the second.
+/// Returns `ids` or its synonym `hash_values`, whichever was sent. If neither was, Harper's message names the second.
 fn keys_label(call: &Call<'_>) -> &'static str {
     ["ids", "hash_values"].into_iter().find(|name| call.envelope.text(name).is_some()).unwrap_or("hash_values")
 }
@@ -265,5 +266,5 @@ async fn keys(
     Ok(problems.take(aside_if_large(call.state, call.account, size, read).await??))
 }
 
-/// As they were sent, as keys, and as what comes back of them.
+/// The copies: the text as sent, the keys, and the values for the response.
 const KEY_COPIES: u64 = 3;

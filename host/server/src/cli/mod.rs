@@ -70,9 +70,9 @@ impl Settings {
     }
 }
 
-/// One heap for all threads. By default the C library keeps one for each, and what a job's thread frees in one of them
-/// is no use to the next: measured, that doubles the memory of a load and makes it grow with the load (docs/benchmarks.md),
-/// while one heap costs neither loads nor tiny jobs any speed.
+/// Uses one heap for all threads. By default the C library keeps one for each, and memory that one job's thread frees
+/// is not reused by the next. In measurements, this doubles the memory of a load and makes it grow with the load
+/// (docs/benchmarks.md); a single heap slows down neither loads nor tiny jobs.
 fn share_one_heap() {
     #[cfg(target_env = "gnu")]
     #[allow(

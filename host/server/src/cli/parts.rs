@@ -1,4 +1,4 @@
-//! Putting the host together from its configuration: the only place that knows every part.
+//! Assembles the host from its configuration. The only module that knows every part.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,12 +24,13 @@ use jobhost_search::sql::SqlLimits;
 use jobhost_store::{Store, StoreError};
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
 
-/// The heap of SQL is as large as this, or as so many statements take, and at most one in so many of the memory budget.
+/// Size of SQL's heap: the larger of this and the memory of `SQL_HEAP_STATEMENTS` statements, limited to a fraction of
+/// the memory budget.
 const SQL_HEAP_BYTES: usize = 256 << 20;
 const SQL_HEAP_STATEMENTS: usize = 8;
 const SQL_HEAP_PART: u64 = 8;
 
-/// What is kept of the disk for the store.
+/// Disk space reserved for the store.
 const RESERVE_BYTES: u64 = 1 << 30;
 
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +57,13 @@ pub fn part<E: std::error::Error + Send + Sync + 'static>(what: &'static str) ->
     move |source| ServeError::Part { what, source: Box::new(source) }
 }
 
-/// What jobs and requests work with.
+/// What jobs and requests need.
 pub struct OpenParts {
     pub parts: JobParts,
     pub plugins: Arc<PluginFolder>,
 }
 
-/// Opens everything that lies on disk or can be refused. No job runs yet, and no request is answered.
+/// Opens everything on disk and everything that can fail. No job runs yet, and no request is answered.
 pub async fn open_parts(
     config: &Config,
     metrics: Arc<Metrics>,
@@ -137,7 +138,8 @@ fn open_budgets(config: &Config) -> io::Result<Budgets> {
     Ok(budgets)
 }
 
-/// Memory of all SQL statements together: so many that each take what one may, and no more than a part of the budget.
+/// The memory of all SQL statements together: enough for several statements at their maximum, limited to a fraction of
+/// the budget.
 fn sql_heap_bytes(of_one: usize, budgets: &Budgets) -> usize {
     let part = usize::try_from(budgets.memory.total() / SQL_HEAP_PART).unwrap_or(usize::MAX);
     of_one.saturating_mul(SQL_HEAP_STATEMENTS).max(SQL_HEAP_BYTES).min(part.max(of_one))
@@ -184,14 +186,14 @@ fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, 
     Ok(Arc::new(EmbeddedStore::open(&config.data_dir.join("store"), options, clock)?))
 }
 
-/// Slots for every search and every cursor of a job that may be open, and as many as there can be threads that read a row.
+/// Slots for every search and every cursor that jobs can have open, and for every thread that can read a row.
 fn readers(config: &Config) -> u32 {
     let cursors = config.workers.saturating_mul(config.guest.cursors.size()) as u64;
     let all = config.max_searches.saturating_add(cursors).saturating_add(THREADS);
     u32::try_from(all).unwrap_or(u32::MAX).clamp(1024, MAX_READERS)
 }
 
-/// The runtimes' threads for what blocks, and those that answer.
+/// Maximum threads of the runtimes: blocking ones and those that answer.
 const THREADS: u64 = 2 * 512 + 256;
 const MAX_READERS: u32 = 1 << 16;
 
@@ -213,7 +215,7 @@ async fn open_access(
     Ok(Arc::new(access))
 }
 
-/// The administrator of the first start. A password that nobody chose goes to a file that only the owner can read.
+/// The administrator of the first start. A generated password goes to a file that only the owner can read.
 fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
     let username = config.admin_username.clone();
     if let Some(password) = &config.admin_password {
@@ -229,7 +231,7 @@ fn first_admin(config: &Config) -> Result<FirstAdmin, AccessError> {
     Ok(FirstAdmin { username, password })
 }
 
-/// The data directory and the secrets in it are for the host's user alone.
+/// Only the host's user may access the data directory and the secrets in it.
 fn keep_private(data: &Path) -> Result<(), ServeError> {
     jobhost_private_files::open_directory(data)
         .map_err(|source| ServeError::DataDirectory { path: data.display().to_string(), source })?;

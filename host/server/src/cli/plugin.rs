@@ -87,14 +87,14 @@ pub fn run(command: PluginCommand) -> Result<(), String> {
     }
 }
 
-/// A component, and the signature beside it.
+/// Reads a component and the signature beside it.
 fn read(file: &Path, config: &Config) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
     let told = |error: FileError| format!("{}: {error}", file.display());
     let signature = read_signature(file).map_err(told)?;
     Ok((read_component(file, config.component_bytes).map_err(told)?, signature))
 }
 
-/// Without the compile cache, which belongs to the host that may be running.
+/// Omits the compile cache, which belongs to the host that may be running.
 fn loader(config: &Config) -> Result<Loader, String> {
     Ok(Loader {
         engine: engine::start(config.sandbox.stack_bytes.size()).map_err(|error| error.to_string())?,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-/// Writes a line to stdout. Whoever has closed it has read enough.
+/// Writes a line to stdout. A closed pipe is not an error.
 pub fn line(line: &str) -> Result<(), String> {
     written(line).map_err(|error| format!("stdout cannot be written: {error}"))
 }
@@ -15,7 +15,7 @@ fn written(line: &str) -> io::Result<()> {
     }
 }
 
-/// Why a command failed. If stderr cannot be written, the exit status alone says so.
+/// Prints why a command failed. If stderr cannot be written, only the exit status reports the failure.
 pub fn failure(message: &str) {
     let _ = writeln!(io::stderr(), "jobhost: {message}");
 }

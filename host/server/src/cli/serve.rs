@@ -1,4 +1,4 @@
-//! Running the host: its runtimes, its start, its signals, its end.
+//! Runs the host: runtimes, startup, signals, shutdown.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -19,25 +19,25 @@ use jobhost_jobs::{JobLimits, JobParts, Jobs};
 use jobhost_metrics::Metrics;
 use jobhost_registry::PluginFolder;
 
-/// What the ready line waits for at most: plugins that come with the host or that the configuration knows.
+/// How long the ready line waits for plugins that ship with the host or are named in the configuration.
 const READY_PATIENCE: Duration = Duration::from_secs(20);
-/// After SIGTERM, requests that are being answered have so long; then the host stops all the same.
+/// How long running requests may continue after SIGTERM before the host stops anyway.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// How much lower the priority of threads that compute is than that of threads that answer, in the terms of nice(1).
 const COMPUTING_NICENESS: i32 = 10;
-/// More than ever have a turn at once.
+/// Exceeds the number of slots, so that no slot waits for a thread.
 const COMPUTING_THREADS: usize = 1024;
 /// Runs the host until it is told to stop.
 pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
     jobhost_budget::memory::keep_large_pieces_apart();
     let runtime_failed = part("the runtime could not be started");
-    // Guests compute on threads of their own, so that requests are answered in their usual time meanwhile.
+    // Guests run on threads of their own, so that they do not delay responses.
     let for_jobs = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config::cores())
         .thread_name("job")
-        // A guest that computes keeps its thread for an epoch at a time: timers and the network are looked at in between, not
-        // after dozens of those.
+        // A computing guest occupies its thread for a whole epoch. Timers and the network are polled after each epoch
+        // instead of after dozens.
         .event_interval(1)
         .global_queue_interval(1)
         .enable_all()
@@ -48,8 +48,8 @@ pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
         .enable_all()
         .build()
         .map_err(&runtime_failed)?;
-    // Nothing runs on it but what blocks. Guests' threads are no part of it: standing back costs a small job more changes of
-    // threads than it has work.
+    // Only blocking tasks run on this runtime. Guests do not: at lower priority, a small job would switch threads more
+    // often than its work is worth.
     let for_computing = tokio::runtime::Builder::new_current_thread()
         .thread_name("computing")
         .max_blocking_threads(COMPUTING_THREADS)
@@ -64,21 +64,21 @@ pub fn serve(config: &Config, metrics: Arc<Metrics>) -> Result<(), ServeError> {
     served
 }
 
-/// For a thread that computes. In the terms of nice(1); a failure leaves the thread as it is.
+/// Lowers the priority of a computing thread, as nice(1) does. A failure leaves the priority unchanged.
 fn lower_priority() {
     let _as_it_was = rustix::process::nice(COMPUTING_NICENESS);
 }
 
-/// The runtimes besides the one that answers.
+/// The runtimes other than the one that answers requests.
 struct Handles<'r> {
     jobs: &'r tokio::runtime::Handle,
     computing: &'r tokio::runtime::Handle,
 }
 
 async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>) -> Result<(), ServeError> {
-    // First of all, so that a signal during the start is heard and not fatal.
+    // Listen first, so that a signal during startup is handled rather than fatal.
     let signals = Signals::listen().map_err(part("cannot listen for signals"))?;
-    // Before anything is made on disk: another host may have the address.
+    // Bind before creating anything on disk: another host may be using the address.
     let unheard = |source| ServeError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
@@ -106,7 +106,7 @@ async fn serve_on(config: &Config, metrics: Arc<Metrics>, runtimes: Handles<'_>)
     if !server.await.unwrap_or(false) {
         warn!("some requests were not answered within {DRAIN_TIME:?}");
     }
-    // What changes something completes, whether its client is still there or not.
+    // Requests that change data complete even if their client has disconnected.
     changes.close();
     if tokio::time::timeout(DRAIN_TIME, changes.wait()).await.is_err() {
         warn!("some write requests were not completed within {DRAIN_TIME:?}");
@@ -155,11 +155,12 @@ fn api_state(
     }
 }
 
-/// The first load, which nothing waits for but requests for the operations that it provides, and then the changes of the folder.
+/// Loads the plugins, then watches the folder. Only requests for operations of plugins that are still loading wait for
+/// this.
 async fn load_plugins(plugins: Arc<PluginFolder>, jobs: Arc<Jobs>, stop: CancellationToken) {
     let all = async {
-        // Whether an unfinished job can go on depends on what its plugin says. Jobs of plugins that are known do not wait for
-        // those that nobody knows.
+        // Whether an unfinished job can resume depends on its plugin's description. Jobs of known plugins do not wait
+        // for unknown plugins.
         let recover_known = async {
             plugins.standing_loaded(READY_PATIENCE).await;
             jobs.recover_known().await
@@ -180,7 +181,7 @@ async fn load_plugins(plugins: Arc<PluginFolder>, jobs: Arc<Jobs>, stop: Cancell
     }
 }
 
-/// Says when the host is ready, and does what signals ask for.
+/// Reports when the host is ready, and handles signals.
 async fn until_stopped(mut signals: Signals, plugins: &Arc<PluginFolder>, address: SocketAddr, workers: usize) {
     let loaded = plugins.standing_loaded(READY_PATIENCE);
     tokio::pin!(loaded);
@@ -207,8 +208,8 @@ async fn until_stopped(mut signals: Signals, plugins: &Arc<PluginFolder>, addres
     }
 }
 
-/// The one line on stdout, for whoever started the host and waits for it. From a thread of its own: stdout may be a pipe that
-/// is full and not read.
+/// Prints the one line on stdout, for the process that started the host and waits for it. Uses a separate thread,
+/// because stdout may be a full pipe that nobody reads.
 fn announce(address: SocketAddr) {
     let print = move || {
         let mut stdout = io::stdout().lock();

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
+/// What a signal requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// SIGTERM or SIGINT.
@@ -20,7 +20,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From now on they end nothing by themselves.
+    /// Registers the handlers. From now on these signals no longer terminate the process.
     pub fn listen() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;

@@ -1,5 +1,5 @@
-//! Writes to stderr without ever panicking or blocking: the reader may be gone or stopped, the disk or the pipe full.
-//! Lines that cannot be written are dropped and counted.
+//! Writes to stderr without ever panicking or blocking, even if the reader is gone or stopped, or the disk or pipe is
+//! full. Lines that cannot be written are dropped and counted.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,12 +13,12 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use jobhost_model::plain_text;
 
-/// How long a line waits for a reader that is slow.
+/// How long a line waits for a slow reader.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// A pipe that is ready takes so much without waiting (`PIPE_BUF`).
+/// A pipe that is ready accepts this much without blocking (`PIPE_BUF`).
 const PIECE_BYTES: usize = 4096;
 
-/// Where log lines go. Clones write to the same place.
+/// The destination of log lines. Clones write to the same place.
 #[derive(Clone)]
 pub struct LineWriter {
     target: Arc<Mutex<Target>>,
@@ -28,14 +28,14 @@ pub struct LineWriter {
 struct Target {
     /// `None` for the process's stderr.
     descriptor: Option<std::os::fd::OwnedFd>,
-    /// Nobody took anything for so long that no line waits any more until somebody does.
+    /// The reader accepted nothing for so long that lines no longer wait, until it accepts one.
     stuck: bool,
-    /// The line before was written in part.
+    /// The previous line was written only in part.
     torn: bool,
 }
 
 impl LineWriter {
-    /// Lines that are lost are counted in `lost`.
+    /// Lost lines are counted in `lost`.
     pub fn stderr(lost: Counter) -> Self {
         LineWriter::on(None, lost)
     }
@@ -50,7 +50,7 @@ impl LineWriter {
 }
 
 impl Write for LineWriter {
-    /// A whole event of the log, which it calls this with. Never fails: the log has no other place to go.
+    /// Receives one whole log event per call. Never fails, because the log has no other destination.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = plain_text::escaped(text.strip_suffix('\n').unwrap_or(&text));
@@ -77,7 +77,7 @@ impl<'w> MakeWriter<'w> for LineWriter {
 }
 
 impl Target {
-    /// Whether all of it was written.
+    /// Returns whether the whole line was written.
     fn put(&mut self, mut line: Vec<u8>) -> bool {
         if self.torn {
             line.insert(0, b'\n');
@@ -107,7 +107,8 @@ impl Target {
             }
             match rustix::io::write(descriptor, rest.get(..PIECE_BYTES).unwrap_or(rest)) {
                 Ok(0) => return Err(Errno::IO),
-                // Somebody else filled it in between, or it does not block at all: ask again until the time is over.
+                // Another process filled the pipe in between, or the descriptor is non-blocking: retry until the
+                // deadline.
                 Err(Errno::AGAIN) if Instant::now() >= deadline => {
                     self.stuck = true;
                     return Err(Errno::AGAIN);
@@ -119,7 +120,7 @@ impl Target {
     }
 }
 
-/// Whether a write would be answered at once, be it by an error.
+/// Returns whether a write would return at once, possibly with an error.
 fn is_ready(descriptor: BorrowedFd<'_>, deadline: Instant) -> rustix::io::Result<bool> {
     loop {
         let left = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).unwrap_or_default();
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_written_is_counted_and_is_no_error() {
+    fn a_line_that_cannot_be_written_is_counted_but_is_no_error() {
         for closed in [true, false] {
             let target = if closed { pipe().1 } else { File::options().write(true).open("/dev/full").unwrap().into() };
             let lost = Counter::default();
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_nobody_reads_costs_lines_and_gets_the_next_ones_once_it_is_read() {
+    fn a_pipe_that_nobody_reads_loses_lines_only_until_it_is_read() {
         let (mut reader, target) = pipe();
         let lost = Counter::default();
         let writer = LineWriter::on(Some(target), lost.clone());
