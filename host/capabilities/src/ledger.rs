@@ -24,7 +24,7 @@ pub struct Ledger {
     pub progress: Progress,
     pub rejects: Rejects,
     pub warnings: Warnings,
-    /// Whether the store failed under a capability.
+    /// Whether the store failed during a capability call.
     pub store_failure: StoreFailure,
     /// Commit groups passed to the store, which continue after the guest is dropped.
     handed_over: TaskTracker,

@@ -17,7 +17,7 @@ const MAX_READ_BYTES: usize = 256 * 1024;
 /// Maximum bytes that one `write` accepts.
 const MAX_WRITE_BYTES: usize = 1024 * 1024;
 
-/// Handles that a guest may hold open at a time.
+/// Maximum handles that a guest may hold open at a time.
 #[derive(Debug, Clone)]
 pub struct ObjectLimits {
     pub readers: Limit,

@@ -21,7 +21,7 @@ pub(crate) struct Places {
 pub(crate) struct Place(Arc<AtomicUsize>);
 
 impl Places {
-    /// `what` is the plural of the handle's name.
+    /// `what` is the plural of the handle's name, for messages.
     pub fn new(what: &'static str, limit: Limit, ledger: Arc<Ledger>) -> Self {
         Places { what, limit, taken: Arc::default(), ledger }
     }

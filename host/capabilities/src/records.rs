@@ -38,8 +38,8 @@ const MAX_ATTRIBUTE_NAME_BYTES: usize = 250;
 pub struct RecordLimits {
     pub batch: BatchLimits,
     pub checkpoint_bytes: Limit,
-    /// Records of one transaction, of a group of writes and of a step of a delete. With random keys every transaction touches
-    /// most pages of the index, so many small ones would cost more than they give.
+    /// Maximum records of one transaction, for groups of writes and for steps of a delete. With random keys, every
+    /// transaction touches most pages of the index, so many small transactions would cost more than they save.
     pub group_records: usize,
     /// Charged with commit groups; already contains [`Records::LEAST_BYTES`]. `None` once it has been taken.
     pub memory: Option<Held>,
@@ -175,7 +175,8 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes the oldest records created before a time, at most `limit` and at most a step of them. Returns how many.
+    /// Deletes the oldest records created before a time: at most `limit`, and at most one step. Returns how many were
+    /// deleted.
     pub async fn delete_before(
         &mut self,
         table: &TableName,
@@ -200,7 +201,7 @@ impl Records {
         Ok(applied.tally.deleted)
     }
 
-    /// Makes everything durable. Returns what became of all records of the job.
+    /// Makes everything durable. Returns the tally of all records of the job.
     pub async fn flush(&mut self) -> Result<Tally, CapabilityError> {
         self.hand_over().await?;
         self.await_store().await?;
@@ -232,7 +233,7 @@ impl Records {
         widened
     }
 
-    /// Hands the group to the store after the one before it is done.
+    /// Passes the group to the store once the previous one is done.
     async fn hand_over(&mut self) -> Result<(), CapabilityError> {
         self.await_store().await?;
         if self.group.writes.is_empty() && self.group.checkpoint.is_none() {

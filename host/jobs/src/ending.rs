@@ -25,7 +25,7 @@ pub(super) fn note_overflows(limits_met: &LimitsMet, row: &JobRow, log: &JobLog,
     }
 }
 
-/// The end with a message that fits into a row.
+/// Truncates the message so that it fits into a row.
 pub(super) fn cut_message(end: RunEnd, limit: &Limit, limits_met: &LimitsMet) -> RunEnd {
     let cut = |message: String| {
         if message.len() <= limit.size() {

@@ -107,7 +107,7 @@ impl JobLimits {
     pub const CANCEL_GRACE: Limit = Limit::new("jobs.cancel_grace_seconds", 10);
 }
 
-/// For all that no key of the configuration sets.
+/// Values that no configuration key sets.
 impl Default for JobLimits {
     fn default() -> Self {
         JobLimits {

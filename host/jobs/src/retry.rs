@@ -48,7 +48,7 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Returns the last failure if it cannot pass, did not pass within the host's patience, or the host stops.
+    /// Returns the last failure if it is permanent, outlasts the host's patience, or the host stops.
     pub async fn within_patience<T, F>(&self, what: &'static str, call: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,

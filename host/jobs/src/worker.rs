@@ -175,7 +175,7 @@ impl Worker {
     /// Stores that an attempt begins. Returns `None` if the job has ended.
     async fn begin(&self, job: &QueuedJob) -> Result<Option<(JobRow, RunningEntry)>, StoreError> {
         let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
-        // Known as running before it is stored as running, so that whoever sees the latter can tell it to end.
+        // The entry is made before the row is stored, so that whoever sees the row as running can cancel the attempt.
         let entry = self.running.enter(job.id, self.parts.guest_limits.log_bytes.size());
         let mut lost = StoreError::new(StoreErrorKind::LeaseLost, "the row keeps changing");
         for _ in 0..BEGIN_TRIES {
@@ -223,7 +223,7 @@ impl Worker {
         end
     }
 
-    /// Stores that the job waits for another attempt. Returns the row as stored.
+    /// Stores that the job waits for another attempt. Returns the stored row.
     async fn requeue(
         &self,
         row: JobRow,

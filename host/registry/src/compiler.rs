@@ -25,13 +25,13 @@ const LOOK: Duration = Duration::from_millis(2);
 /// The niceness of the compiler process, as in nice(1).
 const NICENESS: i32 = 10;
 
-/// Bounds of one compilation. Each has a key of that name in section `plugins` of the configuration.
+/// Limits of one compilation. Each has a key of the same name in section `plugins` of the configuration.
 #[derive(Debug, Clone)]
 pub struct CompileLimits {
     pub time: Limit,
-    /// Address space of the process.
+    /// Maximum address space of the process.
     pub memory_bytes: Limit,
-    /// `sandbox.stack_bytes`, which the compiled code is for.
+    /// `sandbox.stack_bytes`, for which the code is compiled.
     pub stack_bytes: usize,
 }
 

@@ -96,7 +96,7 @@ pub struct PluginOperation {
 pub struct PluginFile {
     /// The file's name without its directory.
     pub file: String,
-    /// sha256 of what was read; `None` if nothing could be read.
+    /// sha256 of the content; `None` if the file could not be read.
     pub digest: Option<String>,
     /// The plugin in service from this file: its current content, or the last valid one.
     pub plugin: Option<Arc<Plugin>>,

@@ -32,7 +32,7 @@ pub trait Capabilities: Send {
         checkpoint: Option<Vec<u8>>,
     ) -> Answer<()>;
 
-    /// Deletes the oldest records created before a time, at most `limit` of them. Returns how many.
+    /// Deletes the oldest records created before a time, at most `limit` of them. Returns how many were deleted.
     async fn delete_before(
         &mut self,
         table: &TableName,
@@ -41,7 +41,7 @@ pub trait Capabilities: Send {
         checkpoint: Option<Vec<u8>>,
     ) -> Answer<u64>;
 
-    /// Makes everything durable that was taken over. Returns what became of all records of the job.
+    /// Makes all accepted batches durable. Returns the tally of all records of the job.
     async fn flush(&mut self) -> Answer<Tally>;
 
     /// Opens the query with this index in the plan.

@@ -50,7 +50,7 @@ pub enum LimitHit {
     Plan { limit: Limit },
     #[error("The plugin's call of {call} took longer than {:?} ({})", limit.time(), limit.key())]
     HostCall { call: &'static str, limit: Limit },
-    /// Not the plugin's fault: others hold what it would have needed.
+    /// Not the plugin's fault: others hold the resources it needs.
     #[error(transparent)]
     Exhausted(Exhausted),
 }

@@ -37,7 +37,7 @@ impl WasiView for Guest {
     }
 }
 
-/// Ends the guest when one of its calls takes too long.
+/// Ends the guest if one of its calls takes too long.
 pub async fn within<T>(limit: Limit, call: &'static str, work: impl Future<Output = T>) -> wasmtime::Result<T> {
     match tokio::time::timeout(limit.time(), work).await {
         Ok(done) => Ok(done),
@@ -46,7 +46,7 @@ pub async fn within<T>(limit: Limit, call: &'static str, work: impl Future<Outpu
 }
 
 impl Guest {
-    /// How long one call of a capability may take.
+    /// Maximum duration of a capability call.
     pub fn host_call(&self) -> Limit {
         self.limits.host_call.clone()
     }

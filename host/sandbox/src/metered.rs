@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::cpu::CpuMeter;
 
-/// Returns what the future gives, or the processor time used when that is more than the limit.
+/// Returns the future's result, or the processor time used once it exceeds the limit.
 pub struct Metered<F> {
     future: Pin<Box<F>>,
     meter: Arc<CpuMeter>,

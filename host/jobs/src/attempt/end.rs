@@ -58,7 +58,7 @@ impl Attempt<'_> {
         let did_its_work = matches!(&end, RunEnd::Returned(Ok(_)));
         let last_group = ledger.take_last_group().filter(|_| did_its_work);
         match ending(end, ledger.take_denial(), &self.running.log, &limits.result_bytes) {
-            // The work may have been done before the guest looked: then that is what the row says.
+            // The guest may have finished its work before it noticed the cancel request. Then the row says so.
             Ending::Failed { .. } if cancelled => ended(row, Ending::Cancelled, None),
             ending => ended(row, ending, last_group),
         }

@@ -29,7 +29,7 @@ impl Places {
         Places { most: most.max(1), held: 0, users: HashMap::new() }
     }
 
-    /// Returns the name to give the place back with.
+    /// Returns the name that gives the place back.
     pub fn take(&mut self, user: &str) -> Result<Arc<str>, NoPlace> {
         if self.held >= self.most {
             return Err(NoPlace::Full);

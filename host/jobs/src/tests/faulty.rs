@@ -95,7 +95,7 @@ impl FaultyStore {
         *self.script.faults.lock().unwrap() = (Some(faults), Vec::new());
     }
 
-    /// Returns the calls that were counted.
+    /// Clears the faults and returns the counted calls.
     pub fn heal(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.script.faults.lock().unwrap()).1
     }

@@ -23,7 +23,7 @@ const LARGEST_RANGE: u64 = 8 * 1024 * 1024;
 /// How often an interrupted range is resumed, in addition to the library's own retries.
 const MAX_RESUMES: usize = 3;
 
-/// A version of an object.
+/// One version of an object.
 /// Longer ones are no media types that anybody knows.
 const MAX_MEDIA_TYPE_BYTES: usize = 255;
 

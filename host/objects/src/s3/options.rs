@@ -32,7 +32,7 @@ impl S3Options {
     pub const TIMEOUT: Limit = Limit::new("s3.timeout_seconds", 300);
 }
 
-/// The way to S3 servers. Cheap to clone.
+/// Access to S3 servers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct S3 {
     shared: Arc<Shared>,

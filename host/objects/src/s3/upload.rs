@@ -112,7 +112,7 @@ impl Upload {
         }
     }
 
-    /// Make it visible. Returns the entity tag, without quotes, if the server tells it.
+    /// Makes the object visible. Returns its entity tag without quotes, if the server reports one.
     pub async fn finish(&mut self) -> Result<Option<String>, ObjectError> {
         if self.started.is_none() {
             return self.put_whole().await;

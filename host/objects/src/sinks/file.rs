@@ -48,7 +48,7 @@ impl UnfinishedFile {
         file.write_all(bytes).map_err(|error| not_written(&self.path, error))
     }
 
-    /// Durable and in its place when this returns. Returns the path.
+    /// Renames the file into place durably. Returns its path.
     pub fn finish(&mut self) -> Result<String, ObjectError> {
         let Some(file) = self.file.take() else { return Ok(self.path.clone()) };
         match self.publish(file) {

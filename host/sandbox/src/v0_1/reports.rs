@@ -1,4 +1,4 @@
-//! Interfaces `progress`, `rejects`, `warnings` and `log`: what a guest tells about its work.
+//! Interfaces `progress`, `rejects`, `warnings` and `log`: a guest's reports about its work.
 
 use super::imported::{log, progress, rejects, warnings};
 use crate::guest::Guest;

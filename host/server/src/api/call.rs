@@ -5,13 +5,13 @@ use super::envelope::Envelope;
 use jobhost_access::User;
 use jobhost_budget::{Account, Held};
 
-/// What a handler is given.
+/// The arguments of a handler.
 pub(super) struct Call<'a> {
     pub state: &'a ApiState,
     pub user: &'a User,
     pub envelope: &'a Envelope,
-    /// On whose behalf more is charged.
+    /// The account that further memory is charged to.
     pub account: &'a Account,
-    /// What the request has been charged with.
+    /// The memory already charged for the request.
     pub held: &'a Held,
 }

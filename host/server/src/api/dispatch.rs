@@ -32,7 +32,7 @@ const REQUEST_BYTES: u64 = 32 << 10;
 /// It is not yet known whether a plugin provides the operation.
 const STILL_LOADING: &str = "The host is still loading its plugins. Try the request again in a moment.";
 
-/// As [`Call`], for a task that may outlive the connection.
+/// Like [`Call`], for a task that may outlive the connection.
 struct OwnedCall {
     state: Arc<ApiState>,
     user: User,

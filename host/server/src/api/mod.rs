@@ -78,7 +78,7 @@ pub struct ApiState {
     /// Requests that change data. They continue after their client disconnects, and the host waits for them when it
     /// stops.
     pub changes: TaskTracker,
-    /// Where computing is done that takes a while: its threads run at lower priority than those that answer.
+    /// Runs expensive computations on threads of lower priority than those that answer.
     pub computing: tokio::runtime::Handle,
     pub metrics: Arc<Metrics>,
 }

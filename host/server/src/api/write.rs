@@ -248,7 +248,7 @@ fn keys_label(call: &Call<'_>) -> &'static str {
     ["ids", "hash_values"].into_iter().find(|name| call.envelope.text(name).is_some()).unwrap_or("hash_values")
 }
 
-/// The keys in the member `name`, each as a key and as it was sent.
+/// Parses the keys in the member `name`; returns each as a key and in its JSON form.
 async fn keys(
     call: &Call<'_>,
     name: &'static str,

@@ -24,7 +24,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(20);
 /// How long running requests may continue after SIGTERM before the host stops anyway.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// How much lower the priority of threads that compute is than that of threads that answer, in the terms of nice(1).
+/// The niceness of threads that run expensive computations.
 const COMPUTING_NICENESS: i32 = 10;
 /// Exceeds the number of slots, so that no slot waits for a thread.
 const COMPUTING_THREADS: usize = 1024;
@@ -125,7 +125,6 @@ fn show_limits(metrics: &Metrics) {
     limits.for_each(|limit| metrics.expect_limit(limit.key()));
 }
 
-/// What requests are answered with.
 fn api_state(
     config: &Config,
     parts: JobParts,
