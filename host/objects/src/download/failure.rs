@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use crate::body::Unsupported;
-use crate::guarded_resolver::Refused;
+use crate::guarded_client::Refused;
 use crate::{ObjectError, ObjectErrorKind};
 
 /// Sentences begin as Harper's do, because clients look for them.

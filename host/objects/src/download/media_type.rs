@@ -5,7 +5,7 @@ use http::header::CONTENT_TYPE;
 use url::Url;
 
 use super::failure::{FAILED, shown};
-use crate::{ObjectError, ObjectErrorKind};
+use crate::{ObjectError, ObjectErrorKind, media_type};
 
 /// What the end of the path says, before `.gz` or `.zst`.
 fn type_of_name(url: &Url) -> Option<&'static str> {
@@ -20,13 +20,9 @@ fn type_of_name(url: &Url) -> Option<&'static str> {
     }
 }
 
-/// Longer ones are no media types that anybody knows.
-const MAX_BYTES: usize = 255;
-
-/// The media type as the header has it, with its parameters.
+/// The media type of the response, with its parameters.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?.trim();
-    (1..=MAX_BYTES).contains(&value.len()).then(|| value.to_owned())
+    media_type::named(headers.get(CONTENT_TYPE)?.to_str().ok()?)
 }
 
 /// The media type without its parameters, lower case.

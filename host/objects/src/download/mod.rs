@@ -6,7 +6,6 @@ mod request_headers;
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, LOCATION};
@@ -16,7 +15,7 @@ use url::{Host, Url};
 
 use super::address_guard::AddressGuard;
 use super::body;
-use super::guarded_resolver::GuardedResolver;
+use super::guarded_client::guarded_client;
 use super::host_scope::HostScopes;
 use super::{ObjectError, ObjectErrorKind};
 pub use failure::shown;
@@ -199,24 +198,12 @@ impl Downloader {
 
     /// A client for one hop: the resolver must know the host and port that it resolves for.
     fn client(&self, url: &Url) -> Result<reqwest::Client, ObjectError> {
-        let resolver = GuardedResolver { guard: self.guard.clone(), port: url.port_or_known_default().unwrap_or(0) };
         let accepted = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(body::ACCEPTED))]);
-        reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .default_headers(accepted)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(resolver))
             .connect_timeout(Duration::from_secs(30))
-            .read_timeout(Duration::from_secs(60))
-            .user_agent(concat!("jobhost/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                ObjectError::caused_by(
-                    ObjectErrorKind::Unavailable,
-                    format!("the HTTP client cannot be created: {error}"),
-                    error,
-                )
-            })
+            .read_timeout(Duration::from_secs(60));
+        guarded_client(builder, &self.guard, url.port_or_known_default().unwrap_or(0))
     }
 
     async fn write_body(

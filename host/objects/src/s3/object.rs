@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
-use object_store::{Attribute, Attributes, GetOptions, GetRange, ObjectMeta, ObjectStore};
+use object_store::{Attribute, GetOptions, GetRange, ObjectMeta, ObjectStore};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::client::Store;
 use super::credentials::S3Keys;
 use super::errors::{CHANGED, Failure};
 use super::options::S3;
-use crate::{ObjectError, ObjectErrorKind};
+use crate::{ObjectError, ObjectErrorKind, media_type};
 use jobhost_model::S3Location;
 
 /// The first range is short, because many readers need no more. Later ranges double up to the maximum. One range is
@@ -24,9 +24,6 @@ const LARGEST_RANGE: u64 = 8 * 1024 * 1024;
 const MAX_RESUMES: usize = 3;
 
 /// One version of an object.
-/// Longer ones are no media types that anybody knows.
-const MAX_MEDIA_TYPE_BYTES: usize = 255;
-
 #[derive(Debug)]
 pub struct RemoteObject {
     store: Store,
@@ -145,19 +142,14 @@ impl Version {
 pub(super) async fn head(store: &Store) -> Result<(Version, Option<String>), Failure> {
     let options = GetOptions { head: true, ..GetOptions::default() };
     let got = store.bounded(store.brief.get_opts(&store.placement.key, options)).await?;
-    Ok((Version::of(&got.meta), media_type(&got.attributes)))
+    let named = got.attributes.get(&Attribute::ContentType);
+    Ok((Version::of(&got.meta), named.and_then(|value| media_type::named(value))))
 }
 
 /// Returns the server's reason for an error.
 async fn why(store: &Store) -> Option<Failure> {
     let options = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
     store.bounded(store.brief.get_opts(&store.placement.key, options)).await.err()
-}
-
-/// With its parameters.
-fn media_type(attributes: &Attributes) -> Option<String> {
-    let value = attributes.get(&Attribute::ContentType)?.trim();
-    (1..=MAX_MEDIA_TYPE_BYTES).contains(&value.len()).then(|| value.to_owned())
 }
 
 /// The bytes of an object from an offset on, in ranges, one of which is read ahead.

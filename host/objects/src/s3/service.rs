@@ -14,9 +14,9 @@ use object_store::client::{
 
 use super::errors::Failure;
 use super::location::Placement;
+use crate::ObjectError;
 use crate::address_guard::AddressGuard;
-use crate::guarded_resolver::{GuardedResolver, Refused};
-use crate::{ObjectError, ObjectErrorKind};
+use crate::guarded_client::{Refused, guarded_client};
 
 /// Error bodies have a few hundred bytes; no more than this is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -39,25 +39,9 @@ pub struct Service {
 impl Service {
     pub fn new(placement: &Placement, guard: &AddressGuard, timeout: Duration) -> Result<Self, ObjectError> {
         let client = |builder: reqwest::ClientBuilder| {
-            let resolver = GuardedResolver { guard: guard.clone(), port: placement.port };
-            builder
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .no_gzip()
-                .no_brotli()
-                .no_deflate()
-                .no_zstd()
-                .dns_resolver(Arc::new(resolver))
-                .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-                .user_agent(concat!("jobhost/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| {
-                    ObjectError::caused_by(
-                        ObjectErrorKind::Unavailable,
-                        format!("the HTTP client cannot be created: {error}"),
-                        error,
-                    )
-                })
+            // An object is read as it is stored.
+            let builder = builder.no_gzip().no_brotli().no_deflate().no_zstd();
+            guarded_client(builder.connect_timeout(CONNECT_TIMEOUT.min(timeout)), guard, placement.port)
         };
         Ok(Service {
             reading: client(reqwest::Client::builder().read_timeout(STALL_TIMEOUT.min(timeout)))?,
