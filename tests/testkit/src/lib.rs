@@ -4,6 +4,8 @@
 //! It accesses the host only from outside: the command line, the `ready` line, the Operations API and the files that
 //! the host writes. It must never link the host's code, so that a test sees what a client sees.
 
+#[cfg(feature = "servers")]
+mod accept;
 pub mod artifacts;
 pub mod client;
 mod expect;

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::accept::each_connection;
 use crate::wait::eventually;
 
 /// A request as it was received.
@@ -91,17 +92,7 @@ impl Proxy {
         let (state, release) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { upstream: upstream.to_owned(), rule: Box::new(rule), state, release });
         let proxy = Proxy { address, shared: Arc::clone(&shared) };
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { return };
-                if Arc::strong_count(&shared) == 1 {
-                    return;
-                }
-                let shared = Arc::clone(&shared);
-                // A client or server that disconnects is part of what is tested.
-                std::thread::spawn(move || drop(pass(stream, &shared)));
-            }
-        });
+        each_connection(listener, shared, pass);
         proxy
     }
 

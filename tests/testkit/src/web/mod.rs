@@ -18,6 +18,7 @@ mod page;
 
 pub use page::{Body, Page};
 
+use crate::accept::each_connection;
 use crate::wait::eventually;
 
 /// A request as it was received.
@@ -66,17 +67,7 @@ impl Web {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let web = Web { address, shared: Arc::clone(&shared) };
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { return };
-                if Arc::strong_count(&shared) == 1 {
-                    return;
-                }
-                let shared = Arc::clone(&shared);
-                // A client that disconnects is part of what is tested.
-                std::thread::spawn(move || drop(answer(stream, &shared)));
-            }
-        });
+        each_connection(listener, shared, answer);
         web.page("/ok.csv", Page::csv(OK_CSV));
         web
     }
