@@ -100,7 +100,7 @@ fn nothing_known(name: &TableName) -> Table {
 fn reads_of(statement: &SqlStatement, seen: &mut [Seen]) -> Option<BTreeMap<TableName, BTreeSet<String>>> {
     for _ in 0..MAX_ATTEMPTS {
         let visible: Vec<VisibleTable> = seen.iter().map(Seen::for_sqlite).collect();
-        let sentence = match sql::check(statement, &visible) {
+        let sentence = match sql::prepare(statement, &visible) {
             Ok(checked) => return Some(checked.reads),
             Err(QueryError::Invalid(sentence)) => sentence,
             Err(_) => return None,
@@ -133,12 +133,7 @@ fn keep_first(seen: &mut [Seen], name: &str) -> bool {
 }
 
 fn unknown_in(sentence: &str) -> Option<&str> {
-    let name = sentence.strip_prefix("unknown attribute '")?;
-    // Of a name in double quotes the sentence goes on.
-    match name.split_once(sql::MEANT_AS_TEXT) {
-        Some((name, _)) => Some(name),
-        None => name.strip_suffix('\''),
-    }
+    sentence.strip_prefix("unknown attribute '")?.strip_suffix('\'')
 }
 
 fn ambiguous_in(sentence: &str) -> Option<&str> {

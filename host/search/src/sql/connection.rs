@@ -13,7 +13,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
 use super::reader::Source;
 use super::render::is_allowed_in_sqlite;
-use super::sentences::MEANT_AS_TEXT;
 use super::state::{Planning, State};
 use super::{
     MAX_COLUMNS, MAX_DATABASES, MAX_STAR_COLUMNS, MAX_VALUE_BYTES, MAX_WINDOW_WORK, SqlLimits, SqlStatement,
@@ -61,19 +60,14 @@ pub struct Checked {
 /// Prepares the statement without running it. Returns the columns of the result, or what is wrong with the statement.
 /// `tables` must contain each of `SqlStatement::tables`. Takes well under a millisecond.
 pub fn check(statement: &SqlStatement, tables: &[VisibleTable]) -> Result<Checked, QueryError> {
-    let state = Arc::new(State::new(None));
-    let mut session = Session::open(statement, tables, &state)?;
-    session.restrict().map_err(|error| with_hint(statement, error))
+    prepare(statement, tables).map_err(|error| statement.with_hint(error))
 }
 
-/// The error with a hint at single quotes if the attribute that it calls unknown is in double quotes.
-fn with_hint(statement: &SqlStatement, error: QueryError) -> QueryError {
-    let QueryError::Invalid(sentence) = error else { return error };
-    let unknown = statement.double_quoted.iter().find(|name| sentence == format!("unknown attribute '{name}'"));
-    QueryError::Invalid(match unknown {
-        Some(name) => format!("unknown attribute '{name}{MEANT_AS_TEXT}'{}'", name.replace('\'', "''")),
-        None => sentence,
-    })
+/// The same as [`check`], for callers that read the errors: they name what is wrong and give no hint.
+pub(crate) fn prepare(statement: &SqlStatement, tables: &[VisibleTable]) -> Result<Checked, QueryError> {
+    let state = Arc::new(State::new(None));
+    let mut session = Session::open(statement, tables, &state)?;
+    session.restrict()
 }
 
 /// A connection with its tables.

@@ -30,10 +30,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use connection::prepare;
 pub use connection::{Checked, check};
 pub use plain::PlainSelect;
 pub use rows::SqlRows;
-pub(crate) use sentences::MEANT_AS_TEXT;
 pub use write::{RowSource, SqlInsert, SqlUpdate, SqlWrite, SqlWriteKind, is_write};
 
 use super::query::{QueryError, selectable_attributes};
@@ -147,6 +147,19 @@ enum Part {
 }
 
 impl SqlStatement {
+    /// Adds a hint at single quotes to an error, if the attribute that it calls unknown is in double quotes.
+    fn with_hint(&self, error: QueryError) -> QueryError {
+        let QueryError::Invalid(message) = error else { return error };
+        let unknown = self.double_quoted.iter().find(|name| message == format!("unknown attribute '{name}'"));
+        QueryError::Invalid(match unknown {
+            Some(name) => {
+                let text = name.replace('\'', "''");
+                format!("{message}; if it is meant as text, write it in single quotes: '{text}'")
+            }
+            None => message,
+        })
+    }
+
     /// Parses exactly one SELECT.
     pub fn parse(text: &str) -> Result<SqlStatement, SqlError> {
         parse::parse(text)

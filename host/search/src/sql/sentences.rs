@@ -1,15 +1,13 @@
-//! Sentences about a statement that is refused, which several steps of its way say.
+//! Error messages about a statement that more than one step of its processing needs.
 
 use super::SqlError;
 
-/// SELECTs that UNION, INTERSECT and EXCEPT may join.
+/// Maximum number of SELECTs that UNION, INTERSECT and EXCEPT join.
 pub(super) const MAX_COMPOUND: usize = 100;
-/// Parentheses, subqueries and the like within each other.
+/// Maximum nesting depth of parentheses, subqueries and similar constructs.
 pub(super) const MAX_PARSER_DEPTH: usize = 100;
-/// What a sentence shows of the text.
+/// Maximum length of the statement text that a message quotes.
 const MAX_PLACE_CHARS: usize = 40;
-/// What follows an unknown attribute that the statement has in double quotes.
-pub(crate) const MEANT_AS_TEXT: &str = "'; if it is meant as text, write it in single quotes: ";
 
 pub(super) fn too_complex() -> SqlError {
     SqlError::Invalid(format!(
