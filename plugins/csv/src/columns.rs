@@ -1,6 +1,8 @@
 //! The fields of a request that say what the columns are and what their cells hold, and what is wrong with them. Without any
 //! of them the first record names the columns, and each cell is what it looks like.
 
+use std::collections::{BTreeMap, HashSet};
+
 use jobhost_load::AttributeType;
 use serde_json::{Map, Value, json};
 
@@ -49,7 +51,7 @@ pub enum Types {
     Auto,
     /// Each cell is text, unless the table says otherwise.
     Text,
-    Named(Vec<(String, AttributeType)>),
+    Named(BTreeMap<String, AttributeType>),
 }
 
 /// What cells mean besides their text.
@@ -70,7 +72,7 @@ impl Types {
             Types::Auto => declared,
             Types::Text if declared == AttributeType::Any => AttributeType::String,
             Types::Text => declared,
-            Types::Named(types) => types.iter().find(|(name, _)| name == attribute).map_or(declared, |(_, kind)| *kind),
+            Types::Named(types) => types.get(attribute).copied().unwrap_or(declared),
         }
     }
 }
@@ -94,7 +96,7 @@ impl Columns {
 /// The fields as JSON Schema.
 pub(crate) fn schema() -> Vec<(&'static str, Value, bool)> {
     let texts = json!({ "type": "array", "items": { "type": "string" } });
-    let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
+    let names = TYPES.map(|(name, _)| name);
     vec![
         (
             "header",
@@ -145,8 +147,9 @@ fn header(value: Option<&Value>) -> Result<HeaderSource, String> {
         None | Some(Value::Null | Value::Bool(true)) => Ok(HeaderSource::FirstRecord),
         Some(Value::Bool(false)) => Ok(HeaderSource::Numbered),
         Some(value) => {
-            let names =
-                texts(value).filter(|names| !names.is_empty() && all_differ(names)).ok_or_else(|| wrong(value))?;
+            let names = texts(value)
+                .filter(|names| !names.is_empty() && all_differ(names.iter()))
+                .ok_or_else(|| wrong(value))?;
             Ok(HeaderSource::Given(names))
         }
     }
@@ -159,8 +162,7 @@ fn selected(value: Option<&Value>) -> Result<Option<Vec<(String, String)>>, Stri
         other => texts(other).map(|names| names.into_iter().map(|name| (name.clone(), name)).collect()),
     };
     let pairs = pairs.filter(|pairs: &Vec<(String, String)>| {
-        let attributes: Vec<String> = pairs.iter().map(|(_, attribute)| attribute.clone()).collect();
-        !attributes.is_empty() && all_differ(&attributes)
+        !pairs.is_empty() && all_differ(pairs.iter().map(|(_, attribute)| attribute))
     });
     pairs.map(Some).ok_or_else(|| {
         format!(
@@ -172,31 +174,30 @@ fn selected(value: Option<&Value>) -> Result<Option<Vec<(String, String)>>, Stri
 }
 
 fn renamed(map: &Map<String, Value>) -> Option<Vec<(String, String)>> {
-    let pairs =
-        map.iter().take(MAX_COLUMNS).map(|(name, attribute)| Some((name.clone(), attribute.as_str()?.to_owned())));
-    pairs.collect()
+    if map.len() > MAX_COLUMNS {
+        return None;
+    }
+    map.iter().map(|(name, attribute)| Some((name.clone(), attribute.as_str()?.to_owned()))).collect()
 }
 
 fn types(value: Option<&Value>) -> Result<Types, String> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Types::Auto) };
-    let named = |map: &Map<String, Value>| -> Option<Vec<(String, AttributeType)>> {
-        let types = map.iter().take(MAX_COLUMNS).map(|(attribute, word)| {
-            let (_, kind) = TYPES.iter().find(|(name, _)| word.as_str() == Some(name))?;
-            Some((attribute.clone(), *kind))
-        });
-        types.collect()
+    let named = |(attribute, word): (&String, &Value)| {
+        let (_, kind) = TYPES.iter().find(|(name, _)| word.as_str() == Some(name))?;
+        Some((attribute.clone(), *kind))
     };
     let types = match value {
         Value::String(word) if word == "auto" => Some(Types::Auto),
         Value::String(word) if word == "text" => Some(Types::Text),
-        Value::Object(map) => named(map).map(Types::Named),
+        Value::Object(map) if map.len() <= MAX_COLUMNS => {
+            map.iter().map(named).collect::<Option<_>>().map(Types::Named)
+        }
         _ => None,
     };
     types.ok_or_else(|| {
-        let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
         format!(
             "'types' must be \"auto\", \"text\" or an object of attributes and types ({}), not {}",
-            names.join(", "),
+            TYPES.map(|(name, _)| name).join(", "),
             shown(value)
         )
     })
@@ -229,9 +230,9 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-fn all_differ(names: &[String]) -> bool {
-    let mut seen = std::collections::HashSet::new();
-    names.iter().all(|name| seen.insert(name))
+fn all_differ<'n>(mut names: impl Iterator<Item = &'n String>) -> bool {
+    let mut seen = HashSet::new();
+    names.all(|name| seen.insert(name))
 }
 
 /// The start of a value, for a sentence.

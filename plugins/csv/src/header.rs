@@ -85,28 +85,33 @@ impl Header {
     /// The columns that the request wants, under the names that it gives them.
     fn selected(mut self, columns: &Columns) -> Result<Self, HeaderError> {
         if let Some(selected) = &columns.selected {
-            for (name, attribute) in selected {
-                self.expect("columns", name)?;
-                check(attribute)?;
-            }
+            self.expect("columns", selected.iter().map(|(name, _)| name))?;
+            selected.iter().try_for_each(|(_, attribute)| check(attribute))?;
+            let wanted: HashMap<&String, &String> =
+                selected.iter().map(|(name, attribute)| (name, attribute)).collect();
             for name in &mut self.names {
-                let wanted = selected.iter().find(|(column, _)| column == name);
-                *name = wanted.map_or_else(String::new, |(_, attribute)| attribute.clone());
+                *name = wanted.get(name).map_or_else(String::new, |attribute| (*attribute).clone());
             }
             self.unnamed.clear();
         }
         if let Types::Named(types) = &columns.types {
-            types.iter().try_for_each(|(attribute, _)| self.expect("types", attribute))?;
+            self.expect("types", types.keys())?;
         }
         Ok(self)
     }
 
-    fn expect(&self, field: &'static str, name: &str) -> Result<(), HeaderError> {
-        if !name.is_empty() && self.names.iter().any(|known| known == name) {
-            return Ok(());
+    /// Checks that each of these names, which the request has in `field`, is a column.
+    fn expect<'n>(&self, field: &'static str, names: impl Iterator<Item = &'n String>) -> Result<(), HeaderError> {
+        let known: HashSet<&String> = self.names.iter().filter(|name| !name.is_empty()).collect();
+        match names.into_iter().find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(HeaderError::NoSuchColumn { field, name: name.clone(), columns: self.listed() }),
         }
-        let columns = self.names.iter().filter(|known| !known.is_empty()).cloned().collect::<Vec<_>>().join(", ");
-        Err(HeaderError::NoSuchColumn { field, name: name.to_owned(), columns })
+    }
+
+    /// The names of all columns that are not left out, for a message.
+    pub(crate) fn listed(&self) -> String {
+        self.names.iter().filter(|name| !name.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
     pub fn names(&self) -> &[String] {

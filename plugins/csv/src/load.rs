@@ -130,10 +130,7 @@ impl CsvFormat {
     fn warnings(&self, header: &Header, line: u64) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.encoder.key_column().is_none() {
-            let (key, columns) = (
-                &self.table.primary_key,
-                header.names().iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>().join(", "),
-            );
+            let (key, columns) = (&self.table.primary_key, header.listed());
             let message =
                 format!("No column is named '{key}', the primary key: keys were generated. The columns are: {columns}");
             warnings.push(Warning { code: "key-missing", line: Some(line), message });
