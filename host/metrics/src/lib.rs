@@ -254,12 +254,12 @@ impl Metrics {
         }
     }
 
-    /// Shows the limit from the beginning, with 0.
+    /// Exports the limit with 0 until it is first reached.
     pub fn expect_limit(&self, limit: &str) {
         drop(self.limits_hit.get_or_create(&Limit { limit: limit.to_owned() }));
     }
 
-    /// A request of the Operations API was answered with this HTTP status.
+    /// Counts a response of the Operations API.
     pub fn responded(&self, status: u16) {
         self.responses.get_or_create(&Status { status }).inc();
     }
@@ -287,7 +287,7 @@ impl Metrics {
         self.changes.set(i64::try_from(looked.changes).unwrap_or(i64::MAX));
         self.store_max_bytes.set(i64::try_from(looked.store_max_bytes).unwrap_or(i64::MAX));
         self.store_bytes.set(i64::try_from(looked.store_bytes).unwrap_or(i64::MAX));
-        self.process.look();
+        self.process.update();
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -1,5 +1,5 @@
-//! What the process takes, under the names that Prometheus's client libraries use. Where `/proc` cannot be read, the figures
-//! stay as they were.
+//! Resources that the process uses, under the names that Prometheus's client libraries use. If `/proc` cannot be read, the
+//! metrics keep their previous values.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,7 +14,6 @@ pub(crate) struct ProcessMetrics {
     resident: Gauge,
     descriptors: Gauge,
     threads: Gauge,
-    started: Gauge<f64, AtomicU64>,
 }
 
 impl ProcessMetrics {
@@ -28,13 +27,17 @@ impl ProcessMetrics {
         registry.register("open_fds", "Open file descriptors", descriptors.clone());
         let threads = Gauge::default();
         registry.register("threads", "Threads", threads.clone());
-        let started = Gauge::default();
+        let started = Gauge::<f64, AtomicU64>::default();
+        if let Some(seconds) = start_time() {
+            started.set(seconds);
+        }
         let help = "Start of the process, in seconds since 1970";
-        registry.register_with_unit("start_time", help, Unit::Seconds, started.clone());
-        ProcessMetrics { cpu, resident, descriptors, threads, started }
+        registry.register_with_unit("start_time", help, Unit::Seconds, started);
+        ProcessMetrics { cpu, resident, descriptors, threads }
     }
 
-    pub(crate) fn look(&self) {
+    /// Reads the current values.
+    pub(crate) fn update(&self) {
         let Ok(process) = Process::myself() else { return };
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         if let Ok(stat) = process.stat() {
@@ -43,12 +46,16 @@ impl ProcessMetrics {
             self.cpu.inner().store(cpu.to_bits(), Ordering::Relaxed);
             self.resident.set(whole(stat.rss.saturating_mul(procfs::page_size())));
             self.threads.set(stat.num_threads);
-            if let Ok(boot) = procfs::boot_time_secs() {
-                self.started.set(boot as f64 + stat.starttime as f64 / ticks);
-            }
         }
         if let Ok(count) = process.fd_count() {
             self.descriptors.set(whole(count as u64));
         }
     }
+}
+
+/// When the process started, in seconds since 1970.
+fn start_time() -> Option<f64> {
+    let stat = Process::myself().and_then(|process| process.stat()).ok()?;
+    let boot = procfs::boot_time_secs().ok()?;
+    Some(boot as f64 + stat.starttime as f64 / procfs::ticks_per_second() as f64)
 }
