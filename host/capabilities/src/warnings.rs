@@ -1,4 +1,4 @@
-//! Warnings, counted by code. What is kept of them is bounded: the codes, their first lines and sentences.
+//! Warnings, counted by code. The number of codes, lines and the length of messages that are kept is limited.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ const MAX_CODES: usize = 16;
 const MAX_LINES: usize = 10;
 const MAX_CODE_BYTES: usize = 64;
 const MAX_MESSAGE_BYTES: usize = 1024;
-/// Counts the warnings whose codes found no room.
+/// The code under which warnings are counted once `MAX_CODES` is reached.
 const OTHER: &str = "other";
 
 /// The warnings of one attempt.
@@ -32,7 +32,7 @@ impl Warnings {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// These, after those of earlier attempts of the same job.
+    /// The warnings of earlier attempts of the job, followed by these.
     pub fn after(&self, earlier: &[JobWarning]) -> Vec<JobWarning> {
         let mut all = earlier.to_vec();
         self.all().into_iter().for_each(|warning| add(&mut all, warning));
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_counted_by_code_and_what_is_kept_is_bounded() {
+    fn warnings_are_counted_by_code_within_limits() {
         let warnings = Warnings::default();
         for line in 1..=1000 {
             let message = format!("the record at line {line} has 3 cells");

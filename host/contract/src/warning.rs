@@ -1,6 +1,6 @@
 //! Warnings.
 
-/// Something that was done, but not as a reader of the input would expect.
+/// An unexpected effect of a successful operation, for example cells that were dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// A short word for a program.

@@ -127,7 +127,7 @@ pub struct JobRow {
     pub progress: Option<Progress>,
     /// Counts of the job's records.
     pub tally: Tally,
-    /// What was done otherwise than a reader of the input would expect, by code.
+    /// Unexpected effects of successful work, by code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<JobWarning>,
     /// Rejected input records: all counted. The first ones are kept in a document of their own (`jobs/rejects.rs`).

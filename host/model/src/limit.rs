@@ -1,5 +1,5 @@
-//! Limits that an operator can set: a key of the configuration and a value. The type that enforces a limit states its key and
-//! its default, once; configuration, error messages and documents take them from there.
+//! Configurable limits: a configuration key and a value. The type that enforces a limit declares its key and default once;
+//! configuration, error messages and documentation use them.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,7 +20,7 @@ impl Limit {
         Limit { key: Cow::Borrowed(key), value: default }
     }
 
-    /// A limit that is set in another place, which `key` describes.
+    /// A limit that is not set by a configuration key of its own; `key` describes its source.
     pub fn set_by(key: String, value: u64) -> Self {
         Limit { key: Cow::Owned(key), value }
     }
@@ -44,17 +44,17 @@ impl Limit {
         }
     }
 
-    /// In the unit that the key names.
+    /// The value, in the unit that the key names.
     pub const fn value(&self) -> u64 {
         self.value
     }
 
-    /// Bytes or things, as far as this machine can address them.
+    /// The value as a size or a count, at most `usize::MAX`.
     pub fn size(&self) -> usize {
         usize::try_from(self.value).unwrap_or(usize::MAX)
     }
 
-    /// A time: the value in the unit that the key names, which is seconds if it is not milliseconds.
+    /// The value as a time: in milliseconds if the key says so, otherwise in seconds.
     pub fn time(&self) -> Duration {
         if self.key.ends_with("milliseconds") {
             Duration::from_millis(self.value)
@@ -63,7 +63,7 @@ impl Limit {
         }
     }
 
-    /// What a job's row says when the limit was reached. `reached` is `None` if it cannot be known.
+    /// The entry in a job's row for a limit that was reached. `reached` is `None` if it is unknown.
     pub fn reached(&self, reached: impl Into<Option<u64>>) -> LimitReached {
         LimitReached { key: self.key().into(), limit: self.value, reached: reached.into() }
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_is_in_the_key() {
+    fn the_key_determines_the_unit_of_time() {
         assert_eq!(Limit::new("a.wall_seconds", 3).time(), Duration::from_secs(3));
         assert_eq!(Limit::new("a.plan_milliseconds", 3).time(), Duration::from_millis(3));
         assert_eq!(Limit::set_by("grants.a wall-seconds".to_owned(), 3).time(), Duration::from_secs(3));

@@ -62,7 +62,7 @@ pub trait Capabilities: Send {
     /// Reports an input record that could not be stored.
     fn reject(&self, reject: Reject);
 
-    /// Counts something that was done otherwise than a reader of the input would expect.
+    /// Counts an unexpected effect of successful work.
     fn warn(&self, warning: Warning);
 }
 

@@ -1,5 +1,5 @@
-//! The fields of a request that say what the columns are and what their cells hold, and what is wrong with them. Without any
-//! of them the first record names the columns, and each cell is what it looks like.
+//! The options of a request for columns and cells: their values, JSON Schema and error messages. Without them, the first
+//! record names the columns, and the type of a cell is detected.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -27,46 +27,46 @@ pub enum HeaderSource {
     /// The first record.
     #[default]
     FirstRecord,
-    /// There are none: `column1`, `column2` and so on.
+    /// The text has no header: the columns are `column1`, `column2` and so on.
     Numbered,
-    /// The request.
+    /// The text has no header: the request names the columns.
     Given(Vec<String>),
 }
 
-/// What the columns are.
+/// Names, selection and types of the columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Columns {
     pub header: HeaderSource,
-    /// The columns to load, each with the name of its attribute; `None`: all, under their own names.
+    /// The columns to load, each with its attribute. `None`: all columns, under their own names.
     pub selected: Option<Vec<(String, String)>>,
     pub types: Types,
     pub cells: CellOptions,
 }
 
-/// The types that the request names, by attribute. They take precedence over those of the table.
+/// The types of the attributes. A type that the request names takes precedence over that of the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Types {
-    /// Each cell is what it looks like, unless the table says otherwise.
+    /// The type of each cell is detected, unless the table declares one.
     #[default]
     Auto,
-    /// Each cell is text, unless the table says otherwise.
+    /// Each cell is text, unless the table declares a type.
     Text,
     Named(BTreeMap<String, AttributeType>),
 }
 
-/// What cells mean besides their text.
+/// How cells are interpreted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CellOptions {
-    /// White space around an unquoted cell goes.
+    /// Removes white space around unquoted cells.
     pub trim: bool,
-    /// Unquoted cells that are null, and all that are. `None`: those that Harper takes for null, quoted or not.
+    /// The unquoted cells that are null. `None`: `null`, `NULL`, `undefined` and `NaN`, quoted or not, as in Harper.
     pub null_values: Option<Vec<Vec<u8>>>,
-    /// A quoted cell is text, and an unquoted empty one null.
+    /// A quoted cell is text, and an unquoted empty cell is null.
     pub quoted_text: bool,
 }
 
 impl Types {
-    /// The type of an attribute, which has `declared` in its table.
+    /// The type of an attribute whose table declares `declared`.
     pub(crate) fn kind_of(&self, attribute: &str, declared: AttributeType) -> AttributeType {
         match self {
             Types::Auto => declared,
@@ -78,7 +78,7 @@ impl Types {
 }
 
 impl Columns {
-    /// What a request says, or one sentence for each field that is wrong.
+    /// Parses the options of a request. Returns one message for each invalid field.
     pub(crate) fn of<'v>(get: impl Fn(&str) -> Option<&'v Value>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut columns = Columns::default();
@@ -101,14 +101,14 @@ pub(crate) fn schema() -> Vec<(&'static str, Value, bool)> {
         (
             "header",
             json!({ "anyOf": [{ "type": ["boolean", "null"] }, texts], "default": true,
-                "description": "Whether the first record names the columns; or their names." }),
+                "description": "Whether the first record names the columns; or the names of the columns." }),
             false,
         ),
         (
             "columns",
             json!({ "anyOf": [{ "type": "null" }, texts,
                 { "type": "object", "additionalProperties": { "type": "string" } }],
-                "description": "The columns to load; as an object, each with the attribute that it becomes." }),
+                "description": "The columns to load; an object maps columns to attributes." }),
             false,
         ),
         (
@@ -127,7 +127,7 @@ pub(crate) fn schema() -> Vec<(&'static str, Value, bool)> {
         (
             "null_values",
             json!({ "anyOf": [{ "type": "null" }, texts], "default": null,
-                "description": "The unquoted cells that are null; without it: null, NULL, undefined and NaN, quoted or not." }),
+                "description": "The unquoted cells that are null; default: null, NULL, undefined and NaN, quoted or not." }),
             false,
         ),
         (
@@ -235,7 +235,7 @@ fn all_differ<'n>(mut names: impl Iterator<Item = &'n String>) -> bool {
     names.all(|name| seen.insert(name))
 }
 
-/// The start of a value, for a sentence.
+/// The first characters of a value, for an error message.
 pub(crate) fn shown(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(60) {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn options_say_what_the_columns_are() {
+    fn valid_options_are_parsed() {
         assert_eq!(of(&json!({"header": true, "types": "auto", "columns": null})), Ok(Columns::default()));
         assert_eq!(of(&json!({"header": false})).unwrap().header, HeaderSource::Numbered);
         let columns = of(&json!({"header": ["a", "b"], "columns": {"a": "id"}, "types": {"id": "String"}})).unwrap();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_the_field_the_value_and_what_is_possible() {
+    fn an_invalid_option_is_reported_with_its_value_and_the_valid_ones() {
         for (request, sentence) in [
             (
                 json!({"header": "yes"}),

@@ -1,5 +1,5 @@
-//! From the bytes of a source to UTF-8. A source that is UTF-8 is passed on as it is; of any other, no more than one chunk is
-//! held. Bytes that are not of the encoding become U+FFFD, and where they stood is noted.
+//! Decodes a source to UTF-8. A UTF-8 source is passed through unchanged. For any other encoding, at most one chunk is held in
+//! memory. Invalid bytes become U+FFFD, and their positions are recorded.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,7 +8,7 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use wide::u8x16;
 
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
-/// Enough to recognise a byte order mark of UTF-16. That of UTF-8 is the reader's to pass over.
+/// Enough to recognise a byte order mark of UTF-16. The reader skips the one of UTF-8.
 const SNIFFED_BYTES: usize = 2;
 const ROOM_BYTES: usize = 64 * 1024;
 
@@ -16,20 +16,20 @@ const ROOM_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Decoding {
     named: Option<&'static Encoding>,
-    /// Decoded bytes that are to be passed over, where the source is fed from its start again.
+    /// Number of decoded bytes to skip if the source is read from its start again.
     skip: u64,
-    /// Whether anybody wants to know of bytes that are not of the encoding.
+    /// Whether the caller asks for invalid bytes.
     is_checked: bool,
-    /// Whether there may have been some.
+    /// Whether the source may contain invalid bytes so far.
     may_be_invalid: bool,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// What was fed so far is too short to tell.
+    /// Too few bytes so far to detect the encoding.
     Begun(Vec<u8>),
-    /// Nothing is to be done.
+    /// The source needs no decoding.
     Utf8,
     Other(Transcoder),
 }
@@ -38,26 +38,27 @@ struct Transcoder {
     encoding: &'static Encoding,
     decoder: Decoder,
     skip: u64,
-    /// Decoded bytes so far.
+    /// Number of decoded bytes so far.
     decoded: u64,
-    /// Where U+FFFD stands for bytes that are not of the encoding, in decoded bytes, until it was asked for. `None`: nobody
-    /// will ask.
+    /// Offsets of U+FFFD for invalid bytes, in the decoded text, until `is_invalid` has passed them. `None`: not recorded.
     invalid: Option<VecDeque<u64>>,
 }
 
 impl Decoding {
-    /// `named`: what the request says; without it a byte order mark tells, or else it is UTF-8.
+    /// `named` is the encoding that the request or the media type names. A byte order mark of UTF-16 takes precedence.
+    /// Without either, the source is UTF-8.
     pub(crate) fn new(named: Option<&'static Encoding>) -> Self {
         Decoding { named, skip: 0, is_checked: true, may_be_invalid: false, state: State::Begun(Vec::new()) }
     }
 
-    /// For a source of which `offset` decoded bytes are done with, and all were checked. Only one that is transcoded is fed from its start.
+    /// Resumes a source whose first `offset` decoded bytes have been processed, and which has been checked as a whole. Only
+    /// a transcoded source is read from its start again.
     pub(crate) fn resume(named: Option<&'static Encoding>, is_transcoded: bool, offset: u64) -> Self {
         let state = if is_transcoded { State::Begun(Vec::new()) } else { State::Utf8 };
         Decoding { named, skip: offset, is_checked: false, may_be_invalid: false, state }
     }
 
-    /// Whether the source is of another encoding than UTF-8.
+    /// Whether the source has another encoding than UTF-8.
     pub(crate) fn is_transcoded(&self) -> bool {
         matches!(self.state, State::Other(_))
     }
@@ -69,11 +70,13 @@ impl Decoding {
         }
     }
 
-    /// The next bytes of the source, or its end.
+    /// Decodes the next bytes of the source.
     pub(crate) fn feed(&mut self, chunk: &[u8], is_last: bool, mut sink: impl FnMut(&[u8])) {
         match &mut self.state {
             State::Utf8 => {
-                self.may_be_invalid |= self.is_checked && !self.may_be_invalid && !is_ascii(chunk);
+                if self.is_checked && !self.may_be_invalid {
+                    self.may_be_invalid = !is_ascii(chunk);
+                }
                 sink(chunk);
             }
             State::Other(transcoder) => transcoder.feed(chunk, is_last, sink),
@@ -95,13 +98,13 @@ impl Decoding {
         }
     }
 
-    /// False if all records so far are known to be of the encoding.
+    /// False if the source is known to be valid so far.
     #[inline]
     pub(crate) fn may_be_invalid(&self) -> bool {
         self.may_be_invalid
     }
 
-    /// Whether U+FFFD stands between these decoded bytes for bytes that are not of the encoding. To be asked in ascending order.
+    /// Whether the decoded text has U+FFFD for invalid bytes in this range. Ranges must be passed in ascending order.
     pub(crate) fn is_invalid(&mut self, from: u64, to: u64) -> bool {
         let State::Other(Transcoder { invalid: Some(invalid), .. }) = &mut self.state else { return false };
         while invalid.front().is_some_and(|at| *at < from) {
@@ -111,7 +114,7 @@ impl Decoding {
     }
 }
 
-/// As the method of slices, by blocks: there a word has four bytes.
+/// The same as `<[u8]>::is_ascii`, in blocks of 16 bytes: the standard library compares four bytes at a time on wasm32.
 fn is_ascii(bytes: &[u8]) -> bool {
     let mut blocks = bytes.chunks_exact(64);
     let mut all = u8x16::splat(0);
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn byte_order_marks_and_names_tell_the_encoding() {
+    fn a_byte_order_mark_or_a_name_determines_the_encoding() {
         let utf16: Vec<u8> = "\u{feff}id,ä\n1,💶\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         for chunk in [1, 3, 1000] {
             let (text, decoding) = decoded(Decoding::new(None), &utf16, chunk);
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_of_the_encoding_are_noted() {
+    fn positions_of_invalid_bytes_are_recorded() {
         let (text, _) = decoded(Decoding::new(Encoding::for_label(b"gbk")), b"a\xffb", 100);
         assert_eq!(text, "a\u{fffd}b");
         let mut fed = Decoding::new(Encoding::for_label(b"gbk"));

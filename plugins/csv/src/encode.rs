@@ -32,13 +32,13 @@ pub struct RecordEncoder {
     /// `,"name":` of every column, one after the other, then padding.
     prefixes: Vec<u8>,
     key: Option<usize>,
-    /// Places of the columns that the header has no name for.
+    /// Indexes of the columns without a name.
     unnamed: Vec<usize>,
     cells: CellOptions,
-    /// Whether `cells` says anything.
+    /// Whether `cells` differs from the default.
     has_cell_options: bool,
     options: EncodeOptions,
-    /// Whether a cell of any column but the key can stop the load, or what the key is takes more than a look at its text.
+    /// Whether `check` must encode the whole record, because a cell other than the key can be invalid or options apply.
     can_fail: bool,
     /// An unescaped cell, then padding.
     unescaped: Vec<u8>,
@@ -137,14 +137,14 @@ impl RecordEncoder {
         self.key
     }
 
-    /// Places of the columns without a name.
+    /// Indexes of the columns without a name.
     pub fn unnamed(&self) -> &[usize] {
         &self.unnamed
     }
 
-    /// The first column without a name in which the record has a value.
+    /// Fails if the record has a value in a column without a name.
     #[cold]
-    fn surprising(&self, record: &Record<'_>) -> Result<(), Problem> {
+    fn check_unnamed(&self, record: &Record<'_>) -> Result<(), Problem> {
         let has_value = |index: &usize| record.cell(*index).is_some_and(|cell| !cell.text().is_empty());
         match self.unnamed.iter().copied().find(|index| has_value(index)) {
             Some(index) => Err(HeaderError::Unnamed { number: index + 1, line: record.line() }.into()),
@@ -156,7 +156,7 @@ impl RecordEncoder {
     #[inline]
     pub fn check(&mut self, record: &Record<'_>) -> Result<(), Problem> {
         if !self.unnamed.is_empty() {
-            self.surprising(record)?;
+            self.check_unnamed(record)?;
         }
         if self.can_fail || self.most_bytes(record) > MAX_RECORD_BYTES {
             let mut trial = std::mem::take(&mut self.trial);
@@ -289,20 +289,20 @@ fn source_of<'a>(cell: Cell<'a>, unescaped: &'a mut Vec<u8>) -> (&'a [u8], Range
     (unescaped, 0..length)
 }
 
-/// What a cell is once the options are considered.
+/// The meaning of a cell under the options.
 enum Meaning {
     Null,
     /// Text, unless the column has a type.
     Text(Range<usize>),
-    /// A number of JSON, as it stands.
+    /// A JSON number, copied unchanged.
     Number(Range<usize>),
-    /// What it looks like.
+    /// The type is detected.
     Cell(Range<usize>),
 }
 
 fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOptions) -> Meaning {
     let cell = source.get(range.clone()).unwrap_or_default();
-    // Where the request says what is null, no word is null by itself.
+    // With `null_values`, no other word is null.
     let is_word_of_null = |cell: &[u8]| options.null_values.is_some() && cast::cast(cell) == cast::Value::Null;
     if is_quoted {
         let is_text = options.quoted_text || is_word_of_null(cell);
@@ -318,7 +318,7 @@ fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOp
     if is_word_of_null(cell) {
         return Meaning::Text(range);
     }
-    // A text like a number would be in quotes, so an exponent is no part of a code.
+    // With `quoted_text`, texts are quoted, so an unquoted cell like 1e21 is a number and not a code.
     let has_exponent = options.quoted_text && memchr::memchr2(b'e', b'E', cell).is_some();
     if has_exponent && serde_json::from_slice::<f64>(cell).is_ok_and(f64::is_finite) {
         return Meaning::Number(range);

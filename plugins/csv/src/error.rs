@@ -54,7 +54,7 @@ pub enum Problem {
     Header(#[from] HeaderError),
     #[error(transparent)]
     Cell(#[from] ValueError),
-    /// Of a type that the request names.
+    /// The cell does not fit the type that the request names.
     #[error("{error}, at line {line}")]
     TypedCell { error: ValueError, line: u64 },
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! The names of the columns: from the first record, from the request, or numbered.
+//! The names of the columns: from the first record, from the request, or generated.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use crate::columns::{Columns, HeaderSource, Types};
 use crate::number::trim;
 use crate::record::Record;
 
-/// A name that no attribute can have, or that the request has and the columns do not.
+/// An invalid name of a column, or a name in the request that is not a column.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     #[error("Invalid attribute name: '{0}'")]
@@ -21,22 +21,22 @@ pub enum HeaderError {
     NoSuchColumn { field: &'static str, name: String, columns: String },
 }
 
-/// The attributes that the columns become, each once; empty for a column that is left out.
+/// The attributes of the columns, each once; empty for a column that is not loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     names: Vec<String>,
-    /// Places of the columns without a name.
+    /// Indexes of the columns without a name.
     unnamed: Vec<usize>,
 }
 
 impl Header {
-    /// The columns of a text whose first record this is.
+    /// The columns of a text with this first record.
     pub fn of(first: &Record<'_>, primary_key: &str, columns: &Columns) -> Result<Self, HeaderError> {
         let header = match &columns.header {
             HeaderSource::FirstRecord => {
                 let mut given: Vec<String> = first.cells().map(|cell| cell.text()).collect();
                 let finds = |name: &String| trim(name) == primary_key;
-                // Where the primary key is found only without the blanks around the names, they go.
+                // Blanks around the names are removed if the primary key is found only without them.
                 if columns.cells.trim || (!given.iter().any(|name| name == primary_key) && given.iter().any(finds)) {
                     given.iter_mut().for_each(|name| *name = trim(name).to_owned());
                 }
@@ -50,7 +50,7 @@ impl Header {
         header.selected(columns)
     }
 
-    /// A name that repeats gets a number, as in PapaParse: `a`, `a_1`, `a_2`.
+    /// Makes the names distinct: repeated ones get a number, as in PapaParse: `a`, `a_1`, `a_2`.
     fn named(given: &[String]) -> Result<Self, HeaderError> {
         let reserved: HashSet<&str> = given.iter().map(String::as_str).collect();
         let mut taken: HashSet<String> = HashSet::with_capacity(given.len());
@@ -82,7 +82,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The columns that the request wants, under the names that it gives them.
+    /// Applies the `columns` option: selects and renames columns.
     fn selected(mut self, columns: &Columns) -> Result<Self, HeaderError> {
         if let Some(selected) = &columns.selected {
             self.expect("columns", selected.iter().map(|(name, _)| name))?;
@@ -100,7 +100,7 @@ impl Header {
         Ok(self)
     }
 
-    /// Checks that each of these names, which the request has in `field`, is a column.
+    /// Checks that each name in the option `field` is a column.
     fn expect<'n>(&self, field: &'static str, names: impl Iterator<Item = &'n String>) -> Result<(), HeaderError> {
         let known: HashSet<&String> = self.names.iter().filter(|name| !name.is_empty()).collect();
         match names.into_iter().find(|name| !known.contains(name)) {
@@ -109,7 +109,7 @@ impl Header {
         }
     }
 
-    /// The names of all columns that are not left out, for a message.
+    /// The names of the loaded columns, for an error message.
     pub(crate) fn listed(&self) -> String {
         self.names.iter().filter(|name| !name.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
     }
@@ -118,7 +118,7 @@ impl Header {
         &self.names
     }
 
-    /// Places of the columns without a name.
+    /// Indexes of the columns without a name.
     pub fn unnamed(&self) -> &[usize] {
         &self.unnamed
     }

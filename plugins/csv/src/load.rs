@@ -48,7 +48,7 @@ struct CsvFormat {
     decoding: Decoding,
     /// Whether the driver was told the attributes.
     told: bool,
-    /// The reader stands at the first record, which `begin` has looked at and `advance` has not given.
+    /// `begin` has read the first record to count its columns, and `advance` has not returned it yet.
     first_is_a_record: bool,
 }
 
@@ -58,7 +58,7 @@ struct Position {
     dialect: Dialect,
     offset: u64,
     line: u64,
-    /// Offsets are of the decoded text, and the source is read from its start again.
+    /// The source is transcoded: offsets refer to the decoded text, and the source is read from its start again.
     #[serde(default)]
     transcoded: bool,
 }
@@ -84,7 +84,7 @@ impl CsvFormat {
         self.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true, delimiter, quoting))
     }
 
-    /// Bytes of the current record that are not of the encoding.
+    /// Reports invalid bytes in the current record.
     #[inline]
     fn check_bytes(&mut self) -> Result<Option<Warning>, Problem> {
         if self.decoding.may_be_invalid() { self.check_other_bytes() } else { Ok(None) }
@@ -109,7 +109,7 @@ impl CsvFormat {
         }
     }
 
-    /// With the line, where the request names types.
+    /// Adds the line to a type error if the request names types.
     #[cold]
     #[inline(never)]
     fn placed(&self, problem: Problem) -> Problem {
@@ -126,7 +126,7 @@ impl CsvFormat {
         Warning { code: "surplus-cells", line: Some(record.line()), message }
     }
 
-    /// What should be known about the header.
+    /// The warnings about the header.
     fn warnings(&self, header: &Header, line: u64) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.encoder.key_column().is_none() {
@@ -148,7 +148,7 @@ impl Format for CsvFormat {
     type Problem = Problem;
 
     fn charset(&mut self, label: &str) {
-        // What the request says counts more, and a label that nobody knows says nothing.
+        // The option `encoding` takes precedence. An unknown label is ignored.
         if self.reading.encoding.is_none()
             && let Some(encoding) = Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != UTF_8)
         {

@@ -1,5 +1,5 @@
-//! The fields of a request that say how a CSV text is written, and what is wrong with them. Without any of them the delimiter
-//! and the line end are guessed.
+//! The options of a request for the CSV dialect and encoding: their values, JSON Schema and error messages. Without them, the
+//! delimiter and the line end are detected.
 
 use encoding_rs::Encoding;
 use serde_json::{Value, json};
@@ -8,10 +8,10 @@ use crate::columns::{self, Columns, shown};
 use crate::dialect::Quoting;
 use crate::reader::Reading;
 
-/// The most lines that can be passed over, and the longest mark of a comment.
+/// Maximum number of lines that can be skipped, and maximum length of the text that begins a comment.
 const MAX_SKIP_ROWS: u64 = 1_000_000;
 const MAX_COMMENT_BYTES: usize = 16;
-/// Options, and how many letters may differ: few in short names, which other words resemble.
+/// Options, and the maximum edit distance of a misspelt one: small for short names, because other words resemble them.
 const MISSPELT: [(&str, usize); 10] = [
     ("encoding", 2),
     ("invalid_bytes", 2),
@@ -25,8 +25,8 @@ const MISSPELT: [(&str, usize); 10] = [
     ("columns", 1),
 ];
 
-/// What a request says, or one sentence for each field that is wrong. `get` is given a field's name, and returns null as it
-/// stands.
+/// Parses the options of a request. Returns one message for each invalid field. `get` returns the value of a field, null
+/// included.
 pub fn reading<'v>(
     fields: impl Iterator<Item = &'v str>,
     get: impl Fn(&str) -> Option<&'v Value>,
@@ -70,43 +70,43 @@ pub fn schema() -> Vec<(&'static str, Value, bool)> {
         (
             "delimiter",
             json!({ "type": ["string", "null"], "default": "auto",
-                "description": "One ASCII character, \"tab\", or \"auto\": guessed." }),
+                "description": "One ASCII character, \"tab\", or \"auto\": detected." }),
             false,
         ),
         (
             "quote",
             json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 1, "default": "\"",
-                "description": "What opens and closes a quoted cell; null: no cell is quoted." }),
+                "description": "The character that opens and closes a quoted cell; null: cells are never quoted." }),
             false,
         ),
         (
             "escape",
             json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 1,
-                "description": "What stands before a quote inside a quoted cell; a quote written twice is one as well." }),
+                "description": "The character that escapes a quote inside a quoted cell; a doubled quote always works." }),
             false,
         ),
         (
             "skip_rows",
             json!({ "type": ["integer", "null"], "minimum": 0, "maximum": MAX_SKIP_ROWS, "default": 0,
-                "description": "Lines before the header that are passed over." }),
+                "description": "Number of lines to skip before the header." }),
             false,
         ),
         (
             "comment",
             json!({ "type": ["string", "null"], "minLength": 1, "maxLength": MAX_COMMENT_BYTES,
-                "description": "Lines that begin so are passed over." }),
+                "description": "Lines that begin with this text are skipped." }),
             false,
         ),
         (
             "encoding",
             json!({ "type": ["string", "null"], "default": "auto",
-                "description": "A label of the WHATWG Encoding Standard, or \"auto\": a byte order mark tells, or else it is UTF-8." }),
+                "description": "A label of the WHATWG Encoding Standard, or \"auto\": by byte order mark or media type, otherwise UTF-8." }),
             false,
         ),
         (
             "invalid_bytes",
             json!({ "enum": ["error", "replace", null], "default": "error",
-                "description": "Whether bytes that are not of the encoding end the load or become U+FFFD." }),
+                "description": "Whether invalid bytes end the load or become U+FFFD." }),
             false,
         ),
     ];
@@ -130,7 +130,7 @@ fn character(field: &str, value: &Value) -> Result<u8, String> {
     single(value).ok_or_else(|| format!("'{field}' must be one ASCII character, not {}", shown(value)))
 }
 
-/// One character that can stand in a line.
+/// An ASCII character other than CR, LF and NUL.
 fn single(value: &Value) -> Option<u8> {
     match value.as_str()?.as_bytes() {
         [byte] if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) => Some(*byte),
@@ -183,7 +183,7 @@ fn invalid_bytes(value: Option<&Value>) -> Result<bool, String> {
     }
 }
 
-/// A field that differs from an option by a letter or two is meant to be it, and would go unheard.
+/// Reports a field whose name is close to that of an option, because it would be ignored.
 fn misspelt(field: &str) -> Option<String> {
     let distance = |option: &str| strsim::osa_distance(&field.to_ascii_lowercase(), option);
     let near = |(option, most): &&(&str, usize)| field.len() < 32 && field != *option && distance(option) <= *most;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn options_say_how_a_text_is_written() {
+    fn valid_options_are_parsed() {
         assert_eq!(of(&json!({})), Ok(Reading::default()));
         let all = json!({"delimiter": "tab", "quote": "'", "escape": "\\", "skip_rows": 2, "comment": "#"});
         let reading = of(&all).unwrap();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_the_field_the_value_and_what_is_possible() {
+    fn an_invalid_option_is_reported_with_its_value_and_the_valid_ones() {
         for (request, sentence) in [
             (json!({"delimiter": ";;"}), "'delimiter' must be one ASCII character, \"tab\" or \"auto\", not \";;\""),
             (json!({"delimiter": "\n"}), "'delimiter' must be one ASCII character, \"tab\" or \"auto\", not \"\\n\""),

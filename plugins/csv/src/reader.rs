@@ -18,22 +18,22 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Enough to tell what is no text.
 const SNIFFED_BYTES: usize = 16;
 
-/// What is known of a text before it is read: how it is written, and what its columns are.
+/// The options of a request: dialect, encoding and columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// `None`: guessed.
+    /// `None`: detected.
     pub delimiter: Option<u8>,
     pub quoting: Quoting,
-    /// Lines before the header that are passed over, whatever stands on them.
+    /// Number of lines to skip before the header.
     pub skip_lines: u64,
-    /// Lines that begin so are passed over wherever a record could begin.
+    /// Lines that begin with this text are skipped between records.
     pub comment: Option<Vec<u8>>,
     /// Blanks may stand before an opening quote.
     pub skip_blanks: bool,
     pub columns: Columns,
-    /// `None`: a byte order mark tells, or else it is UTF-8.
+    /// `None`: by byte order mark or media type, otherwise UTF-8.
     pub encoding: Option<&'static Encoding>,
-    /// Bytes that are not of the encoding become U+FFFD, with a warning. Otherwise they are an error.
+    /// Invalid bytes become U+FFFD, with a warning. Otherwise they are an error.
     pub replaces_invalid_bytes: bool,
 }
 

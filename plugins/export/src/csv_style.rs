@@ -1,18 +1,18 @@
-//! How an export writes CSV where the request says more than "csv": another delimiter, other line ends, a text for null. Pure.
+//! The options of a CSV export: delimiter, quoting, header, the text for null and line ends. Pure.
 //!
-//! The text comes from the writer of CSV in its one form: comma, LF, texts in quotes, null empty. In that form a null cannot be
-//! mistaken for anything else, so that a style changes how it is written and never what it says.
+//! The CSV writer always produces commas, LF, quoted texts and empty nulls. In this form, nulls are unambiguous, so the text is
+//! converted to the requested style without a change of its content.
 
 use jobhost_plugin::Request;
 use serde_json::Value;
 
 const MAX_NULL_BYTES: usize = 64;
 
-/// What the request says.
+/// The options of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CsvStyle {
     delimiter: u8,
-    /// Numbers and booleans are in quotes too.
+    /// Numbers and booleans are quoted, too.
     quotes_all: bool,
     has_header: bool,
     null: String,
@@ -26,7 +26,7 @@ impl Default for CsvStyle {
 }
 
 impl CsvStyle {
-    /// The style of a request, or what is wrong with it. `is_csv`: whether the export is CSV at all.
+    /// Parses the options of a request. `is_csv` is whether the export is CSV; otherwise every option is an error.
     pub(crate) fn of(request: &Request, is_csv: bool) -> Result<Self, String> {
         const FIELDS: [&str; 5] = ["delimiter", "quote_all", "header", "null_value", "line_end"];
         let mut style = CsvStyle::default();
@@ -49,7 +49,7 @@ impl CsvStyle {
         match (field, value) {
             ("delimiter", Value::String(word)) => match word.as_bytes() {
                 b"tab" => self.delimiter = b'\t',
-                // What may stand in a number or a word would cut it.
+                // A character of numbers or words would split them.
                 [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.+-\0".contains(byte) => {
                     self.delimiter = *byte;
                 }
@@ -73,11 +73,11 @@ impl CsvStyle {
     }
 }
 
-/// Writes CSV in a style. Chunks end between rows, without the LF of the last one.
+/// Converts CSV to a style. A chunk consists of whole rows and ends without the LF of its last row.
 #[derive(Debug)]
 pub(crate) struct Restyler {
     style: CsvStyle,
-    /// The header has not come yet.
+    /// No chunk has been converted yet.
     at_header: bool,
     is_plain: bool,
     text: Vec<u8>,
@@ -89,7 +89,7 @@ impl Restyler {
         Restyler { style, at_header: true, is_plain, text: Vec::new() }
     }
 
-    /// The chunk in the style.
+    /// Converts the next chunk.
     pub(crate) fn chunk<'t>(&'t mut self, chunk: &'t [u8]) -> &'t [u8] {
         if self.is_plain || chunk.is_empty() {
             return chunk;
@@ -102,7 +102,7 @@ impl Restyler {
                 rest = rest.get(end..).unwrap_or_default();
             }
         } else {
-            // The LF between its first row and the one before.
+            // A later chunk begins with the LF of the previous row.
             rest = rest.get(1..).unwrap_or_default();
             self.text.extend_from_slice(self.style.line_end.as_bytes());
         }
@@ -129,7 +129,7 @@ impl Restyler {
     }
 }
 
-/// A cell: where it stands, with its quotes, and whether a line ends with it.
+/// The range of a cell, including its quotes, and whether it is the last one of its row.
 struct Place {
     start: usize,
     end: usize,
@@ -174,7 +174,7 @@ mod tests {
     const CHUNKS: [&str; 2] = ["\"id\",\"a, b\"\n1,\"x\"\"\ny\"\n2,", "\n,true"];
 
     #[test]
-    fn the_text_says_the_same_in_every_style() {
+    fn every_style_has_the_same_content() {
         assert_eq!(restyled(json!({}), &CHUNKS), CHUNKS.concat());
         assert_eq!(
             restyled(json!({"delimiter": ";", "null_value": "NA", "line_end": "crlf"}), &CHUNKS),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_the_field_the_value_and_what_is_possible() {
+    fn an_invalid_option_is_reported_with_its_value_and_the_valid_ones() {
         for (request, sentence) in [
             (json!({"delimiter": "1"}), "'delimiter' must be one ASCII character other than letters"),
             (json!({"delimiter": ";;"}), "it is \";;\""),

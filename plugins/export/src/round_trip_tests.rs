@@ -1,4 +1,4 @@
-//! What is exported as CSV and loaded with the same options is what it was.
+//! A CSV export that is loaded with the same options gives the same records.
 
 use jobhost_csv::{EncodeOptions, Reading, options};
 use jobhost_load::memory::MemoryHost;
@@ -10,7 +10,7 @@ use crate::format::Format;
 use crate::format::writer::RowWriter;
 use jobhost_plugin::Request;
 
-/// The scalars of JSON, those that look like others among them.
+/// JSON scalars, including texts that look like other types.
 fn scalar() -> impl Strategy<Value = Value> {
     let words = [
         "",
@@ -40,13 +40,13 @@ fn scalar() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A number that is not written like a whole one with a point: `1.0` is 1, here as in JavaScript.
+/// Excludes whole numbers with a decimal point: `1.0` is 1, as in JavaScript.
 fn number(number: f64) -> Option<Value> {
     let is_whole = number.fract() == 0.0 && number.abs() < 1e16;
     serde_json::Number::from_f64(number).filter(|_| !is_whole).map(Value::Number)
 }
 
-/// Options of an export, and those of the load that reads it.
+/// The options of an export and those of the matching load.
 fn styles() -> impl Strategy<Value = (Value, Value)> {
     let styles = [
         (json!({}), json!({})),
@@ -61,7 +61,7 @@ fn exported(rows: &[[Value; 3]], options: &Value) -> Vec<u8> {
     let mut writer = RowWriter::new(Format::Csv, &["id".to_owned(), "a".to_owned(), "b c".to_owned()]);
     let style = CsvStyle::of(&Request::parse(&options.to_string()).unwrap(), true).unwrap();
     let (mut restyler, mut text) = (Restyler::new(style), Vec::new());
-    // A row a chunk: the ends of chunks are where a style could go wrong.
+    // One row per chunk, to test the ends of chunks.
     for row in rows {
         let chunk = writer.rows(format!("{}\n", json!(row)).into_bytes()).unwrap().to_vec();
         text.extend_from_slice(restyler.chunk(&chunk));
@@ -84,7 +84,7 @@ proptest! {
         cells in proptest::collection::vec((scalar(), scalar()), 1..20),
         (export, load) in styles(),
     ) {
-        // A key is text or a number; the others are cells of any kind.
+        // Keys are numbers; the other cells have any type.
         let rows: Vec<[Value; 3]> =
             cells.into_iter().zip(1..).map(|((a, b), number)| [json!(number), a, b]).collect();
         let expected: Vec<Value> = rows

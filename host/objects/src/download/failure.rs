@@ -14,10 +14,10 @@ use crate::{ObjectError, ObjectErrorKind};
 /// Sentences begin as Harper's do, because clients look for them.
 pub(super) const FAILED: &str = "CSV Load failed from URL";
 
-/// What one try came to.
+/// A failed attempt.
 pub(super) struct Failed {
     pub(super) error: ObjectError,
-    /// Worth another try, after so long if the server says.
+    /// `Some` if a retry may succeed, with the delay that the server requests.
     pub(super) passing: Option<Option<Duration>>,
 }
 

@@ -28,12 +28,12 @@ use jobhost_model::Limit;
 use media_type::{check_media_type, media_type};
 pub use request_headers::headers_from;
 
-/// Bounds of one download. Each has a configuration key in `[urls]`.
+/// Limits of one download. Each has a configuration key in `[urls]`.
 #[derive(Debug, Clone)]
 pub struct DownloadLimits {
-    /// Of the decoded body: a small body that decodes to a large one is stopped here.
+    /// Size of the decoded body, so that a small body cannot expand without limit.
     pub max_bytes: Limit,
-    /// For the whole of it.
+    /// Time of the whole download, including retries.
     pub timeout: Limit,
     pub max_redirects: Limit,
 }
