@@ -47,6 +47,10 @@ impl Capabilities for AttemptCapabilities {
         self.records.describe(table)
     }
 
+    fn record_bytes(&self) -> u64 {
+        self.records.record_bytes()
+    }
+
     fn declare(&mut self, table: &TableName, action: Action, attributes: &[String]) -> Answer<()> {
         self.records.declare(table, action, attributes)
     }

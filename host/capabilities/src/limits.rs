@@ -28,6 +28,8 @@ pub struct CapabilityLimits {
     pub rejects: Limit,
     pub result_bytes: Limit,
     pub message_bytes: Limit,
+    /// How long a client waits for the outcome of an operation that is not a job.
+    pub outcome: Limit,
 }
 
 impl CapabilityLimits {
@@ -43,6 +45,7 @@ impl CapabilityLimits {
         rejects: Limit::new("sandbox.rejects", 100),
         result_bytes: Limit::new("sandbox.result_bytes", 256 * 1024),
         message_bytes: Limit::new("sandbox.message_bytes", 64 * 1024),
+        outcome: Limit::new("sandbox.outcome_seconds", 30),
     };
 }
 

@@ -118,6 +118,11 @@ impl Records {
         Ok(Arc::new(visible))
     }
 
+    /// Returns the maximum size of a record in bytes.
+    pub fn record_bytes(&self) -> u64 {
+        self.limits.batch.record_bytes.value()
+    }
+
     pub fn declare(&mut self, table: &TableName, action: Action, names: &[String]) -> Result<(), CapabilityError> {
         self.check_planned(table, TableRight::of_action(action))?;
         if names.len() > MAX_DECLARED_ATTRIBUTES {

@@ -90,8 +90,20 @@ pub struct Operation {
     pub inline_source: Option<String>,
     /// Who may start jobs of this operation.
     pub access: OperationAccess,
+    /// What a client receives.
+    pub reply: OperationReply,
     /// Whether a run can resume from a checkpoint.
     pub resumable: bool,
+}
+
+/// What the client of an operation receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationReply {
+    /// The id of a job.
+    JobId,
+    /// The outcome of the run; there is no job.
+    Outcome,
 }
 
 /// Who may start jobs of an operation.

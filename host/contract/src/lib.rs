@@ -12,12 +12,12 @@ mod plan;
 mod reject;
 mod warning;
 
-pub use description::{Capability, Description, Operation, OperationAccess};
+pub use description::{Capability, Description, Operation, OperationAccess, OperationReply};
 pub use error::{CapabilityError, CapabilityErrorKind};
 pub use outcome::{Failure, FailureKind, Message, Outcome};
 pub use plan::{
-    MAX_QUERIES, MAX_SINKS, MAX_SOURCES, MAX_TABLES, Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse,
-    UrlSource,
+    FileSource, MAX_QUERIES, MAX_SINKS, MAX_SOURCES, MAX_TABLES, Plan, S3Credentials, S3Object, Sink, Source,
+    TableRight, TableUse, UrlSource,
 };
 pub use reject::Reject;
 pub use warning::Warning;

@@ -56,15 +56,15 @@ pub enum Source {
     /// The inline source of the operation, removed from the request.
     RequestField,
     /// A file on the host's machine.
-    File(String),
+    File(FileSource),
     /// The response of a URL.
     Url(UrlSource),
     /// An object of an S3 server.
     S3 {
         /// The object.
         object: S3Object,
-        /// The compression of the stored bytes.
-        encoding: Encoding,
+        /// The compression of the stored bytes; `None` means that of the first bytes.
+        encoding: Option<Encoding>,
     },
 }
 
@@ -92,6 +92,33 @@ pub enum Sink {
     },
 }
 
+/// A file to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredFileSource")]
+pub struct FileSource {
+    /// The path of the file.
+    pub path: String,
+    /// The compression of the stored bytes; `None` means that of the first bytes.
+    pub encoding: Option<Encoding>,
+}
+
+/// How a plan in the store contains a file: plans of version 0.1 before compressed files contain its path alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredFileSource {
+    Path(String),
+    File { path: String, encoding: Option<Encoding> },
+}
+
+impl From<StoredFileSource> for FileSource {
+    fn from(stored: StoredFileSource) -> Self {
+        match stored {
+            StoredFileSource::Path(path) => FileSource { path, encoding: Some(Encoding::Identity) },
+            StoredFileSource::File { path, encoding } => FileSource { path, encoding },
+        }
+    }
+}
+
 /// A URL to fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UrlSource {
@@ -101,6 +128,9 @@ pub struct UrlSource {
     pub headers: Option<String>,
     /// Media types the job can use; empty means any.
     pub media_types: Vec<String>,
+    /// The compression of the file, besides any encoding that the response names; `None` means that of the first bytes.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
 }
 
 /// An object of an S3 server. Refers to the credentials but does not contain them.
@@ -183,6 +213,13 @@ impl Plan {
         words.join(", ")
     }
 
+    /// Returns why a run with this plan could change something, if it could.
+    pub fn writes(&self) -> Option<String> {
+        let table = self.tables.iter().find(|used| !used.rights.is_empty());
+        let table = table.map(|used| format!("rights on the table {}", used.table));
+        table.or_else(|| (!self.sinks.is_empty()).then(|| "a sink".to_owned()))
+    }
+
     /// Returns a table that is named without a right or with the same right twice, if there is one.
     pub fn unclear_table(&self) -> Option<&TableName> {
         let unclear = |used: &&TableUse| {
@@ -226,6 +263,15 @@ mod tests {
     fn a_planned_insert_includes_no_other_right() {
         let (plan, table) = (plan(&[TableRight::Insert]), TableName::new("data", "dog"));
         assert!(!plan.allows(&table, TableRight::Upsert) && !plan.allows(&table, TableRight::Update));
+    }
+
+    #[test]
+    fn a_plan_that_was_stored_before_compressed_files_is_read() {
+        let source: Source = serde_json::from_str(r#"{"file":"/a.csv"}"#).unwrap();
+        assert_eq!(source, Source::File(FileSource { path: "/a.csv".to_owned(), encoding: Some(Encoding::Identity) }));
+        let gzip = Source::File(FileSource { path: "/a.gz".to_owned(), encoding: None });
+        let text = serde_json::to_string(&gzip).unwrap();
+        assert_eq!(serde_json::from_str::<Source>(&text).unwrap(), gzip);
     }
 
     #[test]

@@ -1,33 +1,24 @@
 //! Turns a request into a durable job, in this order: plan, checks, payload, row, queue. A rejected request leaves
 //! nothing in the store.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
-use serde_json::Value;
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 
 use super::error::SubmitError;
 use super::payload::{Inline, Payload};
+use super::planning::Planned;
 use super::queue::{NoPlace, Past, Place, QueuedJob};
-use super::request::{JobRequest, Parted, check_size};
-use super::resolve::{Purpose, Resolver};
-use super::{Jobs, lifecycle, secrets, urls};
-use jobhost_access::{Denial, User};
+use super::request::JobRequest;
+use super::{Jobs, lifecycle, urls};
+use jobhost_access::User;
 use jobhost_budget::Account;
-use jobhost_contract::{OperationAccess, Plan};
+use jobhost_contract::Plan;
 use jobhost_model::json::UnescapeError;
-use jobhost_model::plain_text::truncated;
 use jobhost_registry::PluginOperation;
 
-/// Larger requests are parsed on the blocking pool, away from the threads that answer requests.
-const LARGE_REQUEST_BYTES: usize = 64 * 1024;
 /// Larger inline sources are spooled to a file.
 const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
-/// How long a request waits for a planning slot. One `plan` call takes at most a second.
-const PLAN_PATIENCE: Duration = Duration::from_secs(10);
 /// `Retry-After` for a full queue.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
@@ -45,27 +36,11 @@ impl Jobs {
     }
 
     async fn admit(&self, user: &User, operation: &str, request: JobRequest) -> Result<Uuid, SubmitError> {
-        let Some(found) = self.parts.plugins.operation(operation) else {
-            return Err(SubmitError::Refused(format!("Operation '{operation}' not found")));
-        };
-        if found.operation.access == OperationAccess::SuperUser && !user.role.is_super_user() {
-            return Err(SubmitError::Denied(Denial::super_user_only(operation)));
-        }
-        if self.stop.is_cancelled() {
-            return Err(SubmitError::Unavailable("The host is stopping. Try again when it is back.".to_owned()));
-        }
+        let found = self.permitted(user, operation)?;
         let place = self.place(&user.username)?;
-        let JobRequest { account, held, .. } = &request;
-        let (account, held) = (account.clone(), held.clone());
-        let Parted { request: members, inline } = self.part(&found, request).await?;
-        let mut request = Value::Object(members);
-        let mut secrets = secrets::extract(&mut request, &found.operation.secrets);
-        let text = request.to_string();
-        check_size(text.len().saturating_add(secrets.values().map(|secret| secret.to_string().len()).sum()))?;
-        let mut plan = self.plan(&found, operation, &text, &account).await?;
-        let purpose = Purpose::Accept { plugin: &found.plugin, has_inline: inline.is_some() };
-        let (parts, role) = (&self.parts, user.role.as_ref());
-        Resolver { parts, role, request: &request, secrets: &secrets, purpose }.resolve(&plan).await?;
+        let (account, held) = (request.account.clone(), request.held.clone());
+        let Planned { mut request, mut plan, inline, mut secrets } =
+            self.planned(user, &found, operation, request).await?;
         urls::hide(&mut plan, &mut request, &mut secrets);
 
         let sealed = match secrets.is_empty() {
@@ -96,21 +71,6 @@ impl Jobs {
         Ok(id)
     }
 
-    /// Separates a request from its inline source. Large requests are parsed on the blocking pool.
-    async fn part(&self, found: &Arc<PluginOperation>, request: JobRequest) -> Result<Parted, SubmitError> {
-        if request.members.size() < LARGE_REQUEST_BYTES {
-            return request.part(found.operation.inline_source.as_deref());
-        }
-        let turn = request.account.budgets.computing.take(&request.account.owner).await?;
-        let found = Arc::clone(found);
-        let parted = self.runtime.spawn_blocking(move || {
-            let parted = request.part(found.operation.inline_source.as_deref());
-            drop((request, turn));
-            parted
-        });
-        parted.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?
-    }
-
     /// Reserves a place in the queue before any work is done for the request.
     fn place(&self, user: &str) -> Result<Place, SubmitError> {
         let (max_queued, retry_after_seconds) = (self.max_queued, RETRY_AFTER_SECONDS);
@@ -118,61 +78,6 @@ impl Jobs {
             NoPlace::Full => SubmitError::QueueFull { max_queued, retry_after_seconds },
             NoPlace::Share { held } => SubmitError::ShareFull { held, max_queued, retry_after_seconds },
         })
-    }
-
-    async fn plan(
-        &self,
-        found: &PluginOperation,
-        operation: &str,
-        request: &str,
-        account: &Account,
-    ) -> Result<Plan, SubmitError> {
-        let turn = async {
-            let of_plugin = Arc::clone(&found.plugin.plans).acquire_owned().await?;
-            let of_all = Arc::clone(&self.plans).acquire_owned().await?;
-            Ok::<_, tokio::sync::AcquireError>((of_plugin, of_all))
-        };
-        let turn = tokio::time::timeout(PLAN_PATIENCE, turn).await.map_err(|_| {
-            SubmitError::Unavailable(format!(
-                "The plugin {} is busy with other requests; try again",
-                found.plugin.label()
-            ))
-        })?;
-        let turn = turn.map_err(|_| SubmitError::Unavailable("The host is stopping.".to_owned()))?;
-        let (handle, plugin) = (self.runtime.clone(), Arc::clone(&found.plugin));
-        let (name, request, memory) = (operation.to_owned(), request.to_owned(), account.memory(0)?);
-        // A guest's computation must not occupy the threads that answer requests. The planning slot is held until the
-        // blocking thread finishes.
-        let planned = self.runtime.spawn_blocking(move || {
-            let planned = handle.block_on(plugin.component.plan(&name, &request, memory));
-            drop(turn);
-            planned
-        });
-        let planned = planned.await.map_err(|error| SubmitError::Unavailable(error.to_string()))?;
-        let planned = planned.map_err(|crash| {
-            if let Some(exhausted) = crash.exhausted {
-                return SubmitError::Exhausted(*exhausted);
-            }
-            warn!(plugin = %found.plugin.label(), operation, %crash, "plan failed");
-            let label = found.plugin.label();
-            let message = format!("The plugin {label} could not plan this request: {crash}");
-            SubmitError::plugin(label, message)
-        })?;
-        let most = self.parts.guest_limits.message_bytes.size();
-        let plan = planned.map_err(|refusal| SubmitError::Refused(truncated(&refusal, most).to_owned()))?;
-        if let Some(table) = plan.unclear_table() {
-            let label = found.plugin.label();
-            let message = format!(
-                "The plugin {label} planned the table {table} without a right or with a right named twice: name each needed right once"
-            );
-            return Err(SubmitError::plugin(label, message));
-        }
-        if let Some((list, length, bound)) = plan.excess() {
-            let label = found.plugin.label();
-            let message = format!("The plugin {label} planned {length} {list}; the limit is {bound}");
-            return Err(SubmitError::plugin(label, message));
-        }
-        Ok(plan)
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a different part of the one thing that is stored")]

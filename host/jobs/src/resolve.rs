@@ -10,7 +10,7 @@ use super::granted::{Granted, Refused};
 use super::secrets::{self, Secrets};
 use super::urls;
 use jobhost_access::Role;
-use jobhost_contract::{Capability, Plan, S3Object, Sink, Source, UrlSource};
+use jobhost_contract::{Capability, FileSource, Plan, S3Object, Sink, Source, UrlSource};
 use jobhost_model::{Encoding, Right, TableName, json};
 use jobhost_objects::download::headers_from;
 use jobhost_objects::{Directories, Download, ExportDirectories, HostScopes};
@@ -48,9 +48,9 @@ pub(super) struct Resolved {
 
 pub(super) enum ResolvedSource {
     RequestField,
-    File { directories: Directories, path: String },
+    File { directories: Directories, path: String, encoding: Option<Encoding> },
     Url(Box<Download>),
-    S3 { access: Box<S3Access>, encoding: Encoding },
+    S3 { access: Box<S3Access>, encoding: Option<Encoding> },
 }
 
 pub(super) enum ResolvedSink {
@@ -86,8 +86,9 @@ impl Resolver<'_> {
     fn tables(&self, plan: &Plan, granted: Option<&mut Granted<'_>>) -> Result<(), Refused> {
         if self.accepts() {
             let catalog = self.parts.store.catalog();
-            let needs = |used: &jobhost_contract::TableUse| {
-                used.rights.iter().flat_map(|right| right.needs()).copied().collect::<Vec<Right>>()
+            let needs = |used: &jobhost_contract::TableUse| match used.rights.is_empty() {
+                true => vec![Right::Read],
+                false => used.rights.iter().flat_map(|right| right.needs()).copied().collect::<Vec<Right>>(),
             };
             let wanted: Vec<(TableName, Vec<Right>)> =
                 plan.tables.iter().map(|used| (used.table.clone(), needs(used))).collect();
@@ -117,13 +118,13 @@ impl Resolver<'_> {
                 Purpose::Accept { has_inline: false, .. } => Err(Refused::NoInlineSource),
                 _ => Ok(ResolvedSource::RequestField),
             },
-            Source::File(path) => {
+            Source::File(FileSource { path, encoding }) => {
                 let directories = match granted {
                     Some(granted) if self.accepts() => granted.openable_file(path).await?,
                     Some(granted) => granted.file(path).await?,
                     None => self.parts.directories.clone(),
                 };
-                Ok(ResolvedSource::File { directories, path: path.clone() })
+                Ok(ResolvedSource::File { directories, path: path.clone(), encoding: *encoding })
             }
             Source::Url(source) => Ok(ResolvedSource::Url(Box::new(self.url(source, granted)?))),
             Source::S3 { object, encoding } => {
@@ -160,7 +161,14 @@ impl Resolver<'_> {
         let pointer = source.headers.as_deref();
         let object = pointer.and_then(|pointer| secrets::revealed(self.request, self.secrets, pointer));
         let headers = object.map_or_else(|| Ok(http::HeaderMap::new()), |object| headers_from(&object))?;
-        Ok(Download { url, hosts, headers, media_types: source.media_types.clone() })
+        Ok(Download {
+            url,
+            hosts,
+            headers,
+            media_types: source.media_types.clone(),
+            compression: source.encoding,
+            first_bytes: None,
+        })
     }
 
     fn s3(

@@ -40,10 +40,24 @@ pub(super) struct Staging<'a> {
 }
 
 impl Staging<'_> {
+    /// Stages the plan for a run that looks at the beginning of its sources only: downloads end after `bytes`.
+    pub async fn stage_first(&self, purpose: Purpose<'_>, bytes: u64) -> Result<Staged, Refused> {
+        self.stage_bytes(purpose, Some(bytes)).await
+    }
+
     pub async fn stage(&self, purpose: Purpose<'_>) -> Result<Staged, Refused> {
+        self.stage_bytes(purpose, None).await
+    }
+
+    async fn stage_bytes(&self, purpose: Purpose<'_>, download_bytes: Option<u64>) -> Result<Staged, Refused> {
         let (request, secrets) = self.opened()?;
         let resolver = Resolver { parts: self.parts, role: self.role, request: &request, secrets: &secrets, purpose };
-        let Resolved { sources, sinks, searches } = resolver.resolve(&self.payload.plan).await?;
+        let Resolved { mut sources, sinks, searches } = resolver.resolve(&self.payload.plan).await?;
+        for source in &mut sources {
+            if let ResolvedSource::Url(download) = source {
+                download.first_bytes = download_bytes;
+            }
+        }
         let mut staged = Staged { sources: Vec::new(), targets: Vec::new(), searches };
         for (index, source) in sources.into_iter().enumerate() {
             staged.sources.push(Arc::new(StagedSource::new(self.origin(index, source).await?)));
@@ -79,7 +93,7 @@ impl Staging<'_> {
                 Some(Inline::Text(text)) => Origin::Memory(Bytes::from(text.clone().into_bytes())),
                 Some(Inline::Spooled) | None => Origin::Spooled(self.spool.inline_path(self.job)),
             },
-            ResolvedSource::File { directories, path } => Origin::File { directories, path },
+            ResolvedSource::File { directories, path, encoding } => Origin::File { directories, path, encoding },
             ResolvedSource::Url(download) => {
                 let (spool, room) = (self.directory().await?, self.spool.charged(self.job));
                 Origin::Url { downloader: self.parts.downloader.clone(), download, spool, room, index }

@@ -68,8 +68,9 @@ mod tests {
     use jobhost_contract::UrlSource;
 
     fn plan(urls: &[&str]) -> Plan {
-        let source =
-            |url: &&str| Source::Url(UrlSource { url: (*url).to_owned(), headers: None, media_types: Vec::new() });
+        let source = |url: &&str| {
+            Source::Url(UrlSource { url: (*url).to_owned(), headers: None, media_types: Vec::new(), encoding: None })
+        };
         Plan { sources: urls.iter().map(source).collect(), ..Plan::default() }
     }
 

@@ -1,28 +1,22 @@
-//! Decodes the body of a response: first according to `Content-Encoding`, then gzip or zstd if the bytes start with
-//! their magic number, because servers send `.csv.gz` files as stored. All members of a gzip stream are decoded (RFC
-//! 1952, 2.2).
+//! Decodes the body of a response: first according to `Content-Encoding`, then the compression of the file itself,
+//! because servers send `.csv.gz` files as stored.
 
 use std::io;
-use std::pin::Pin;
 
-use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
-use async_compression::zstd::DParameter;
+use async_compression::tokio::bufread::{BrotliDecoder, ZlibDecoder};
 use futures::TryStreamExt;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_util::io::StreamReader;
 
-use super::decoder::MAX_WINDOW_LOG;
+use super::decoder::{ByteStream, decoded, encoding_of};
+use jobhost_model::Encoding;
 
 /// The encodings that are requested and can be decoded.
 pub(super) const ACCEPTED: &str = "gzip, deflate, br, zstd";
 /// Maximum nested encodings; no real server sends more than two.
 const MAX_ENCODINGS: usize = 4;
-const GZIP: &[u8] = b"\x1f\x8b";
-const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
-
-type Stream = Pin<Box<dyn AsyncRead + Send>>;
 
 /// An unsupported encoding.
 #[derive(Debug)]
@@ -44,38 +38,29 @@ pub(super) fn encodings(headers: &HeaderMap) -> Result<Vec<String>, Unsupported>
     }
 }
 
-/// Returns the body with these encodings removed.
-pub(super) async fn decoded(response: reqwest::Response, encodings: &[String]) -> io::Result<Stream> {
-    let mut stream: Stream = Box::pin(StreamReader::new(response.bytes_stream().map_err(io::Error::other)));
+/// Returns the body with these encodings removed, and then the compression that the request names; `None` means that of
+/// the first bytes.
+pub(super) async fn plain(
+    response: reqwest::Response,
+    encodings: &[String],
+    compression: Option<Encoding>,
+) -> io::Result<ByteStream> {
+    let mut stream: ByteStream = Box::pin(StreamReader::new(response.bytes_stream().map_err(io::Error::other)));
     for name in encodings.iter().rev() {
+        let stored = BufReader::new(stream);
         stream = match name.as_str() {
-            "deflate" => Box::pin(ZlibDecoder::new(BufReader::new(stream))),
-            "br" => Box::pin(BrotliDecoder::new(BufReader::new(stream))),
-            "zstd" => zstd(BufReader::new(stream)),
-            _ => gzip(BufReader::new(stream)),
+            "deflate" => Box::pin(ZlibDecoder::new(stored)),
+            "br" => Box::pin(BrotliDecoder::new(stored)),
+            "zstd" => decoded(stored, Encoding::Zstd),
+            _ => decoded(stored, Encoding::Gzip),
         };
     }
     let mut buffered = BufReader::new(stream);
-    let start = buffered.fill_buf().await?;
-    Ok(if start.starts_with(GZIP) {
-        gzip(buffered)
-    } else if start.starts_with(ZSTD) {
-        zstd(buffered)
-    } else {
-        Box::pin(buffered)
-    })
-}
-
-fn gzip(stream: BufReader<Stream>) -> Stream {
-    let mut decoder = GzipDecoder::new(stream);
-    decoder.multiple_members(true);
-    Box::pin(decoder)
-}
-
-fn zstd(stream: BufReader<Stream>) -> Stream {
-    let mut decoder = ZstdDecoder::with_params(stream, &[DParameter::window_log_max(MAX_WINDOW_LOG)]);
-    decoder.multiple_members(true);
-    Box::pin(decoder)
+    let found = encoding_of(buffered.fill_buf().await?);
+    // Many servers declare the compression of a file as the encoding of the response: it has been removed already.
+    let is_removed = found == Encoding::Identity && !encodings.is_empty();
+    let compression = compression.filter(|_| !is_removed).unwrap_or(found);
+    Ok(decoded(buffered, compression))
 }
 
 #[cfg(test)]

@@ -3,26 +3,57 @@
 use std::io;
 use std::pin::Pin;
 
-use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use async_compression::tokio::bufread::ZstdDecoder;
 use async_compression::zstd::DParameter;
-use futures::TryStreamExt;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 
-use super::s3::Chunks;
+use super::gzip::GzipMembers;
 use super::{ObjectError, ObjectErrorKind};
-use jobhost_model::Encoding;
+use jobhost_model::{Encoding, Limit};
 
 /// Maximum window of a zstd frame: 32 MiB, four times what every decoder must support.
-pub(super) const MAX_WINDOW_LOG: u32 = 25;
+const MAX_WINDOW_LOG: u32 = 25;
 const SKIP_BYTES: usize = 256 * 1024;
+/// As many bytes of a source as [`encoding_of`] looks at.
+pub(super) const MAGIC_BYTES: usize = 4;
+const GZIP: &[u8] = b"\x1f\x8b";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 
-/// The decoded bytes of an object.
+pub(super) type ByteStream = Pin<Box<dyn AsyncRead + Send>>;
+
+/// Recognises the encoding of stored bytes by their magic number.
+pub(super) fn encoding_of(start: &[u8]) -> Encoding {
+    if start.starts_with(GZIP) {
+        Encoding::Gzip
+    } else if start.starts_with(ZSTD) {
+        Encoding::Zstd
+    } else {
+        Encoding::Identity
+    }
+}
+
+/// Decodes every gzip member or zstd frame of a stream.
+pub(super) fn decoded(stored: impl AsyncBufRead + Send + 'static, encoding: Encoding) -> ByteStream {
+    match encoding {
+        Encoding::Identity => Box::pin(stored),
+        Encoding::Gzip => Box::pin(GzipMembers::new(stored)),
+        Encoding::Zstd => {
+            let mut decoder = ZstdDecoder::with_params(stored, &[DParameter::window_log_max(MAX_WINDOW_LOG)]);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+    }
+}
+
+/// The decoded bytes of a file or an object.
 pub struct Decoded {
-    stream: Pin<Box<dyn AsyncRead + Send>>,
+    stream: ByteStream,
     encoding: Encoding,
     offset: u64,
-    max_bytes: u64,
+    max_bytes: Limit,
 }
 
 impl std::fmt::Debug for Decoded {
@@ -35,25 +66,13 @@ impl std::fmt::Debug for Decoded {
 }
 
 impl Decoded {
-    pub fn new(chunks: Chunks, encoding: Encoding, max_bytes: u64) -> Self {
-        let stored = futures::stream::try_unfold(chunks, |mut chunks| async move {
-            Ok::<_, ObjectError>(chunks.next().await?.map(|bytes| (bytes, chunks)))
-        });
-        let stored = StreamReader::new(Box::pin(stored.map_err(io::Error::other)));
-        let stream: Pin<Box<dyn AsyncRead + Send>> = match encoding {
-            Encoding::Identity => Box::pin(stored),
-            Encoding::Gzip => {
-                let mut decoder = GzipDecoder::new(stored);
-                decoder.multiple_members(true);
-                Box::pin(decoder)
-            }
-            Encoding::Zstd => {
-                let mut decoder = ZstdDecoder::with_params(stored, &[DParameter::window_log_max(MAX_WINDOW_LOG)]);
-                decoder.multiple_members(true);
-                Box::pin(decoder)
-            }
-        };
-        Decoded { stream, encoding, offset: 0, max_bytes }
+    pub(super) fn new(
+        chunks: impl Stream<Item = Result<Bytes, ObjectError>> + Send + 'static,
+        encoding: Encoding,
+        max_bytes: Limit,
+    ) -> Self {
+        let stored = StreamReader::new(Box::pin(chunks.map_err(io::Error::other)));
+        Decoded { stream: decoded(stored, encoding), encoding, offset: 0, max_bytes }
     }
 
     /// Decodes up to an offset and discards the output.
@@ -79,12 +98,13 @@ impl Decoded {
             }
         }
         self.offset += bytes.len() as u64;
-        if self.offset > self.max_bytes {
+        if self.offset > self.max_bytes.value() {
             return Err(ObjectError::new(
                 ObjectErrorKind::Limit,
                 format!(
-                    "the object decodes to more than {} bytes (s3.max_bytes); split it into smaller objects",
-                    self.max_bytes
+                    "the source decodes to more than {} bytes ({}); split it into smaller ones",
+                    self.max_bytes.value(),
+                    self.max_bytes.key()
                 ),
             ));
         }
@@ -102,12 +122,12 @@ impl Decoded {
             Ok(of_the_source) => of_the_source,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => ObjectError::caused_by(
                 ObjectErrorKind::Invalid,
-                format!("the object is not complete {name} data: it ends in the middle"),
+                format!("the source is not complete {name} data: it ends in the middle"),
                 error,
             ),
             Err(error) => ObjectError::caused_by(
                 ObjectErrorKind::Invalid,
-                format!("the object is not {name} data: {text}; check its file extension"),
+                format!("the source is not {name} data: {text}; leave out 'compression', and it is detected"),
                 error,
             ),
         }

@@ -13,14 +13,23 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
 
 use super::{ObjectError, ObjectErrorKind};
+use jobhost_model::Limit;
 
 /// Opening a FIFO or device must not block the host; regular files ignore the flag.
 const O_NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// The directories that jobs may read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Directories {
     allowed: Arc<Vec<Allowed>>,
+    max_bytes: Limit,
+}
+
+/// No directories.
+impl Default for Directories {
+    fn default() -> Self {
+        Directories { allowed: Arc::default(), max_bytes: Self::MAX_BYTES }
+    }
 }
 
 /// A directory held open.
@@ -87,6 +96,9 @@ pub struct DirectoryError {
 }
 
 impl Directories {
+    /// Maximum size of a compressed file after decompression: 100 GiB.
+    pub const MAX_BYTES: Limit = Limit::new("files.max_bytes", 100 << 30);
+
     pub fn open(paths: &[PathBuf]) -> Result<Self, DirectoryError> {
         let mut allowed = Vec::new();
         for path in paths {
@@ -94,12 +106,23 @@ impl Directories {
                 |source| DirectoryError { setting: "files.directories", path: path.display().to_string(), source };
             allowed.push(Allowed::open(path).map_err(failed)?);
         }
-        Ok(Directories { allowed: Arc::new(allowed) })
+        Ok(Directories { allowed: Arc::new(allowed), max_bytes: Self::MAX_BYTES })
+    }
+
+    /// Sets the maximum size of a compressed file after decompression.
+    #[must_use]
+    pub fn with_max_bytes(self, max_bytes: Limit) -> Self {
+        Directories { max_bytes, ..self }
+    }
+
+    /// Returns the maximum size of a compressed file after decompression.
+    pub fn max_bytes(&self) -> &Limit {
+        &self.max_bytes
     }
 
     /// Returns these directories restricted to the scopes.
     pub fn narrowed(&self, scopes: &[PathBuf]) -> Self {
-        Directories { allowed: narrowed(&self.allowed, scopes) }
+        Directories { allowed: narrowed(&self.allowed, scopes), max_bytes: self.max_bytes.clone() }
     }
 
     /// Opens a regular file for reading. A relative path is resolved against the host's working directory if the

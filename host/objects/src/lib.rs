@@ -10,12 +10,14 @@ pub mod directories;
 pub mod download;
 pub mod export_directories;
 mod guarded_client;
+mod gzip;
 pub mod host_scope;
 mod media_type;
 pub mod reader;
 pub mod s3;
 pub mod sinks;
 pub mod staged;
+mod stored_file;
 
 pub use address_guard::{AddressGuard, AllowedAddress};
 pub use directories::Directories;

@@ -1,28 +1,34 @@
 //! An open source: its metadata, and its bytes from an offset on.
 
 use jobhost_model::ObjectInfo;
-use std::fs::{File, Metadata};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use super::ObjectError;
 use super::decoder::{Decoded, past_the_end};
 use super::s3::{Chunks, RemoteObject};
-use super::{ObjectError, ObjectErrorKind};
-use jobhost_model::Encoding;
+use super::stored_file::{FileBytes, StoredFile};
+use jobhost_model::{Encoding, Limit};
 
 #[derive(Debug, Clone)]
 pub enum Content {
     Memory(Bytes),
-    File(Arc<File>),
-    S3 {
-        object: Arc<RemoteObject>,
-        encoding: Encoding,
-        /// Maximum decoded bytes.
-        max_bytes: u64,
-    },
+    File(Arc<StoredFile>, Compression),
+    S3(Arc<RemoteObject>, Compression),
+}
+
+/// How stored bytes are decoded.
+#[derive(Debug, Clone)]
+pub struct Compression {
+    pub encoding: Encoding,
+    /// Maximum decoded bytes.
+    pub max_bytes: Limit,
+}
+
+impl Compression {
+    pub const NONE: Compression = Compression { encoding: Encoding::Identity, max_bytes: Limit::new("", u64::MAX) };
 }
 
 /// Reads a source from an offset to its end. Only reads the version that existed when the source was first opened.
@@ -36,7 +42,7 @@ pub struct ObjectReader {
 #[derive(Debug)]
 enum Stream {
     Memory(Bytes),
-    File { file: Arc<File>, offset: u64, at_end: bool },
+    File(FileBytes),
     S3 { chunks: Chunks, current: Bytes },
     Decoded(Box<Decoded>),
 }
@@ -52,18 +58,25 @@ impl ObjectReader {
             Content::Memory(mut bytes) => {
                 Stream::Memory(bytes.split_off(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())))
             }
-            Content::File(file) => {
-                unchanged(&file, &info.etag).await?;
-                Stream::File { file, offset, at_end: false }
+            Content::File(file, Compression { encoding, max_bytes }) => {
+                file.check_unchanged().await?;
+                match encoding {
+                    Encoding::Identity => Stream::File(FileBytes::new(file, offset, Arc::clone(&moved))),
+                    _ => {
+                        let stored = FileBytes::new(file, 0, Arc::clone(&moved));
+                        decoding(stored.chunks(), encoding, max_bytes, offset).await?
+                    }
+                }
             }
-            Content::S3 { object, encoding: Encoding::Identity, .. } => {
+            Content::S3(object, Compression { encoding: Encoding::Identity, .. }) => {
                 Stream::S3 { chunks: Chunks::new(object, offset, Arc::clone(&moved)), current: Bytes::new() }
             }
-            Content::S3 { object, encoding, max_bytes } => {
-                let chunks = Chunks::new(object, 0, Arc::clone(&moved));
-                let mut decoded = Box::new(Decoded::new(chunks, encoding, max_bytes));
-                decoded.skip(offset).await?;
-                Stream::Decoded(decoded)
+            Content::S3(object, Compression { encoding, max_bytes }) => {
+                let stored = Chunks::new(object, 0, Arc::clone(&moved));
+                let stored = futures::stream::try_unfold(stored, |mut chunks| async move {
+                    Ok(chunks.next().await?.map(|bytes| (bytes, chunks)))
+                });
+                decoding(stored, encoding, max_bytes, offset).await?
             }
         };
         Ok(ObjectReader { info, stream, moved })
@@ -82,27 +95,7 @@ impl ObjectReader {
     pub async fn read(&mut self, max: usize) -> Result<Vec<u8>, ObjectError> {
         match &mut self.stream {
             Stream::Memory(bytes) => Ok(bytes.split_to(max.min(bytes.len())).to_vec()),
-            Stream::File { file, offset, at_end } => {
-                let size = self.info.size.unwrap_or(u64::MAX);
-                let wanted = usize::try_from(size.saturating_sub(*offset)).unwrap_or(max).min(max);
-                if wanted == 0 {
-                    if !*at_end {
-                        unchanged(file, &self.info.etag).await?;
-                        *at_end = true;
-                    }
-                    return Ok(Vec::new());
-                }
-                let bytes = read_at(Arc::clone(file), *offset, wanted).await?;
-                if bytes.is_empty() {
-                    return Err(ObjectError::new(
-                        ObjectErrorKind::Unavailable,
-                        format!("the source became shorter while it was read: {size} bytes were expected"),
-                    ));
-                }
-                *offset += bytes.len() as u64;
-                self.moved.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                Ok(bytes)
-            }
+            Stream::File(file) => file.read(max).await,
             Stream::S3 { chunks, current } => {
                 if current.is_empty() {
                     *current = chunks.next().await?.unwrap_or_default();
@@ -114,80 +107,13 @@ impl ObjectReader {
     }
 }
 
-/// The tag changes when the file is written to.
-pub(super) fn etag_of(file: &Metadata) -> String {
-    format!("{:x}-{:x}-{:x}.{:x}", file.ino(), file.len(), file.mtime(), file.mtime_nsec())
-}
-
-/// Fails if the file was written to while it was read, because the result would mix two versions.
-async fn unchanged(file: &Arc<File>, etag: &str) -> Result<(), ObjectError> {
-    let looked = Arc::clone(file);
-    let metadata = tokio::task::spawn_blocking(move || looked.metadata()).await;
-    let metadata = metadata.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
-        ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the file cannot be examined: {error}"), error)
-    })?;
-    if etag_of(&metadata) == etag {
-        return Ok(());
-    }
-    Err(ObjectError::new(
-        ObjectErrorKind::Invalid,
-        "the file was changed while it was read, so that old and new content would be mixed. What was written until then is \
-         in the tally; run the job again when nothing writes to the file",
-    ))
-}
-
-async fn read_at(file: Arc<File>, offset: u64, wanted: usize) -> Result<Vec<u8>, ObjectError> {
-    let read = tokio::task::spawn_blocking(move || {
-        let mut buffer = vec![0; wanted];
-        let count = file.read_at(&mut buffer, offset)?;
-        buffer.truncate(count);
-        Ok::<_, std::io::Error>(buffer)
-    });
-    match read.await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => {
-            Err(ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("reading failed: {error}"), error))
-        }
-        Err(error) => {
-            Err(ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("reading was stopped: {error}"), error))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::path::Path;
-
-    use super::*;
-
-    fn opened(path: &Path) -> (ObjectInfo, Content) {
-        let file = File::open(path).unwrap();
-        let metadata = file.metadata().unwrap();
-        let info = ObjectInfo { size: Some(metadata.len()), etag: etag_of(&metadata), media_type: None };
-        (info, Content::File(Arc::new(file)))
-    }
-
-    #[tokio::test]
-    async fn a_file_changed_while_it_is_read_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.csv");
-        std::fs::write(&path, "id,a\n1,x\n").unwrap();
-        let (info, content) = opened(&path);
-        let mut reader = ObjectReader::open(info.clone(), content.clone(), 0).await.unwrap();
-        assert_eq!(reader.read(4).await.unwrap(), b"id,a");
-        // Written in place with the same size.
-        let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all(b"id,b\n2,y\n").unwrap();
-        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(5)).unwrap();
-        assert_eq!(reader.read(100).await.unwrap().len(), 5);
-        let refused = reader.read(100).await.unwrap_err();
-        assert!(refused.message.contains("changed while it was read"), "{refused}");
-        let again = ObjectReader::open(info, content, 0).await.unwrap_err();
-        assert_eq!(again.kind, ObjectErrorKind::Invalid);
-        let (info, content) = opened(&path);
-        let mut reader = ObjectReader::open(info, content, 5).await.unwrap();
-        assert_eq!(reader.read(100).await.unwrap(), b"2,y\n");
-        assert!(reader.read(100).await.unwrap().is_empty());
-    }
+async fn decoding(
+    stored: impl futures::Stream<Item = Result<Bytes, ObjectError>> + Send + 'static,
+    encoding: Encoding,
+    max_bytes: Limit,
+    offset: u64,
+) -> Result<Stream, ObjectError> {
+    let mut decoded = Box::new(Decoded::new(stored, encoding, max_bytes));
+    decoded.skip(offset).await?;
+    Ok(Stream::Decoded(decoded))
 }

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
+use super::decoder::{MAGIC_BYTES, encoding_of};
 use super::directories::Directories;
 use super::download::{Download, Downloader, SPOOLED_MODE};
-use super::reader::{Content, ObjectReader, etag_of};
+use super::reader::{Compression, Content, ObjectReader};
 use super::s3::{RemoteObject, S3, S3Keys};
+use super::stored_file::StoredFile;
 use super::{ObjectError, ObjectErrorKind};
 use jobhost_budget::DiskHeld;
 use jobhost_model::{Encoding, ObjectInfo, S3Location};
@@ -26,12 +28,13 @@ pub enum Origin {
     Memory(Bytes),
     /// Data that came with the request, in a file of the job's spool directory.
     Spooled(PathBuf),
-    /// A file in one of the operator's directories.
-    File { directories: Directories, path: String },
+    /// A file in one of the operator's directories. `encoding` is that of the stored bytes; `None` means that of the
+    /// first bytes.
+    File { directories: Directories, path: String, encoding: Option<Encoding> },
     /// Downloaded into `spool`, an existing directory, and charged to `room` before it is written.
     Url { downloader: Downloader, download: Box<Download>, spool: PathBuf, room: DiskHeld, index: usize },
     /// An object of an S3 server, read in place.
-    S3 { s3: S3, location: S3Location, keys: S3Keys, encoding: Encoding },
+    S3 { s3: S3, location: S3Location, keys: S3Keys, encoding: Option<Encoding> },
 }
 
 #[derive(Debug)]
@@ -63,9 +66,9 @@ impl StagedSource {
                 Ok((info, Content::Memory(bytes.clone())))
             }
             Origin::Spooled(path) => open_spooled(path.clone(), None).await,
-            Origin::File { directories, path } => {
-                let (directories, path) = (directories.clone(), path.clone());
-                blocking(move || described(directories.open_file(&path)?, None)).await
+            Origin::File { directories, path, encoding } => {
+                let (directories, path, encoding) = (directories.clone(), path.clone(), *encoding);
+                blocking(move || local(&directories, &path, encoding)).await
             }
             Origin::Url { downloader, download, spool, room, index } => {
                 fetch(downloader, download, spool, room, *index).await
@@ -79,22 +82,27 @@ async fn look(
     s3: &S3,
     location: &S3Location,
     keys: &S3Keys,
-    encoding: Encoding,
+    encoding: Option<Encoding>,
 ) -> Result<(ObjectInfo, Content), ObjectError> {
     let object = RemoteObject::look(s3, location, keys).await?;
     let (size, max_bytes) = (object.size(), s3.max_bytes());
-    if size > max_bytes {
+    if size > max_bytes.value() {
+        let (most, key) = (max_bytes.value(), max_bytes.key());
         return Err(ObjectError::new(
             ObjectErrorKind::Limit,
-            format!("the object has {size} bytes, more than {max_bytes} (s3.max_bytes); split it into smaller objects"),
+            format!("the object has {size} bytes, more than {most} ({key}); split it into smaller objects"),
         ));
     }
+    let encoding = match encoding {
+        Some(encoding) => encoding,
+        None => encoding_of(&object.start(MAGIC_BYTES).await?),
+    };
     let info = ObjectInfo {
         size: (encoding == Encoding::Identity).then_some(size),
         etag: object.etag(),
         media_type: object.media_type().map(str::to_owned),
     };
-    Ok((info, Content::S3 { object, encoding, max_bytes }))
+    Ok((info, Content::S3(object, Compression { encoding, max_bytes })))
 }
 
 async fn fetch(
@@ -135,22 +143,31 @@ async fn fetch(
     open_spooled(body, media_type).await
 }
 
+fn local(
+    directories: &Directories,
+    path: &str,
+    encoding: Option<Encoding>,
+) -> Result<(ObjectInfo, Content), ObjectError> {
+    let file = StoredFile::new(directories.open_file(path)?)?;
+    let encoding = encoding.map_or_else(|| file.encoding(), Ok)?;
+    Ok(described(file, Compression { encoding, max_bytes: directories.max_bytes().clone() }, None))
+}
+
+/// What is spooled has been decoded.
 async fn open_spooled(path: PathBuf, media_type: Option<String>) -> Result<(ObjectInfo, Content), ObjectError> {
     blocking(move || {
         let file = File::open(&path).map_err(|error| {
             ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the spooled input is gone: {error}"), error)
         })?;
-        described(file, media_type)
+        Ok(described(StoredFile::new(file)?, Compression::NONE, media_type))
     })
     .await
 }
 
-fn described(file: File, media_type: Option<String>) -> Result<(ObjectInfo, Content), ObjectError> {
-    let metadata = file.metadata().map_err(|error| {
-        ObjectError::caused_by(ObjectErrorKind::Unavailable, format!("the file cannot be examined: {error}"), error)
-    })?;
-    let etag = etag_of(&metadata);
-    Ok((ObjectInfo { size: Some(metadata.len()), etag, media_type }, Content::File(Arc::new(file))))
+fn described(file: StoredFile, compression: Compression, media_type: Option<String>) -> (ObjectInfo, Content) {
+    let size = (compression.encoding == Encoding::Identity).then_some(file.size);
+    let info = ObjectInfo { size, etag: file.etag.clone(), media_type };
+    (info, Content::File(Arc::new(file), compression))
 }
 
 async fn blocking<T: Send + 'static>(

@@ -147,7 +147,7 @@ fn is_version(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jobhost_contract::{Capability, OperationAccess};
+    use jobhost_contract::{Capability, OperationAccess, OperationReply};
 
     fn description() -> Description {
         Description {
@@ -163,6 +163,7 @@ mod tests {
                 secrets: vec!["/passthrough_headers/*".to_owned()],
                 inline_source: Some("/data".to_owned()),
                 access: OperationAccess::TablePermission,
+                reply: OperationReply::JobId,
                 resumable: true,
             }],
         }

@@ -20,6 +20,9 @@ pub trait Capabilities: Send {
     /// Returns the table with the attributes visible to the user.
     fn describe(&self, table: &TableName) -> Answer<Arc<Table>>;
 
+    /// Returns the maximum size of a record in bytes.
+    fn record_bytes(&self) -> u64;
+
     /// Checks attributes before any record uses them.
     fn declare(&mut self, table: &TableName, action: Action, attributes: &[String]) -> Answer<()>;
 

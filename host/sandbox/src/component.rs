@@ -75,6 +75,10 @@ impl GuestComponent {
         }
     }
 
+    pub fn limits(&self) -> &SandboxLimits {
+        &self.limits
+    }
+
     /// Returns the same component with other limits.
     pub fn with_limits(self, limits: SandboxLimits) -> Self {
         GuestComponent { limits: Arc::new(limits), ..self }

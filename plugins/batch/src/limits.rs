@@ -1,5 +1,5 @@
 //! Decides when a batch is full. The limits are well below those of the contract (1 MiB, 16,384 records), so that one
-//! more record of the maximum size always fits.
+//! more record of the maximum size always fits: a host accepts batches that are 512 KiB larger than a record.
 
 use crate::json::JsonBuffer;
 
@@ -7,7 +7,7 @@ use crate::json::JsonBuffer;
 pub const FLUSH_BYTES: usize = 512 * 1024;
 /// A batch with this many records is written.
 pub const FLUSH_RECORDS: usize = 8_192;
-/// Maximum size of a record in the contract.
+/// Default maximum size of a record in the contract.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 
 /// Initial size of the buffer.

@@ -1,7 +1,7 @@
 //! What the plugin says of itself.
 
-use jobhost_load_plugin::request_schema;
-use jobhost_plugin::{Access, Capability, Description, Operation};
+use jobhost_load_plugin::{compression_field, request_schema};
+use jobhost_plugin::{Access, Capability, Description, Operation, Reply};
 use serde_json::{Value, json};
 
 pub(crate) fn description() -> Description {
@@ -46,10 +46,15 @@ fn operation(name: &str, summary: &str, fields: &[(&str, Value, bool)]) -> Opera
         name: name.to_owned(),
         aliases: Vec::new(),
         summary: summary.to_owned(),
-        request_schema: request_schema(name, &[fields, &jobhost_csv::options::schema()].concat()).to_string(),
+        request_schema: request_schema(
+            name,
+            &[fields, &jobhost_csv::options::schema(), &[compression_field()]].concat(),
+        )
+        .to_string(),
         secrets: Vec::new(),
         inline_source: None,
         access: Access::TablePermission,
+        reply: Reply::JobId,
         resumable: true,
     }
 }

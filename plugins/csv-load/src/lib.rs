@@ -8,28 +8,13 @@ mod request;
 
 use jobhost_csv::EncodeOptions;
 use jobhost_csv::load::{Loaded, load};
-use jobhost_load_plugin::{GuestHost, failure};
+use jobhost_load_plugin::{CSV_MEDIA_TYPES, GuestHost, failure};
 use jobhost_plugin::{
-    Description, Failure, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, TableUse, UrlSource,
+    Description, Failure, FileSource, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, TableUse, UrlSource,
 };
 
 use crate::request::{LoadRequest, Operation};
 
-/// Media types that may hold CSV.
-const MEDIA_TYPES: [&str; 11] = [
-    "text/csv",
-    "application/octet-stream",
-    "text/plain",
-    "application/vnd.ms-excel",
-    "application/csv",
-    "text/comma-separated-values",
-    "text/tab-separated-values",
-    "binary/octet-stream",
-    // As it is stored: the host decodes it.
-    "application/gzip",
-    "application/x-gzip",
-    "application/zstd",
-];
 const NO_RECORDS: &str = "No records parsed from csv file.";
 
 struct CsvLoad;
@@ -43,11 +28,14 @@ impl Plugin for CsvLoad {
         let request = LoadRequest::check(operation, request)?;
         let source = match request.operation {
             Operation::Data => PlannedSource::RequestField,
-            Operation::File => PlannedSource::File(request.location),
+            Operation::File => {
+                PlannedSource::File(FileSource { path: request.location, encoding: request.compression })
+            }
             Operation::Url => PlannedSource::Url(UrlSource {
                 url: request.location,
                 headers: request.has_headers.then(|| "/passthrough_headers".to_owned()),
-                media_types: MEDIA_TYPES.map(str::to_owned).to_vec(),
+                media_types: CSV_MEDIA_TYPES.map(str::to_owned).to_vec(),
+                encoding: request.compression,
             }),
         };
         let tables = vec![TableUse { table: request.table, rights: vec![request.action.planned().into()] }];

@@ -2,8 +2,10 @@
 //! families of them: one for the data and file loads, another for the URL load.
 
 use jobhost_csv::{Reading, options};
-use jobhost_load_plugin::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, is_action};
-use jobhost_plugin::{Refusal, Request, TableName};
+use jobhost_load_plugin::{
+    Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_compression, check_load, check_no_compression, is_action,
+};
+use jobhost_plugin::{Encoding, Refusal, Request, TableName};
 use serde_json::Value;
 
 const KEY_REQUIRED_DATA: &str = "a valid hash attribute must be provided with update record, check log for more info";
@@ -34,6 +36,7 @@ pub(crate) struct LoadRequest {
     /// The path or the URL; empty for the data load.
     pub(crate) location: String,
     pub(crate) has_headers: bool,
+    pub(crate) compression: Option<Encoding>,
     pub(crate) reading: Reading,
 }
 
@@ -49,6 +52,14 @@ impl LoadRequest {
             problems.extend(wrong);
             Reading::default()
         });
+        let compression = match operation {
+            Operation::Data => check_no_compression(request).map(|()| None),
+            Operation::File | Operation::Url => check_compression(request),
+        };
+        let compression = compression.unwrap_or_else(|wrong| {
+            problems.push(wrong);
+            None
+        });
         if !problems.is_empty() {
             return Err(Refusal::new(problems.join(separator)));
         }
@@ -63,6 +74,7 @@ impl LoadRequest {
             action: asked(request),
             location: location.to_owned(),
             reading,
+            compression,
             has_headers: operation == Operation::Url && request.get("passthrough_headers").is_some(),
         })
     }

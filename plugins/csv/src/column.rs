@@ -92,6 +92,12 @@ fn write_integer(
     Ok(())
 }
 
+/// The error for a cell that is not a JSON text.
+#[cold]
+pub(crate) fn not_json(attribute: &str, cell: &[u8]) -> ValueError {
+    ValueError::Type { attribute: attribute.to_owned(), value: quoted(cell), expecting: "JSON" }
+}
+
 #[cold]
 fn mismatch(kind: AttributeType, attribute: &str, cell: &[u8]) -> ValueError {
     ValueError::Type { attribute: attribute.to_owned(), value: quoted(cell), expecting: kind.name() }

@@ -51,6 +51,8 @@ pub enum Types {
     Auto,
     /// Each cell is text, unless the table declares a type.
     Text,
+    /// Each cell is a JSON text, and an empty one is null.
+    Json,
     Named(BTreeMap<String, AttributeType>),
 }
 
@@ -63,13 +65,15 @@ pub struct CellOptions {
     pub null_values: Option<Vec<Vec<u8>>>,
     /// A quoted cell is text, and an unquoted empty cell is null.
     pub quoted_text: bool,
+    /// Each cell is a JSON text.
+    pub json: bool,
 }
 
 impl Types {
     /// The type of an attribute whose table declares `declared`.
     pub(crate) fn kind_of(&self, attribute: &str, declared: AttributeType) -> AttributeType {
         match self {
-            Types::Auto => declared,
+            Types::Auto | Types::Json => declared,
             Types::Text if declared == AttributeType::Any => AttributeType::String,
             Types::Text => declared,
             Types::Named(types) => types.get(attribute).copied().unwrap_or(declared),
@@ -89,6 +93,7 @@ impl Columns {
         take(flag("trim", get("trim")).map(|trim| columns.cells.trim = trim));
         take(flag("quoted_text", get("quoted_text")).map(|quoted| columns.cells.quoted_text = quoted));
         take(null_values(get("null_values")).map(|values| columns.cells.null_values = values));
+        columns.cells.json = columns.types == Types::Json;
         if problems.is_empty() { Ok(columns) } else { Err(problems) }
     }
 }
@@ -113,9 +118,9 @@ pub(crate) fn schema() -> Vec<(&'static str, Value, bool)> {
         ),
         (
             "types",
-            json!({ "anyOf": [{ "enum": ["auto", "text", null] },
+            json!({ "anyOf": [{ "enum": ["auto", "text", "json", null] },
                 { "type": "object", "additionalProperties": { "enum": names } }], "default": "auto",
-                "description": "The types of attributes." }),
+                "description": "The types of attributes; json: every cell is a JSON text." }),
             false,
         ),
         (
@@ -189,6 +194,7 @@ fn types(value: Option<&Value>) -> Result<Types, String> {
     let types = match value {
         Value::String(word) if word == "auto" => Some(Types::Auto),
         Value::String(word) if word == "text" => Some(Types::Text),
+        Value::String(word) if word == "json" => Some(Types::Json),
         Value::Object(map) if map.len() <= MAX_COLUMNS => {
             map.iter().map(named).collect::<Option<_>>().map(Types::Named)
         }
@@ -196,7 +202,7 @@ fn types(value: Option<&Value>) -> Result<Types, String> {
     };
     types.ok_or_else(|| {
         format!(
-            "'types' must be \"auto\", \"text\" or an object of attributes and types ({}), not {}",
+            "'types' must be \"auto\", \"text\", \"json\" or an object of attributes and types ({}), not {}",
             TYPES.map(|(name, _)| name).join(", "),
             shown(value)
         )
@@ -267,7 +273,12 @@ mod tests {
         let cells = of(&json!({"trim": true, "quoted_text": true, "null_values": ["", "NA"]})).unwrap().cells;
         assert_eq!(
             cells,
-            CellOptions { trim: true, quoted_text: true, null_values: Some(vec![b"".to_vec(), b"NA".to_vec()]) }
+            CellOptions {
+                trim: true,
+                quoted_text: true,
+                json: false,
+                null_values: Some(vec![b"".to_vec(), b"NA".to_vec()])
+            }
         );
     }
 
@@ -281,7 +292,7 @@ mod tests {
             (json!({"header": ["a", "a"]}), "not [\"a\",\"a\"]"),
             (json!({"columns": []}), "'columns' must be an array"),
             (json!({"columns": {"a": "x", "b": "x"}}), "different names of attributes"),
-            (json!({"types": "Text"}), "'types' must be \"auto\", \"text\" or an object"),
+            (json!({"types": "Text"}), "'types' must be \"auto\", \"text\", \"json\" or an object"),
             (json!({"types": {"a": "Varchar"}}), "String, Int, Long, Float, Boolean, Date, BigInt, Any"),
             (json!({"trim": 1}), "'trim' must be true or false, not 1"),
             (json!({"null_values": "NA"}), "'null_values' must be an array of at most 32 texts"),

@@ -60,6 +60,19 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// What a sample says about each delimiter, for a person to judge a guess by.
+    pub fn candidates(sample: &[u8], whole: bool, quoting: Quoting) -> Vec<Candidate> {
+        let sample = Sample { bytes: sample, whole, quoting };
+        let delimiters = DELIMITERS.into_iter().filter(|delimiter| quoting.quote != Some(*delimiter));
+        let candidates = delimiters.filter_map(|delimiter| {
+            let counts = sample.cell_counts(delimiter, sample.newline(delimiter));
+            let cells = *counts.first()?;
+            let even = counts.iter().filter(|count| **count == cells).count();
+            Some(Candidate { delimiter, cells, records: counts.len(), even })
+        });
+        candidates.filter(|candidate| candidate.cells > 1).collect()
+    }
+
     /// Guess from the first bytes of a text, without its byte order mark. `whole` says that there is no more of it. What
     /// is known is not guessed.
     pub fn guess(sample: &[u8], whole: bool, delimiter: Option<u8>, quoting: Quoting) -> Self {
@@ -70,6 +83,18 @@ impl Dialect {
         };
         Dialect { delimiter, newline, quoting, skip_blanks: false }
     }
+}
+
+/// What the sample says about one delimiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    pub delimiter: u8,
+    /// Cells of the first record.
+    pub cells: usize,
+    /// Records of the sample, at most ten.
+    pub records: usize,
+    /// Records with as many cells as the first, which is one of them.
+    pub even: usize,
 }
 
 /// What is looked at for a guess.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, MAX_RECORD_BYTES};
-use jobhost_load::{AttributeType, KeyError, SYSTEM_ATTRIBUTES};
+use jobhost_load::{AttributeType, KeyError, SYSTEM_ATTRIBUTES, json_text};
 
 use crate::cast;
 use crate::column;
@@ -44,6 +44,7 @@ pub struct RecordEncoder {
     unescaped: Vec<u8>,
     /// Where `check` encodes to.
     trial: JsonBuffer,
+    max_record_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -113,7 +114,14 @@ impl RecordEncoder {
             options,
             unescaped: Vec::new(),
             trial: JsonBuffer::default(),
+            max_record_bytes: MAX_RECORD_BYTES,
         }
+    }
+
+    /// Sets the maximum size of a record as JSON.
+    pub(crate) fn with_max_record_bytes(mut self, limit: usize) -> Self {
+        self.max_record_bytes = limit;
+        self
     }
 
     /// The attributes that records will have.
@@ -158,7 +166,7 @@ impl RecordEncoder {
         if !self.unnamed.is_empty() {
             self.check_unnamed(record)?;
         }
-        if self.can_fail || self.most_bytes(record) > MAX_RECORD_BYTES {
+        if self.can_fail || self.most_bytes(record) > self.max_record_bytes {
             let mut trial = std::mem::take(&mut self.trial);
             trial.clear();
             let outcome = self.encode(record, &mut trial);
@@ -198,9 +206,9 @@ impl RecordEncoder {
             true => self.encode_cells::<true>(record, room)?,
         };
         self.require(has_key)?;
-        if size > MAX_RECORD_BYTES || !json.commit(size) {
+        if size > self.max_record_bytes || !json.commit(size) {
             let (line, offset) = (record.line(), record.offset());
-            return Err(Problem::RecordTooLarge { line, offset, size, limit: MAX_RECORD_BYTES });
+            return Err(Problem::RecordTooLarge { line, offset, size, limit: self.max_record_bytes });
         }
         Ok(())
     }
@@ -244,6 +252,15 @@ impl RecordEncoder {
                     Meaning::Text(text) => {
                         range = text;
                         kind = if kind == AttributeType::Any { AttributeType::String } else { kind };
+                    }
+                    Meaning::Json(text) => {
+                        let is_key = column.role == Role::Key;
+                        let written = json.outline(|json| write_json(json, column, source, text))?;
+                        if !written {
+                            json.rewind(before);
+                        }
+                        has_key |= is_key && written;
+                        continue;
                     }
                     Meaning::Number(number) if kind == AttributeType::Any => {
                         json.outline(|json| json.raw(source, number));
@@ -294,6 +311,8 @@ enum Meaning {
     Null,
     /// Text, unless the column has a type.
     Text(Range<usize>),
+    /// A JSON text.
+    Json(Range<usize>),
     /// A JSON number, copied unchanged.
     Number(Range<usize>),
     /// The type is detected.
@@ -304,6 +323,14 @@ fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOp
     let cell = source.get(range.clone()).unwrap_or_default();
     // With `null_values`, no other word is null.
     let is_word_of_null = |cell: &[u8]| options.null_values.is_some() && cast::cast(cell) == cast::Value::Null;
+    if options.json && (is_quoted || !cell.is_empty()) {
+        let is_null =
+            !is_quoted && options.null_values.as_ref().is_some_and(|nulls| nulls.iter().any(|null| null == cell));
+        return if is_null { Meaning::Null } else { Meaning::Json(range) };
+    }
+    if options.json {
+        return Meaning::Null;
+    }
     if is_quoted {
         let is_text = options.quoted_text || is_word_of_null(cell);
         return if is_text { Meaning::Text(range) } else { Meaning::Cell(range) };
@@ -326,6 +353,18 @@ fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOp
     Meaning::Cell(range)
 }
 
+/// Writes a cell that is a JSON text. Returns false for a primary key that is null.
+fn write_json(json: &mut JsonWriter<'_>, column: &Column, source: &[u8], range: Range<usize>) -> Result<bool, Problem> {
+    let cell = source.get(range).unwrap_or_default();
+    if column.role == Role::Key && !key::json_key(cell)? {
+        return Ok(false);
+    }
+    match json_text::write(json, cell) {
+        true => Ok(true),
+        false => Err(column::not_json(&column.name, cell).into()),
+    }
+}
+
 /// Write the primary key; false if the cell holds none.
 fn write_key(
     json: &mut JsonWriter<'_>,
@@ -340,10 +379,18 @@ fn write_key(
         return Ok(found != Key::Absent);
     }
     let before = json.position();
-    column::write(kind, json, &column.name, source, range, false)?;
-    let is_null = json.since(before) == b"null";
+    column::write(kind, json, &column.name, source, range.clone(), false)?;
+    let written = json.since(before);
+    let is_null = written == b"null";
     if kind == AttributeType::Boolean && !is_null {
         return Err(KeyError::Type("boolean").into());
+    }
+    // Two cells with different text must not become one key.
+    let cell = source.get(range).unwrap_or_default();
+    if !is_null && kind != AttributeType::Date && written != cell {
+        let (cell, written) =
+            (String::from_utf8_lossy(cell).into_owned(), String::from_utf8_lossy(written).into_owned());
+        return Err(KeyError::Spelling { cell, kind: kind.name(), written }.into());
     }
     Ok(!is_null)
 }

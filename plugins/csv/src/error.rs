@@ -15,7 +15,7 @@ pub enum SyntaxError {
         "Text after a closing quote at line {line}, byte {offset}: write a quote inside a quoted cell twice, and nothing between the closing quote and the next delimiter"
     )]
     TextAfterQuote { line: u64, offset: u64 },
-    #[error("The record at line {line}, byte {offset} is longer than {limit} bytes; {hint}")]
+    #[error("The record at line {line}, byte {offset} is longer than {limit} bytes (sandbox.record_bytes); {hint}")]
     RecordTooLong { line: u64, offset: u64, limit: usize, hint: String },
     #[error("This is {what}, not CSV: save it as CSV, or load it by the operation for its format")]
     Binary { what: &'static str },
@@ -60,7 +60,7 @@ pub enum Problem {
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(
-        "The record at line {line}, byte {offset} takes {size} bytes as JSON, the limit is {limit}: split it or shorten its cells"
+        "The record at line {line}, byte {offset} takes {size} bytes as JSON, the limit is {limit} (sandbox.record_bytes): split it or shorten its cells"
     )]
     RecordTooLarge { line: u64, offset: u64, size: usize, limit: usize },
     #[error(

@@ -52,6 +52,20 @@ pub(crate) fn key(cell: &[u8], column: AttributeType) -> Result<Key, KeyError> {
     }
 }
 
+/// Checks a key that is a JSON text; false for null. Whether it is valid JSON is found when it is written.
+pub(crate) fn json_key(cell: &[u8]) -> Result<bool, KeyError> {
+    match cell.first() {
+        Some(b'n') => Ok(false),
+        Some(b't' | b'f') => Err(KeyError::Type("boolean")),
+        Some(b'{' | b'[') => Err(KeyError::Type("object")),
+        Some(b'"') => match serde_json::from_slice::<String>(cell) {
+            Ok(key) if key.len() > MAX_KEY_BYTES => Err(KeyError::TooLong(key.len())),
+            _ => Ok(true),
+        },
+        _ => Ok(true),
+    }
+}
+
 #[inline]
 fn text(cell: &[u8]) -> Result<Key, KeyError> {
     // A byte that is not UTF-8 takes three as U+FFFD, so that only then the exact length has to be found.

@@ -1,13 +1,11 @@
 //! A whole load of CSV: this format for the driver of `jobhost-load`.
 
-use encoding_rs::{Encoding, UTF_8};
 use jobhost_batch::JsonBuffer;
-use jobhost_load::{Format, Step, Warning, shown};
+use jobhost_load::{Decoding, Format, Step, Warning, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{Columns, HeaderSource, Types};
-use crate::decoding::Decoding;
-use crate::dialect::Dialect;
+use crate::dialect::{Candidate, Dialect};
 use crate::encode::{EncodeOptions, RecordEncoder};
 use crate::error::Problem;
 use crate::header::Header;
@@ -39,7 +37,7 @@ pub fn load<H: Host>(
 
 /// CSV: a header, then records.
 #[derive(Debug)]
-struct CsvFormat {
+pub(crate) struct CsvFormat {
     reader: Reader,
     encoder: RecordEncoder,
     table: Table,
@@ -54,7 +52,7 @@ struct CsvFormat {
 
 /// Where the next record begins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Position {
+pub(crate) struct Position {
     dialect: Dialect,
     offset: u64,
     line: u64,
@@ -64,10 +62,10 @@ struct Position {
 }
 
 impl CsvFormat {
-    fn new(table: Table, options: EncodeOptions, reading: Reading) -> Self {
+    pub(crate) fn new(table: Table, options: EncodeOptions, reading: Reading) -> Self {
         // Until `begin` has read the header: no columns.
         let encoder = encoder(&Header::default(), &table, options, &reading);
-        let reader = Reader::new().with_reading(reading.clone());
+        let reader = Reader::new().with_reading(reading.clone()).with_max_record_bytes(table.record_bytes);
         let decoding = Decoding::new(reading.encoding);
         CsvFormat { reader, encoder, table, options, reading, decoding, told: false, first_is_a_record: false }
     }
@@ -79,7 +77,26 @@ impl CsvFormat {
         Problem::OneColumn { line: record.line(), offset: record.offset(), cells: record.len(), delimiter }
     }
 
-    fn dialect(&self) -> Dialect {
+    /// Keeps what the start of the input says about each delimiter.
+    pub(crate) fn with_evidence(mut self) -> Self {
+        self.reader = self.reader.with_evidence();
+        self
+    }
+
+    pub(crate) fn evidence(&self) -> &[Candidate] {
+        self.reader.evidence()
+    }
+
+    pub(crate) fn encoding(&self) -> &'static str {
+        self.decoding.encoding()
+    }
+
+    /// The attributes that records will have.
+    pub(crate) fn attributes(&self) -> Vec<String> {
+        self.encoder.attributes()
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
         let Reading { delimiter, quoting, .. } = self.reading;
         self.reader.dialect().unwrap_or_else(|| Dialect::guess(&[], true, delimiter, quoting))
     }
@@ -114,7 +131,9 @@ impl CsvFormat {
     #[inline(never)]
     fn placed(&self, problem: Problem) -> Problem {
         match (problem, &self.reading.columns.types) {
-            (Problem::Cell(error), Types::Named(_)) => Problem::TypedCell { error, line: self.reader.record().line() },
+            (Problem::Cell(error), Types::Named(_) | Types::Json) => {
+                Problem::TypedCell { error, line: self.reader.record().line() }
+            }
             (problem, _) => problem,
         }
     }
@@ -148,9 +167,9 @@ impl Format for CsvFormat {
     type Problem = Problem;
 
     fn charset(&mut self, label: &str) {
-        // The option `encoding` takes precedence. An unknown label is ignored.
+        // The option `encoding` takes precedence.
         if self.reading.encoding.is_none()
-            && let Some(encoding) = Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != UTF_8)
+            && let Some(encoding) = Decoding::of_charset(label)
         {
             self.reading.encoding = Some(encoding);
             self.decoding = Decoding::new(Some(encoding));
@@ -232,7 +251,7 @@ impl Format for CsvFormat {
 
     fn rewind(&mut self, position: &Position) {
         let reader = Reader::resume(position.dialect, position.offset, position.line);
-        self.reader = reader.with_reading(self.reading.clone());
+        self.reader = reader.with_reading(self.reading.clone()).with_max_record_bytes(self.table.record_bytes);
         self.decoding = Decoding::resume(self.reading.encoding, position.transcoded, position.offset);
         self.first_is_a_record = false;
     }
@@ -275,7 +294,7 @@ impl Format for CsvFormat {
 fn encoder(header: &Header, table: &Table, options: EncodeOptions, reading: &Reading) -> RecordEncoder {
     let Columns { types, cells, .. } = &reading.columns;
     let kind_of = |name: &str| types.kind_of(name, table.kind_of(name));
-    RecordEncoder::new(header, &table.primary_key, kind_of, options, cells)
+    RecordEncoder::new(header, &table.primary_key, kind_of, options, cells).with_max_record_bytes(table.record_bytes)
 }
 
 fn reject(record: &Record<'_>, column: Option<String>, kind: &'static str, reason: String) -> Reject {

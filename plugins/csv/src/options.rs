@@ -12,7 +12,8 @@ use crate::reader::Reading;
 const MAX_SKIP_ROWS: u64 = 1_000_000;
 const MAX_COMMENT_BYTES: usize = 16;
 /// Options, and the maximum edit distance of a misspelt one: small for short names, because other words resemble them.
-const MISSPELT: [(&str, usize); 10] = [
+const MISSPELT: [(&str, usize); 11] = [
+    ("compression", 2),
     ("encoding", 2),
     ("invalid_bytes", 2),
     ("delimiter", 2),

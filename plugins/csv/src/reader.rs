@@ -2,18 +2,17 @@
 //! between its closing quote and the next delimiter. It never holds more than one record and the last chunk.
 
 use encoding_rs::Encoding;
+use jobhost_batch::MAX_RECORD_BYTES;
 use jobhost_load::Step;
 
 use crate::cells::{Input, Scan};
 use crate::columns::Columns;
-use crate::dialect::{Dialect, Quoting, SAMPLE_BYTES};
+use crate::dialect::{Candidate, Dialect, Quoting, SAMPLE_BYTES};
 use crate::error::SyntaxError;
 use crate::preface;
 use crate::record::{Form, Record, Span};
 use crate::scan::{BLOCK, Cursor, Needles};
 
-/// The longest record, in bytes as it stands in the input.
-pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Enough to tell what is no text.
 const SNIFFED_BYTES: usize = 16;
@@ -66,6 +65,8 @@ pub struct Reader {
     binary: Option<&'static str>,
     /// A comment has begun, and its end was not there yet.
     in_comment: bool,
+    /// `None`: not kept.
+    evidence: Option<Vec<Candidate>>,
     /// The current record: its first `cells` spans.
     spans: Vec<Span>,
     cells: usize,
@@ -104,6 +105,7 @@ impl Reader {
             lines_to_skip: 0,
             binary: None,
             in_comment: false,
+            evidence: None,
             spans: Vec::new(),
             cells: 0,
             record_start: 0,
@@ -128,9 +130,21 @@ impl Reader {
         self
     }
 
+    /// The longest record, in bytes as it stands in the input.
     pub fn with_max_record_bytes(mut self, limit: usize) -> Self {
         self.max_record_bytes = limit;
         self
+    }
+
+    /// Keeps what the start of the input says about each delimiter.
+    pub(crate) fn with_evidence(mut self) -> Self {
+        self.evidence = Some(Vec::new());
+        self
+    }
+
+    /// What the start of the input says about each delimiter. Known after the first record.
+    pub(crate) fn evidence(&self) -> &[Candidate] {
+        self.evidence.as_deref().unwrap_or_default()
     }
 
     /// Known after the first record.
@@ -346,6 +360,9 @@ impl Reader {
         let plain = self.reading.comment.as_ref().map(|comment| preface::without_comments(sample, comment));
         let sample = plain.as_deref().unwrap_or(sample);
         let guessed = Dialect::guess(sample, whole, delimiter, self.reading.quoting);
+        if let Some(evidence) = &mut self.evidence {
+            *evidence = Dialect::candidates(sample, whole, self.reading.quoting);
+        }
         let dialect = Dialect { skip_blanks: self.reading.skip_blanks, ..guessed };
         self.grammar = Some(Grammar { dialect, needles: Needles::new(dialect) });
         true

@@ -1,6 +1,6 @@
 //! The description of the plugin.
 
-use jobhost_plugin::{Access, Capability, Description, Operation};
+use jobhost_plugin::{Access, Capability, Description, Operation, Reply};
 use serde_json::json;
 
 pub(crate) fn description() -> Description {
@@ -34,6 +34,7 @@ pub(crate) fn description() -> Description {
             secrets: Vec::new(),
             inline_source: None,
             access: Access::SuperUser,
+            reply: Reply::JobId,
             resumable: true,
         }],
     }

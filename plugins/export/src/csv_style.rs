@@ -17,18 +17,27 @@ pub(crate) struct CsvStyle {
     has_header: bool,
     null: String,
     line_end: &'static str,
+    /// Every cell is a JSON text.
+    json_cells: bool,
 }
 
 impl Default for CsvStyle {
     fn default() -> Self {
-        CsvStyle { delimiter: b',', quotes_all: false, has_header: true, null: String::new(), line_end: "\n" }
+        CsvStyle {
+            delimiter: b',',
+            quotes_all: false,
+            has_header: true,
+            null: String::new(),
+            line_end: "\n",
+            json_cells: false,
+        }
     }
 }
 
 impl CsvStyle {
     /// Parses the options of a request. `is_csv` is whether the export is CSV; otherwise every option is an error.
     pub(crate) fn of(request: &Request, is_csv: bool) -> Result<Self, String> {
-        const FIELDS: [&str; 5] = ["delimiter", "quote_all", "header", "null_value", "line_end"];
+        const FIELDS: [&str; 6] = ["delimiter", "quote_all", "header", "null_value", "line_end", "types"];
         let mut style = CsvStyle::default();
         for field in FIELDS {
             let Some(value) = request.get(field) else { continue };
@@ -42,6 +51,10 @@ impl CsvStyle {
             return Err("'null_value' must not contain the delimiter, quotes or line ends".to_owned());
         }
         Ok(style)
+    }
+
+    pub(crate) fn has_json_cells(&self) -> bool {
+        self.json_cells
     }
 
     fn set(&mut self, field: &str, value: &Value) -> Result<(), String> {
@@ -67,7 +80,10 @@ impl CsvStyle {
             ("null_value", _) => return wrong("a text of at most 64 bytes"),
             ("line_end", Value::String(word)) if word == "lf" => self.line_end = "\n",
             ("line_end", Value::String(word)) if word == "crlf" => self.line_end = "\r\n",
-            _ => return wrong("\"lf\" or \"crlf\""),
+            ("line_end", _) => return wrong("\"lf\" or \"crlf\""),
+            (_, Value::String(word)) if word == "json" => self.json_cells = true,
+            (_, Value::String(word)) if word == "auto" => self.json_cells = false,
+            _ => return wrong("\"auto\" or \"json\""),
         }
         Ok(())
     }
@@ -85,7 +101,7 @@ pub(crate) struct Restyler {
 
 impl Restyler {
     pub(crate) fn new(style: CsvStyle) -> Self {
-        let is_plain = style == CsvStyle::default();
+        let is_plain = CsvStyle { json_cells: false, ..style.clone() } == CsvStyle::default();
         Restyler { style, at_header: true, is_plain, text: Vec::new() }
     }
 
@@ -196,6 +212,7 @@ mod tests {
             (json!({"quote_all": "yes"}), "'quote_all' must be true or false; it is \"yes\""),
             (json!({"null_value": 5}), "'null_value' must be a text of at most 64 bytes; it is 5"),
             (json!({"null_value": "a,b"}), "must not contain the delimiter"),
+            (json!({"types": "text"}), "'types' must be \"auto\" or \"json\"; it is \"text\""),
             (json!({"line_end": "cr"}), "'line_end' must be \"lf\" or \"crlf\"; it is \"cr\""),
         ] {
             let problem = style(request.clone()).unwrap_err();

@@ -1,7 +1,7 @@
 //! The description of the plugin.
 
 use jobhost_plugin::schema::Field;
-use jobhost_plugin::{Access, Capability, Description, Operation, schema};
+use jobhost_plugin::{Access, Capability, Description, Operation, Reply, schema};
 use serde_json::{Value, json};
 
 pub(crate) fn description() -> Description {
@@ -45,6 +45,7 @@ fn operation(name: &str, summary: &str, fields: &[Field<'_>]) -> Operation {
         secrets: Vec::new(),
         inline_source: None,
         access: Access::SuperUser,
+        reply: Reply::JobId,
         resumable: true,
     }
 }
@@ -92,6 +93,12 @@ fn request(operation: &str, fields: &[Field<'_>]) -> Value {
         (
             "line_end",
             json!({ "enum": ["lf", "crlf"], "default": "lf", "description": "CSV: the end of a row." }),
+            false,
+        ),
+        (
+            "types",
+            json!({ "enum": ["auto", "json"], "default": "auto",
+                "description": "CSV: json writes every cell as a JSON text, which a load with the same option reads back." }),
             false,
         ),
     ];

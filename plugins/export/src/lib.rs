@@ -47,7 +47,10 @@ fn copy(format: Format, style: CsvStyle) -> Result<(Receipt, u64), Failure> {
     let shape = if format == Format::Csv { RowShape::Arrays } else { RowShape::Objects };
     let mut query = Query::open(0, shape)?;
     let mut sink = Sink::create(0)?;
-    let mut writer = RowWriter::new(format, query.columns());
+    let mut writer = match style.has_json_cells() {
+        true => RowWriter::json_cells(query.columns()),
+        false => RowWriter::new(format, query.columns()),
+    };
     let mut restyler = Restyler::new(style);
     loop {
         if progress::cancelled() {

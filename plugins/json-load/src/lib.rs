@@ -13,7 +13,7 @@ use jobhost_plugin::{Description, Error, Failure, Outcome, Plan, Plugin, Refusal
 use crate::request::LoadRequest;
 
 /// Media types that may hold JSON.
-const MEDIA_TYPES: [&str; 9] = [
+const MEDIA_TYPES: [&str; 12] = [
     "application/json",
     "application/x-ndjson",
     "application/ndjson",
@@ -23,6 +23,10 @@ const MEDIA_TYPES: [&str; 9] = [
     "text/json",
     "text/plain",
     "application/octet-stream",
+    // As it is stored: the host decodes it.
+    "application/gzip",
+    "application/x-gzip",
+    "application/zstd",
 ];
 
 struct JsonLoad;
@@ -36,7 +40,7 @@ impl Plugin for JsonLoad {
         let load = LoadRequest::check(operation, request)?;
         Ok(Plan {
             tables: vec![TableUse::new(load.table, load.action.planned())],
-            sources: vec![load.place.source(request, &MEDIA_TYPES)],
+            sources: vec![load.place.source(request, &MEDIA_TYPES, load.compression)],
             ..Plan::default()
         })
     }

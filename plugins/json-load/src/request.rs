@@ -1,7 +1,7 @@
 //! Requests: their fields, the rules for them, and the error message for each broken rule.
 
-use jobhost_load_plugin::{Asked, Place, asked, check_load};
-use jobhost_plugin::{Refusal, Request, TableName};
+use jobhost_load_plugin::{Asked, Place, asked, check_compression, check_load, check_no_compression};
+use jobhost_plugin::{Encoding, Refusal, Request, TableName};
 
 pub(crate) const DATA_LOAD: &str = "json_data_load";
 pub(crate) const FILE_LOAD: &str = "json_file_load";
@@ -14,6 +14,7 @@ pub(crate) struct LoadRequest {
     pub(crate) place: Place,
     pub(crate) table: TableName,
     pub(crate) action: Asked,
+    pub(crate) compression: Option<Encoding>,
 }
 
 impl LoadRequest {
@@ -26,10 +27,18 @@ impl LoadRequest {
         };
         let mut problems = check_load(request);
         problems.extend(place.check(request));
+        let compression = match place {
+            Place::Data => check_no_compression(request).map(|()| None),
+            Place::File | Place::Url { .. } => check_compression(request),
+        };
+        let compression = compression.unwrap_or_else(|wrong| {
+            problems.push(wrong);
+            None
+        });
         if !problems.is_empty() {
             return Err(Refusal::new(problems.join(". ")));
         }
-        Ok(LoadRequest { place, table: request.table_name(), action: asked(request) })
+        Ok(LoadRequest { place, table: request.table_name(), action: asked(request), compression })
     }
 }
 

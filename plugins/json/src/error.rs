@@ -33,7 +33,11 @@ pub enum Problem {
     Syntax { place: Place, what: String },
     #[error("The text at {place} is not UTF-8: save the file as UTF-8")]
     NotUtf8 { place: Place },
-    #[error("The record at {place} is longer than {limit} bytes: split it or shorten its values")]
+    #[error("The record at {place} has bytes that are not {encoding}, the charset that the source names")]
+    WrongEncoding { place: Place, encoding: &'static str },
+    #[error(
+        "The record at {place} is longer than {limit} bytes (sandbox.record_bytes): split it or shorten its values"
+    )]
     RecordTooLong { place: Place, limit: usize },
     #[error("The record is nested deeper than {limit} levels at {place}")]
     TooDeep { place: Place, limit: usize },
@@ -62,6 +66,7 @@ impl Problem {
             | Problem::Syntax { .. }
             | Problem::TooDeep { .. }
             | Problem::NotUtf8 { .. } => "syntax",
+            Problem::WrongEncoding { .. } => "encoding",
             Problem::RecordTooLong { .. } => "size",
             Problem::Name(_) | Problem::NameTooLong { .. } | Problem::TooManyAttributes { .. } => "attribute",
             Problem::Value(_) => "type",

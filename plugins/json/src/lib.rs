@@ -25,6 +25,7 @@ mod scan;
 mod typed;
 
 pub use error::{Place, Problem};
+pub use jobhost_batch::MAX_RECORD_BYTES;
 pub use load::{LoadError, Options, load};
 pub use one::Checker;
-pub use reader::{MAX_RECORD_BYTES, Shape};
+pub use reader::Shape;

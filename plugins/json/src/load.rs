@@ -1,10 +1,12 @@
 //! Connects this format to the driver of `jobhost-load`.
 
+use encoding_rs::Encoding;
 use jobhost_batch::JsonBuffer;
-use jobhost_load::{Format, Host, Loaded, Reject, Step, Table, Warning};
+use jobhost_load::{Decoding, Format, Host, Loaded, Reject, Step, Table, Warning};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
-use crate::reader::{Position, Reader, Shape};
+use crate::reader::{self, Reader, Shape};
 
 /// Why a load of JSON failed.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
@@ -26,11 +28,38 @@ pub fn load<H: Host>(host: &mut H, options: Options, resume: Option<&[u8]>) -> R
 #[derive(Debug)]
 struct JsonFormat {
     reader: Reader,
+    decoding: Decoding,
+    encoding: Option<&'static Encoding>,
+}
+
+/// Where the next record begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Position {
+    #[serde(flatten)]
+    in_text: reader::Position,
+    /// The source is transcoded: offsets refer to the decoded text, and the source is read from its start again.
+    #[serde(default)]
+    transcoded: bool,
 }
 
 impl JsonFormat {
     fn new(table: Table, options: Options) -> Self {
-        JsonFormat { reader: Reader::new(options.shape, table, options.key_required) }
+        let reader = Reader::new(options.shape, table, options.key_required);
+        JsonFormat { reader, decoding: Decoding::new(None), encoding: None }
+    }
+
+    /// Fails if the current record has bytes that are not of the source's encoding. The reader checks UTF-8.
+    fn check_bytes(&mut self) -> Result<(), Problem> {
+        if !self.decoding.is_transcoded() {
+            return Ok(());
+        }
+        let record = self.reader.record();
+        match self.decoding.is_invalid(record.start, record.end) {
+            true => {
+                Err(Problem::WrongEncoding { place: self.reader.place_of_record(), encoding: self.decoding.encoding() })
+            }
+            false => Ok(()),
+        }
     }
 }
 
@@ -38,11 +67,24 @@ impl Format for JsonFormat {
     type Position = Position;
     type Problem = Problem;
 
+    fn charset(&mut self, label: &str) {
+        // Told again when the source is opened for the second pass, which has been prepared by then.
+        if self.encoding.is_none()
+            && let Some(encoding) = Decoding::of_charset(label)
+        {
+            self.encoding = Some(encoding);
+            self.decoding = Decoding::new(Some(encoding));
+        }
+    }
+
     fn feed(&mut self, chunk: &[u8]) {
-        self.reader.feed(chunk);
+        let reader = &mut self.reader;
+        self.decoding.feed(chunk, false, |text| reader.feed(text));
     }
 
     fn end(&mut self) {
+        let reader = &mut self.reader;
+        self.decoding.feed(&[], true, |text| reader.feed(text));
         self.reader.end();
     }
 
@@ -58,7 +100,7 @@ impl Format for JsonFormat {
     /// `advance` has already checked the record.
     #[inline]
     fn check(&mut self, _note: impl FnMut(Warning)) -> Result<(), Problem> {
-        Ok(())
+        self.check_bytes()
     }
 
     #[inline]
@@ -68,7 +110,7 @@ impl Format for JsonFormat {
     }
 
     fn position(&self) -> Position {
-        self.reader.position()
+        Position { in_text: self.reader.position(), transcoded: self.decoding.is_transcoded() }
     }
 
     fn offset(&self) -> u64 {
@@ -76,11 +118,12 @@ impl Format for JsonFormat {
     }
 
     fn rewind(&mut self, position: &Position) {
-        self.reader.rewind(position);
+        self.reader.rewind(&position.in_text);
+        self.decoding = Decoding::resume(self.encoding, position.transcoded, position.in_text.offset);
     }
 
     fn offset_of(position: &Position) -> u64 {
-        position.offset
+        if position.transcoded { 0 } else { position.in_text.offset }
     }
 
     fn new_attributes(&mut self) -> Vec<String> {

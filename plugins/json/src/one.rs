@@ -3,7 +3,6 @@
 use jobhost_load::Table;
 
 use crate::error::{Place, Problem};
-use crate::reader::MAX_RECORD_BYTES;
 use crate::record::{MAX_DEPTH, Records, Stop};
 use crate::scan::{BLOCK, Malformed, Scanner, Why};
 
@@ -12,19 +11,21 @@ use crate::scan::{BLOCK, Malformed, Scanner, Why};
 pub struct Checker {
     records: Records,
     text: Vec<u8>,
+    max_record_bytes: usize,
 }
 
 impl Checker {
     /// `key_required` is the error message for a record without a primary key, if one is required.
     pub fn new(table: Table, key_required: Option<&'static str>) -> Self {
-        Checker { records: Records::new(table, key_required), text: Vec::new() }
+        let max_record_bytes = table.record_bytes;
+        Checker { records: Records::new(table, key_required), text: Vec::new(), max_record_bytes }
     }
 
     /// Checks one record, a JSON object. Positions in a problem refer to its text.
     pub fn check(&mut self, record: &[u8]) -> Result<(), Problem> {
         let place = |at: usize| Place { line: 1, column: at as u64 + 1, offset: at as u64 };
-        if record.len() > MAX_RECORD_BYTES {
-            return Err(Problem::RecordTooLong { place: place(0), limit: MAX_RECORD_BYTES });
+        if record.len() > self.max_record_bytes {
+            return Err(Problem::RecordTooLong { place: place(0), limit: self.max_record_bytes });
         }
         let syntax = |at, what: &str| Problem::Syntax { place: place(at), what: format!("expected {what}") };
         if record.first() != Some(&b'{') {
@@ -61,7 +62,7 @@ mod tests {
     #[test]
     fn generated_records_must_follow_the_rules() {
         let types = vec![("n".to_owned(), AttributeType::Int)];
-        let mut checker = Checker::new(Table { primary_key: "id".to_owned(), types }, Some("a key is required"));
+        let mut checker = Checker::new(Table { types, ..Table::untyped("id") }, Some("a key is required"));
         assert_eq!(checker.check(b"{\"id\":1,\"n\":5,\"x\":[1.50,null]}"), Ok(()));
         assert_eq!(checker.new_attributes(), ["id", "n", "x"]);
         for (record, kind) in [
@@ -74,7 +75,7 @@ mod tests {
         ] {
             assert_eq!(checker.check(record.as_bytes()).unwrap_err().kind(), kind, "{record}");
         }
-        let long = format!("{{\"id\":1,\"x\":\"{}\"}}", "x".repeat(MAX_RECORD_BYTES));
+        let long = format!("{{\"id\":1,\"x\":\"{}\"}}", "x".repeat(256 * 1024));
         assert_eq!(checker.check(long.as_bytes()).unwrap_err().kind(), "size");
     }
 }

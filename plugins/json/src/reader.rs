@@ -3,18 +3,18 @@
 mod faults;
 mod place;
 
+use std::ops::Range;
+
 use jobhost_batch::JsonBuffer;
 use jobhost_load::{Reject, Step, Table};
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Problem;
+use crate::error::{Place, Problem};
 use crate::record::{MAX_DEPTH, Records, Stop};
 use crate::scan::{BLOCK, Scanner};
 use place::Lines;
 
-/// Maximum size of a record in bytes, as written in the input.
-pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How the input arranges its records.
@@ -70,6 +70,8 @@ pub(crate) struct Reader {
     wanted: usize,
     /// The position of the buffer in the input.
     lines: Lines,
+    /// Maximum size of a record, as written in the input.
+    max_record_bytes: usize,
     /// Number of the next record, starting at 0.
     number: u64,
     /// Numbers of the elements that are not objects, and the rejected record for the first of them.
@@ -84,6 +86,7 @@ impl Reader {
     pub(crate) fn new(shape: Shape, table: Table, key_required: Option<&'static str>) -> Self {
         Reader {
             shape,
+            max_record_bytes: table.record_bytes,
             records: Records::new(table, key_required),
             state: State::First,
             buffer: vec![0; BLOCK],
@@ -200,6 +203,16 @@ impl Reader {
 
     /// Appends the record that `advance` found.
     #[inline]
+    /// The current record's place in the text.
+    pub(crate) fn record(&self) -> Range<u64> {
+        let base = self.lines.base();
+        base + self.record_start as u64..base + self.record_end as u64
+    }
+
+    pub(crate) fn place_of_record(&self) -> Place {
+        self.place(self.record_start)
+    }
+
     pub(crate) fn write(&self, json: &mut JsonBuffer) {
         self.records.write(&self.buffer, self.record_start..self.record_end, json);
     }
@@ -320,8 +333,8 @@ impl Reader {
     #[inline]
     fn take(&mut self, start: usize, end: usize, next: usize, is_object: bool) -> Result<Option<Step>, Problem> {
         (self.record_start, self.record_end) = (start, end);
-        if end - start > MAX_RECORD_BYTES {
-            return Err(Problem::RecordTooLong { place: self.place(start), limit: MAX_RECORD_BYTES });
+        if end - start > self.max_record_bytes {
+            return Err(Problem::RecordTooLong { place: self.place(start), limit: self.max_record_bytes });
         }
         let text = self.buffer.get(start..end).unwrap_or_default();
         if let Err(error) = std::str::from_utf8(text) {

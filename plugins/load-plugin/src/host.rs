@@ -32,14 +32,7 @@ impl Host for GuestHost {
     type Input = SourceInput;
 
     fn describe(&mut self) -> Result<Table, Error> {
-        let description = records::describe(&self.table)?;
-        let typed = description.attributes.into_iter();
-        Ok(Table {
-            primary_key: description.primary_key,
-            types: typed
-                .filter_map(|attribute| attribute.type_.map(|kind| (attribute.name, attribute_type(kind))))
-                .collect(),
-        })
+        described(&self.table)
     }
 
     fn declare(&mut self, attributes: &[String]) -> Result<(), Error> {
@@ -83,6 +76,19 @@ impl Host for GuestHost {
             message: warning.message,
         });
     }
+}
+
+/// Describes a table of the plan.
+pub fn described(table: &TableName) -> Result<Table, Error> {
+    let description = records::describe(table)?;
+    let typed = description.attributes.into_iter();
+    Ok(Table {
+        primary_key: description.primary_key,
+        record_bytes: usize::try_from(description.record_bytes).unwrap_or(usize::MAX),
+        types: typed
+            .filter_map(|attribute| attribute.type_.map(|kind| (attribute.name, attribute_type(kind))))
+            .collect(),
+    })
 }
 
 /// The plan's only source, for formats that read it at several positions.

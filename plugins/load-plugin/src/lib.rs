@@ -4,7 +4,9 @@
 //! This crate must not know any format or source. Each plugin brings its own.
 
 mod columns;
+mod compression;
 mod host;
+mod media_types;
 mod outcome;
 mod place;
 mod request;
@@ -12,9 +14,12 @@ mod s3;
 mod schema;
 
 pub use columns::{check_columns, columns_field};
-pub use host::{GuestHost, GuestSource, SourceInput};
+pub use compression::{check_compression, check_no_compression, compression_field};
+pub use host::{GuestHost, GuestSource, SourceInput, described};
+pub use jobhost_load::Table;
+pub use media_types::CSV_MEDIA_TYPES;
 pub use outcome::failure;
 pub use place::Place;
-pub use request::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, is_action};
+pub use request::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, check_target, is_action};
 pub use s3::check_s3;
-pub use schema::request_schema;
+pub use schema::{request_schema, request_schema_without_table};

@@ -2,7 +2,7 @@
 //! input, their rules and their schemas, for loads that Harper does not have. CSV loads keep Harper's error messages.
 
 use jobhost_plugin::schema::Field;
-use jobhost_plugin::{PlannedSource, Request, UrlSource};
+use jobhost_plugin::{Encoding, FileSource, PlannedSource, Request, UrlSource};
 use serde_json::{Value, json};
 
 const HEADERS: &str = "passthrough_headers";
@@ -53,15 +53,20 @@ impl Place {
         }
     }
 
-    /// Returns the source that a request names. The request must have passed `check`.
-    pub fn source(self, request: &Request, media_types: &[&str]) -> PlannedSource {
+    /// Returns the source that a request names. The request must have passed `check`. `encoding` is the compression of the
+    /// file; `None` means that of its first bytes.
+    pub fn source(self, request: &Request, media_types: &[&str], encoding: Option<Encoding>) -> PlannedSource {
         match self {
             Place::Data => PlannedSource::RequestField,
-            Place::File => PlannedSource::File(request.text("file_path").unwrap_or_default().to_owned()),
+            Place::File => PlannedSource::File(FileSource {
+                path: request.text("file_path").unwrap_or_default().to_owned(),
+                encoding,
+            }),
             Place::Url { field } => PlannedSource::Url(UrlSource {
                 url: request.text(field).unwrap_or_default().to_owned(),
                 headers: request.get(HEADERS).map(|_| format!("/{HEADERS}")),
                 media_types: media_types.iter().map(|&media_type| media_type.to_owned()).collect(),
+                encoding,
             }),
         }
     }

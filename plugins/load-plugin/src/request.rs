@@ -49,6 +49,15 @@ pub fn is_action(value: Option<&Value>) -> bool {
 
 /// Checks the fields that all loads share. The URL load has its own error messages. The caller joins them with commas.
 pub fn check_load(request: &Request) -> Vec<String> {
+    let mut problems = check_target(request);
+    if !is_action(request.get("action")) {
+        problems.push("Action is required and must be either insert, update, or upsert".to_owned());
+    }
+    problems
+}
+
+/// Checks the fields that name the table.
+pub fn check_target(request: &Request) -> Vec<String> {
     let mut problems = Vec::new();
     let mut check = |label: &str, name: &Value| {
         problems.extend(check_name(name).into_iter().map(|problem| format!("{label} {problem}")));
@@ -64,9 +73,6 @@ pub fn check_load(request: &Request) -> Vec<String> {
     match request.get("table") {
         Some(name) => check("Table", name),
         None => problems.push("Table can't be blank".to_owned()),
-    }
-    if !is_action(request.get("action")) {
-        problems.push("Action is required and must be either insert, update, or upsert".to_owned());
     }
     problems
 }

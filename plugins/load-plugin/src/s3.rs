@@ -9,7 +9,8 @@ const KEYS_POINTER: &str = "/s3";
 const KEYS: [&str; 2] = ["aws_access_key_id", "aws_secret_access_key"];
 
 /// Returns the object that a request names, or every problem with the fields.
-pub fn check_s3(request: &Request) -> Result<PlannedSource, Vec<String>> {
+/// `encoding` is the compression of the object; `None` means that of its first bytes.
+pub fn check_s3(request: &Request, encoding: Option<Encoding>) -> Result<PlannedSource, Vec<String>> {
     let fields = match request.get("s3") {
         Some(Value::Object(fields)) => fields,
         Some(_) => return Err(vec!["'s3' must be an object".to_owned()]),
@@ -54,7 +55,7 @@ pub fn check_s3(request: &Request) -> Result<PlannedSource, Vec<String>> {
     }
     let credentials = profile.map_or_else(|| S3Credentials::Request(KEYS_POINTER.to_owned()), S3Credentials::Profile);
     let object = S3Object { bucket, key, region, endpoint, path_style, credentials };
-    Ok(PlannedSource::S3(S3Source { object, encoding: Encoding::Identity }))
+    Ok(PlannedSource::S3(S3Source { object, encoding }))
 }
 
 /// Returns a member that is present and neither null nor empty.
@@ -69,7 +70,8 @@ mod tests {
     use super::*;
 
     fn check(s3: Value) -> Result<PlannedSource, String> {
-        check_s3(&Request::parse(&json!({ "s3": s3 }).to_string()).unwrap()).map_err(|problems| problems.join(". "))
+        check_s3(&Request::parse(&json!({ "s3": s3 }).to_string()).unwrap(), None)
+            .map_err(|problems| problems.join(". "))
     }
 
     #[test]

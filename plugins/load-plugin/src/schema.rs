@@ -5,6 +5,15 @@ use serde_json::{Value, json};
 
 /// Returns the schema of requests for `operation`: the fields that all loads share and `fields`.
 pub fn request_schema(operation: &str, fields: &[Field<'_>]) -> Value {
+    schema(operation, fields, true)
+}
+
+/// The same for an operation that needs no table.
+pub fn request_schema_without_table(operation: &str, fields: &[Field<'_>]) -> Value {
+    schema(operation, fields, false)
+}
+
+fn schema(operation: &str, fields: &[Field<'_>], is_table_required: bool) -> Value {
     let name = json!({
         "type": "string",
         "minLength": 1,
@@ -19,7 +28,7 @@ pub fn request_schema(operation: &str, fields: &[Field<'_>]) -> Value {
     let shared = [
         ("database", name.clone(), false),
         ("schema", name.clone(), false),
-        ("table", name, true),
+        ("table", name, is_table_required),
         ("action", action, false),
     ];
     request(operation, &[&shared, fields].concat())

@@ -64,7 +64,7 @@ impl Host for CountingHost {
     type Input = CountedInput;
 
     fn describe(&mut self) -> Result<Table, Infallible> {
-        Ok(Table { primary_key: "id".to_owned(), types: Vec::new() })
+        Ok(Table::untyped("id"))
     }
 
     fn declare(&mut self, _attributes: &[String]) -> Result<(), Infallible> {

@@ -1,5 +1,7 @@
 //! The interface between a load and its host.
 
+use jobhost_batch::MAX_RECORD_BYTES;
+
 use crate::attribute::AttributeType;
 
 /// Maximum number of bytes of a rejected record that are shown.
@@ -51,14 +53,21 @@ pub trait Open {
 }
 
 /// The table to load into.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Table {
     pub primary_key: String,
     /// The attributes that have a declared type.
     pub types: Vec<(String, AttributeType)>,
+    /// The maximum size of a record in bytes.
+    pub record_bytes: usize,
 }
 
 impl Table {
+    /// A table without declared types, and the default maximum size of a record.
+    pub fn untyped(primary_key: &str) -> Self {
+        Table { primary_key: primary_key.to_owned(), types: Vec::new(), record_bytes: MAX_RECORD_BYTES }
+    }
+
     /// Returns the type of an attribute, or `Any` if it has none.
     pub fn kind_of(&self, attribute: &str) -> AttributeType {
         let typed = self.types.iter().find(|(name, _)| name == attribute);

@@ -11,6 +11,11 @@ pub enum KeyError {
     Type(&'static str),
     #[error("Primary key size is too large: {0}")]
     TooLong(usize),
+    /// Another spelling of a number: stored as the number, it could be the same key as a record that is written otherwise.
+    #[error(
+        "The primary key '{cell}' is not how the {kind} {written} is written: write {written}, or give the key the type String"
+    )]
+    Spelling { cell: String, kind: &'static str, written: String },
     /// The record has no key. The operation provides the message.
     #[error("{0}")]
     Missing(&'static str),

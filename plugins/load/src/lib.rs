@@ -9,8 +9,10 @@ mod attribute;
 mod checkpoint;
 #[cfg(feature = "memory")]
 pub mod counting;
+mod decoding;
 mod driver;
 mod error;
+mod first;
 mod format;
 mod host;
 mod input;
@@ -21,8 +23,10 @@ pub mod memory;
 
 pub use attribute::{AttributeType, SYSTEM_ATTRIBUTES, ValueError};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use decoding::Decoding;
 pub use driver::{Loaded, load};
 pub use error::LoadError;
+pub use first::{FirstRecords, first_records};
 pub use format::{Format, Step};
 pub use host::{Host, Input, Open, Reject, Table, Warning, shown};
 pub use key::{KeyError, MAX_KEY_BYTES};

@@ -51,7 +51,7 @@ impl MemoryHost {
             chunk: 256 * 1024,
             etag: "one".to_owned(),
             media_type: None,
-            table: Table { primary_key: "id".to_owned(), types: Vec::new() },
+            table: Table::untyped("id"),
             declared: Vec::new(),
             lines: Vec::new(),
             batches: 0,

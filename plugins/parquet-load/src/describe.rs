@@ -2,7 +2,7 @@
 
 use jobhost_load_plugin::{Place, columns_field, request_schema};
 use jobhost_plugin::schema::{self, Field};
-use jobhost_plugin::{Access, Capability, Description, Operation};
+use jobhost_plugin::{Access, Capability, Description, Operation, Reply};
 use serde_json::json;
 
 use crate::request::{FILE_LOAD, S3_LOAD, URL, URL_LOAD};
@@ -39,6 +39,7 @@ fn operation(name: &str, summary: &str, fields: Vec<Field<'_>>, secrets: Vec<Str
         secrets,
         inline_source: None,
         access: Access::TablePermission,
+        reply: Reply::JobId,
         resumable: true,
     }
 }

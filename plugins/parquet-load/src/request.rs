@@ -1,7 +1,7 @@
 //! Requests: their fields, the rules for them, and the error message for each broken rule.
 
 use jobhost_load_plugin::{Asked, Place, asked, check_columns, check_load, check_s3};
-use jobhost_plugin::{PlannedSource, Refusal, Request, TableName};
+use jobhost_plugin::{Encoding, PlannedSource, Refusal, Request, TableName};
 
 pub(crate) const FILE_LOAD: &str = "parquet_file_load";
 pub(crate) const URL_LOAD: &str = "parquet_url_load";
@@ -17,6 +17,9 @@ const MEDIA_TYPES: [&str; 5] = [
     "binary/octet-stream",
 ];
 
+/// Parquet is read from its end, which a compressed file has no way to. A download is decompressed before it is read.
+const AS_STORED: Option<Encoding> = Some(Encoding::Identity);
+
 /// A valid request.
 #[derive(Debug)]
 pub(crate) struct LoadRequest {
@@ -29,14 +32,14 @@ pub(crate) struct LoadRequest {
 impl LoadRequest {
     pub(crate) fn check(operation: &str, request: &Request) -> Result<Self, Refusal> {
         let mut problems = check_load(request);
-        let at = |place: Place| match place.check(request) {
-            problems if problems.is_empty() => Ok(place.source(request, &MEDIA_TYPES)),
+        let at = |place: Place, encoding| match place.check(request) {
+            problems if problems.is_empty() => Ok(place.source(request, &MEDIA_TYPES, encoding)),
             problems => Err(problems),
         };
         let source = match operation {
-            FILE_LOAD => at(Place::File),
-            URL_LOAD => at(URL),
-            S3_LOAD => check_s3(request),
+            FILE_LOAD => at(Place::File, AS_STORED),
+            URL_LOAD => at(URL, None),
+            S3_LOAD => check_s3(request, AS_STORED),
             _ => return Err(Refusal::new(format!("Operation '{operation}' not found"))),
         };
         let source = source.map_err(|found| problems.extend(found)).ok();
@@ -69,7 +72,7 @@ mod tests {
         assert_eq!(check(URL_LOAD, json!({"table": "t"})).unwrap_err(), "'parquet_url' is required");
         assert!(check("parquet_data_load", json!({"table": "t"})).is_err());
         let load = check(FILE_LOAD, json!({"table": "t", "file_path": "/x", "columns": ["a"]})).unwrap();
-        assert!(matches!(&load.source, PlannedSource::File(path) if path == "/x"));
+        assert!(matches!(&load.source, PlannedSource::File(file) if file.path == "/x"));
         assert_eq!(load.columns, Some(vec!["a".to_owned()]));
         let s3 = json!({"bucket": "b", "key": "k.parquet", "profile": "p"});
         assert!(matches!(check(S3_LOAD, json!({"table": "t", "s3": s3})).unwrap().source, PlannedSource::S3(_)));

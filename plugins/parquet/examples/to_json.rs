@@ -63,7 +63,7 @@ impl Host for Printer {
     type Input = Stream;
 
     fn describe(&mut self) -> Result<Table, std::io::Error> {
-        Ok(Table { primary_key: "id".to_owned(), types: Vec::new() })
+        Ok(Table::untyped("id"))
     }
 
     fn declare(&mut self, _attributes: &[String]) -> Result<(), std::io::Error> {

@@ -1,7 +1,7 @@
 //! What the plugin says of itself.
 
-use jobhost_load_plugin::request_schema;
-use jobhost_plugin::{Access, Capability, Description, Operation, schema};
+use jobhost_load_plugin::{compression_field, request_schema};
+use jobhost_plugin::{Access, Capability, Description, Operation, Reply, schema};
 use serde_json::{Value, json};
 
 pub(crate) fn description() -> Description {
@@ -17,12 +17,14 @@ pub(crate) fn description() -> Description {
             summary: "Load an S3 object: CSV, an array of JSON objects, or a JSON object a line".to_owned(),
             request_schema: request_schema(
                 name,
-                &[&[("s3", schema::s3(key()), true)][..], &jobhost_csv::options::schema()].concat(),
+                &[&[("s3", schema::s3(key()), true)][..], &jobhost_csv::options::schema(), &[compression_field()]]
+                    .concat(),
             )
             .to_string(),
             secrets: schema::s3_secrets(),
             inline_source: None,
             access: Access::TablePermission,
+            reply: Reply::JobId,
             resumable: true,
         }],
     }
@@ -33,7 +35,7 @@ fn key() -> Value {
         "type": "string",
         "pattern": "\\.(csv|json|jsonl|ndjson)(\\.gz|\\.zst)?$",
         "description": "Key of the object. Its end tells the format: .csv, .json (an array of objects), .jsonl or .ndjson \
-                        (an object a line), each with .gz or .zst if it is compressed."
+                        (an object a line), and may be followed by .gz or .zst."
     })
 }
 

@@ -24,7 +24,7 @@ impl Plugin for S3Import {
 
     fn plan(_operation: &str, request: &Request) -> Result<Plan, Refusal> {
         let request = ImportRequest::check(request)?;
-        let source = S3Source { object: request.object, encoding: request.encoding };
+        let source = S3Source { object: request.object, encoding: request.compression };
         Ok(Plan {
             tables: vec![TableUse::new(request.table, request.action.planned())],
             sources: vec![PlannedSource::S3(source)],

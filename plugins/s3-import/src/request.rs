@@ -2,7 +2,7 @@
 //! has the field, and in its order, joined by commas.
 
 use jobhost_csv::{Reading, options};
-use jobhost_load_plugin::{Asked, asked, check_load};
+use jobhost_load_plugin::{Asked, asked, check_compression, check_load};
 use jobhost_plugin::{Encoding, Refusal, Request, S3Credentials, S3Object, TableName};
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ pub(crate) struct ImportRequest {
     pub(crate) action: Asked,
     pub(crate) object: S3Object,
     pub(crate) format: Format,
-    pub(crate) encoding: Encoding,
+    pub(crate) compression: Option<Encoding>,
     /// For CSV.
     pub(crate) reading: Reading,
 }
@@ -58,13 +58,13 @@ impl ImportRequest {
         };
         let bucket = s3.required("bucket", &mut problems);
         let key = s3.required("key", &mut problems);
-        let (format, encoding) = match kind_of(&key) {
-            Some(kind) => kind,
+        let format = match format_of(&key) {
+            Some(format) => format,
             None => {
                 if !key.is_empty() {
                     problems.push(EXTENSIONS.to_owned());
                 }
-                (Format::Csv, Encoding::Identity)
+                Format::Csv
             }
         };
         // A profile can bring its region along.
@@ -88,11 +88,15 @@ impl ImportRequest {
                 Err(wrong) => problems.extend(wrong),
             }
         }
+        let compression = check_compression(request).unwrap_or_else(|wrong| {
+            problems.push(wrong);
+            None
+        });
         if !problems.is_empty() {
             return Err(Refusal::new(problems.join(",")));
         }
         let object = S3Object { bucket, key, region, endpoint, path_style, credentials };
-        Ok(ImportRequest { table: request.table_name(), action: asked(request), object, format, encoding, reading })
+        Ok(ImportRequest { table: request.table_name(), action: asked(request), object, format, compression, reading })
     }
 }
 
@@ -143,20 +147,18 @@ fn words(field: &str) -> String {
     field.replace('_', " ")
 }
 
-/// What the end of a key says of the object; lower case only, as in Harper.
-fn kind_of(key: &str) -> Option<(Format, Encoding)> {
-    let (name, encoding) = match key.rsplit_once('.') {
-        Some((name, "gz")) => (name, Encoding::Gzip),
-        Some((name, "zst")) => (name, Encoding::Zstd),
-        _ => (key, Encoding::Identity),
+/// Returns the format for the end of a key; lower case only, as in Harper.
+fn format_of(key: &str) -> Option<Format> {
+    let name = match key.rsplit_once('.') {
+        Some((name, "gz" | "zst")) => name,
+        _ => key,
     };
-    let format = match name.rsplit_once('.')?.1 {
-        "csv" => Format::Csv,
-        "json" => Format::Json,
-        "jsonl" | "ndjson" => Format::JsonLines,
-        _ => return None,
-    };
-    Some((format, encoding))
+    match name.rsplit_once('.')?.1 {
+        "csv" => Some(Format::Csv),
+        "json" => Some(Format::Json),
+        "jsonl" | "ndjson" => Some(Format::JsonLines),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

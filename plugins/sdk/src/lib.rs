@@ -160,9 +160,9 @@ pub mod testing;
 mod writer;
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Capability, Description, Failure, FailureKind, FileSink, JobPlan as Plan, Message, Operation, Outcome,
-    Refusal, S3Credentials, S3Object, S3Sink, S3Source, Sink as PlannedSink, Source as PlannedSource, TableUse,
-    UrlSource,
+    Access, Capability, Description, Failure, FailureKind, FileSink, FileSource, JobPlan as Plan, Message, Operation,
+    Outcome, Refusal, Reply, S3Credentials, S3Object, S3Sink, S3Source, Sink as PlannedSink, Source as PlannedSource,
+    TableUse, UrlSource,
 };
 pub use bindings::jobhost::plugin::objects::{ObjectInfo, Receipt};
 pub use bindings::jobhost::plugin::records::{Attribute, AttributeType, RowShape, TableDescription, Tally};

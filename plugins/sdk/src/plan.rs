@@ -1,11 +1,18 @@
 //! Constructors for plans.
 
-use crate::{Action, Plan, Right, TableName, TableUse};
+use crate::{Action, FileSource, Plan, PlannedSource, Right, TableName, TableUse};
 
 /// A plan that accesses nothing.
 impl Default for Plan {
     fn default() -> Self {
         Plan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new() }
+    }
+}
+
+impl PlannedSource {
+    /// A file on the host's machine. The host decompresses it if its first bytes are those of gzip or zstd.
+    pub fn file(path: impl Into<String>) -> Self {
+        PlannedSource::File(FileSource { path: path.into(), encoding: None })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jobhost_plugin::rejects::{self, Reject};
 use jobhost_plugin::{Access, Action, BatchWriter, Capability, Description, Failure, Operation, Outcome, Plan};
-use jobhost_plugin::{PlannedSource, Plugin, Refusal, Request, Source, TableUse, progress, schema};
+use jobhost_plugin::{PlannedSource, Plugin, Refusal, Reply, Request, Source, TableUse, progress, schema};
 use serde_json::json;
 
 struct ReverseLoad;
@@ -19,6 +19,7 @@ impl Plugin for ReverseLoad {
             secrets: Vec::new(),
             inline_source: None,
             access: Access::TablePermission,
+            reply: Reply::JobId,
             resumable: true,
         };
         Description {
@@ -46,7 +47,7 @@ impl Plugin for ReverseLoad {
             }
             "reverse_data_load" => return Err(Refusal::new("'data' is required and must be a string")),
             _ => match request.text("file_path") {
-                Some(path) => PlannedSource::File(path.to_owned()),
+                Some(path) => PlannedSource::file(path),
                 None => return Err(Refusal::new("'file_path' is required and must be a string")),
             },
         };

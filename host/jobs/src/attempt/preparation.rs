@@ -6,19 +6,17 @@ use serde_json::{Value, json};
 
 use super::{Again, Attempt, AttemptEnd, EndedAttempt};
 use crate::granted::Refused;
+use crate::guest_run::{Charges, GuestRun};
 use crate::lifecycle::Ending;
 use crate::payload::Payload;
 use crate::rejects::{self, AllRejects};
 use crate::resolve::Purpose;
-use crate::staging::{Staged, Staging, sweep};
-use jobhost_access::User;
-use jobhost_budget::{Account, Charge, Held, Owner};
-use jobhost_capabilities::{AttemptCapabilities, Ledger, ObjectLimits, Objects, Queries, RecordLimits, Records};
+use crate::staging::{Staging, sweep};
+use jobhost_capabilities::Ledger;
 use jobhost_model::jobs::{JobRow, Lease};
 use jobhost_objects::Target;
 use jobhost_registry::PluginOperation;
 use jobhost_sandbox::RunRequest;
-use jobhost_search::{SearchBudget, SearchLimits};
 use jobhost_store::StoreError;
 
 /// An attempt that is ready to run.
@@ -29,13 +27,6 @@ pub(super) struct Prepared {
     pub targets: Vec<Target>,
     pub ledger: Arc<Ledger>,
     pub rejects: Arc<AllRejects>,
-}
-
-/// What the attempt is charged before it begins.
-struct Charges {
-    account: Account,
-    memory: Charge,
-    batches: Held,
 }
 
 impl Attempt<'_> {
@@ -83,14 +74,26 @@ impl Attempt<'_> {
         if self.running.cancel.is_cancelled() {
             return Err(ended(row, Ending::Cancelled));
         }
-        let charges = match self.charges(&row) {
+        let charges = match Charges::new(self.parts, &row.user) {
             Ok(charges) => charges,
-            Err(again) => return Err(AttemptEnd::Again(Box::new(row), again, None)),
+            Err(exhausted) => {
+                let again = Again { why: exhausted.to_string(), lasting: false };
+                return Err(AttemptEnd::Again(Box::new(row), again, None));
+            }
         };
         let ledger = Arc::new(Ledger::new(self.parts.guest_limits.rejects.size()));
         let rejects = Arc::new(AllRejects::new(earlier, Arc::clone(&ledger), self.parts.guest_limits.rejects.size()));
         let targets = staged.targets.clone();
-        let request = self.request(&row, &user, payload, checkpoint, staged, charges, &ledger);
+        let run = GuestRun {
+            parts: self.parts,
+            user: &user,
+            operation: &row.operation,
+            lease: Lease { job: row.id, attempt: row.attempt },
+            tally: row.tally,
+            log: &self.running.log,
+            ledger: &ledger,
+        };
+        let request = run.request(payload, staged, checkpoint, charges);
         Ok(Prepared { row, operation, request, targets, ledger, rejects })
     }
 
@@ -111,57 +114,6 @@ impl Attempt<'_> {
         let store = self.parts.store.as_ref();
         let stored = self.rules.retry.within_patience("read rejects", || rejects::stored(store, row)).await?;
         Ok((row.rejected, stored))
-    }
-
-    fn charges(&self, row: &JobRow) -> Result<Charges, Again> {
-        let account = self.parts.budgets.of(Owner::user(&row.user));
-        let charged = account.memory(0).and_then(|memory| Ok((memory, account.held(Records::LEAST_BYTES)?)));
-        match charged {
-            Ok((memory, batches)) => Ok(Charges { account, memory, batches }),
-            Err(exhausted) => Err(Again { why: exhausted.to_string(), lasting: false }),
-        }
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "each is a different part of what the guest gets")]
-    fn request(
-        &self,
-        row: &JobRow,
-        user: &User,
-        payload: Payload,
-        resume: Option<Vec<u8>>,
-        staged: Staged,
-        charges: Charges,
-        ledger: &Arc<Ledger>,
-    ) -> RunRequest {
-        let (parts, limits) = (self.parts, &self.parts.guest_limits);
-        let Charges { account, memory, batches } = charges;
-        let record_limits = RecordLimits {
-            batch: limits.batch.clone(),
-            checkpoint_bytes: limits.checkpoint_bytes.clone(),
-            group_records: limits.group_records,
-            memory: Some(batches),
-            quota: user.role.quota(&row.user, parts.user_store_bytes),
-        };
-        let lease = Lease { job: row.id, attempt: row.attempt };
-        let (plan, role) = (Arc::new(payload.plan), Arc::clone(&user.role));
-        let store = Arc::clone(&parts.store);
-        let records = Records::new(store, lease, plan, role, record_limits, row.tally, Arc::clone(ledger));
-        let budget = SearchBudget { account, takes_slots: false };
-        let search_limits = SearchLimits { budget: Some(budget), ..parts.search_limits.clone() };
-        let (store, role) = (Arc::clone(&parts.store), Arc::clone(&user.role));
-        let queries =
-            Queries::new(store, role, staged.searches, search_limits, limits.cursors.clone(), Arc::clone(ledger));
-        let object_limits = ObjectLimits { readers: limits.readers.clone(), writers: limits.writers.clone() };
-        let objects = Objects::new(staged.sources, staged.targets, object_limits, Arc::clone(ledger));
-        RunRequest {
-            operation: row.operation.clone(),
-            request: payload.request,
-            resume,
-            capabilities: Box::new(AttemptCapabilities { records, queries, objects, ledger: Arc::clone(ledger) }),
-            log: Arc::clone(&self.running.log),
-            usage: Arc::clone(&ledger.usage),
-            memory,
-        }
     }
 }
 

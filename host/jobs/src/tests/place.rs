@@ -121,7 +121,12 @@ impl Place {
         let guard = AddressGuard::new(Vec::new());
         let downloads =
             DownloadLimits { max_bytes: DownloadLimits::DEFAULT.max_bytes.with_value(0), ..DownloadLimits::DEFAULT };
-        let s3 = S3Options { endpoint: None, max_bytes: 0, timeout: Duration::from_secs(1), credentials_file: None };
+        let s3 = S3Options {
+            endpoint: None,
+            max_bytes: S3Options::MAX_BYTES,
+            timeout: Duration::from_secs(1),
+            credentials_file: None,
+        };
         let budgets = Budgets::ample();
         let parts = JobParts {
             store: as_store,

@@ -24,7 +24,7 @@ use failure::{
     unsupported_encoding,
 };
 use jobhost_budget::DiskHeld;
-use jobhost_model::Limit;
+use jobhost_model::{Encoding, Limit};
 use media_type::{check_media_type, media_type};
 pub use request_headers::headers_from;
 
@@ -54,6 +54,10 @@ pub struct Download {
     pub headers: HeaderMap,
     /// Media types that are accepted, lower case; empty means any.
     pub media_types: Vec<String>,
+    /// The compression of the file, besides any encoding that the response names; `None` means that of the first bytes.
+    pub compression: Option<Encoding>,
+    /// Ends the download successfully after so many decoded bytes; `None` means at its end.
+    pub first_bytes: Option<u64>,
     /// Where the URL and all redirects from it may lead.
     pub hosts: HostScopes,
 }
@@ -183,8 +187,13 @@ impl Downloader {
             let encodings = encodings.map_err(|unsupported| unsupported_encoding(&url, &unsupported))?;
             let media_type = media_type(response.headers());
             check_media_type(&url, &download.media_types, media_type.as_deref())?;
-            let body = body::decoded(response, &encodings).await.map_err(|error| undecodable(&url, error))?;
-            let size = self.write_body(&url, body, to, room).await?;
+            let body = body::plain(response, &encodings, download.compression)
+                .await
+                .map_err(|error| undecodable(&url, error))?;
+            let size = match download.first_bytes {
+                Some(most) => self.write_body(&url, body.take(most), to, room).await?,
+                None => self.write_body(&url, body, to, room).await?,
+            };
             return Ok(Downloaded { size, media_type });
         }
         let sentence = format!(

@@ -43,7 +43,7 @@ impl Store {
                 .with_region(&placement.region)
                 // With virtual-hosted style, the library treats the endpoint as the bucket's URL, which `bucket_url`
                 // is in both styles.
-                .with_endpoint(&placement.bucket_url)
+                .with_endpoint(placement.key.base_url(&placement.bucket_url))
                 .with_virtual_hosted_style_request(true)
                 .with_allow_http(true)
                 .with_access_key_id(&keys.access_key_id)

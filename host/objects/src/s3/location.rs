@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use object_store::path::Path;
 use url::{Host, Url};
 
+use super::key::Key;
 use crate::download::shown;
 use crate::{AddressGuard, ObjectError, ObjectErrorKind};
 use jobhost_model::S3Location;
@@ -21,7 +21,7 @@ pub struct Placement {
     pub port: u16,
     pub https: bool,
     pub bucket: String,
-    pub key: Path,
+    pub key: Key,
     pub region: String,
 }
 
@@ -37,16 +37,18 @@ impl Placement {
 
     /// The object's URL.
     pub fn url(&self) -> String {
-        let Ok(mut url) = Url::parse(&self.bucket_url) else { return format!("{}/{}", self.bucket_url, self.key) };
+        let base = self.key.base_url(&self.bucket_url);
+        let Ok(mut url) = Url::parse(&format!("{base}/")) else { return format!("{base}/{}", self.key.path) };
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(self.key.as_ref().split('/'));
+            segments.pop_if_empty().extend(self.key.path.as_ref().split('/'));
         }
         url.to_string()
     }
 }
 
 pub fn place(location: &S3Location, default: Option<&Url>, guard: &AddressGuard) -> Result<Placement, ObjectError> {
-    let key = check_key(&location.key)?;
+    let key = Key::parse(&location.key)
+        .map_err(|what| invalid(format!("S3 key {} {what}; choose another key", quoted(&location.key))))?;
     check_region(&location.region)?;
     let endpoint = match &location.endpoint {
         Some(text) => Some(
@@ -183,28 +185,6 @@ fn check_bucket(bucket: &str, as_host: bool) -> Result<(), ObjectError> {
         "S3 bucket {} is not a valid name; it must have 3 to 63 lower-case letters, digits, '-' or '.'",
         quoted(bucket)
     )))
-}
-
-/// Keys are part of a URL's path, where `.` and `..` would be resolved, and not every server keeps empty segments.
-fn check_key(key: &str) -> Result<Path, ObjectError> {
-    let fault = if key.is_empty() {
-        Some("is empty")
-    } else if key.len() > 1024 {
-        Some("is longer than 1024 bytes")
-    } else if key.chars().any(char::is_control) {
-        Some("contains a control character")
-    } else if key.split('/').any(str::is_empty) {
-        Some("begins or ends with '/' or contains '//'")
-    } else if key.split('/').any(|segment| segment == "." || segment == "..") {
-        Some("contains '.' or '..' between slashes")
-    } else {
-        None
-    };
-    let unusable = |what: &str| invalid(format!("S3 key {} {what}; choose another key", quoted(key)));
-    match fault {
-        Some(what) => Err(unusable(what)),
-        None => Path::parse(key).map_err(|_| unusable("cannot be used")),
-    }
 }
 
 /// Prepares a request's value for a message: truncates it and removes control characters.

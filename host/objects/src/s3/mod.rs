@@ -4,6 +4,7 @@
 mod client;
 mod credentials;
 mod errors;
+mod key;
 mod location;
 mod object;
 mod options;

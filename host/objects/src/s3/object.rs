@@ -72,6 +72,14 @@ impl RemoteObject {
         self.media_type.as_deref()
     }
 
+    /// Returns the first bytes, fewer if the object has fewer.
+    pub async fn start(&self, bytes: usize) -> Result<Bytes, ObjectError> {
+        match self.size().min(bytes as u64) {
+            0 => Ok(Bytes::new()),
+            end => self.range(0..end).await,
+        }
+    }
+
     /// Returns the bytes of the whole range from this version.
     async fn range(&self, range: Range<u64>) -> Result<Bytes, ObjectError> {
         let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
@@ -99,7 +107,7 @@ impl RemoteObject {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), if_match, ..GetOptions::default() };
         self.store
             .bounded(async {
-                let got = self.store.patient.get_opts(&self.store.placement.key, options).await?;
+                let got = self.store.patient.get_opts(&self.store.placement.key.path, options).await?;
                 if !Version::of(&got.meta).same_as(&self.version) {
                     return Ok(Err(changed()));
                 }
@@ -141,7 +149,7 @@ impl Version {
 /// Returns the current version and media type.
 pub(super) async fn head(store: &Store) -> Result<(Version, Option<String>), Failure> {
     let options = GetOptions { head: true, ..GetOptions::default() };
-    let got = store.bounded(store.brief.get_opts(&store.placement.key, options)).await?;
+    let got = store.bounded(store.brief.get_opts(&store.placement.key.path, options)).await?;
     let named = got.attributes.get(&Attribute::ContentType);
     Ok((Version::of(&got.meta), named.and_then(|value| media_type::named(value))))
 }
@@ -149,7 +157,7 @@ pub(super) async fn head(store: &Store) -> Result<(Version, Option<String>), Fai
 /// Returns the server's reason for an error.
 async fn why(store: &Store) -> Option<Failure> {
     let options = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
-    store.bounded(store.brief.get_opts(&store.placement.key, options)).await.err()
+    store.bounded(store.brief.get_opts(&store.placement.key.path, options)).await.err()
 }
 
 /// The bytes of an object from an offset on, in ranges, one of which is read ahead.

@@ -18,7 +18,7 @@ pub struct S3Options {
     /// The server for locations that name none; `None` means AWS. Jobs may connect to it whatever its address is.
     pub endpoint: Option<String>,
     /// Maximum size of an object that is read, after decoding.
-    pub max_bytes: u64,
+    pub max_bytes: Limit,
     /// Timeout of one request with all its retries: opening an object, a range, a part.
     pub timeout: Duration,
     /// An INI file with profiles.
@@ -73,8 +73,8 @@ impl S3 {
     }
 
     /// Maximum size of an object that is read, after decoding.
-    pub fn max_bytes(&self) -> u64 {
-        self.shared.options.max_bytes
+    pub fn max_bytes(&self) -> Limit {
+        self.shared.options.max_bytes.clone()
     }
 
     pub(super) fn timeout(&self) -> Duration {

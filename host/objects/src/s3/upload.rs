@@ -139,7 +139,7 @@ impl Upload {
         let payload: PutPayload = self.pending.take(u64::MAX).into_iter().collect();
         let options = PutOptions { attributes: attributes(&self.media_type), ..PutOptions::default() };
         let store = &self.store;
-        let put = store.bounded(store.patient.put_opts(&store.placement.key, payload, options)).await;
+        let put = store.bounded(store.patient.put_opts(&store.placement.key.path, payload, options)).await;
         let put = put.map_err(|failure| store.explain(failure))?;
         self.moved = self.total_bytes;
         Ok(put.e_tag.map(|etag| etag.trim_matches('"').to_owned()))
@@ -168,7 +168,7 @@ impl Upload {
         started.sending.spawn_on(
             async move {
                 let index = usize::try_from(number).unwrap_or(usize::MAX);
-                let request = store.patient.put_part(&store.placement.key, &upload_id, index, part);
+                let request = store.patient.put_part(&store.placement.key.path, &upload_id, index, part);
                 match store.bounded(request).await {
                     Ok(part) => Ok((number, size, part)),
                     Err(failure) => Err(store.explain(failure)),
@@ -190,7 +190,7 @@ impl Upload {
             Err(_) => None,
         };
         let options = PutMultipartOptions { attributes: attributes(&self.media_type), ..Default::default() };
-        let upload_id = store.bounded(store.brief.create_multipart_opts(&store.placement.key, options)).await;
+        let upload_id = store.bounded(store.brief.create_multipart_opts(&store.placement.key.path, options)).await;
         let started = Started {
             upload_id: upload_id.map_err(explain)?,
             before,
@@ -235,7 +235,7 @@ impl Upload {
         let Some(started) = self.started.as_mut() else { return Ok(None) };
         started.done.sort_by_key(|(number, _)| *number);
         let parts = started.done.iter().map(|(_, part)| part.clone()).collect();
-        let request = store.patient.complete_multipart(&store.placement.key, &started.upload_id, parts);
+        let request = store.patient.complete_multipart(&store.placement.key.path, &started.upload_id, parts);
         match store.bounded(request).await {
             Ok(put) => Ok(put.e_tag),
             Err(failure) => match (head(store).await, started.before.as_ref()) {
@@ -280,7 +280,7 @@ async fn abandon(store: Arc<Store>, mut started: Started, note: PathBuf) {
 }
 
 async fn abort(store: &Store, upload_id: &String) -> Result<(), Failure> {
-    let request = store.brief.abort_multipart(&store.placement.key, upload_id);
+    let request = store.brief.abort_multipart(&store.placement.key.path, upload_id);
     match store.bounded(request).await {
         Err(failure) if failure.code() == "NoSuchUpload" || failure.status() == Some(404) => Ok(()),
         other => other,

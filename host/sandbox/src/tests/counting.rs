@@ -35,6 +35,10 @@ impl Capabilities for Counting {
         denied(format!("describe table {table}"))
     }
 
+    fn record_bytes(&self) -> u64 {
+        256 << 10
+    }
+
     fn declare(&mut self, table: &TableName, action: Action, _: &[String]) -> Answer<()> {
         if self.plan.allows(table, TableRight::of_action(action)) { Ok(()) } else { denied(format!("{table}")) }
     }

@@ -49,6 +49,7 @@ pub async fn describe(guest: &JobTypePre<Guest>, store: &mut Store<Guest>) -> wa
             secrets: Vec::new(),
             inline_source: None,
             access: OperationAccess::TablePermission,
+            reply: OperationReply::JobId,
             resumable: false,
         }],
     })

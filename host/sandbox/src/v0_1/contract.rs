@@ -3,8 +3,9 @@
 use super::imported::records::AttributeType as GuestType;
 use super::{exported, types};
 use jobhost_contract::{
-    Capability, CapabilityError, CapabilityErrorKind, Description, Failure, FailureKind, Message, Operation,
-    OperationAccess, Outcome, Plan, S3Credentials, S3Object, Sink, Source, TableRight, TableUse, UrlSource,
+    Capability, CapabilityError, CapabilityErrorKind, Description, Failure, FailureKind, FileSource, Message,
+    Operation, OperationAccess, OperationReply, Outcome, Plan, S3Credentials, S3Object, Sink, Source, TableRight,
+    TableUse, UrlSource,
 };
 use jobhost_model::{Action, AttributeType, Encoding, S3Location, TableName};
 
@@ -95,6 +96,10 @@ impl From<exported::Operation> for Operation {
                 exported::Access::SuperUser => OperationAccess::SuperUser,
                 exported::Access::TablePermission => OperationAccess::TablePermission,
             },
+            reply: match operation.reply {
+                exported::Reply::JobId => OperationReply::JobId,
+                exported::Reply::Outcome => OperationReply::Outcome,
+            },
             resumable: operation.resumable,
         }
     }
@@ -140,11 +145,16 @@ impl From<exported::Source> for Source {
     fn from(source: exported::Source) -> Self {
         match source {
             exported::Source::RequestField => Source::RequestField,
-            exported::Source::File(path) => Source::File(path),
-            exported::Source::Url(url) => {
-                Source::Url(UrlSource { url: url.url, headers: url.headers, media_types: url.media_types })
+            exported::Source::File(file) => {
+                Source::File(FileSource { path: file.path, encoding: file.encoding.map(Into::into) })
             }
-            exported::Source::S3(s3) => Source::S3 { object: s3.object.into(), encoding: s3.encoding.into() },
+            exported::Source::Url(url) => Source::Url(UrlSource {
+                url: url.url,
+                headers: url.headers,
+                media_types: url.media_types,
+                encoding: url.encoding.map(Into::into),
+            }),
+            exported::Source::S3(s3) => Source::S3 { object: s3.object.into(), encoding: s3.encoding.map(Into::into) },
         }
     }
 }

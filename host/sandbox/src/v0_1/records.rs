@@ -11,13 +11,14 @@ use jobhost_model::{RowShape, Timestamp};
 impl Host for Guest {
     async fn describe(&mut self, table: types::TableName) -> Answer<TableDescription> {
         answer(self.may_act().and_then(|may| {
+            let record_bytes = u32::try_from(may.record_bytes()).unwrap_or(u32::MAX);
             let table = may.describe(&table.into())?;
             let attribute = |attribute: &jobhost_model::Attribute| Attribute {
                 name: attribute.name.clone(),
                 type_: attribute.attribute_type.map(Into::into),
             };
             let attributes = table.attributes.iter().map(attribute).collect();
-            Ok(TableDescription { primary_key: table.primary_key.clone(), attributes })
+            Ok(TableDescription { primary_key: table.primary_key.clone(), attributes, record_bytes })
         }))
     }
 

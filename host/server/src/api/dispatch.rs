@@ -97,6 +97,7 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
     let call = OwnedCall { state: Arc::clone(state), user, envelope, account, held };
     match operation {
         Some(operation) => run(call, operation).await,
+        None if state.jobs.answers(call.envelope.operation()) => answer_by_plugin(call).await,
         None if state.jobs.has_operation(call.envelope.operation()) => submit(call).await,
         None => {
             let name: String = call.envelope.operation().chars().take(SHOWN_NAME_CHARACTERS).collect();
@@ -135,6 +136,15 @@ async fn run(call: OwnedCall, operation: &'static Operation) -> Result<Reply, Ap
         call.run(operation).await
     };
     reply.map(|reply| reply.holding(held))
+}
+
+/// The client waits for the outcome. If it leaves, so does the guest.
+async fn answer_by_plugin(call: OwnedCall) -> Result<Reply, ApiError> {
+    let OwnedCall { state, user, envelope, account, held } = call;
+    let operation = envelope.operation().to_owned();
+    let request = jobhost_jobs::JobRequest { members: envelope.into_members(), account, held: held.clone() };
+    let outcome = state.jobs.answer(&user, &operation, request).await?;
+    Ok(Reply::json(&outcome)?.holding(held))
 }
 
 async fn submit(call: OwnedCall) -> Result<Reply, ApiError> {

@@ -47,7 +47,7 @@ use jobhost_model::Clock;
 use jobhost_objects::Directories;
 use jobhost_registry::PluginFolder;
 use jobhost_search::SearchLimits;
-use jobhost_store::Store;
+use jobhost_store::{BatchLimits, Store};
 
 use error::ApiError;
 pub use operations::is_builtin;
@@ -71,6 +71,8 @@ pub struct ApiState {
     pub max_store_bytes: u64,
     /// `server.max_write_records`.
     pub max_write_records: usize,
+    /// `sandbox.record_bytes` and `sandbox.record_depth`, which `insert` and its like have in common with jobs.
+    pub record_limits: BatchLimits,
     pub search_limits: SearchLimits,
     pub budgets: Budgets,
     /// `data.user_max_bytes`.

@@ -176,6 +176,7 @@ fn operations(plugin: &Plugin) -> Value {
                 "aliases": operation.aliases,
                 "summary": operation.summary,
                 "access": operation.access,
+                "reply": operation.reply,
                 "resumable": operation.resumable,
                 "secrets": operation.secrets,
                 "inline_source": operation.inline_source,

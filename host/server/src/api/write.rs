@@ -88,11 +88,11 @@ pub(super) async fn store(
 ) -> Result<(usize, Vec<Value>, Vec<Value>), ApiError> {
     // A JavaScript client that lost a key sends "null". Harper rejects it, and so does this host.
     let may_have_lost_a_key = memchr::memmem::find(&lines, b"\"null\"").is_some();
-    let default = BatchLimits::DEFAULT;
+    let allowed = call.state.record_limits.clone();
     let limits = BatchLimits {
-        bytes: default.bytes.with_value(u64::MAX),
-        records: default.records.with_value(u64::MAX),
-        ..default
+        bytes: allowed.bytes.with_value(u64::MAX),
+        records: allowed.records.with_value(u64::MAX),
+        ..allowed
     };
     let (known, keys) = (std::sync::Arc::clone(table), call.state.store.keys());
     let size = lines.len();

@@ -80,6 +80,7 @@ pub async fn open_parts(
     let registry = Arc::new(Registry::default());
     let plugins = Arc::new(plugin_folder(config, engine, Arc::clone(&registry), stop));
     let directories = Directories::open(&config.file_directories).map_err(part("the configuration"))?;
+    let directories = directories.with_max_bytes(config.file_max_bytes.clone());
     let exports = ExportDirectories::open(&config.export_directories).map_err(part("the configuration"))?;
     let parts = JobParts {
         store,
@@ -169,7 +170,7 @@ fn open_s3(config: &Config) -> Result<S3, ServeError> {
     let guard = AddressGuard::new(config.s3_allowed_addresses.clone());
     let options = S3Options {
         endpoint: config.s3_endpoint.clone(),
-        max_bytes: config.s3_max_bytes,
+        max_bytes: config.s3_max_bytes.clone(),
         timeout: config.s3_timeout,
         credentials_file: config.s3_credentials_file.clone(),
     };

@@ -145,6 +145,7 @@ fn api_state(
         body_time: config.body_time,
         max_store_bytes: config.max_store_bytes,
         max_write_records: config.max_write_records,
+        record_limits: config.guest.batch.clone(),
         search_limits,
         budgets,
         user_store_bytes,

@@ -15,6 +15,9 @@ pub(super) struct Reader<'v> {
     pub values: &'v Values,
 }
 
+/// A batch may always be so much larger than a record (`wit/`, `records.write`).
+const BESIDE_A_RECORD: u64 = 512 << 10;
+
 impl Reader<'_> {
     pub fn text(&self, setting: &Setting) -> String {
         match self.values.get(setting.key()).map(|given| &given.value) {
@@ -130,9 +133,24 @@ impl Reader<'_> {
             tables: self.limit(&settings::SANDBOX_TABLES)?,
             table_elements: self.limit(&settings::SANDBOX_TABLE_ELEMENTS)?,
             stack_bytes: self.limit(&settings::SANDBOX_STACK_BYTES)?,
-            call_bytes: self.limit(&settings::SANDBOX_CALL_BYTES)?,
+            call_bytes: self.call_bytes()?,
             handles: self.limit(&settings::SANDBOX_HANDLES)?,
         })
+    }
+
+    /// A limit that is not set grows with the size of a record, so that one key is enough to load larger records.
+    fn batch_bytes(&self) -> Result<Limit, ConfigError> {
+        let (batch, record) =
+            (self.limit(&settings::SANDBOX_BATCH_BYTES)?, self.limit(&settings::SANDBOX_RECORD_BYTES)?);
+        let least = record.value().saturating_add(BESIDE_A_RECORD);
+        Ok(if batch == BatchLimits::DEFAULT.bytes { batch.with_value(batch.value().max(least)) } else { batch })
+    }
+
+    /// Data of one call: as above, for a batch and its checkpoint.
+    fn call_bytes(&self) -> Result<Limit, ConfigError> {
+        let (call, batch) = (self.limit(&settings::SANDBOX_CALL_BYTES)?, self.batch_bytes()?);
+        let least = batch.value().saturating_add(BESIDE_A_RECORD);
+        Ok(if call == SandboxLimits::DEFAULT.call_bytes { call.with_value(call.value().max(least)) } else { call })
     }
 
     pub fn guest(&self) -> Result<CapabilityLimits, ConfigError> {
@@ -143,7 +161,7 @@ impl Reader<'_> {
         }
         Ok(CapabilityLimits {
             batch: BatchLimits {
-                bytes: self.limit(&settings::SANDBOX_BATCH_BYTES)?,
+                bytes: self.batch_bytes()?,
                 records: self.limit(&settings::SANDBOX_BATCH_RECORDS)?,
                 record_bytes: self.limit(&settings::SANDBOX_RECORD_BYTES)?,
                 depth,
@@ -156,6 +174,7 @@ impl Reader<'_> {
             rejects: self.limit(&settings::SANDBOX_REJECTS)?,
             result_bytes: self.limit(&settings::SANDBOX_RESULT_BYTES)?,
             message_bytes: self.limit(&settings::SANDBOX_MESSAGE_BYTES)?,
+            outcome: self.limit(&settings::SANDBOX_OUTCOME_SECONDS)?,
             ..CapabilityLimits::DEFAULT
         })
     }

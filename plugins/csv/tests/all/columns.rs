@@ -81,7 +81,7 @@ fn types_are_as_the_request_says() {
 #[test]
 fn cells_are_trimmed_null_or_text_as_the_request_says() {
     let text = "id , a,b\n 1 , x ,\" y \"\n2,NA,\"NA\"\n3,,\"\"\n4,5,\"5\"\n\"6\",true,\"true\"\n";
-    let cells = CellOptions { trim: true, null_values: Some(vec![b"NA".to_vec()]), quoted_text: true };
+    let cells = CellOptions { trim: true, null_values: Some(vec![b"NA".to_vec()]), quoted_text: true, json: false };
     let rows = loaded(text, Columns { cells, ..Columns::default() }).unwrap();
     assert_eq!(
         rows,

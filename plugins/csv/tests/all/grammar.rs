@@ -149,7 +149,7 @@ fn a_record_has_a_limit() {
     };
     assert_eq!(read(&format!("a\n{}\n", "x".repeat(99))), Ok(Step::End));
     let error = read(&format!("a\n{}\n", "x".repeat(100))).unwrap_err();
-    let sentence = "The record at line 2, byte 2 is longer than 100 bytes; is it CSV with one record a line?";
+    let sentence = "The record at line 2, byte 2 is longer than 100 bytes (sandbox.record_bytes); is it CSV with one record a line?";
     assert_eq!(error.to_string(), sentence);
     let error = read(&format!("a\nb\n\"{}", "x\n".repeat(100))).unwrap_err();
     assert!(

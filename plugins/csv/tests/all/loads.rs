@@ -238,3 +238,26 @@ fn progress_grows_to_the_size_of_the_source() {
     assert_eq!(host.progress.last(), Some(&(total, Some(total))));
     assert!(host.progress.len() > 30);
 }
+
+#[test]
+fn the_maximum_size_of_a_record_is_the_hosts() {
+    let text = format!("id,a\n1,{}\n", "x".repeat(300_000));
+    let mut host = MemoryHost::new(text.clone());
+    let told = host.load(FILE).unwrap_err().to_string();
+    assert!(told.contains("262144 bytes (sandbox.record_bytes)"), "{told}");
+    let mut host = MemoryHost::new(text);
+    host.table.record_bytes = 400_000;
+    host.load(FILE).unwrap();
+    assert_eq!(host.lines.len(), 1);
+}
+
+#[test]
+fn a_typed_key_must_be_spelt_as_its_number() {
+    let load = |cells: &str| {
+        let mut host = MemoryHost::new(format!("id\n{cells}\n")).typed(&[("id", AttributeType::Int)]);
+        host.load(FILE).map(|_| host.lines.len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(load("7\n8"), Ok(2));
+    let told = load("7\n007").unwrap_err();
+    assert!(told.starts_with("The primary key '007' is not how the Int 7 is written: write 7"), "{told}");
+}

@@ -8,6 +8,7 @@ mod fuzz;
 mod grammar;
 mod host;
 mod loads;
+mod preview;
 mod properties;
 mod resume;
 mod spectrum;

@@ -3,6 +3,7 @@
 
 mod csv;
 mod json;
+mod json_cells;
 mod lines;
 pub mod malformed;
 pub mod writer;

@@ -3,6 +3,7 @@
 use super::Format;
 use super::csv::CsvWriter;
 use super::json::JsonWriter;
+use super::json_cells::JsonCellWriter;
 use super::lines::LinesWriter;
 use super::malformed::Malformed;
 
@@ -18,6 +19,7 @@ enum Kind {
     Json(JsonWriter),
     Lines(LinesWriter),
     Csv(CsvWriter),
+    JsonCells(JsonCellWriter),
 }
 
 impl RowWriter {
@@ -31,6 +33,11 @@ impl RowWriter {
         RowWriter { kind, count: 0 }
     }
 
+    /// Creates a writer of CSV whose cells are JSON texts.
+    pub fn json_cells(columns: &[String]) -> Self {
+        RowWriter { kind: Kind::JsonCells(JsonCellWriter::new(columns)), count: 0 }
+    }
+
     /// Take the next rows, each followed by LF; returns the next bytes of the file.
     pub fn rows(&mut self, rows: Vec<u8>) -> Result<&[u8], Malformed> {
         if rows.last() != Some(&b'\n') {
@@ -40,6 +47,7 @@ impl RowWriter {
             Kind::Json(writer) => writer.rows(rows),
             Kind::Lines(writer) => writer.rows(rows),
             Kind::Csv(writer) => writer.rows(&rows)?,
+            Kind::JsonCells(writer) => writer.rows(&rows)?,
         };
         self.count += count;
         Ok(bytes)
@@ -50,7 +58,7 @@ impl RowWriter {
         match &mut self.kind {
             Kind::Json(writer) => writer.finish(),
             // These formats write separators together with the row that follows.
-            Kind::Lines(_) | Kind::Csv(_) => &[],
+            Kind::Lines(_) | Kind::Csv(_) | Kind::JsonCells(_) => &[],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use jobhost_load::{Reject, Step, shown};
 
-use super::{MAX_RECORD_BYTES, Reader};
+use super::Reader;
 use crate::error::{Place, Problem};
 use crate::record::{MAX_DEPTH, Stop};
 use crate::scan::{Malformed, Why};
@@ -61,8 +61,8 @@ impl Reader {
     #[inline(never)]
     pub(super) fn need_more(&mut self) -> Result<Step, Problem> {
         let unread = self.filled - self.start;
-        if unread > MAX_RECORD_BYTES {
-            return Err(Problem::RecordTooLong { place: self.place(self.start), limit: MAX_RECORD_BYTES });
+        if unread > self.max_record_bytes {
+            return Err(Problem::RecordTooLong { place: self.place(self.start), limit: self.max_record_bytes });
         }
         self.wanted = unread * 2;
         Ok(Step::NeedInput)

@@ -3,6 +3,7 @@
 use jobhost_json::{LoadError, Options, Shape};
 use jobhost_load::AttributeType;
 use jobhost_load::memory::MemoryHost;
+use serde_json::json;
 
 use crate::host::{ARRAY, LINES, load_into, loaded_lines};
 
@@ -174,4 +175,21 @@ fn progress_reaches_the_size_of_the_source() {
     assert_eq!(host.progress.first(), Some(&(0, Some(total))));
     assert_eq!(host.progress.last(), Some(&(total, Some(total))));
     assert!(host.progress.len() > 30);
+}
+
+#[test]
+fn the_charset_of_the_media_type_counts() {
+    let mut host = MemoryHost::new(b"[{\"id\":1,\"a\":\"caf\xe9\"}]".to_vec());
+    host.media_type = Some("application/json; charset=ISO-8859-1");
+    jobhost_json::load(&mut host, Options { shape: Shape::Detect, key_required: None }, None).unwrap();
+    assert_eq!(host.records(), [json!({"id": 1, "a": "café"})]);
+    let utf16: Vec<u8> =
+        "\u{feff}{\"id\":1,\"a\":\"ä\"}\n{\"id\":2}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut host = MemoryHost::new(utf16);
+    jobhost_json::load(&mut host, Options { shape: Shape::Detect, key_required: None }, None).unwrap();
+    assert_eq!(host.records(), [json!({"id": 1, "a": "ä"}), json!({"id": 2})]);
+    let mut host = MemoryHost::new(b"{\"id\":1}\n{\"id\":2,\"a\":\"\xff\"}".to_vec());
+    host.media_type = Some("application/json; charset=gbk");
+    let told = jobhost_json::load(&mut host, Options { shape: Shape::Detect, key_required: None }, None).unwrap_err();
+    assert!(told.to_string().contains("line 2") && told.to_string().contains("not GBK"), "{told}");
 }

@@ -39,10 +39,10 @@ fn table_use(value: &Value) -> Result<TableUse, String> {
 fn source(value: &Value) -> Source {
     match value.as_str() {
         Some(url) if url.starts_with("http") => {
-            Source::Url(UrlSource { url: url.to_owned(), headers: None, media_types: vec!["text/csv".to_owned()] })
+            Source::Url(UrlSource { url: url.to_owned(), headers: None, media_types: vec!["text/csv".to_owned()], encoding: None })
         }
-        Some(path) => Source::File(path.to_owned()),
-        None => Source::S3(S3Source { object: object(value), encoding: Encoding::Identity }),
+        Some(path) => guest::file(path),
+        None => Source::S3(S3Source { object: object(value), encoding: None }),
     }
 }
 

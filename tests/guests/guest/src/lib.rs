@@ -13,8 +13,8 @@ pub mod bindings {
 }
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Capability, Description, Failure, FailureKind, FileSink, Guest, JobPlan, Message, Operation, Outcome,
-    Refusal, S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableUse, UrlSource,
+    Access, Capability, Description, Failure, FailureKind, FileSink, FileSource, Guest, JobPlan, Message, Operation, Outcome,
+    Refusal, Reply, S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableUse, UrlSource,
 };
 pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
 pub use bindings::jobhost::plugin::{log, objects, progress, records, rejects};
@@ -34,6 +34,7 @@ pub fn description(plugin: &str, operation: &str) -> Description {
             secrets: Vec::new(),
             inline_source: None,
             access: Access::SuperUser,
+            reply: Reply::JobId,
             resumable: false,
         }],
     }
@@ -47,6 +48,11 @@ pub fn asking(plugin: &str, operation: &str, capabilities: &[Capability]) -> Des
 /// A plan that accesses nothing.
 pub fn nothing() -> JobPlan {
     JobPlan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new() }
+}
+
+/// A local file as a source.
+pub fn file(path: &str) -> Source {
+    Source::File(FileSource { path: path.to_owned(), encoding: None })
 }
 
 /// Returns the name of a table in the database that the guests write to.

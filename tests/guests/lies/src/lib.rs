@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
-use guest::{Action, Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, Source, TableUse};
+use guest::{Action, Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, TableUse};
 use guest::{log, objects, records, rejects, told};
 
 struct Lies;
@@ -21,7 +21,7 @@ impl Guest for Lies {
         let table = TableUse { table: guest::table("t"), rights: vec![Right::Upsert] };
         let mut plan = JobPlan { tables: vec![table], ..guest::nothing() };
         match guest::mode(&request) {
-            "read" => plan.sources = vec![Source::File(guest::field(&request, "file").unwrap_or_default().to_owned())],
+            "read" => plan.sources = vec![guest::file(guest::field(&request, "file").unwrap_or_default())],
             "forged plan" => plan.queries = vec![ManuallyDrop::into_inner(forged_text(FAR))],
             _ => {}
         }

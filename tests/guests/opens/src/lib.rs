@@ -1,7 +1,7 @@
 //! Opens handles of one kind and closes none. Its message states how many it could open, and the error that it
 //! received.
 
-use guest::{Capability, Description, Error, Failure, FileSink, Guest, JobPlan, Outcome, Refusal, Sink, Source};
+use guest::{Capability, Description, Error, Failure, FileSink, Guest, JobPlan, Outcome, Refusal, Sink};
 use guest::{Encoding, objects, records};
 
 struct Opens;
@@ -21,7 +21,7 @@ impl Guest for Opens {
         let mut plan = guest::nothing();
         match guest::mode(&request) {
             "readers" => {
-                plan.sources = vec![Source::File(guest::field(&request, "file").unwrap_or_default().to_owned())]
+                plan.sources = vec![guest::file(guest::field(&request, "file").unwrap_or_default())]
             }
             "writers" => {
                 let directory = guest::field(&request, "directory").unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Makes bad plans: it never returns while a client waits for the reply, or it plans more than is allowed.
 
-use guest::{Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, Sink, Source, TableUse};
+use guest::{Capability, Description, Failure, Guest, JobPlan, Outcome, Refusal, Right, Sink, TableUse};
 use guest::{Encoding, FileSink, Operation};
 
 struct Plans;
@@ -20,7 +20,7 @@ impl Guest for Plans {
         match guest::mode(&request) {
             _ if operation == "plan_forever" => forever(),
             "panic" => panic!("the plan gave up on purpose"),
-            "sources" => plan.sources = (0..17).map(|index| Source::File(format!("/{index}"))).collect(),
+            "sources" => plan.sources = (0..17).map(|index| guest::file(&format!("/{index}"))).collect(),
             "sinks" => plan.sinks = (0..17).map(sink).collect(),
             "tables" => plan.tables = (0..65).map(table).collect(),
             "many tables" => plan.tables = (0..200_000).map(table).collect(),

@@ -106,6 +106,7 @@ pub const SETTINGS: &[Setting] = &[
     PLUGINS_COMPILE_SECONDS,
     PLUGINS_COMPILE_MEMORY_BYTES,
     FILES_DIRECTORIES,
+    FILES_MAX_BYTES,
     FILES_EXPORT_DIRECTORIES,
     URLS_ALLOW,
     URLS_MAX_BYTES,
@@ -143,6 +144,7 @@ pub const SETTINGS: &[Setting] = &[
     SANDBOX_CHECKPOINT_BYTES,
     SANDBOX_RESULT_BYTES,
     SANDBOX_MESSAGE_BYTES,
+    SANDBOX_OUTCOME_SECONDS,
     SANDBOX_LOG_BYTES,
     SANDBOX_REJECTS,
     LOG_LEVEL,
@@ -153,6 +155,7 @@ pub const SETTINGS: &[Setting] = &[
 /// keys of files, urls and s3 still apply.
 pub const GRANTS: &[(&str, &[&str])] = &[
     ("csv-load", &["insert *", "update *", "read-file *", "fetch-url *"]),
+    ("csv-preview", &["read-file *", "fetch-url *", "read-s3 *"]),
     ("delete-records-before", &["delete *"]),
     ("export", &["query *", "write-file *", "write-s3 *"]),
     ("json-load", &["insert *", "update *", "read-file *", "fetch-url *"]),

@@ -52,7 +52,7 @@ pub const SANDBOX_HOST_CALL_SECONDS: Setting = limit(
 );
 pub const SANDBOX_CALL_BYTES: Setting = limit(
     || SandboxLimits::DEFAULT.call_bytes,
-    "Maximum data that the host copies for one call of a plugin: 4 MiB, enough for a batch and its checkpoint.",
+    "Maximum data that the host copies for one call of a plugin: 4 MiB, enough for a batch and its checkpoint; more if sandbox.record_bytes requires it.",
 );
 pub const SANDBOX_HANDLES: Setting = limit(
     || SandboxLimits::DEFAULT.handles,
@@ -68,8 +68,10 @@ pub const SANDBOX_CURSORS: Setting = limit(
     || CapabilityLimits::DEFAULT.cursors,
     "Maximum number of open queries of a plugin; each pins a store snapshot.",
 );
-pub const SANDBOX_BATCH_BYTES: Setting =
-    limit(|| BatchLimits::DEFAULT.bytes, "Maximum size of a batch of records: 1 MiB.");
+pub const SANDBOX_BATCH_BYTES: Setting = limit(
+    || BatchLimits::DEFAULT.bytes,
+    "Maximum size of a batch of records: 1 MiB, or 512 KiB more than a record if that is more.",
+);
 pub const SANDBOX_BATCH_RECORDS: Setting =
     limit(|| BatchLimits::DEFAULT.records, "Maximum number of records in a batch.");
 pub const SANDBOX_RECORD_BYTES: Setting =
@@ -89,6 +91,10 @@ pub const SANDBOX_RESULT_BYTES: Setting = limit(
 pub const SANDBOX_MESSAGE_BYTES: Setting = limit(
     || CapabilityLimits::DEFAULT.message_bytes,
     "Maximum size of a job's message: 64 KiB. Longer messages are truncated.",
+);
+pub const SANDBOX_OUTCOME_SECONDS: Setting = limit(
+    || CapabilityLimits::DEFAULT.outcome,
+    "Maximum time of an operation whose client waits for the outcome, for example csv_preview: 30 s.",
 );
 pub const SANDBOX_LOG_BYTES: Setting = limit(
     || CapabilityLimits::DEFAULT.log_bytes,

@@ -1,6 +1,6 @@
 //! Settings of files, URLs and S3 servers.
 
-use jobhost_objects::{DownloadLimits, S3Options};
+use jobhost_objects::{Directories, DownloadLimits, S3Options};
 
 use super::{Setting, limit, list, text};
 
@@ -8,6 +8,10 @@ pub const FILES_DIRECTORIES: Setting = list(
     "files.directories",
     "Directories whose files csv_file_load, json_file_load and parquet_file_load may read. Empty: none, because otherwise \
          every user who may load a table could read every file that the host can read.",
+);
+pub const FILES_MAX_BYTES: Setting = limit(
+    || Directories::MAX_BYTES,
+    "Maximum size of a compressed local file after decompression: 100 GiB. It is streamed and never stored.",
 );
 pub const FILES_EXPORT_DIRECTORIES: Setting = list(
     "files.export_directories",

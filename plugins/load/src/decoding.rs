@@ -12,9 +12,9 @@ const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 const SNIFFED_BYTES: usize = 2;
 const ROOM_BYTES: usize = 64 * 1024;
 
-/// See the module.
+/// Decodes a source to UTF-8. See the module.
 #[derive(Debug)]
-pub(crate) struct Decoding {
+pub struct Decoding {
     named: Option<&'static Encoding>,
     /// Number of decoded bytes to skip if the source is read from its start again.
     skip: u64,
@@ -47,23 +47,28 @@ struct Transcoder {
 impl Decoding {
     /// `named` is the encoding that the request or the media type names. A byte order mark of UTF-16 takes precedence.
     /// Without either, the source is UTF-8.
-    pub(crate) fn new(named: Option<&'static Encoding>) -> Self {
+    pub fn new(named: Option<&'static Encoding>) -> Self {
         Decoding { named, skip: 0, is_checked: true, may_be_invalid: false, state: State::Begun(Vec::new()) }
+    }
+
+    /// Returns the encoding for the charset of a media type. None for UTF-8, which needs no decoding, and for an unknown label.
+    pub fn of_charset(label: &str) -> Option<&'static Encoding> {
+        Encoding::for_label(label.as_bytes()).filter(|encoding| *encoding != UTF_8)
     }
 
     /// Resumes a source whose first `offset` decoded bytes have been processed, and which has been checked as a whole. Only
     /// a transcoded source is read from its start again.
-    pub(crate) fn resume(named: Option<&'static Encoding>, is_transcoded: bool, offset: u64) -> Self {
+    pub fn resume(named: Option<&'static Encoding>, is_transcoded: bool, offset: u64) -> Self {
         let state = if is_transcoded { State::Begun(Vec::new()) } else { State::Utf8 };
         Decoding { named, skip: offset, is_checked: false, may_be_invalid: false, state }
     }
 
     /// Whether the source has another encoding than UTF-8.
-    pub(crate) fn is_transcoded(&self) -> bool {
+    pub fn is_transcoded(&self) -> bool {
         matches!(self.state, State::Other(_))
     }
 
-    pub(crate) fn encoding(&self) -> &'static str {
+    pub fn encoding(&self) -> &'static str {
         match &self.state {
             State::Other(transcoder) => transcoder.encoding.name(),
             State::Begun(_) | State::Utf8 => UTF_8.name(),
@@ -71,7 +76,7 @@ impl Decoding {
     }
 
     /// Decodes the next bytes of the source.
-    pub(crate) fn feed(&mut self, chunk: &[u8], is_last: bool, mut sink: impl FnMut(&[u8])) {
+    pub fn feed(&mut self, chunk: &[u8], is_last: bool, mut sink: impl FnMut(&[u8])) {
         match &mut self.state {
             State::Utf8 => {
                 if self.is_checked && !self.may_be_invalid {
@@ -100,12 +105,12 @@ impl Decoding {
 
     /// False if the source is known to be valid so far.
     #[inline]
-    pub(crate) fn may_be_invalid(&self) -> bool {
+    pub fn may_be_invalid(&self) -> bool {
         self.may_be_invalid
     }
 
     /// Whether the decoded text has U+FFFD for invalid bytes in this range. Ranges must be passed in ascending order.
-    pub(crate) fn is_invalid(&mut self, from: u64, to: u64) -> bool {
+    pub fn is_invalid(&mut self, from: u64, to: u64) -> bool {
         let State::Other(Transcoder { invalid: Some(invalid), .. }) = &mut self.state else { return false };
         while invalid.front().is_some_and(|at| *at < from) {
             invalid.pop_front();
