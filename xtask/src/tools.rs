@@ -43,6 +43,15 @@ pub fn python(name: &str, packages: &[&str]) -> Result<PathBuf> {
     Ok(folder.join("bin").join("python"))
 }
 
+/// Returns a folder with the files of these packages from PyPI, without what they depend on. For packages of data.
+pub fn python_files(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    installed(name, |folder| {
+        println!("installing {} (a minute, once)", packages.join(" "));
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"];
+        process::run(Command::new("python3").args(pip).arg(folder).args(packages))
+    })
+}
+
 /// Returns a folder whose `node_modules` contains these packages from npm.
 pub fn node_packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
     installed(name, |folder| {

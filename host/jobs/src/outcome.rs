@@ -50,7 +50,7 @@ impl Jobs {
         urls::hide(&mut plan, &mut request, &mut secrets);
         let run = Uuid::new_v4();
         self.spool.charge(run, &account.owner, 0)?;
-        let spooled = Spooled { spool: self.spool.clone(), run };
+        let spooled = Spooled { spool: self.spool.clone(), run: Some(run) };
         let sealed = match secrets.is_empty() {
             true => None,
             false => {
@@ -60,7 +60,8 @@ impl Jobs {
         let inline = inline.map(text).transpose()?;
         let payload = Payload { request: request.to_string(), plan, inline, sealed };
         let outcome = self.outcome(user, &found, operation, run, payload).await;
-        drop((spooled, slot, held));
+        spooled.remove().await;
+        drop((slot, held));
         outcome
     }
 
@@ -123,16 +124,28 @@ impl Jobs {
     }
 }
 
-/// Removes the files of a run, whatever ends it.
+/// Removes the files of a run, also if its client leaves.
 struct Spooled {
     spool: Spool,
-    run: Uuid,
+    /// `None` once they are removed.
+    run: Option<Uuid>,
+}
+
+impl Spooled {
+    async fn remove(mut self) {
+        if let Some(run) = self.run {
+            self.spool.forget(run).await;
+            self.run = None;
+        }
+    }
 }
 
 impl Drop for Spooled {
     fn drop(&mut self) {
-        let (spool, run) = (self.spool.clone(), self.run);
-        tokio::spawn(async move { spool.forget(run).await });
+        if let Some(run) = self.run {
+            let spool = self.spool.clone();
+            tokio::spawn(async move { spool.forget(run).await });
+        }
     }
 }
 

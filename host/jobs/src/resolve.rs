@@ -11,6 +11,7 @@ use super::secrets::{self, Secrets};
 use super::urls;
 use jobhost_access::Role;
 use jobhost_contract::{Capability, FileSource, Plan, S3Object, Sink, Source, UrlSource};
+use jobhost_model::table::SYSTEM_DATABASE;
 use jobhost_model::{Encoding, Right, TableName, json};
 use jobhost_objects::download::headers_from;
 use jobhost_objects::{Directories, Download, ExportDirectories, HostScopes};
@@ -86,9 +87,10 @@ impl Resolver<'_> {
     fn tables(&self, plan: &Plan, granted: Option<&mut Granted<'_>>) -> Result<(), Refused> {
         if self.accepts() {
             let catalog = self.parts.store.catalog();
+            // A table without rights is only described: any right on it is enough, but nobody describes the host's own.
             let needs = |used: &jobhost_contract::TableUse| match used.rights.is_empty() {
-                true => vec![Right::Read],
-                false => used.rights.iter().flat_map(|right| right.needs()).copied().collect::<Vec<Right>>(),
+                true if used.table.database == SYSTEM_DATABASE => vec![Right::Insert],
+                _ => used.rights.iter().flat_map(|right| right.needs()).copied().collect::<Vec<Right>>(),
             };
             let wanted: Vec<(TableName, Vec<Right>)> =
                 plan.tables.iter().map(|used| (used.table.clone(), needs(used))).collect();

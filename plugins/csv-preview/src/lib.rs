@@ -34,8 +34,7 @@ impl Plugin for CsvPreview {
         let key_required = request.action.key_required(KEY_REQUIRED);
         let options = EncodeOptions { parse_json: request.parses_json, key_required };
         let preview = preview(&GuestSource, table, options, request.reading, request.rows)?;
-        let result = serde_json::to_string(&preview).map_err(Failure::internal)?;
-        Ok(Outcome { message: None, result: Some(result) })
+        Ok(Outcome { message: None, result: Some(preview.to_json()) })
     }
 }
 

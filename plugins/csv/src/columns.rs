@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use jobhost_load::AttributeType;
+use jobhost_load::{AttributeType, shown_value as shown};
 use serde_json::{Map, Value, json};
 
 const MAX_COLUMNS: usize = 10_000;
@@ -239,15 +239,6 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 fn all_differ<'n>(mut names: impl Iterator<Item = &'n String>) -> bool {
     let mut seen = HashSet::new();
     names.all(|name| seen.insert(name))
-}
-
-/// The first characters of a value, for an error message.
-pub(crate) fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The options of a request for the CSV dialect and encoding: their values, JSON Schema and error messages. Without them, the
 //! delimiter and the line end are detected.
 
-use encoding_rs::Encoding;
+use jobhost_load::{encoding_option, shown_value as shown};
 use serde_json::{Value, json};
 
-use crate::columns::{self, Columns, shown};
+use crate::columns::{self, Columns};
 use crate::dialect::Quoting;
 use crate::reader::Reading;
 
@@ -51,7 +51,7 @@ pub fn reading<'v>(
     if let Some(value) = get("escape").filter(|value| !value.is_null()) {
         take(character("escape", value).map(|escape| quoting.escape = escape));
     }
-    take(encoding(get("encoding")).map(|encoding| reading.encoding = encoding));
+    take(encoding_option(get("encoding")).map(|encoding| reading.encoding = encoding));
     take(invalid_bytes(get("invalid_bytes")).map(|replaces| reading.replaces_invalid_bytes = replaces));
     reading.quoting = quoting;
     take(skip_rows(get("skip_rows")).map(|lines| reading.skip_lines = lines));
@@ -158,21 +158,6 @@ fn comment(value: Option<&Value>) -> Result<Option<Vec<u8>>, String> {
         Some(value) => {
             Err(format!("'comment' must be a text of 1 to {MAX_COMMENT_BYTES} bytes on one line, not {}", shown(value)))
         }
-    }
-}
-
-fn encoding(value: Option<&Value>) -> Result<Option<&'static Encoding>, String> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(word)) if word == "auto" => Ok(None),
-        Some(value) => match value.as_str().and_then(|label| Encoding::for_label(label.as_bytes())) {
-            Some(encoding) => Ok(Some(encoding)),
-            None => Err(format!(
-                "'encoding' must be \"auto\" or a label of the WHATWG Encoding Standard, for example \"utf-8\", \"utf-16le\", \
-                 \"windows-1252\" or \"shift_jis\", not {}",
-                shown(value)
-            )),
-        },
     }
 }
 

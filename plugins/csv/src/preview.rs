@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 
 use jobhost_load::{FirstRecords, Open, Reject, Table, Warning, first_records};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Newline;
@@ -21,15 +19,21 @@ const MAX_REPLY_BYTES: usize = 192 << 10;
 const LISTED_LINES: usize = 10;
 
 /// The first records of a source, and how they were read.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Preview {
-    dialect: Value,
-    attributes: Vec<Value>,
+    /// Everything but the records.
+    members: Map<String, Value>,
     /// As JSON text, so that numbers keep their digits.
-    records: Vec<Box<RawValue>>,
-    complete: bool,
-    warnings: Vec<Value>,
-    rejected: Option<Value>,
+    records: Vec<String>,
+}
+
+impl Preview {
+    /// Returns the preview as a JSON object.
+    pub fn to_json(&self) -> String {
+        let members: Vec<String> =
+            self.members.iter().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();
+        format!("{{{},\"records\":[{}]}}", members.join(","), self.records.join(","))
+    }
 }
 
 /// Reads the first `most` records of a source, as many as fit into a reply.
@@ -49,14 +53,17 @@ pub fn preview<O: Open>(
         bytes += record.len();
         bytes <= MAX_REPLY_BYTES
     };
-    let fitting: Vec<&String> = records.iter().take_while(fits).collect();
+    let fitting: Vec<String> = records.iter().take_while(fits).cloned().collect();
+    let members = [
+        ("dialect", dialect(&format, delimiter_named)),
+        ("attributes", attributes(&format, &records).into()),
+        ("complete", (is_complete && fitting.len() == records.len()).into()),
+        ("warnings", summed(&warnings).into()),
+        ("rejected", rejected.as_ref().map_or(Value::Null, shown)),
+    ];
     Ok(Preview {
-        dialect: dialect(&format, delimiter_named),
-        attributes: attributes(&format, &records),
-        complete: is_complete && fitting.len() == records.len(),
-        records: fitting.into_iter().filter_map(|record| RawValue::from_string(record.clone()).ok()).collect(),
-        warnings: summed(&warnings),
-        rejected: rejected.as_ref().map(shown),
+        members: members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+        records: fitting,
     })
 }
 
@@ -95,9 +102,9 @@ fn dialect(format: &CsvFormat, delimiter_named: bool) -> Value {
 fn attributes(format: &CsvFormat, records: &[String]) -> Vec<Value> {
     let mut types: BTreeMap<String, BTreeMap<&'static str, usize>> = BTreeMap::new();
     for record in records {
-        let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(record) else { continue };
+        let Ok(members) = serde_json::from_str::<Map<String, Value>>(record) else { continue };
         for (name, value) in members {
-            *types.entry(name).or_default().entry(type_of(value.get())).or_default() += 1;
+            *types.entry(name).or_default().entry(type_of(&value)).or_default() += 1;
         }
     }
     let listed = format.attributes().into_iter().map(|name| {
@@ -107,14 +114,14 @@ fn attributes(format: &CsvFormat, records: &[String]) -> Vec<Value> {
     listed.collect()
 }
 
-fn type_of(value: &str) -> &'static str {
-    match value.as_bytes().first() {
-        Some(b'"') => "string",
-        Some(b'{') => "object",
-        Some(b'[') => "array",
-        Some(b't' | b'f') => "boolean",
-        Some(b'n') => "null",
-        _ => "number",
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

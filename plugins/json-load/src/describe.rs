@@ -1,6 +1,6 @@
 //! The description of the plugin.
 
-use jobhost_load_plugin::{Place, compression_field, request_schema};
+use jobhost_load_plugin::{Place, compression_field, json_fields, request_schema};
 use jobhost_plugin::{Access, Capability, Description, Operation, Reply};
 
 use crate::request::{DATA_LOAD, FILE_LOAD, URL, URL_LOAD};
@@ -27,7 +27,11 @@ fn operation(name: &str, summary: &str, place: Place) -> Operation {
         name: name.to_owned(),
         aliases: Vec::new(),
         summary: summary.to_owned(),
-        request_schema: request_schema(name, &[&place.fields(FORMAT)[..], &[compression_field()]].concat()).to_string(),
+        request_schema: request_schema(
+            name,
+            &[&place.fields(FORMAT)[..], &json_fields(), &[compression_field()]].concat(),
+        )
+        .to_string(),
         secrets: place.secrets(),
         inline_source: place.inline_source(),
         access: Access::TablePermission,

@@ -7,7 +7,7 @@ mod describe;
 mod request;
 
 use jobhost_json::{LoadError, Options, Shape, load};
-use jobhost_load_plugin::{GuestHost, KEY_REQUIRED, failure};
+use jobhost_load_plugin::{GuestHost, JsonOptions, KEY_REQUIRED, failure};
 use jobhost_plugin::{Description, Error, Failure, Outcome, Plan, Plugin, Refusal, Request, TableUse};
 
 use crate::request::LoadRequest;
@@ -47,7 +47,9 @@ impl Plugin for JsonLoad {
 
     fn run(operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         let request = LoadRequest::check(operation, request)?;
-        let options = Options { shape: Shape::Detect, key_required: request.action.key_required(KEY_REQUIRED) };
+        let JsonOptions { columns, encoding } = request.options;
+        let key_required = request.action.key_required(KEY_REQUIRED);
+        let options = Options { shape: Shape::Detect, key_required, columns, encoding };
         let is_first_attempt = resume.is_none();
         let mut host = GuestHost::new(request.table, request.action.run());
         match load(&mut host, options, resume.as_deref()) {

@@ -1,6 +1,8 @@
 //! Requests: their fields, the rules for them, and the error message for each broken rule.
 
-use jobhost_load_plugin::{Asked, Place, asked, check_compression, check_load, check_no_compression};
+use jobhost_load_plugin::{
+    Asked, JsonOptions, Place, asked, check_compression, check_json_options, check_load, check_no_compression,
+};
 use jobhost_plugin::{Encoding, Refusal, Request, TableName};
 
 pub(crate) const DATA_LOAD: &str = "json_data_load";
@@ -15,6 +17,7 @@ pub(crate) struct LoadRequest {
     pub(crate) table: TableName,
     pub(crate) action: Asked,
     pub(crate) compression: Option<Encoding>,
+    pub(crate) options: JsonOptions,
 }
 
 impl LoadRequest {
@@ -35,10 +38,14 @@ impl LoadRequest {
             problems.push(wrong);
             None
         });
+        let options = check_json_options(request).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            JsonOptions::default()
+        });
         if !problems.is_empty() {
             return Err(Refusal::new(problems.join(". ")));
         }
-        Ok(LoadRequest { place, table: request.table_name(), action: asked(request), compression })
+        Ok(LoadRequest { place, table: request.table_name(), action: asked(request), compression, options })
     }
 }
 

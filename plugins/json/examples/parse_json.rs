@@ -10,6 +10,6 @@ use jobhost_load::counting::measure;
 fn main() -> ExitCode {
     measure(|host, path| {
         let shape = if path.ends_with(".json") { Shape::Array } else { Shape::Lines };
-        load(host, Options { shape, key_required: None }, None)
+        load(host, Options::new(shape), None)
     })
 }

@@ -1,6 +1,6 @@
 //! Assigns a small number to the name of each attribute. Records of the same shape are looked up without hashing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jobhost_load::{AttributeType, SYSTEM_ATTRIBUTES, Table};
 
@@ -19,8 +19,8 @@ pub(crate) enum Role {
     Typed(AttributeType),
     /// The primary key.
     Key(AttributeType),
-    /// Set by the host, so the value in the input is ignored.
-    System,
+    /// The value in the input is ignored, because the host sets it or the request does not select it.
+    LeftOut,
 }
 
 /// A name, and its usual spelling in the input.
@@ -41,6 +41,8 @@ const WORD_BYTES: usize = size_of::<u128>();
 #[derive(Debug)]
 pub(crate) struct Attributes {
     table: Table,
+    /// The attributes to load; `None`: all.
+    selected: Option<HashSet<String>>,
     all: Vec<Attribute>,
     /// The numbers by name, without escapes.
     numbers: HashMap<Box<[u8]>, u32>,
@@ -88,8 +90,9 @@ impl Attribute {
 }
 
 impl Attributes {
-    pub(crate) fn new(table: Table) -> Self {
-        Attributes { table, all: Vec::new(), numbers: HashMap::new(), followers: vec![0], told: 0 }
+    pub(crate) fn new(table: Table, selected: Option<Vec<String>>) -> Self {
+        let selected = selected.map(HashSet::from_iter);
+        Attributes { table, selected, all: Vec::new(), numbers: HashMap::new(), followers: vec![0], told: 0 }
     }
 
     pub(crate) fn primary_key(&self) -> &str {
@@ -142,8 +145,9 @@ impl Attributes {
         }
         let number = self.all.len() as u32;
         let role = match self.table.kind_of(&name) {
+            _ if self.selected.as_ref().is_some_and(|selected| !selected.contains(&name)) => Role::LeftOut,
             kind if name == self.table.primary_key => Role::Key(kind),
-            _ if SYSTEM_ATTRIBUTES.contains(&name.as_str()) => Role::System,
+            _ if SYSTEM_ATTRIBUTES.contains(&name.as_str()) => Role::LeftOut,
             AttributeType::Any => Role::Plain,
             kind => Role::Typed(kind),
         };
@@ -162,7 +166,7 @@ impl Attributes {
     pub(crate) fn untold(&mut self) -> Vec<String> {
         let new = self.all.get(self.told..).unwrap_or_default();
         let names =
-            new.iter().filter(|attribute| attribute.role != Role::System).map(|attribute| attribute.name.clone());
+            new.iter().filter(|attribute| attribute.role != Role::LeftOut).map(|attribute| attribute.name.clone());
         let names = names.collect();
         self.told = self.all.len();
         names

@@ -1,8 +1,7 @@
 //! Connects this format to the driver of `jobhost-load`.
 
-use encoding_rs::Encoding;
 use jobhost_batch::JsonBuffer;
-use jobhost_load::{Decoding, Format, Host, Loaded, Reject, Step, Table, Warning};
+use jobhost_load::{Decoding, Encoding, Format, Host, Loaded, Reject, Step, Table, Warning};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
@@ -12,11 +11,22 @@ use crate::reader::{self, Reader, Shape};
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
 
 /// Options of a load.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     pub shape: Shape,
     /// The error message for a record without a primary key. With `None`, the host generates a key.
     pub key_required: Option<&'static str>,
+    /// The attributes to load; `None`: all.
+    pub columns: Option<Vec<String>>,
+    /// `None`: by byte order mark or media type, otherwise UTF-8.
+    pub encoding: Option<&'static Encoding>,
+}
+
+impl Options {
+    /// All attributes, keys generated where there are none, and the encoding that the source names.
+    pub const fn new(shape: Shape) -> Self {
+        Options { shape, key_required: None, columns: None, encoding: None }
+    }
 }
 
 /// Loads the source of `host` from its start or from a checkpoint.
@@ -44,8 +54,8 @@ struct Position {
 
 impl JsonFormat {
     fn new(table: Table, options: Options) -> Self {
-        let reader = Reader::new(options.shape, table, options.key_required);
-        JsonFormat { reader, decoding: Decoding::new(None), encoding: None }
+        let encoding = options.encoding;
+        JsonFormat { reader: Reader::new(options, table), decoding: Decoding::new(encoding), encoding }
     }
 
     /// Fails if the current record has bytes that are not of the source's encoding. The reader checks UTF-8.

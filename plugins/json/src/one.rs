@@ -18,7 +18,7 @@ impl Checker {
     /// `key_required` is the error message for a record without a primary key, if one is required.
     pub fn new(table: Table, key_required: Option<&'static str>) -> Self {
         let max_record_bytes = table.record_bytes;
-        Checker { records: Records::new(table, key_required), text: Vec::new(), max_record_bytes }
+        Checker { records: Records::new(table, key_required, None), text: Vec::new(), max_record_bytes }
     }
 
     /// Checks one record, a JSON object. Positions in a problem refer to its text.

@@ -11,6 +11,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Place, Problem};
+use crate::load::Options;
 use crate::record::{MAX_DEPTH, Records, Stop};
 use crate::scan::{BLOCK, Scanner};
 use place::Lines;
@@ -83,11 +84,12 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(shape: Shape, table: Table, key_required: Option<&'static str>) -> Self {
+    pub(crate) fn new(options: Options, table: Table) -> Self {
+        let Options { shape, key_required, columns, encoding: _ } = options;
         Reader {
             shape,
             max_record_bytes: table.record_bytes,
-            records: Records::new(table, key_required),
+            records: Records::new(table, key_required, columns),
             state: State::First,
             buffer: vec![0; BLOCK],
             filled: 0,

@@ -85,8 +85,8 @@ struct Key {
 }
 
 impl Records {
-    pub(crate) fn new(table: Table, key_required: Option<&'static str>) -> Self {
-        let attributes = Attributes::new(table);
+    pub(crate) fn new(table: Table, key_required: Option<&'static str>, selected: Option<Vec<String>>) -> Self {
+        let attributes = Attributes::new(table, selected);
         Records { attributes, key_required, members: Vec::new(), count: 0, verbatim: false, unfinished: None }
     }
 
@@ -193,7 +193,7 @@ impl Records {
     ) -> Result<bool, Stop> {
         match role {
             Role::Plain => {}
-            Role::System => {
+            Role::LeftOut => {
                 member.form = Form::LeftOut;
                 return Ok(false);
             }

@@ -6,6 +6,7 @@
 mod columns;
 mod compression;
 mod host;
+mod json_options;
 mod media_types;
 mod outcome;
 mod place;
@@ -17,6 +18,7 @@ pub use columns::{check_columns, columns_field};
 pub use compression::{check_compression, check_no_compression, compression_field};
 pub use host::{GuestHost, GuestSource, SourceInput, described};
 pub use jobhost_load::Table;
+pub use json_options::{JsonOptions, check_json_options, json_fields};
 pub use media_types::CSV_MEDIA_TYPES;
 pub use outcome::failure;
 pub use place::Place;

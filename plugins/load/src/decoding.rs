@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use serde_json::Value;
 use wide::u8x16;
 
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
@@ -42,6 +43,31 @@ struct Transcoder {
     decoded: u64,
     /// Offsets of U+FFFD for invalid bytes, in the decoded text, until `is_invalid` has passed them. `None`: not recorded.
     invalid: Option<VecDeque<u64>>,
+}
+
+/// Parses the option `encoding` of a request. `None` means by byte order mark or media type.
+pub fn encoding_option(value: Option<&Value>) -> Result<Option<&'static Encoding>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(word)) if word == "auto" => Ok(None),
+        Some(value) => match value.as_str().and_then(|label| Encoding::for_label(label.as_bytes())) {
+            Some(encoding) => Ok(Some(encoding)),
+            None => Err(format!(
+                "'encoding' must be \"auto\" or a label of the WHATWG Encoding Standard, for example \"utf-8\", \"utf-16le\", \
+                 \"windows-1252\" or \"shift_jis\", not {}",
+                shown_value(value)
+            )),
+        },
+    }
+}
+
+/// The first characters of a value, for an error message.
+pub fn shown_value(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
 }
 
 impl Decoding {

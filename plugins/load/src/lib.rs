@@ -23,8 +23,9 @@ pub mod memory;
 
 pub use attribute::{AttributeType, SYSTEM_ATTRIBUTES, ValueError};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use decoding::Decoding;
+pub use decoding::{Decoding, encoding_option, shown_value};
 pub use driver::{Loaded, load};
+pub use encoding_rs::Encoding;
 pub use error::LoadError;
 pub use first::{FirstRecords, first_records};
 pub use format::{Format, Step};

@@ -8,7 +8,7 @@ mod request;
 
 use jobhost_csv::EncodeOptions;
 use jobhost_json::Shape;
-use jobhost_load_plugin::{GuestHost, KEY_REQUIRED, failure};
+use jobhost_load_plugin::{GuestHost, JsonOptions, KEY_REQUIRED, failure};
 use jobhost_plugin::{
     Description, Failure, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, S3Source, TableUse,
 };
@@ -38,7 +38,8 @@ impl Plugin for S3Import {
         let is_first_attempt = resume.is_none();
         let resume = resume.as_deref();
         let mut host = GuestHost::new(request.table, request.action.run());
-        let json = |shape| jobhost_json::Options { shape, key_required };
+        let JsonOptions { columns, encoding } = request.json;
+        let json = |shape| jobhost_json::Options { shape, key_required, columns, encoding };
         match request.format {
             Format::Csv => jobhost_csv::load::load(
                 &mut host,

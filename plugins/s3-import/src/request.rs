@@ -2,7 +2,7 @@
 //! has the field, and in its order, joined by commas.
 
 use jobhost_csv::{Reading, options};
-use jobhost_load_plugin::{Asked, asked, check_compression, check_load};
+use jobhost_load_plugin::{Asked, JsonOptions, asked, check_compression, check_json_options, check_load};
 use jobhost_plugin::{Encoding, Refusal, Request, S3Credentials, S3Object, TableName};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,8 @@ pub(crate) struct ImportRequest {
     pub(crate) compression: Option<Encoding>,
     /// For CSV.
     pub(crate) reading: Reading,
+    /// For JSON.
+    pub(crate) json: JsonOptions,
 }
 
 impl ImportRequest {
@@ -81,13 +83,14 @@ impl ImportRequest {
             }
             None => None,
         };
-        let mut reading = Reading::default();
-        if format == Format::Csv {
-            match options::reading(request.fields(), |field| request.raw(field)) {
-                Ok(said) => reading = said,
-                Err(wrong) => problems.extend(wrong),
+        let (mut reading, mut json) = (Reading::default(), JsonOptions::default());
+        let options = match format {
+            Format::Csv => {
+                options::reading(request.fields(), |field| request.raw(field)).map(|options| reading = options)
             }
-        }
+            Format::Json | Format::JsonLines => check_json_options(request).map(|options| json = options),
+        };
+        problems.extend(options.err().into_iter().flatten());
         let compression = check_compression(request).unwrap_or_else(|wrong| {
             problems.push(wrong);
             None
@@ -96,7 +99,15 @@ impl ImportRequest {
             return Err(Refusal::new(problems.join(",")));
         }
         let object = S3Object { bucket, key, region, endpoint, path_style, credentials };
-        Ok(ImportRequest { table: request.table_name(), action: asked(request), object, format, compression, reading })
+        Ok(ImportRequest {
+            table: request.table_name(),
+            action: asked(request),
+            object,
+            format,
+            compression,
+            reading,
+            json,
+        })
     }
 }
 

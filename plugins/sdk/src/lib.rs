@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use jobhost_plugin::{Access, Action, BatchWriter, Capability, Description, Failure, Operation, Outcome, Plan};
-//! use jobhost_plugin::{Plugin, Refusal, Request, TableUse};
+//! use jobhost_plugin::{Plugin, Refusal, Reply, Request, TableUse};
 //!
 //! struct Count;
 //!
@@ -24,6 +24,7 @@
 //!                 secrets: vec![],
 //!                 inline_source: None,
 //!                 access: Access::TablePermission,
+//!                 reply: Reply::JobId,
 //!                 resumable: false,
 //!             }],
 //!         }

@@ -83,7 +83,7 @@ fn bytes_that_are_not_utf8_are_an_error() {
     for options in [ARRAY, LINES] {
         let text = if options.shape == ARRAY.shape { &b"[{\"id\":\"a\xffb\"}]"[..] } else { b" {\"id\":\"a\xffb\"}\n" };
         assert_eq!(
-            loaded_lines(text, options),
+            loaded_lines(text, options.clone()),
             Err("The text at line 1, column 10, byte 9 is not UTF-8: save the file as UTF-8".to_owned())
         );
     }
@@ -101,11 +101,11 @@ fn limits_are_enforced() {
     let long = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
     for options in [ARRAY, LINES] {
         let wrapped = |record: String| if options.shape == ARRAY.shape { format!("[{record}]") } else { record };
-        assert!(loaded_lines(wrapped(long(256 * 1024)), options).is_ok());
-        let sentence = loaded_lines(wrapped(long(256 * 1024 + 1)), options).unwrap_err();
+        assert!(loaded_lines(wrapped(long(256 * 1024)), options.clone()).is_ok());
+        let sentence = loaded_lines(wrapped(long(256 * 1024 + 1)), options.clone()).unwrap_err();
         assert!(sentence.contains("is longer than 262144 bytes"), "{sentence}");
         // The same without an end of the string.
-        let sentence = loaded_lines(wrapped(long(2 << 20)), options).unwrap_err();
+        let sentence = loaded_lines(wrapped(long(2 << 20)), options.clone()).unwrap_err();
         assert!(sentence.contains("is longer than 262144 bytes"), "{sentence}");
     }
     refused(

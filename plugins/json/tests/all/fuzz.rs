@@ -53,12 +53,12 @@ fn loads_whole(first: u8, text: &[u8]) {
     for options in [ARRAY, LINES] {
         let mut host = MemoryHost::new(text);
         host.chunk = usize::from(first).max(1);
-        match load_into(&mut host, options) {
+        match load_into(&mut host, options.clone()) {
             Ok(loaded) => assert_eq!(loaded == Loaded::Nothing, host.records().is_empty()),
             Err(_) => assert!(host.lines.is_empty() && host.rejects.len() == 1),
         }
         let mut again = MemoryHost::new(text);
-        let _ = load_into(&mut again, options);
+        let _ = load_into(&mut again, options.clone());
         assert_eq!(host.lines, again.lines);
     }
 }

@@ -5,9 +5,9 @@ use jobhost_load::Loaded;
 use jobhost_load::memory::{MemoryHost, Stop};
 use serde_json::Value;
 
-pub const ARRAY: Options = Options { shape: Shape::Array, key_required: None };
-pub const DETECT: Options = Options { shape: Shape::Detect, key_required: None };
-pub const LINES: Options = Options { shape: Shape::Lines, key_required: None };
+pub const ARRAY: Options = Options::new(Shape::Array);
+pub const DETECT: Options = Options::new(Shape::Detect);
+pub const LINES: Options = Options::new(Shape::Lines);
 
 pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Loaded, LoadError<Stop>> {
     let resume = host.checkpoint.clone();

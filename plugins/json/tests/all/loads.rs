@@ -156,12 +156,12 @@ fn attributes_of_late_records_are_declared_before_the_first_is_written() {
 #[test]
 fn an_update_needs_keys() {
     for shape in [Shape::Array, Shape::Lines] {
-        let options = Options { shape, key_required: Some("no key") };
+        let options = Options { key_required: Some("no key"), ..Options::new(shape) };
         let wrapped = |record: &str| if shape == Shape::Array { format!("[{record}]") } else { record.to_owned() };
         for record in [r#"{"id":null,"a":1}"#, r#"{"a":1}"#, "{}", r#"{"id":1,"id":null}"#] {
-            assert_eq!(loaded_lines(wrapped(record), options), Err("no key".to_owned()), "{record}");
+            assert_eq!(loaded_lines(wrapped(record), options.clone()), Err("no key".to_owned()), "{record}");
         }
-        assert!(loaded_lines(wrapped(r#"{"id":1,"a":1}"#), options).is_ok());
+        assert!(loaded_lines(wrapped(r#"{"id":1,"a":1}"#), options.clone()).is_ok());
     }
 }
 
@@ -181,15 +181,25 @@ fn progress_reaches_the_size_of_the_source() {
 fn the_charset_of_the_media_type_counts() {
     let mut host = MemoryHost::new(b"[{\"id\":1,\"a\":\"caf\xe9\"}]".to_vec());
     host.media_type = Some("application/json; charset=ISO-8859-1");
-    jobhost_json::load(&mut host, Options { shape: Shape::Detect, key_required: None }, None).unwrap();
+    jobhost_json::load(&mut host, Options::new(Shape::Detect), None).unwrap();
     assert_eq!(host.records(), [json!({"id": 1, "a": "café"})]);
     let utf16: Vec<u8> =
         "\u{feff}{\"id\":1,\"a\":\"ä\"}\n{\"id\":2}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut host = MemoryHost::new(utf16);
-    jobhost_json::load(&mut host, Options { shape: Shape::Detect, key_required: None }, None).unwrap();
+    jobhost_json::load(&mut host, Options::new(Shape::Detect), None).unwrap();
     assert_eq!(host.records(), [json!({"id": 1, "a": "ä"}), json!({"id": 2})]);
     let mut host = MemoryHost::new(b"{\"id\":1}\n{\"id\":2,\"a\":\"\xff\"}".to_vec());
     host.media_type = Some("application/json; charset=gbk");
-    let told = jobhost_json::load(&mut host, Options { shape: Shape::Detect, key_required: None }, None).unwrap_err();
+    let told = jobhost_json::load(&mut host, Options::new(Shape::Detect), None).unwrap_err();
     assert!(told.to_string().contains("line 2") && told.to_string().contains("not GBK"), "{told}");
+}
+
+#[test]
+fn only_selected_attributes_are_loaded() {
+    let mut host =
+        MemoryHost::new(r#"[{"id":1,"a":"x","b":{"a":1}},{"b":2,"id":2}]"#).typed(&[("a", AttributeType::Int)]);
+    let options = Options { columns: Some(vec!["id".to_owned(), "b".to_owned()]), ..Options::new(Shape::Detect) };
+    jobhost_json::load(&mut host, options.clone(), None).unwrap();
+    assert_eq!(host.records(), [json!({"id": 1, "b": {"a": 1}}), json!({"b": 2, "id": 2})]);
+    assert_eq!(host.declared, ["id", "b"]);
 }

@@ -58,9 +58,9 @@ proptest! {
     #[test]
     fn any_records_arrive_in_any_chunks(records in records(12), chunk in 1usize..100, spaced in any::<bool>()) {
         for options in [ARRAY, DETECT, LINES] {
-            let mut host = MemoryHost::new(written(&records, options, spaced));
+            let mut host = MemoryHost::new(written(&records, options.clone(), spaced));
             host.chunk = chunk;
-            load_into(&mut host, options).unwrap();
+            load_into(&mut host, options.clone()).unwrap();
             let compact: Vec<String> = records.iter().map(Value::to_string).collect();
             prop_assert_eq!(&host.lines, &compact);
         }
@@ -76,7 +76,7 @@ proptest! {
         let load_in = |chunk: usize| {
             let mut host = MemoryHost::new(text.clone());
             host.chunk = chunk;
-            let outcome = load_into(&mut host, options).map_err(|error| error.to_string());
+            let outcome = load_into(&mut host, options.clone()).map_err(|error| error.to_string());
             let reject = host.rejects.first().map(|reject| (reject.line, reject.byte_offset, reject.reason.clone()));
             (outcome, host.lines, reject)
         };

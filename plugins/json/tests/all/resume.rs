@@ -18,17 +18,17 @@ fn source(options: Options, rows: usize) -> String {
 #[test]
 fn an_interrupted_load_resumes_at_its_checkpoint() {
     for options in [ARRAY, DETECT, LINES] {
-        let text = source(options, 30_000);
+        let text = source(options.clone(), 30_000);
         let mut whole = MemoryHost::new(text.clone());
-        load_into(&mut whole, options).unwrap();
+        load_into(&mut whole, options.clone()).unwrap();
         assert!(whole.batches >= 3 && whole.lines.len() == 30_000);
         for crash in 0..whole.batches {
             let mut host = MemoryHost::new(text.clone());
             host.crash_at_batch = Some(crash);
-            assert!(matches!(load_into(&mut host, options), Err(LoadError::Host(_))));
+            assert!(matches!(load_into(&mut host, options.clone()), Err(LoadError::Host(_))));
             host.crash_at_batch = None;
             host.opened.clear();
-            load_into(&mut host, options).unwrap();
+            load_into(&mut host, options.clone()).unwrap();
             assert!(host.lines == whole.lines, "crash at batch {crash}");
             // A resumed load skips pass 1. It opens the source at the start only to check that it has not changed.
             assert_eq!(host.opened.len(), 2);
@@ -40,9 +40,9 @@ fn an_interrupted_load_resumes_at_its_checkpoint() {
 #[test]
 fn a_finished_load_can_be_resumed() {
     for options in [ARRAY, DETECT, LINES] {
-        let mut host = MemoryHost::new(source(options, 100));
-        load_into(&mut host, options).unwrap();
-        assert_eq!((load_into(&mut host, options).unwrap(), host.lines.len()), (Loaded::Records, 100));
+        let mut host = MemoryHost::new(source(options.clone(), 100));
+        load_into(&mut host, options.clone()).unwrap();
+        assert_eq!((load_into(&mut host, options.clone()).unwrap(), host.lines.len()), (Loaded::Records, 100));
     }
 }
 

@@ -38,9 +38,12 @@ fn table_use(value: &Value) -> Result<TableUse, String> {
 
 fn source(value: &Value) -> Source {
     match value.as_str() {
-        Some(url) if url.starts_with("http") => {
-            Source::Url(UrlSource { url: url.to_owned(), headers: None, media_types: vec!["text/csv".to_owned()], encoding: None })
-        }
+        Some(url) if url.starts_with("http") => Source::Url(UrlSource {
+            url: url.to_owned(),
+            headers: None,
+            media_types: vec!["text/csv".to_owned()],
+            encoding: None,
+        }),
         Some(path) => guest::file(path),
         None => Source::S3(S3Source { object: object(value), encoding: None }),
     }

@@ -13,8 +13,8 @@ pub mod bindings {
 }
 
 pub use bindings::exports::jobhost::plugin::job::{
-    Access, Capability, Description, Failure, FailureKind, FileSink, FileSource, Guest, JobPlan, Message, Operation, Outcome,
-    Refusal, Reply, S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableUse, UrlSource,
+    Access, Capability, Description, Failure, FailureKind, FileSink, FileSource, Guest, JobPlan, Message, Operation,
+    Outcome, Refusal, Reply, S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableUse, UrlSource,
 };
 pub use bindings::jobhost::plugin::types::{Action, Encoding, Error, ErrorKind, Right, TableName};
 pub use bindings::jobhost::plugin::{log, objects, progress, records, rejects};

@@ -20,9 +20,7 @@ impl Guest for Opens {
     fn plan(_operation: String, request: String) -> Result<JobPlan, Refusal> {
         let mut plan = guest::nothing();
         match guest::mode(&request) {
-            "readers" => {
-                plan.sources = vec![guest::file(guest::field(&request, "file").unwrap_or_default())]
-            }
+            "readers" => plan.sources = vec![guest::file(guest::field(&request, "file").unwrap_or_default())],
             "writers" => {
                 let directory = guest::field(&request, "directory").unwrap_or_default();
                 plan.sinks = (0..SINKS).map(|index| sink(directory, index)).collect();

@@ -112,7 +112,6 @@ fn no_field_of_s3_adds_a_header_a_host_or_a_path() {
         ("bucket", "bkt@evil.example"),
         ("key", "../../x.csv"),
         ("key", "a/../b.csv"),
-        ("key", "/x.csv"),
         ("key", "x\r\nHost: evil.csv"),
         ("key", "x\u{0}.csv"),
         ("aws_access_key_id", "AK\r\nHost: evil"),
@@ -138,8 +137,17 @@ fn no_field_of_s3_adds_a_header_a_host_or_a_path() {
     }
     assert!(web.seen().is_empty(), "a request was sent: {:?}", web.seen());
     // Any valid key is a single path, whatever it contains.
-    for key in ["a b?x=y#z%2f.csv", "ünï/☃.csv", "%2e%2e/x.csv", "x;y=z&a.csv", "@evil.example.csv", "a\\..\\b.csv"]
-    {
+    for key in [
+        "a b?x=y#z%2f.csv",
+        "ünï/☃.csv",
+        "%2e%2e/x.csv",
+        "x;y=z&a.csv",
+        "@evil.example.csv",
+        "a\\..\\b.csv",
+        "/x.csv",
+        "//evil.example/x.csv",
+        "a b?x//%2e%2e//#y.csv",
+    ] {
         let s3 = json!({
             "aws_access_key_id": "AK", "aws_secret_access_key": "SK", "bucket": BUCKET, "key": key,
             "region": REGION, "endpoint": web.url(""),

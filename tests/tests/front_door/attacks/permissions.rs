@@ -90,6 +90,7 @@ fn table(victim: &Victim) -> Vec<(&'static str, Value, Users)> {
         ("remove_plugin", json!({"name": "csv-load"}), NOBODY),
         ("reload_plugins", json!({}), NOBODY),
         ("csv_data_load", in_t(load), LOADERS),
+        ("csv_preview", in_t(json!({"data": "id,a\n1,x"})), &["reader", "inserter", "partial", "all"]),
         ("csv_file_load", in_t(file.clone()), LOADERS),
         ("csv_url_load", in_t(url), LOADERS),
         ("json_data_load", in_t(json!({"action": "insert", "data": "{\"id\":1,\"a\":\"x\"}"})), LOADERS),

@@ -27,6 +27,17 @@ pub(super) fn register(connection: &Connection, flags: FunctionFlags) -> Result<
             _ => None,
         })
     })?;
+    // The text of a number, and the number that a text spells. Any other value has no other spelling.
+    connection.create_scalar_function("other_spelling", 1, flags, |context| {
+        let value = context.get_raw(0);
+        Ok(match (value, number(value)) {
+            (ValueRef::Integer(integer), _) => Value::Text(integer.to_string()),
+            (ValueRef::Real(real), _) => Value::Text(real.to_string()),
+            (ValueRef::Text(_), Some(Number::Integer(integer))) => Value::Integer(integer),
+            (ValueRef::Text(_), Some(Number::Real(real))) => Value::Real(real),
+            _ => Value::Null,
+        })
+    })?;
     // The values that SUM and AVG include.
     connection.create_scalar_function("only_number", 1, flags, |context| {
         Ok(match context.get_raw(0) {

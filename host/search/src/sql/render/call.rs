@@ -9,6 +9,7 @@ use sqlparser::ast::{
     FunctionArguments, NullTreatment, TrimWhereField, Value,
 };
 
+use super::quoted::is_column;
 use super::{Rendered, Renderer, absent, unsupported};
 use crate::sql::SqlError;
 use crate::sql::sentences::shortened;
@@ -115,6 +116,7 @@ const OTHERS_IN_SQLITE: &[&str] = &[
     "is_greater",
     "is_less",
     "only_number",
+    "other_spelling",
     "truth",
     "modulo",
     "like",
@@ -229,6 +231,7 @@ impl Renderer {
             ("ltrim", [text, characters]) => self.trim(Some(&TrimWhereField::Leading), text, Some(characters))?,
             ("rtrim", [text]) => self.trim(Some(&TrimWhereField::Trailing), text, None)?,
             ("rtrim", [text, characters]) => self.trim(Some(&TrimWhereField::Trailing), text, Some(characters))?,
+            ("nullif", [column, literal]) if is_column(column) => self.null_if(column, literal)?,
             ("mod", [left, right]) => self.simple_call("modulo", &[left, right])?,
             // SQLite's own DATE accepts modifiers after the date.
             ("date", [] | [_]) => self.simple_call("full_date", &exprs)?,

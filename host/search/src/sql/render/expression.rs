@@ -253,7 +253,7 @@ impl Renderer {
         match target {
             InTarget::List(items) if is_column(expr) => self.list(items, Self::with_other_meaning)?,
             InTarget::List(items) => self.list(items, Self::value)?,
-            InTarget::Subquery(query) => self.query(query)?,
+            InTarget::Subquery(query) => self.with_other_spellings(query)?,
             InTarget::Unnest(_) | InTarget::Table { .. } => return Err(unsupported(whole)),
         }
         self.push(")");
@@ -301,13 +301,18 @@ impl Renderer {
 
     fn case(&mut self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Rendered {
         self.push("CASE");
+        // Each comparison of a column is one by itself, so that a literal has its other meaning.
+        let column = operand.filter(|operand| is_column(operand));
+        let operand = operand.filter(|_| column.is_none());
         if let Some(operand) = operand {
             self.push(" ");
             self.value(operand)?;
         }
         for CaseWhen { condition, result } in conditions {
             self.push(" WHEN ");
-            if operand.is_some() {
+            if let Some(column) = column {
+                self.equality(column, condition, false)?
+            } else if operand.is_some() {
                 self.value(condition)?
             } else {
                 self.condition(condition)?

@@ -2,12 +2,12 @@
 //! '1'` finds records whose `id` is `1` or `"1"`.
 //!
 //! A number without quotes also finds strings that spell it, so that keys loaded as strings are found. This applies
-//! only to `=`, `<>` and `IN` between a column and a literal; elsewhere nothing tells which of the two is meant. The
-//! result is an `IN` of literals, so the primary key is still looked up.
+//! only to `=`, `<>`, `IN`, `CASE` and `NULLIF` between a column and a literal, and to `IN` with a subquery; elsewhere
+//! nothing tells which of the two is meant. The result is an `IN` of literals, so the primary key is still looked up.
 
 use std::borrow::Cow;
 
-use sqlparser::ast::{Expr, Value};
+use sqlparser::ast::{Expr, Query, Value};
 
 use super::{Rendered, Renderer};
 use crate::sql::values::{FALSE, TRUE, spells_number};
@@ -23,6 +23,27 @@ impl Renderer {
         self.push(if negated { " NOT IN (" } else { " IN (" });
         self.with_other_meaning(literal)?;
         self.push(")");
+        Ok(())
+    }
+
+    /// Renders NULLIF of a column and a literal that has another meaning.
+    pub(super) fn null_if(&mut self, column: &Expr, literal: &Expr) -> Rendered {
+        self.push("CASE WHEN ");
+        self.equality(column, literal, false)?;
+        self.push(" THEN NULL ELSE ");
+        self.value(column)?;
+        self.push(" END");
+        Ok(())
+    }
+
+    /// Renders a subquery whose values are also found by their other spelling: numbers as text, and texts as numbers.
+    pub(super) fn with_other_spellings(&mut self, query: &Query) -> Rendered {
+        self.push("WITH __listed(value) AS (");
+        self.query(query)?;
+        self.push(
+            ") SELECT value FROM __listed \
+             UNION ALL SELECT other_spelling(value) FROM __listed WHERE other_spelling(value) IS NOT NULL",
+        );
         Ok(())
     }
 

@@ -331,3 +331,27 @@ async fn a_query_reads_one_snapshot_and_joins_by_key_lookups() {
         assert_eq!(place.column(sql).await, json!([20_000]), "{sql}");
     }
 }
+
+#[tokio::test]
+async fn numbers_and_texts_that_spell_them_are_found_by_each_other() {
+    let place = kennel().await;
+    for (sql, expected) in [
+        ("SELECT id FROM dog WHERE age IN (SELECT 7) ORDER BY id", "[\"x\"]"),
+        ("SELECT id FROM dog WHERE age IN (SELECT '5')", "[1]"),
+        ("SELECT id FROM dog WHERE age NOT IN (SELECT age FROM dog WHERE id IN (1, 'x')) ORDER BY id", "[2],[3]"),
+        ("SELECT id FROM dog WHERE age NOT IN (SELECT 'a' UNION ALL SELECT '12') ORDER BY id", "[1],[2],[\"x\"]"),
+        ("SELECT d.id FROM dog AS d WHERE 100 IN (SELECT price FROM gold.dog AS g WHERE g.id = d.id)", "[1]"),
+        (
+            "SELECT CASE age WHEN '5' THEN 'five' WHEN 7 THEN 'seven' ELSE 'other' END FROM dog ORDER BY id",
+            "[\"five\"],[\"other\"],[\"other\"],[\"seven\"]",
+        ),
+        ("SELECT NULLIF(age, '5'), NULLIF(age, 7) FROM dog WHERE id IN (1, 'x') ORDER BY id", "[null,5],[\"7\",null]"),
+        ("SELECT id FROM dog WHERE age >= 5 ORDER BY id", "[1],[3],[\"x\"]"),
+    ] {
+        assert_eq!(
+            place.text(sql, RowShape::Arrays).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")),
+            expected,
+            "{sql}"
+        );
+    }
+}
