@@ -93,7 +93,7 @@ impl Jobs {
         match end {
             RunEnd::Returned(Ok(_)) => match ending(end, None, &log, &parts.guest_limits.result_bytes) {
                 Ending::Complete { result, .. } => Ok(result.unwrap_or_else(|| json!({}))),
-                Ending::Failed { message, .. } => Err(fault(found, &message.as_str().unwrap_or_default())),
+                Ending::Failed { message, .. } => Err(fault(found, message.as_str().unwrap_or_default())),
                 Ending::Cancelled => Err(fault(found, "it was cancelled")),
             },
             RunEnd::Returned(Err(failure)) => Err(match ledger.take_denial() {

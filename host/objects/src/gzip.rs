@@ -13,14 +13,14 @@ type Input = Pin<Box<dyn AsyncBufRead + Send>>;
 pub(super) struct GzipMembers(State);
 
 enum State {
-    Member(GzipDecoder<Input>),
+    Member(Box<GzipDecoder<Input>>),
     Between { input: Input, is_padded: bool },
     End,
 }
 
 impl GzipMembers {
     pub(super) fn new(input: impl AsyncBufRead + Send + 'static) -> Self {
-        GzipMembers(State::Member(GzipDecoder::new(Box::pin(input))))
+        GzipMembers(State::Member(Box::new(GzipDecoder::new(Box::pin(input)))))
     }
 }
 
@@ -31,7 +31,7 @@ impl AsyncRead for GzipMembers {
                 State::End => return Poll::Ready(Ok(())),
                 State::Member(mut decoder) => {
                     let before = buffer.filled().len();
-                    let polled = Pin::new(&mut decoder).poll_read(cx, buffer);
+                    let polled = Pin::new(decoder.as_mut()).poll_read(cx, buffer);
                     if polled.is_pending() || buffer.filled().len() > before || buffer.remaining() == 0 {
                         self.0 = State::Member(decoder);
                         return polled;
@@ -49,7 +49,7 @@ impl AsyncRead for GzipMembers {
                     match (zeros, is_padded) {
                         _ if bytes.is_empty() => State::End,
                         (0, true) => return Poll::Ready(Err(io::Error::other("data follows the zero padding"))),
-                        (0, false) => State::Member(GzipDecoder::new(input)),
+                        (0, false) => State::Member(Box::new(GzipDecoder::new(input))),
                         (zeros, _) => {
                             input.as_mut().consume(zeros);
                             State::Between { input, is_padded: true }

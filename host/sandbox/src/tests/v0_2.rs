@@ -7,8 +7,8 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use crate::guest::Guest;
 use crate::job_log::LogLevel;
 use jobhost_contract::{
-    Capability, CapabilityError, Description, Failure, FailureKind, Operation, OperationAccess, Outcome, Plan,
-    TableRight, TableUse,
+    Capability, CapabilityError, Description, Failure, FailureKind, Operation, OperationAccess, OperationReply,
+    Outcome, Plan, TableRight, TableUse,
 };
 use jobhost_model::{Action, TableName};
 
