@@ -3,4 +3,9 @@
 
 #![warn(missing_docs, unreachable_pub)]
 
+mod attribute_type;
 pub mod date;
+pub mod typed;
+
+pub use attribute_type::AttributeType;
+pub use typed::ValueError;

@@ -3,30 +3,8 @@
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+use jobhost_json_text::AttributeType;
 use serde::{Deserialize, Serialize};
-
-/// The declared type of an attribute. Names as Harper writes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AttributeType {
-    /// Any JSON.
-    Any,
-    /// A string.
-    String,
-    /// A string or a number.
-    ID,
-    /// A whole number of 32 bits.
-    Int,
-    /// A whole number that a double holds exactly.
-    Long,
-    /// A number.
-    Float,
-    /// true or false.
-    Boolean,
-    /// A date.
-    Date,
-    /// A whole number of any size.
-    BigInt,
-}
 
 /// An attribute of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

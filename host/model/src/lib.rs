@@ -17,7 +17,8 @@ pub mod rows;
 pub mod table;
 pub mod time;
 
-pub use attributes::{Attribute, AttributeType, Attributes};
+pub use attributes::{Attribute, Attributes};
+pub use jobhost_json_text::AttributeType;
 pub use key::{Key, KeyError};
 pub use limit::Limit;
 pub use objects::{Encoding, ObjectInfo, Receipt, S3Location};

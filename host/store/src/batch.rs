@@ -13,7 +13,6 @@ mod names;
 mod parser;
 mod rules;
 mod scan;
-mod typed;
 
 use bytes::Bytes;
 

@@ -5,7 +5,7 @@
 //! so every problem is found before anything is written. The modules, from the bottom up:
 //!
 //! * `scan` finds where values end, and whether they are valid JSON.
-//! * `attributes` knows the names, `typed` the types, `record` the rules for one record.
+//! * `attributes` knows the names, `record` the rules for one record.
 //! * `reader` splits the stream into records and tracks positions.
 //! * [`load`] is a whole load in the two passes of `jobhost-load`.
 //!
@@ -22,7 +22,6 @@ mod one;
 mod reader;
 mod record;
 mod scan;
-mod typed;
 
 pub use error::{Place, Problem};
 pub use jobhost_batch::MAX_RECORD_BYTES;

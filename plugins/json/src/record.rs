@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use jobhost_batch::{JsonBuffer, JsonWriter};
+use jobhost_json_text::typed::check;
 use jobhost_load::{AttributeType, KeyError, MAX_KEY_BYTES, Table, ValueError, json_text};
 
 use crate::attributes::{After, Attributes, Role};
 use crate::error::Problem;
 use crate::scan::{BLOCK, Kind, Malformed, Scanner};
-use crate::typed;
 
 /// Maximum nesting of a record, which is the first level itself: the limit of the contract.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -200,7 +200,7 @@ impl Records {
             Role::Key(declared) => *key = Some(Key { declared, kind, value: member.value..member.value_end }),
             Role::Typed(declared) => {
                 let value = text.get(member.value..member.value_end).unwrap_or_default();
-                typed::check(declared, self.attributes.name(number), kind, value)?;
+                check(declared, self.attributes.name(number), kind.json_type(), value)?;
             }
         }
         Ok(true)
@@ -245,7 +245,7 @@ impl Records {
         if let Some(error) = wrong {
             return Err(self.key_problem(error));
         }
-        Ok(typed::check(key.declared, self.attributes.primary_key(), key.kind, value)?)
+        Ok(check(key.declared, self.attributes.primary_key(), key.kind.json_type(), value)?)
     }
 
     #[inline]

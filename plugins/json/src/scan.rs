@@ -5,6 +5,7 @@
 //! allocates and never trusts a length.
 
 use bytemuck::cast;
+use jobhost_json_text::typed::JsonType;
 use wide::{CmpEq, CmpLt, i8x16};
 
 /// Number of bytes that are examined together. As many must follow the text, and none of them may continue a string:
@@ -21,6 +22,20 @@ pub(crate) enum Kind {
     Null,
     Array,
     Object,
+}
+
+impl Kind {
+    /// Returns the type of the value.
+    pub(crate) fn json_type(self) -> JsonType {
+        match self {
+            Kind::String { .. } => JsonType::String,
+            Kind::Number => JsonType::Number,
+            Kind::True | Kind::False => JsonType::Boolean,
+            Kind::Null => JsonType::Null,
+            Kind::Array => JsonType::Array,
+            Kind::Object => JsonType::Object,
+        }
+    }
 }
 
 /// Where and why a text is not valid JSON.

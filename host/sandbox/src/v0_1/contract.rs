@@ -44,7 +44,7 @@ impl From<AttributeType> for GuestType {
         match attribute_type {
             AttributeType::Any => GuestType::Any,
             AttributeType::String => GuestType::String,
-            AttributeType::ID => GuestType::Id,
+            AttributeType::Id => GuestType::Id,
             AttributeType::Int => GuestType::Int,
             AttributeType::Long => GuestType::Long,
             AttributeType::Float => GuestType::Float,

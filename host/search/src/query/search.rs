@@ -1,10 +1,17 @@
 //! A running search: returns rows as JSON text, a page at a time.
+//!
+//! A search that must look at every record reads them in the order in which they arrived, and sorts what it finds: in order
+//! of key, each record of a large table would be read from another place on the disk. If too much is found to sort, and the
+//! client did not ask for an order, the search starts again in order of key.
 
+mod sorting;
+
+use self::sorting::{Order, Wish};
 use super::fields::{Damaged, Fields, Span};
 use super::filter::Filter;
 use super::output::Output;
 use super::projection::{Projection, Row, Source, selectable_attributes, value_at};
-use super::sort::{Sort, SortKey, Sorter};
+use super::sort::Sort;
 use super::value::{Number, Stored};
 use super::{Query, QueryError};
 use jobhost_budget::Account;
@@ -17,10 +24,6 @@ use jobhost_store::{RecordCursor, RecordPage, RecordStore, ScanOrder, StoreError
 const KEYS_A_FETCH: usize = 1000;
 /// Target size of a page of rows in bytes. A single row may be larger.
 const PAGE_BYTES: usize = 256 * 1024;
-
-/// Maximum size, in bytes, of rows that are sorted although the client did not request an order. For larger results,
-/// returning the first rows early is more useful.
-const SORTED_UNASKED_BYTES: usize = 8 << 20;
 
 /// The limits of a search.
 #[derive(Debug, Clone)]
@@ -68,16 +71,6 @@ pub struct RowFormat {
 
 type SortedRows = Box<dyn Iterator<Item = Box<[u8]>> + Send>;
 
-/// Why rows are sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    Asked,
-    /// By the first condition, if there are only few rows.
-    Unasked,
-    /// By the first condition, and a limit or an offset applies to this order.
-    Counted,
-}
-
 enum Input {
     Scan(Box<dyn RecordCursor>),
     Keys(TableName, std::vec::IntoIter<Key>),
@@ -92,7 +85,7 @@ struct Plan {
     filter: Filter,
     /// Where the filter's conditions find their values, in order of evaluation.
     operands: Vec<Source>,
-    sort: Option<(Source, bool, Wish)>,
+    sort: Option<Order>,
     fields: Fields,
     projection: Projection,
     spans: Vec<Span>,
@@ -117,6 +110,8 @@ pub struct Search {
     plan: Plan,
     separator: Separator,
     limits: SearchLimits,
+    /// The table, if it is scanned.
+    scanned: Option<TableName>,
     /// Rows still to skip (`offset`) and to return (`remaining`).
     offset: u64,
     remaining: u64,
@@ -138,22 +133,31 @@ impl Search {
             (None, Some(key)) => Some(vec![key]),
             (None, None) => None,
         };
-        // Rows with equal values are sorted by key, so the scan must return them in that order.
         let paged = query.limit.is_some() || query.offset > 0;
         let free = query.sort.is_none() && !paged;
+        let everything = query.filter == Filter::everything();
+        let is_scan = keys.is_none();
+        let sort = match query.sort {
+            // A scan returns rows in order of the primary key anyway.
+            Some(sort) if !sort.descending && sort.attribute == table.primary_key => None,
+            Some(Sort { attribute, descending }) => Some((Some(attribute), descending, Wish::Asked)),
+            None if format.order == ScanOrder::Key => match query.filter.order(&table.primary_key) {
+                Some(attribute) => {
+                    Some((Some(attribute.to_owned()), false, if paged { Wish::Counted } else { Wish::Unasked }))
+                }
+                // With a limit, a scan in order of key may end early.
+                None => (is_scan && !everything && !paged).then_some((None, false, Wish::Unasked)),
+            },
+            None => None,
+        };
+        let order = match (free, &sort) {
+            (_, Some(_)) => ScanOrder::Arrival,
+            (true, None) => format.order,
+            (false, None) => ScanOrder::Key,
+        };
         let input = match keys {
             Some(keys) => Input::Keys(table.name.clone(), keys.into_iter()),
-            None => Input::Scan(store.scan(&table.name, if free { format.order } else { ScanOrder::Key }).await?),
-        };
-        // A scan returns rows in order of the primary key anyway.
-        let sort = match query.sort {
-            Some(sort) if !sort.descending && sort.attribute == table.primary_key => None,
-            Some(sort) => Some((sort, Wish::Asked)),
-            None if format.order == ScanOrder::Key => query.filter.order(&table.primary_key).map(|attribute| {
-                let sort = Sort { attribute: attribute.to_owned(), descending: false };
-                (sort, if paged { Wish::Counted } else { Wish::Unasked })
-            }),
-            None => None,
+            None => Input::Scan(store.scan(&table.name, order).await?),
         };
 
         let all = || selectable_attributes(table).into_iter().map(str::to_owned).collect();
@@ -162,23 +166,20 @@ impl Search {
         let projection = Projection::new(&columns, format.shape, format.separator, &mut fields);
         let mut operands = Vec::new();
         query.filter.each_attribute(&mut |name| operands.push(Source::of(name, &mut fields)));
-        let sort = sort.map(|(sort, wish)| (Source::of(&sort.attribute, &mut fields), sort.descending, wish));
+        let sort = sort.map(|(attribute, descending, wish)| {
+            let by = attribute.map(|attribute| Source::of(&attribute, &mut fields));
+            let key = is_scan.then(|| Source::of(&table.primary_key, &mut fields));
+            Order { by, descending, wish, key }
+        });
         Ok(Search {
             columns,
             input,
             unread: Unread::default(),
             unsorted: None,
-            plan: Plan {
-                everything: query.filter == Filter::everything(),
-                filter: query.filter,
-                operands,
-                sort,
-                fields,
-                projection,
-                spans: Vec::new(),
-            },
+            plan: Plan { everything, filter: query.filter, operands, sort, fields, projection, spans: Vec::new() },
             separator: format.separator,
             limits,
+            scanned: is_scan.then(|| table.name.clone()),
             offset: query.offset,
             remaining: query.limit.unwrap_or(u64::MAX),
             given: 0,
@@ -281,62 +282,6 @@ impl Search {
             self.remaining -= 1;
         }
         true
-    }
-
-    /// Reads all matching records and replaces the input with the sorted rows.
-    async fn sort(&mut self, store: &dyn RecordStore) -> Result<(), QueryError> {
-        let Some((source, descending, wish)) = self.plan.sort else { return Ok(()) };
-        let keep = self.remaining.saturating_add(self.offset);
-        let charge = self.limits.account.as_ref().map(|account| account.memory(0)).transpose()?;
-        let most = match wish {
-            Wish::Asked | Wish::Counted => self.limits.sort_bytes,
-            Wish::Unasked => self.limits.sort_bytes.min(SORTED_UNASKED_BYTES),
-        };
-        let mut sorter = Sorter::new(descending, keep, most, charge);
-        let mut text = Vec::new();
-        while let Some(page) = self.page(store).await? {
-            let mut unread = Unread { page, ..Unread::default() };
-            while let Some(row) = unread.next() {
-                if !self.plan.examine(row)? {
-                    continue;
-                }
-                let Plan { projection, spans, .. } = &mut self.plan;
-                let offered = sorter.offer(SortKey::of(&stored(row, spans, source)), || {
-                    text.clear();
-                    let mut out = Output::new(&mut text);
-                    projection.write(row, spans, &mut out);
-                    out.finish();
-                    text.as_slice().into()
-                });
-                let Err(error) = offered else { continue };
-                let dispensable = match (wish, &error) {
-                    (Wish::Asked, _) => false,
-                    (Wish::Unasked, _) => true,
-                    // Later pages must have the same order as the first one.
-                    (Wish::Counted, error) => matches!(error, QueryError::TooLarge(_)) && self.offset == 0,
-                };
-                if !dispensable || !sorter.has_all() {
-                    return Err(if wish == Wish::Counted { with_advice(error) } else { error });
-                }
-                self.plan.sort = None;
-                self.unsorted = Some(Box::new(sorter.into_unsorted()));
-                self.unread = unread;
-                return Ok(());
-            }
-        }
-        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        self.input = Input::Sorted(Box::new(sorter.into_sorted().skip(offset)));
-        Ok(())
-    }
-}
-
-fn with_advice(error: QueryError) -> QueryError {
-    match error {
-        QueryError::TooLarge(sentence) => QueryError::TooLarge(format!(
-            "{sentence}. Without 'sort' rows are counted in the order of the first condition; with a 'sort' by the primary \
-             key nothing needs to be sorted"
-        )),
-        other => other,
     }
 }
 

@@ -59,7 +59,9 @@ impl SortKey {
 struct Row {
     key: SortKey,
     descending: bool,
-    /// Position of the row in the input, which is in primary key order. Decides between equal values.
+    /// The encoded primary key, for rows that are not offered in its order. Decides between equal values.
+    place: Option<Box<[u8]>>,
+    /// Position of the row in the input. Decides between rows without a place.
     number: u64,
     text: Box<[u8]>,
 }
@@ -70,7 +72,7 @@ impl Row {
             SortKey::Text(text) => text.len(),
             _ => 0,
         };
-        size_of::<Row>() + key + self.text.len()
+        size_of::<Row>() + key + self.place.as_ref().map_or(0, |place| place.len()) + self.text.len()
     }
 }
 
@@ -78,7 +80,7 @@ impl Ord for Row {
     fn cmp(&self, other: &Self) -> Ordering {
         let by_key = self.key.compare(&other.key);
         let by_key = if self.descending { by_key.reverse() } else { by_key };
-        by_key.then(self.number.cmp(&other.number))
+        by_key.then_with(|| self.place.cmp(&other.place)).then(self.number.cmp(&other.number))
     }
 }
 
@@ -121,9 +123,14 @@ impl Sorter {
     }
 
     /// Offers a row. `text` is called only if the row is kept. The row is kept even if this returns an error.
-    pub fn offer(&mut self, key: SortKey, text: impl FnOnce() -> Box<[u8]>) -> Result<(), QueryError> {
+    pub fn offer(
+        &mut self,
+        key: SortKey,
+        place: Option<Box<[u8]>>,
+        text: impl FnOnce() -> Box<[u8]>,
+    ) -> Result<(), QueryError> {
         self.number += 1;
-        let mut row = Row { key, descending: self.descending, number: self.number, text: Box::default() };
+        let mut row = Row { key, descending: self.descending, place, number: self.number, text: Box::default() };
         let full = self.rows.len() as u64 >= self.keep;
         if full && self.rows.peek().is_none_or(|last| *last < row) {
             return Ok(());

@@ -24,7 +24,7 @@ impl Number {
         text.parse().ok().map(Number::Float)
     }
 
-    fn as_float(self) -> f64 {
+    pub(super) fn as_float(self) -> f64 {
         match self {
             Number::Integer(integer) => integer as f64,
             Number::Float(float) => float,

@@ -13,7 +13,7 @@ use jobhost_jobs::SubmitError;
 use jobhost_model::KeyError;
 use jobhost_search::SearchError;
 use jobhost_search::query::QueryError;
-use jobhost_store::{BatchError, StoreError, StoreErrorKind};
+use jobhost_store::{BatchError, BatchErrorKind, StoreError, StoreErrorKind};
 
 /// `Retry-After` for a busy host.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -174,7 +174,10 @@ impl From<SearchError> for ApiError {
 
 impl From<BatchError> for ApiError {
     fn from(error: BatchError) -> Self {
-        ApiError::bad_request(error.to_string())
+        ApiError::bad_request(match &error.kind {
+            BatchErrorKind::Limit(reached) => format!("{error} ({})", reached.key),
+            BatchErrorKind::FixedLimit | BatchErrorKind::Invalid => error.to_string(),
+        })
     }
 }
 

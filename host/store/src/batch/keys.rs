@@ -1,10 +1,11 @@
 //! The keys of a batch's records: encoded into one arena while parsing, or generated if missing.
 
+use super::BatchError;
 use super::invalid;
 use super::parser::{Findings, Parser};
 use super::scan::Kind;
-use super::{BatchError, typed};
-use jobhost_model::attributes::AttributeType;
+use jobhost_json_text::typed::check;
+use jobhost_model::AttributeType;
 use jobhost_model::key::{self, Key, KeyError};
 use jobhost_model::table::Action;
 
@@ -66,8 +67,8 @@ impl Parser<'_> {
     fn check_key_type(&self, findings: &Findings, kind: Kind, value: &[u8]) -> Result<(), BatchError> {
         match findings.key_type {
             None => Ok(()),
-            Some(declared) => typed::check(declared, &self.table.primary_key, kind, value)
-                .map_err(|message| invalid(self.number as usize, message)),
+            Some(declared) => check(declared, &self.table.primary_key, kind.json_type(), value)
+                .map_err(|error| invalid(self.number as usize, error.to_string())),
         }
     }
 
@@ -89,7 +90,7 @@ impl Parser<'_> {
             .key_type
             .or_else(|| self.table.attribute(&self.table.primary_key).and_then(|attribute| attribute.attribute_type));
         let key = match declared {
-            Some(AttributeType::String | AttributeType::ID) => self.keys.uuid(),
+            Some(AttributeType::String | AttributeType::Id) => self.keys.uuid(),
             _ => self.keys.number(),
         };
         key.encode(&mut self.batch.keys);

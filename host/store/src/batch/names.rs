@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::members::quoted;
-use jobhost_model::attributes::AttributeType;
+use jobhost_model::AttributeType;
 use jobhost_model::table::{CREATED_TIME, Table, UPDATED_TIME};
 
 /// How the host treats an attribute.

@@ -3,9 +3,10 @@
 use super::names::{self, Names, Role};
 use super::rules::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
 use super::scan::{self, Kind, Malformed, Scanner};
-use super::{Batch, BatchError, BatchLimits, NAME_BYTES, Record, fixed_limit, invalid, limit, members, typed};
+use super::{Batch, BatchError, BatchLimits, NAME_BYTES, Record, fixed_limit, invalid, limit, members};
 use crate::key_source::KeySource;
-use jobhost_model::attributes::AttributeType;
+use jobhost_json_text::typed::check;
+use jobhost_model::AttributeType;
 use jobhost_model::key::Key;
 use jobhost_model::table::{Action, MAX_ATTRIBUTES, Table};
 
@@ -149,8 +150,8 @@ impl Parser<'_> {
             Role::Typed(declared) => {
                 let (from, to, kind) = value;
                 let text = self.scanner.text.get(from..to).unwrap_or_default();
-                typed::check(declared, self.names.name(number), kind, text)
-                    .map_err(|message| invalid(self.number as usize, message))?;
+                check(declared, self.names.name(number), kind.json_type(), text)
+                    .map_err(|error| invalid(self.number as usize, error.to_string()))?;
             }
         }
         Ok(())

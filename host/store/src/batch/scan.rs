@@ -6,6 +6,8 @@
 //!
 //! The text is known to be UTF-8. A line feed ends a record, so it does not count as white space.
 
+use jobhost_json_text::typed::JsonType;
+
 /// The kind of a value, with the details that the scanner learns while looking for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -21,6 +23,20 @@ pub(super) enum Kind {
     Null,
     Array,
     Object,
+}
+
+impl Kind {
+    /// Returns the type of the value.
+    pub(super) fn json_type(self) -> JsonType {
+        match self {
+            Kind::String { .. } => JsonType::String,
+            Kind::Number { .. } => JsonType::Number,
+            Kind::True | Kind::False => JsonType::Boolean,
+            Kind::Null => JsonType::Null,
+            Kind::Array => JsonType::Array,
+            Kind::Object => JsonType::Object,
+        }
+    }
 }
 
 /// Where and why a text is not valid JSON.

@@ -1,8 +1,8 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
+use jobhost_model::AttributeType;
 use jobhost_model::attributes::Attribute;
-use jobhost_model::attributes::AttributeType;
 use jobhost_model::table::MAX_ATTRIBUTES;
 use jobhost_model::table::TableName;
 
@@ -98,7 +98,7 @@ fn absent_keys_are_generated_and_written_into_the_record() {
 
 #[test]
 fn a_key_declared_as_a_string_is_generated_as_a_string() {
-    let batch = parse_typed("{\"a\":1}", &[("id", AttributeType::ID)]).unwrap();
+    let batch = parse_typed("{\"a\":1}", &[("id", AttributeType::Id)]).unwrap();
     assert_eq!(keys(&batch)[0].as_str().unwrap().len(), 36);
 }
 
@@ -271,7 +271,7 @@ fn declared_types_are_checked() {
         ("s", Type::String),
         ("d", Type::Date),
         ("n", Type::BigInt),
-        ("x", Type::ID),
+        ("x", Type::Id),
         ("any", Type::Any),
     ];
     for fine in [

@@ -62,3 +62,26 @@ fn the_limits_of_batches_can_be_changed() {
     }
     assert_eq!(met(&row, "sandbox.record_depth")["limit"], 5, "{row:#}");
 }
+
+#[test]
+fn one_key_raises_the_maximum_size_of_a_record_everywhere() {
+    let large = "x".repeat(3_000_000);
+    let csv = json!({"operation": "csv_data_load", "database": "gold", "table": "mine", "data": format!("id,a\ncsv,{large}\n")});
+    let text = json!([{"id": "json", "a": large}]).to_string();
+    let json_load = json!({"operation": "json_data_load", "database": "gold", "table": "mine", "data": text});
+    let insert =
+        json!({"operation": "insert", "database": "gold", "table": "mine", "records": [{"id": "insert", "a": large}]});
+    let host = start(|options| options);
+    for request in [&csv, &json_load] {
+        assert!(host.run_error(request).contains("262144 bytes (sandbox.record_bytes)"));
+    }
+    assert!(host.post(&insert).refused(400).contains("sandbox.record_bytes"));
+    let host = start(|options| options.set("sandbox.record_bytes", 4 << 20));
+    for request in [&csv, &json_load] {
+        host.run_ok(request);
+    }
+    host.post(&insert).ok();
+    assert_eq!(host.count("mine"), 3);
+    let lengths: Vec<_> = host.rows("mine").iter().map(|row| row["a"].as_str().map(str::len)).collect();
+    assert_eq!(lengths, [Some(3_000_000); 3]);
+}

@@ -3,12 +3,14 @@ use super::*;
 #[tokio::test]
 async fn without_a_sort_rows_are_ordered_by_the_value_of_the_first_condition() {
     let bench = bench().await;
-    let cats: Vec<_> = [(1, "B", 2), (2, "A", 3), (3, "B", 1), (4, "A", 9), (5, "C", 4), (6, "A", 3)]
+    // Not stored in order of key.
+    let cats: Vec<_> = [(3, "B", 1), (1, "B", 2), (6, "A", 3), (2, "A", 3), (5, "C", 4), (4, "A", 9)]
         .map(|(id, group, age)| format!(r#"{{"id":{id}0,"group":"{group}","age":{age}}}"#))
         .into();
     bench.insert("cat", &cats.join("\n")).await;
     let between = json!({"attribute": "group", "comparator": "between", "value": ["A", "C"]});
     let young = json!({"attribute": "age", "comparator": "less_than", "value": 9});
+    let three = json!({"attribute": "age", "comparator": "equals", "value": 3});
     let find = |conditions: Value, more: Value| {
         let mut fields = json!({"table": "cat", "get_attributes": ["id"], "conditions": conditions});
         fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -17,6 +19,9 @@ async fn without_a_sort_rows_are_ordered_by_the_value_of_the_first_condition() {
     let key = ScanOrder::Key;
     for (fields, order, sort_bytes, expected) in [
         (find(json!([between]), json!({})), key, 1 << 20, Ok("20 40 60 10 30 50")),
+        (find(json!([three]), json!({})), key, 1 << 20, Ok("20 60")),
+        (find(json!([three]), json!({})), key, 10, Ok("20 60")),
+        (find(json!([three]), json!({"sort": {"attribute": "group"}})), key, 1 << 20, Ok("20 60")),
         (find(json!([young, between]), json!({})), key, 1 << 20, Ok("20 60 10 30 50")),
         (find(json!([between]), json!({"offset": 2, "limit": 2})), key, 1 << 20, Ok("60 10")),
         (find(json!([young]), json!({"limit": 3})), key, 1 << 20, Ok("30 10 20")),
