@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use jobhost_batch::JsonWriter;
+use jobhost_batch::{BLOCK, Block, JsonWriter};
 use jobhost_load::{AttributeType, ValueError};
 
 use crate::{cast, date, number};
 
 /// The longest part of a value that an error message repeats, in characters.
 const SHOWN_CHARACTERS: usize = 200;
+/// Every number of so many digits is an Int.
+const INT_DIGITS: usize = 9;
 
 /// True if a cell of this type can stop a load.
 pub(crate) fn can_fail(kind: AttributeType) -> bool {
@@ -32,6 +34,39 @@ pub(crate) fn write(
     json.outline(|json| write_typed(kind, json, attribute, source, range))
 }
 
+/// Whether the cell `source[range]` is in the usual form of its type, which is valid and needs no conversion. False says
+/// nothing.
+#[inline]
+pub(crate) fn is_usual(kind: AttributeType, source: &[u8], range: Range<usize>) -> bool {
+    let cell = source.get(range.clone()).unwrap_or_default();
+    let is_integer = |most_digits: usize| {
+        (1..=BLOCK).contains(&cell.len())
+            && number::is_canonical_integer(cell, Block::at(source, range.start), most_digits)
+    };
+    match kind {
+        AttributeType::Int => is_integer(INT_DIGITS),
+        AttributeType::Long | AttributeType::BigInt => is_integer(number::SAFE_DIGITS),
+        AttributeType::Float => {
+            (1..=BLOCK).contains(&cell.len()) && number::is_canonical_block(cell, Block::at(source, range.start))
+        }
+        AttributeType::Boolean => matches!(cell, b"true" | b"false"),
+        AttributeType::Date => date::is_plain_utc(cell),
+        AttributeType::Any | AttributeType::String | AttributeType::Id => false,
+    }
+}
+
+/// Whether the cell `source[range]` is valid for its type, as far as that is seen without parsing it. False says nothing.
+#[inline]
+pub(crate) fn is_plainly_valid(kind: AttributeType, source: &[u8], range: Range<usize>) -> bool {
+    match kind {
+        AttributeType::Float => {
+            let cell = source.get(range.clone()).unwrap_or_default();
+            (1..=BLOCK).contains(&cell.len()) && number::is_decimal(cell, Block::at(source, range.start))
+        }
+        _ => is_usual(kind, source, range),
+    }
+}
+
 fn write_typed(
     kind: AttributeType,
     json: &mut JsonWriter<'_>,
@@ -40,6 +75,14 @@ fn write_typed(
     range: Range<usize>,
 ) -> Result<(), ValueError> {
     let cell = source.get(range.clone()).unwrap_or_default();
+    if is_usual(kind, source, range.clone()) {
+        match kind {
+            AttributeType::Boolean => json.boolean(cell.starts_with(b"t")),
+            AttributeType::Date => date::write_plain_utc(json, source, range),
+            _ => json.block(Block::at(source, range.start), range.len()),
+        }
+        return Ok(());
+    }
     match kind {
         AttributeType::String => json.string(source, range),
         _ if cell.is_empty() => json.null(),

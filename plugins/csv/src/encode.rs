@@ -1,5 +1,7 @@
 //! A CSV record as one JSON object, and the check that it can be one.
 
+mod check;
+
 use std::ops::Range;
 
 use jobhost_batch::{BLOCK, Block, JsonBuffer, JsonWriter, MAX_GROWTH, MAX_NUMBER_BYTES, MAX_RECORD_BYTES};
@@ -9,7 +11,7 @@ use crate::cast;
 use crate::column;
 use crate::columns::CellOptions;
 use crate::error::Problem;
-use crate::header::{Header, HeaderError};
+use crate::header::Header;
 use crate::key::{self, Key};
 use crate::record::{Cell, Record, unescape_into};
 
@@ -38,8 +40,8 @@ pub struct RecordEncoder {
     /// Whether `cells` differs from the default.
     has_cell_options: bool,
     options: EncodeOptions,
-    /// Whether `check` must encode the whole record, because a cell other than the key can be invalid or options apply.
-    can_fail: bool,
+    /// Columns whose cells can be invalid because of their type.
+    fallible: Vec<usize>,
     /// An unescaped cell, then padding.
     unescaped: Vec<u8>,
     /// Where `check` encodes to.
@@ -97,18 +99,19 @@ impl RecordEncoder {
             })
             .collect();
         let has_cell_options = *cells != CellOptions::default();
-        let can_fail = has_cell_options
-            || columns.iter().any(|column| match column.role {
-                Role::System | Role::LeftOut => false,
-                Role::Plain | Role::Key => column::can_fail(column.kind),
-            });
+        let is_fallible = |column: &Column| match column.role {
+            Role::System | Role::LeftOut => false,
+            Role::Plain | Role::Key => column::can_fail(column.kind),
+        };
+        let fallible = columns.iter().enumerate().filter(|(_, column)| is_fallible(column)).map(|(index, _)| index);
+        let fallible = fallible.collect();
         prefixes.raw(&PADDING);
         RecordEncoder {
             key: columns.iter().position(|column| column.role == Role::Key),
             unnamed: header.unnamed().to_vec(),
             cells: cells.clone(),
             has_cell_options,
-            can_fail,
+            fallible,
             columns,
             prefixes: prefixes.as_bytes().to_vec(),
             options,
@@ -148,53 +151,6 @@ impl RecordEncoder {
     /// Indexes of the columns without a name.
     pub fn unnamed(&self) -> &[usize] {
         &self.unnamed
-    }
-
-    /// Fails if the record has a value in a column without a name.
-    #[cold]
-    fn check_unnamed(&self, record: &Record<'_>) -> Result<(), Problem> {
-        let has_value = |index: &usize| record.cell(*index).is_some_and(|cell| !cell.text().is_empty());
-        match self.unnamed.iter().copied().find(|index| has_value(index)) {
-            Some(index) => Err(HeaderError::Unnamed { number: index + 1, line: record.line() }.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Would `encode` succeed? Where nothing but the key can be wrong, this looks at nothing but the key.
-    #[inline]
-    pub fn check(&mut self, record: &Record<'_>) -> Result<(), Problem> {
-        if !self.unnamed.is_empty() {
-            self.check_unnamed(record)?;
-        }
-        if self.can_fail || self.most_bytes(record) > self.max_record_bytes {
-            let mut trial = std::mem::take(&mut self.trial);
-            trial.clear();
-            let outcome = self.encode(record, &mut trial);
-            self.trial = trial;
-            return outcome;
-        }
-        let has_key = match self.key.and_then(|index| record.cell(index)) {
-            Some(cell) => {
-                let kind = self.key_kind();
-                let (source, range) = source_of(cell, &mut self.unescaped);
-                key::is_plain(source, range.clone(), kind)
-                    || key::key(source.get(range).unwrap_or_default(), kind)? != Key::Absent
-            }
-            None => false,
-        };
-        self.require(has_key)
-    }
-
-    fn key_kind(&self) -> AttributeType {
-        self.key.and_then(|index| self.columns.get(index)).map_or(AttributeType::Any, |column| column.kind)
-    }
-
-    #[inline]
-    fn require(&self, has_key: bool) -> Result<(), Problem> {
-        match self.options.key_required {
-            Some(sentence) if !has_key => Err(KeyError::Missing(sentence).into()),
-            _ => Ok(()),
-        }
     }
 
     /// Append the record as a JSON object. Cells beyond the header are left out; columns without a cell are absent.

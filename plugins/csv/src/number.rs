@@ -3,7 +3,7 @@
 use jobhost_batch::Block;
 
 /// Decimal digits that every double holds exactly and prints back unchanged.
-const SAFE_DIGITS: usize = 15;
+pub(crate) const SAFE_DIGITS: usize = 15;
 
 /// True if `text` is a decimal number in the very form in which JavaScript prints it, so that it can be copied: `0`,
 /// `-7`, `1.5`. False says nothing.
@@ -51,6 +51,34 @@ pub(crate) fn is_canonical_block(text: &[u8], block: Block) -> bool {
     // A zero before the point must be alone; then few zeros may follow it. At the end there must be none.
     let whole = if first == b'0' { point == 1 && count <= 7 } else { point > 0 };
     is_decimal && whole && point + 1 < count && byte(length - 1) != b'0' && count <= SAFE_DIGITS + 1
+}
+
+/// Whether a text of 1 to 16 bytes, which `block` begins with, is a whole number of at most `most_digits` digits as JavaScript
+/// prints it.
+#[inline(always)]
+pub(crate) fn is_canonical_integer(text: &[u8], block: Block, most_digits: usize) -> bool {
+    let length = text.len();
+    let byte = |index: usize| text.get(index).copied().unwrap_or(0);
+    let negative = usize::from(byte(0) == b'-');
+    let count = length - negative;
+    let others = !(block.digits(length) >> negative) & ((1u32 << count) - 1);
+    others == 0 && (1..=most_digits).contains(&count) && (byte(negative) != b'0' || length == 1)
+}
+
+/// Whether a text of 1 to 16 bytes, which `block` begins with, has digits, at most one point between them, and perhaps a minus
+/// sign before them.
+#[inline(always)]
+pub(crate) fn is_decimal(text: &[u8], block: Block) -> bool {
+    let length = text.len();
+    let byte = |index: usize| text.get(index).copied().unwrap_or(0);
+    let negative = usize::from(byte(0) == b'-');
+    let count = length - negative;
+    let others = !(block.digits(length) >> negative) & ((1u32 << count) - 1);
+    if others == 0 {
+        return count > 0;
+    }
+    let point = others.trailing_zeros() as usize;
+    others & (others - 1) == 0 && byte(negative + point) == b'.' && (1..count - 1).contains(&point)
 }
 
 fn is_canonical_fraction(digits: &[u8], point: usize) -> bool {
