@@ -49,13 +49,13 @@ pub async fn databases(place: &impl Place) {
 pub async fn tables(place: &impl Place) {
     let store = place.open().await.unwrap();
     let name = TableName::new("gold", "dog");
-    let typed = [("age", AttributeType::Int), ("tag", AttributeType::ID)];
+    let typed = [("age", AttributeType::Int), ("tag", AttributeType::Id)];
     store.change_catalog(create(&name, "tag", &typed)).await.unwrap();
     let table = store.catalog().table(&name).cloned().unwrap();
     assert_eq!((table.primary_key.as_str(), table.schema_defined), ("tag", true));
     let attributes: Vec<_> =
         table.attributes.iter().map(|attribute| (attribute.name.as_str(), attribute.attribute_type)).collect();
-    assert_eq!(attributes, [("tag", Some(AttributeType::ID)), ("age", Some(AttributeType::Int))]);
+    assert_eq!(attributes, [("tag", Some(AttributeType::Id)), ("age", Some(AttributeType::Int))]);
     assert_eq!(
         refused(&*store, create(&name, "id", &[])).await,
         (StoreErrorKind::AlreadyExists, "Table 'dog' already exists in 'gold'".to_owned())

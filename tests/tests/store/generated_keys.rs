@@ -88,7 +88,7 @@ pub async fn a_key_of_the_client_comes_before_a_generated_one(place: &impl Place
 
 pub async fn a_taken_uuid_is_replaced(place: &impl Place) {
     let store = place.open().await.unwrap();
-    let id = Attribute { name: "id".into(), attribute_type: Some(AttributeType::ID), indexed: true };
+    let id = Attribute { name: "id".into(), attribute_type: Some(AttributeType::Id), indexed: true };
     let change = CatalogChange::CreateTable {
         name: dog(),
         primary_key: "id".into(),
