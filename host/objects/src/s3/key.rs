@@ -43,6 +43,11 @@ impl Key {
         Ok(Key { base: base.map(|base| format!("/{}", utf8_percent_encode(base, &ENCODED))), path })
     }
 
+    /// The object's URL, as requests have it.
+    pub fn url(&self, bucket_url: &str) -> String {
+        format!("{}/{}", self.base_url(bucket_url), utf8_percent_encode(self.path.as_ref(), &ENCODED))
+    }
+
     /// The URL that the client library appends the path to.
     pub fn base_url(&self, bucket_url: &str) -> String {
         format!("{bucket_url}{}", self.base.as_deref().unwrap_or_default())
@@ -55,10 +60,7 @@ mod tests {
 
     #[test]
     fn keys_with_empty_segments_are_split() {
-        let url = |text: &str| {
-            let key = Key::parse(text).unwrap();
-            format!("{}/{}", key.base_url("http://h/b"), key.path)
-        };
+        let url = |text: &str| Key::parse(text).unwrap().url("http://h/b");
         for key in ["a", "a/b.csv", "/x", "//x", "a//b", "a//b//c/d", "/a//b"] {
             assert_eq!(url(key), format!("http://h/b/{key}"));
         }
