@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 /// Larger files are not part of the sample.
 const SAMPLE_BYTES: u64 = 100_000;
+/// A table has no more attributes.
+const MAX_COLUMNS: usize = 10_000;
 
 #[derive(Deserialize)]
 struct DataSet {
@@ -89,6 +91,9 @@ fn same(records: &[Value], names: &[String], rows: &[Vec<String>], case: &str) {
 fn every_cell_of_public_data_sets_is_what_python_reads() {
     let host = Host::start(Options::new());
     data_sets(|number, set| {
+        if set.width() > MAX_COLUMNS {
+            return;
+        }
         let path = host.file(&format!("{number}.csv"), std::fs::read(&set.path).expect("a data set"));
         if !set.well_formed {
             host.create_table(&format!("t{number}"));
