@@ -77,25 +77,32 @@ fn denial_message(failure: &Failure, denial: Option<Denial>) -> Option<Value> {
 }
 
 fn completed(outcome: Outcome, limit: &Limit) -> Ending {
-    let unfit = |why: String| Ending::Failed {
-        message: Value::String(format!("The plugin finished, but its result cannot be stored: {why}")),
+    match result_of(outcome.result, limit) {
+        Ok(result) => Ending::Complete { message: outcome.message, result },
+        Err(UnfitResult { message, error }) => Ending::Failed { message: Value::String(message), error },
+    }
+}
+
+/// A result that a plugin must not return: it is too large, or not JSON.
+pub(super) struct UnfitResult {
+    pub message: String,
+    /// For the job's row.
+    error: Value,
+}
+
+/// Parses the result that a plugin returned.
+pub(super) fn result_of(result: Option<String>, limit: &Limit) -> Result<Option<Value>, UnfitResult> {
+    let Some(text) = result else { return Ok(None) };
+    if text.len() > limit.size() {
+        let (bytes, most, key) = (text.len(), limit.value(), limit.key());
+        let message =
+            format!("The plugin finished, but returned a result of {bytes} bytes; the limit is {most} ({key})");
+        return Err(UnfitResult { message, error: json!({"kind": "limit", "limit": limit.reached(bytes as u64)}) });
+    }
+    jobhost_model::json::value(&text).map(Some).map_err(|error| UnfitResult {
+        message: format!("The plugin finished, but its result cannot be stored: {error}"),
         error: json!({"kind": "contract"}),
-    };
-    let result = match outcome.result {
-        None => None,
-        Some(text) if text.len() > limit.size() => {
-            let (bytes, most, key) = (text.len(), limit.value(), limit.key());
-            let message =
-                format!("The plugin finished, but returned a result of {bytes} bytes; the limit is {most} ({key})");
-            let error = json!({"kind": "limit", "limit": limit.reached(bytes as u64)});
-            return Ending::Failed { message: Value::String(message), error };
-        }
-        Some(text) => match jobhost_model::json::value(&text) {
-            Ok(value) => Some(value),
-            Err(error) => return unfit(error.to_string()),
-        },
-    };
-    Ending::Complete { message: outcome.message, result }
+    })
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ use conclusion::Conclusions;
 use jobhost_access::{Access, User};
 use jobhost_budget::Budgets;
 use jobhost_capabilities::CapabilityLimits;
+pub use jobhost_contract::OperationReply;
 use jobhost_metrics::Metrics;
 use jobhost_model::Clock;
 use jobhost_model::Limit;
@@ -190,8 +191,9 @@ impl Jobs {
         }))
     }
 
-    pub fn has_operation(&self, name: &str) -> bool {
-        self.parts.plugins.operation(name).is_some()
+    /// Returns what the client of this operation receives, or `None` if no plugin in service provides it.
+    pub fn reply_of(&self, operation: &str) -> Option<OperationReply> {
+        self.parts.plugins.operation(operation).map(|found| found.operation.reply)
     }
 
     /// Returns a job of this user; a super_user may see any job. Other users cannot learn that the job exists.

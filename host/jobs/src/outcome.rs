@@ -1,27 +1,24 @@
-//! Runs an operation whose client waits for the outcome. There is no row, no queue and no write: when the client leaves or
-//! the host stops, nothing is left to do.
+//! Runs an operation whose client waits for the outcome. It has no row, waits in no queue and writes nothing: when
+//! the client disconnects or the host stops, nothing is left to do.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::ending::ending;
+use super::Jobs;
+use super::ending::result_of;
 use super::error::SubmitError;
 use super::guest_run::{Charges, GuestRun};
-use super::lifecycle::Ending;
-use super::payload::{Inline, Payload};
-use super::planning::Planned;
+use super::payload::Payload;
 use super::request::JobRequest;
 use super::resolve::Purpose;
 use super::spool::Spool;
 use super::staging::Staging;
-use super::{Jobs, urls};
 use jobhost_access::User;
 use jobhost_capabilities::Ledger;
-use jobhost_contract::{Failure, FailureKind, OperationReply};
+use jobhost_contract::{Failure, FailureKind};
 use jobhost_model::Limit;
 use jobhost_model::jobs::{Lease, Tally};
 use jobhost_model::plain_text::truncated;
@@ -32,12 +29,6 @@ use jobhost_sandbox::{CrashKind, JobLog, RunEnd, RunRequest, SandboxLimits};
 const MAX_DOWNLOAD_BYTES: u64 = 8 << 20;
 
 impl Jobs {
-    /// Whether a client of this operation waits for its outcome.
-    pub fn answers(&self, operation: &str) -> bool {
-        let found = self.parts.plugins.operation(operation);
-        found.is_some_and(|found| found.operation.reply == OperationReply::Outcome)
-    }
-
     /// Runs the operation and returns its result.
     pub async fn answer(&self, user: &User, operation: &str, request: JobRequest) -> Result<Value, SubmitError> {
         let found = self.permitted(user, operation)?;
@@ -45,20 +36,10 @@ impl Jobs {
         let held = request.held.clone();
         // As for searches: users take turns.
         let slot = account.budgets.searches.take(&account.owner).await?;
-        let Planned { mut request, mut plan, inline, mut secrets } =
-            self.planned(user, &found, operation, request).await?;
-        urls::hide(&mut plan, &mut request, &mut secrets);
+        let planned = self.planned(user, &found, operation, request).await?;
         let run = Uuid::new_v4();
-        self.spool.charge(run, &account.owner, 0)?;
         let spooled = Spooled { spool: self.spool.clone(), run: Some(run) };
-        let sealed = match secrets.is_empty() {
-            true => None,
-            false => {
-                Some(self.parts.sealer.seal(&secrets).map_err(|error| SubmitError::Unavailable(error.to_string()))?)
-            }
-        };
-        let inline = inline.map(text).transpose()?;
-        let payload = Payload { request: request.to_string(), plan, inline, sealed };
+        let payload = self.payload(run, planned, &account.owner).await?;
         let outcome = self.outcome(user, &found, operation, run, payload).await;
         spooled.remove().await;
         drop((slot, held));
@@ -74,8 +55,15 @@ impl Jobs {
         payload: Payload,
     ) -> Result<Value, SubmitError> {
         let parts = &self.parts;
-        let staging = Staging { parts, spool: &self.spool, job: run, role: &user.role, payload: &payload };
-        let staged = staging.stage_first(Purpose::Run(&found.plugin), MAX_DOWNLOAD_BYTES).await?;
+        let staging = Staging {
+            parts,
+            spool: &self.spool,
+            job: run,
+            role: &user.role,
+            payload: &payload,
+            first_bytes: Some(MAX_DOWNLOAD_BYTES),
+        };
+        let staged = staging.stage(Purpose::Run(&found.plugin)).await?;
         let (log, ledger) = (Arc::new(JobLog::default()), Arc::new(Ledger::new(parts.guest_limits.rejects.size())));
         let charges = Charges::new(parts, &user.username)?;
         let guest = GuestRun {
@@ -91,11 +79,9 @@ impl Jobs {
         let end = self.run(found, request).await?;
         debug!(operation, plugin = %found.plugin.label(), log = %log.tail(1024).0, "answered");
         match end {
-            RunEnd::Returned(Ok(_)) => match ending(end, None, &log, &parts.guest_limits.result_bytes) {
-                Ending::Complete { result, .. } => Ok(result.unwrap_or_else(|| json!({}))),
-                Ending::Failed { message, .. } => Err(fault(found, message.as_str().unwrap_or_default())),
-                Ending::Cancelled => Err(fault(found, "it was cancelled")),
-            },
+            RunEnd::Returned(Ok(outcome)) => result_of(outcome.result, &parts.guest_limits.result_bytes)
+                .map(|result| result.unwrap_or_else(|| json!({})))
+                .map_err(|unfit| SubmitError::plugin(found.plugin.label(), unfit.message)),
             RunEnd::Returned(Err(failure)) => Err(match ledger.take_denial() {
                 Some(denial) if failure.kind == FailureKind::Denied => SubmitError::Denied(denial),
                 _ => of_failure(found, failure, &parts.guest_limits.message_bytes),
@@ -124,7 +110,7 @@ impl Jobs {
     }
 }
 
-/// Removes the files of a run, also if its client leaves.
+/// Removes the files of a run, also if its client disconnects.
 struct Spooled {
     spool: Spool,
     /// `None` once they are removed.
@@ -147,13 +133,6 @@ impl Drop for Spooled {
             tokio::spawn(async move { spool.forget(run).await });
         }
     }
-}
-
-/// `quoted` is a JSON string.
-fn text(quoted: Bytes) -> Result<Inline, SubmitError> {
-    serde_json::from_slice(&quoted)
-        .map(Inline::Text)
-        .map_err(|error| SubmitError::Refused(format!("The request's data cannot be read: {error}")))
 }
 
 fn of_failure(found: &PluginOperation, failure: Failure, most: &Limit) -> SubmitError {

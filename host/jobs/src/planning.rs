@@ -1,5 +1,5 @@
-//! What happens to a request before anything is kept or run: is the user permitted, what does the plugin plan, and is all of
-//! it granted.
+//! Checks a request before anything is stored or run: the user's permission, the plugin's plan and the operator's grants. Then
+//! turns it into the payload of a run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,31 +7,37 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use tracing::warn;
+use uuid::Uuid;
 
 use super::Jobs;
 use super::error::SubmitError;
+use super::payload::{Inline, Payload};
 use super::request::{JobRequest, Parted, check_size};
 use super::resolve::{Purpose, Resolver};
-use super::secrets::{self, Secrets};
+use super::{secrets, urls};
 use jobhost_access::{Denial, User};
-use jobhost_budget::Account;
+use jobhost_budget::{Account, Owner};
 use jobhost_contract::{OperationAccess, OperationReply, Plan};
+use jobhost_model::json::UnescapeError;
 use jobhost_model::plain_text::truncated;
 use jobhost_registry::PluginOperation;
 
 /// Larger requests are parsed on the blocking pool, away from the threads that answer requests.
 const LARGE_REQUEST_BYTES: usize = 64 * 1024;
+/// Larger inline sources are spooled to a file.
+const INLINE_IN_PAYLOAD_BYTES: usize = 64 * 1024;
 /// How long a request waits for a planning slot. One `plan` call takes at most a second.
 const PLAN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A request that may run.
 pub(super) struct Planned {
-    /// With handles in place of secrets and of the inline source.
-    pub request: Value,
-    pub plan: Plan,
+    /// JSON text with handles in place of secrets and of the inline source.
+    request: String,
+    plan: Plan,
     /// A JSON string with its quotes.
-    pub inline: Option<Bytes>,
-    pub secrets: Secrets,
+    inline: Option<Bytes>,
+    /// The sealed secret fields.
+    sealed: Option<String>,
 }
 
 impl Jobs {
@@ -59,14 +65,52 @@ impl Jobs {
         let account = request.account.clone();
         let Parted { request: members, inline } = self.part(found, request).await?;
         let mut request = Value::Object(members);
-        let secrets = secrets::extract(&mut request, &found.operation.secrets);
+        let mut secrets = secrets::extract(&mut request, &found.operation.secrets);
         let text = request.to_string();
         check_size(text.len().saturating_add(secrets.values().map(|secret| secret.to_string().len()).sum()))?;
-        let plan = self.plan(found, operation, &text, &account).await?;
+        let mut plan = self.plan(found, operation, &text, &account).await?;
         let purpose = Purpose::Accept { plugin: &found.plugin, has_inline: inline.is_some() };
         let (parts, role) = (&self.parts, user.role.as_ref());
         Resolver { parts, role, request: &request, secrets: &secrets, purpose }.resolve(&plan).await?;
-        Ok(Planned { request, plan, inline, secrets })
+        urls::hide(&mut plan, &mut request, &mut secrets);
+        let sealed = match secrets.is_empty() {
+            true => None,
+            false => {
+                Some(self.parts.sealer.seal(&secrets).map_err(|error| SubmitError::Unavailable(error.to_string()))?)
+            }
+        };
+        Ok(Planned { request: request.to_string(), plan, inline, sealed })
+    }
+
+    /// Charges `owner` with what the run keeps, and spools a large inline source. [`Spool::forget`] releases both.
+    ///
+    /// [`Spool::forget`]: super::spool::Spool::forget
+    pub(super) async fn payload(&self, run: Uuid, planned: Planned, owner: &Owner) -> Result<Payload, SubmitError> {
+        let Planned { request, plan, inline, sealed } = planned;
+        let bytes = request.len() + inline.as_ref().map_or(0, Bytes::len);
+        self.spool.charge(run, owner, bytes as u64)?;
+        let inline = match inline {
+            Some(quoted) => Some(self.keep_inline(run, quoted).await?),
+            None => None,
+        };
+        Ok(Payload { request, plan, inline, sealed })
+    }
+
+    /// `quoted` is a JSON string. A small one goes into the payload, a large one into a file.
+    async fn keep_inline(&self, id: Uuid, quoted: Bytes) -> Result<Inline, SubmitError> {
+        let unreadable = |why: String| SubmitError::Refused(format!("The request's data cannot be read: {why}"));
+        if quoted.len() <= INLINE_IN_PAYLOAD_BYTES {
+            return serde_json::from_slice(&quoted).map(Inline::Text).map_err(|error| unreadable(error.to_string()));
+        }
+        let spool = self.spool.clone();
+        let written = tokio::task::spawn_blocking(move || spool.write_inline(id, &quoted)).await;
+        match written.unwrap_or_else(|error| Err(std::io::Error::other(error).into())) {
+            Ok(()) => Ok(Inline::Spooled),
+            Err(UnescapeError::Malformed(why)) => Err(unreadable(why.to_owned())),
+            Err(UnescapeError::Write(error)) => {
+                Err(SubmitError::Unavailable(format!("The data of the request could not be spooled: {error}")))
+            }
+        }
     }
 
     /// Separates a request from its inline source. Large requests are parsed on the blocking pool.

@@ -37,27 +37,15 @@ pub(super) struct Staging<'a> {
     pub job: Uuid,
     pub role: &'a Role,
     pub payload: &'a Payload,
+    /// Ends the downloads of a run that reads only the beginning of its sources; `None` means at their end.
+    pub first_bytes: Option<u64>,
 }
 
 impl Staging<'_> {
-    /// Stages the plan for a run that looks at the beginning of its sources only: downloads end after `bytes`.
-    pub async fn stage_first(&self, purpose: Purpose<'_>, bytes: u64) -> Result<Staged, Refused> {
-        self.stage_bytes(purpose, Some(bytes)).await
-    }
-
     pub async fn stage(&self, purpose: Purpose<'_>) -> Result<Staged, Refused> {
-        self.stage_bytes(purpose, None).await
-    }
-
-    async fn stage_bytes(&self, purpose: Purpose<'_>, download_bytes: Option<u64>) -> Result<Staged, Refused> {
         let (request, secrets) = self.opened()?;
         let resolver = Resolver { parts: self.parts, role: self.role, request: &request, secrets: &secrets, purpose };
-        let Resolved { mut sources, sinks, searches } = resolver.resolve(&self.payload.plan).await?;
-        for source in &mut sources {
-            if let ResolvedSource::Url(download) = source {
-                download.first_bytes = download_bytes;
-            }
-        }
+        let Resolved { sources, sinks, searches } = resolver.resolve(&self.payload.plan).await?;
         let mut staged = Staged { sources: Vec::new(), targets: Vec::new(), searches };
         for (index, source) in sources.into_iter().enumerate() {
             staged.sources.push(Arc::new(StagedSource::new(self.origin(index, source).await?)));
@@ -94,7 +82,8 @@ impl Staging<'_> {
                 Some(Inline::Spooled) | None => Origin::Spooled(self.spool.inline_path(self.job)),
             },
             ResolvedSource::File { directories, path, encoding } => Origin::File { directories, path, encoding },
-            ResolvedSource::Url(download) => {
+            ResolvedSource::Url(mut download) => {
+                download.first_bytes = self.first_bytes;
                 let (spool, room) = (self.directory().await?, self.spool.charged(self.job));
                 Origin::Url { downloader: self.parts.downloader.clone(), download, spool, room, index }
             }
@@ -148,7 +137,7 @@ pub(super) async fn sweep_job(parts: &JobParts, spool: &Spool, job: Uuid, user: 
         return Ok(());
     }
     let Some(user) = parts.access.user(user) else { return Ok(()) };
-    let staging = Staging { parts, spool, job, role: &user.role, payload: &payload };
+    let staging = Staging { parts, spool, job, role: &user.role, payload: &payload, first_bytes: None };
     match staging.stage(Purpose::Sweep).await {
         Ok(staged) => sweep(&staged.targets).await,
         Err(error) => warn!(%job, %error, "unfinished output of the job could not be searched for"),

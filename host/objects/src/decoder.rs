@@ -127,7 +127,7 @@ impl Decoded {
             ),
             Err(error) => ObjectError::caused_by(
                 ObjectErrorKind::Invalid,
-                format!("the source is not {name} data: {text}; leave out 'compression', and it is detected"),
+                format!("the source is not {name} data: {text}; check 'compression', and whether the file is damaged"),
                 error,
             ),
         }

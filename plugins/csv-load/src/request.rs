@@ -2,9 +2,7 @@
 //! families of them: one for the data and file loads, another for the URL load.
 
 use jobhost_csv::{Reading, options};
-use jobhost_load_plugin::{
-    Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_compression, check_load, check_no_compression, is_action,
-};
+use jobhost_load_plugin::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_compression, check_load, is_action};
 use jobhost_plugin::{Encoding, Refusal, Request, TableName};
 use serde_json::Value;
 
@@ -52,11 +50,7 @@ impl LoadRequest {
             problems.extend(wrong);
             Reading::default()
         });
-        let compression = match operation {
-            Operation::Data => check_no_compression(request).map(|()| None),
-            Operation::File | Operation::Url => check_compression(request),
-        };
-        let compression = compression.unwrap_or_else(|wrong| {
+        let compression = check_compression(request, operation == Operation::Data).unwrap_or_else(|wrong| {
             problems.push(wrong);
             None
         });

@@ -1,9 +1,7 @@
 //! The request: one source, the options of a CSV load, and how many records to show.
 
 use jobhost_csv::{Reading, options};
-use jobhost_load_plugin::{
-    Asked, CSV_MEDIA_TYPES, Place, asked, check_compression, check_no_compression, check_s3, check_target, is_action,
-};
+use jobhost_load_plugin::{Asked, CSV_MEDIA_TYPES, Place, asked, check_compression, check_s3, check_target, is_action};
 use jobhost_plugin::{PlannedSource, Refusal, Request, TableName};
 use serde_json::Value;
 
@@ -80,26 +78,19 @@ fn source(request: &Request) -> Result<(PlannedSource, bool), Vec<String>> {
         let found = if named.is_empty() { "none".to_owned() } else { named.join(", ") };
         return Err(vec![format!("exactly one of 'data', 'file_path', 'csv_url' and 's3' is required, not {found}")]);
     };
+    let compression = check_compression(request, field == "data").map_err(|wrong| vec![wrong]);
     let place = match field {
-        "data" => {
-            check_no_compression(request).map_err(|wrong| vec![wrong])?;
-            Place::Data
-        }
+        "data" => Place::Data,
         "file_path" => Place::File,
         "csv_url" => URL,
-        _ => {
-            let compression = check_compression(request).map_err(|wrong| vec![wrong])?;
-            return Ok((check_s3(request, compression)?, true));
-        }
+        _ => return Ok((check_s3(request, compression?)?, true)),
     };
-    let mut problems = place.check(request);
-    let compression = check_compression(request).unwrap_or_else(|wrong| {
-        problems.push(wrong);
-        None
-    });
-    match problems.is_empty() {
-        true => Ok((place.source(request, &CSV_MEDIA_TYPES, compression), place != Place::Data)),
-        false => Err(problems),
+    let problems = place.check(request);
+    match compression {
+        Ok(compression) if problems.is_empty() => {
+            Ok((place.source(request, &CSV_MEDIA_TYPES, compression), place != Place::Data))
+        }
+        compression => Err([problems, compression.err().unwrap_or_default()].concat()),
     }
 }
 

@@ -279,13 +279,8 @@ fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOp
     let cell = source.get(range.clone()).unwrap_or_default();
     // With `null_values`, no other word is null.
     let is_word_of_null = |cell: &[u8]| options.null_values.is_some() && cast::cast(cell) == cast::Value::Null;
-    if options.json && (is_quoted || !cell.is_empty()) {
-        let is_null =
-            !is_quoted && options.null_values.as_ref().is_some_and(|nulls| nulls.iter().any(|null| null == cell));
-        return if is_null { Meaning::Null } else { Meaning::Json(range) };
-    }
-    if options.json {
-        return Meaning::Null;
+    if is_quoted && options.json {
+        return Meaning::Json(range);
     }
     if is_quoted {
         let is_text = options.quoted_text || is_word_of_null(cell);
@@ -294,10 +289,13 @@ fn meaning(is_quoted: bool, source: &[u8], range: Range<usize>, options: &CellOp
     let start = if options.trim { range.start + (cell.len() - cell.trim_ascii_start().len()) } else { range.start };
     let cell = if options.trim { cell.trim_ascii() } else { cell };
     let is_null = options.null_values.as_ref().is_some_and(|nulls| nulls.iter().any(|null| null == cell));
-    if is_null || (options.quoted_text && cell.is_empty()) {
+    if is_null || ((options.quoted_text || options.json) && cell.is_empty()) {
         return Meaning::Null;
     }
     let range = start..start + cell.len();
+    if options.json {
+        return Meaning::Json(range);
+    }
     if is_word_of_null(cell) {
         return Meaning::Text(range);
     }

@@ -31,7 +31,6 @@ pub use dialect::{Dialect, Newline, Quoting};
 pub use encode::{EncodeOptions, RecordEncoder};
 pub use error::{Problem, SyntaxError};
 pub use header::{Header, HeaderError};
-pub use jobhost_batch::MAX_RECORD_BYTES;
 pub use jobhost_load::{AttributeType, KeyError, MAX_KEY_BYTES, Step, ValueError};
 pub use reader::{Reader, Reading};
 pub use record::{Cell, Record};

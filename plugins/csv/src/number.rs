@@ -32,53 +32,73 @@ pub(crate) fn is_canonical(text: &[u8]) -> bool {
     }
 }
 
-/// `is_canonical` for a text of 1 to 16 bytes, which `block` begins with, without a loop. It may say no to some that are.
+/// A text of 1 to 16 bytes: its minus sign and what follows it.
+struct Signed {
+    /// 1 if there is a minus sign.
+    negative: usize,
+    /// Number of bytes after the sign.
+    count: usize,
+    /// A mask of those that are not digits.
+    others: u32,
+}
+
+impl Signed {
+    /// `block` begins with the text.
+    #[inline(always)]
+    fn of(text: &[u8], block: Block) -> Self {
+        let negative = usize::from(byte(text, 0) == b'-');
+        let count = text.len() - negative;
+        let others = !(block.digits(text.len()) >> negative) & ((1u32 << count) - 1);
+        Signed { negative, count, others }
+    }
+
+    /// The number of digits before the point, if one point is all that is no digit.
+    #[inline(always)]
+    fn point(&self, text: &[u8]) -> Option<usize> {
+        let point = self.others.trailing_zeros() as usize;
+        let is_alone = self.others & self.others.wrapping_sub(1) == 0;
+        (is_alone && byte(text, self.negative + point) == b'.').then_some(point)
+    }
+}
+
+#[inline(always)]
+fn byte(text: &[u8], index: usize) -> u8 {
+    text.get(index).copied().unwrap_or(0)
+}
+
+/// `is_canonical` for a text of 1 to 16 bytes, which `block` begins with, without a loop. It may return false for some that are
+/// canonical.
 #[inline(always)]
 pub(crate) fn is_canonical_block(text: &[u8], block: Block) -> bool {
-    let length = text.len();
-    let byte = |index: usize| text.get(index).copied().unwrap_or(0);
-    let negative = usize::from(byte(0) == b'-');
-    let count = length - negative;
-    let digits = block.digits(length) >> negative;
-    // What is no digit: nothing, or one point.
-    let others = !digits & ((1u32 << count) - 1);
-    let first = byte(negative);
+    let signed = Signed::of(text, block);
+    let Signed { negative, count, others } = signed;
+    let first = byte(text, negative);
     if others == 0 {
-        return count <= SAFE_DIGITS && (first != b'0' || length == 1) && count > 0;
+        return count <= SAFE_DIGITS && (first != b'0' || text.len() == 1) && count > 0;
     }
-    let point = others.trailing_zeros() as usize;
-    let is_decimal = others & (others - 1) == 0 && byte(negative + point) == b'.';
+    let Some(point) = signed.point(text) else { return false };
     // A zero before the point must be alone; then few zeros may follow it. At the end there must be none.
     let whole = if first == b'0' { point == 1 && count <= 7 } else { point > 0 };
-    is_decimal && whole && point + 1 < count && byte(length - 1) != b'0' && count <= SAFE_DIGITS + 1
+    whole && point + 1 < count && byte(text, text.len() - 1) != b'0' && count <= SAFE_DIGITS + 1
 }
 
 /// Whether a text of 1 to 16 bytes, which `block` begins with, is a whole number of at most `most_digits` digits as JavaScript
 /// prints it.
 #[inline(always)]
 pub(crate) fn is_canonical_integer(text: &[u8], block: Block, most_digits: usize) -> bool {
-    let length = text.len();
-    let byte = |index: usize| text.get(index).copied().unwrap_or(0);
-    let negative = usize::from(byte(0) == b'-');
-    let count = length - negative;
-    let others = !(block.digits(length) >> negative) & ((1u32 << count) - 1);
-    others == 0 && (1..=most_digits).contains(&count) && (byte(negative) != b'0' || length == 1)
+    let Signed { negative, count, others } = Signed::of(text, block);
+    others == 0 && (1..=most_digits).contains(&count) && (byte(text, negative) != b'0' || text.len() == 1)
 }
 
-/// Whether a text of 1 to 16 bytes, which `block` begins with, has digits, at most one point between them, and perhaps a minus
-/// sign before them.
+/// Whether a text of 1 to 16 bytes, which `block` begins with, consists of digits, at most one point between them, and perhaps a
+/// minus sign before them.
 #[inline(always)]
 pub(crate) fn is_decimal(text: &[u8], block: Block) -> bool {
-    let length = text.len();
-    let byte = |index: usize| text.get(index).copied().unwrap_or(0);
-    let negative = usize::from(byte(0) == b'-');
-    let count = length - negative;
-    let others = !(block.digits(length) >> negative) & ((1u32 << count) - 1);
-    if others == 0 {
-        return count > 0;
+    let signed = Signed::of(text, block);
+    match signed.others {
+        0 => signed.count > 0,
+        _ => signed.point(text).is_some_and(|point| point > 0 && point + 1 < signed.count),
     }
-    let point = others.trailing_zeros() as usize;
-    others & (others - 1) == 0 && byte(negative + point) == b'.' && (1..count - 1).contains(&point)
 }
 
 fn is_canonical_fraction(digits: &[u8], point: usize) -> bool {

@@ -53,17 +53,17 @@ pub fn preview<O: Open>(
         bytes += record.len();
         bytes <= MAX_REPLY_BYTES
     };
-    let fitting: Vec<String> = records.iter().take_while(fits).cloned().collect();
+    let fitting = records.iter().take_while(fits).count();
     let members = [
         ("dialect", dialect(&format, delimiter_named)),
         ("attributes", attributes(&format, &records).into()),
-        ("complete", (is_complete && fitting.len() == records.len()).into()),
+        ("complete", (is_complete && fitting == records.len()).into()),
         ("warnings", summed(&warnings).into()),
         ("rejected", rejected.as_ref().map_or(Value::Null, shown)),
     ];
     Ok(Preview {
         members: members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
-        records: fitting,
+        records: records.into_iter().take(fitting).collect(),
     })
 }
 
@@ -125,33 +125,29 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// As in the row of a job: one entry for each code.
+/// One entry for each code, as in the row of a job.
 fn summed(warnings: &[Warning]) -> Vec<Value> {
-    let mut entries: Vec<(&Warning, usize, Vec<u64>)> = Vec::new();
+    let mut first: Vec<&Warning> = Vec::new();
     for warning in warnings {
-        let known = entries.iter_mut().find(|(first, ..)| first.code == warning.code);
-        let (_, count, lines) = match known {
-            Some(entry) => entry,
-            None => {
-                entries.push((warning, 0, Vec::new()));
-                let Some(entry) = entries.last_mut() else { continue };
-                entry
-            }
-        };
-        *count += 1;
-        lines.extend(warning.line.filter(|_| lines.len() < LISTED_LINES));
+        if first.iter().all(|known| known.code != warning.code) {
+            first.push(warning);
+        }
     }
-    let entry = |(first, count, lines): (&Warning, usize, Vec<u64>)| json!({ "code": first.code, "count": count, "lines": lines, "message": first.message });
-    entries.into_iter().map(entry).collect()
+    let entry = |first: &Warning| {
+        let same = warnings.iter().filter(|warning| warning.code == first.code);
+        let lines: Vec<u64> = same.clone().filter_map(|warning| warning.line).take(LISTED_LINES).collect();
+        json!({ "code": first.code, "count": same.count(), "lines": lines, "message": first.message })
+    };
+    first.into_iter().map(entry).collect()
 }
 
 fn shown(reject: &Reject) -> Value {
-    let mut members = Map::new();
-    members.insert("line".to_owned(), reject.line.into());
-    members.insert("byte_offset".to_owned(), reject.byte_offset.into());
-    members.insert("column".to_owned(), reject.column.clone().into());
-    members.insert("kind".to_owned(), reject.kind.into());
-    members.insert("raw".to_owned(), reject.raw.clone().into());
-    members.insert("reason".to_owned(), reject.reason.clone().into());
-    Value::Object(members)
+    json!({
+        "line": reject.line,
+        "byte_offset": reject.byte_offset,
+        "column": reject.column,
+        "kind": reject.kind,
+        "raw": reject.raw,
+        "reason": reject.reason,
+    })
 }

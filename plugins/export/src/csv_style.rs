@@ -81,8 +81,8 @@ impl CsvStyle {
             ("line_end", Value::String(word)) if word == "lf" => self.line_end = "\n",
             ("line_end", Value::String(word)) if word == "crlf" => self.line_end = "\r\n",
             ("line_end", _) => return wrong("\"lf\" or \"crlf\""),
-            (_, Value::String(word)) if word == "json" => self.json_cells = true,
-            (_, Value::String(word)) if word == "auto" => self.json_cells = false,
+            ("types", Value::String(word)) if word == "json" => self.json_cells = true,
+            ("types", Value::String(word)) if word == "auto" => self.json_cells = false,
             _ => return wrong("\"auto\" or \"json\""),
         }
         Ok(())

@@ -1,8 +1,6 @@
 //! Requests: their fields, the rules for them, and the error message for each broken rule.
 
-use jobhost_load_plugin::{
-    Asked, JsonOptions, Place, asked, check_compression, check_json_options, check_load, check_no_compression,
-};
+use jobhost_load_plugin::{Asked, JsonOptions, Place, asked, check_compression, check_json_options, check_load};
 use jobhost_plugin::{Encoding, Refusal, Request, TableName};
 
 pub(crate) const DATA_LOAD: &str = "json_data_load";
@@ -30,11 +28,7 @@ impl LoadRequest {
         };
         let mut problems = check_load(request);
         problems.extend(place.check(request));
-        let compression = match place {
-            Place::Data => check_no_compression(request).map(|()| None),
-            Place::File | Place::Url { .. } => check_compression(request),
-        };
-        let compression = compression.unwrap_or_else(|wrong| {
+        let compression = check_compression(request, place == Place::Data).unwrap_or_else(|wrong| {
             problems.push(wrong);
             None
         });

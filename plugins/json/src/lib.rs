@@ -19,12 +19,12 @@ mod attributes;
 mod error;
 pub mod load;
 mod one;
+mod options;
 mod reader;
 mod record;
 mod scan;
 
 pub use error::{Place, Problem};
-pub use jobhost_batch::MAX_RECORD_BYTES;
-pub use load::{LoadError, Options, load};
+pub use load::{LoadError, load};
 pub use one::Checker;
-pub use reader::Shape;
+pub use options::{Options, Shape};

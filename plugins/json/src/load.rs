@@ -5,29 +5,11 @@ use jobhost_load::{Decoding, Encoding, Format, Host, Loaded, Reject, Step, Table
 use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
-use crate::reader::{self, Reader, Shape};
+use crate::options::Options;
+use crate::reader::{self, Reader};
 
 /// Why a load of JSON failed.
 pub type LoadError<E> = jobhost_load::LoadError<E, Problem>;
-
-/// Options of a load.
-#[derive(Debug, Clone)]
-pub struct Options {
-    pub shape: Shape,
-    /// The error message for a record without a primary key. With `None`, the host generates a key.
-    pub key_required: Option<&'static str>,
-    /// The attributes to load; `None`: all.
-    pub columns: Option<Vec<String>>,
-    /// `None`: by byte order mark or media type, otherwise UTF-8.
-    pub encoding: Option<&'static Encoding>,
-}
-
-impl Options {
-    /// All attributes, keys generated where there are none, and the encoding that the source names.
-    pub const fn new(shape: Shape) -> Self {
-        Options { shape, key_required: None, columns: None, encoding: None }
-    }
-}
 
 /// Loads the source of `host` from its start or from a checkpoint.
 pub fn load<H: Host>(host: &mut H, options: Options, resume: Option<&[u8]>) -> Result<Loaded, LoadError<H::Error>> {
@@ -78,7 +60,7 @@ impl Format for JsonFormat {
     type Problem = Problem;
 
     fn charset(&mut self, label: &str) {
-        // Told again when the source is opened for the second pass, which has been prepared by then.
+        // Called again when the source is opened for the second pass, whose decoding has been prepared by then.
         if self.encoding.is_none()
             && let Some(encoding) = Decoding::of_charset(label)
         {

@@ -11,25 +11,12 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Place, Problem};
-use crate::load::Options;
+use crate::options::{Options, Shape};
 use crate::record::{MAX_DEPTH, Records, Stop};
 use crate::scan::{BLOCK, Scanner};
 use place::Lines;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// How the input arranges its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// One array of objects.
-    Array,
-    /// One object per line. Blank lines are skipped.
-    Lines,
-    /// Objects with or without white space between them: a single object, or one object per line.
-    Objects,
-    /// `Array` or `Objects`, depending on the first byte that is not white space.
-    Detect,
-}
 
 /// What the reader expects next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ mod s3;
 mod schema;
 
 pub use columns::{check_columns, columns_field};
-pub use compression::{check_compression, check_no_compression, compression_field};
+pub use compression::{check_compression, compression_field};
 pub use host::{GuestHost, GuestSource, SourceInput, described};
 pub use jobhost_load::Table;
 pub use json_options::{JsonOptions, check_json_options, json_fields};

@@ -26,7 +26,7 @@ pub trait Format {
     type Position: Clone + Serialize + DeserializeOwned;
     type Problem: std::error::Error + 'static;
 
-    /// The source calls itself a text of this charset. Told each time that it is opened, before anything is fed.
+    /// Reports the charset that the source names. Called each time that the source is opened, before any input.
     fn charset(&mut self, _label: &str) {}
     /// The next bytes. The current record is gone after that.
     fn feed(&mut self, chunk: &[u8]);

@@ -91,7 +91,7 @@ impl ImportRequest {
             Format::Json | Format::JsonLines => check_json_options(request).map(|options| json = options),
         };
         problems.extend(options.err().into_iter().flatten());
-        let compression = check_compression(request).unwrap_or_else(|wrong| {
+        let compression = check_compression(request, false).unwrap_or_else(|wrong| {
             problems.push(wrong);
             None
         });

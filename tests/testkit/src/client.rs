@@ -1,6 +1,6 @@
 //! A small blocking client of the Operations API. It knows only the URL of the host.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -57,6 +57,18 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+
+    /// Returns the body of a successful reply.
+    fn body_of(self, operation: &str) -> Result<Value> {
+        match self.status {
+            200 => Ok(self.body),
+            status => Err(Failure::new(format!("{operation} was answered {status}: {}", self.text))),
+        }
+    }
+}
+
+fn name_of(request: &Value) -> &str {
+    request.get("operation").and_then(Value::as_str).unwrap_or("a request without operation")
 }
 
 /// A client of one host that acts as one user by default. It keeps its connection open.
@@ -128,15 +140,25 @@ impl Client {
 
     /// Sends one operation and returns its reply. A status other than 200 is an error that includes the reply.
     pub fn call(&self, request: &Value) -> Result<Value> {
-        let name = request.get("operation").and_then(Value::as_str).unwrap_or("a request without operation");
-        self.call_text(name, &request.to_string())
+        self.call_text(name_of(request), &request.to_string())
+    }
+
+    /// Same as `call`, but tries again while the host is not ready and says when to come back: a slow machine compiles
+    /// plugins for a while after its first start.
+    pub fn call_when_ready(&self, request: &Value) -> Result<Value> {
+        let started = Instant::now();
+        loop {
+            let reply = self.exchange(request)?;
+            let pause = reply.header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+            match (reply.status, pause) {
+                (503, Some(pause)) if started.elapsed() + pause < TIMEOUT => std::thread::sleep(pause),
+                _ => return reply.body_of(name_of(request)),
+            }
+        }
     }
 
     pub(crate) fn call_text(&self, name: &str, request: &str) -> Result<Value> {
-        match self.exchange_text(request)? {
-            Reply { status: 200, body, .. } => Ok(body),
-            Reply { status, text, .. } => Err(Failure::new(format!("{name} was answered {status}: {text}"))),
-        }
+        self.exchange_text(request)?.body_of(name)
     }
 
     /// Returns the status and text of a page.

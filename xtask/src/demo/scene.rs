@@ -38,7 +38,7 @@ fn scene(host: &Host) -> Result<String> {
     let records = records(&path)?;
     step(&format!("{USER} loads {} ({records} records)", path.display()));
     let request = json!({"operation": "csv_file_load", "database": "demo", "table": "airports", "file_path": path});
-    let started = user.call(&request)?;
+    let started = user.call_when_ready(&request)?;
     println!("  {started}");
     let id = started.get("job_id").and_then(Value::as_str).unwrap_or_default();
     let row = finished(&user, id)?;

@@ -60,8 +60,14 @@ impl Attempt<'_> {
         row.plugin = operation.plugin.label();
         row.plugin_digest = operation.plugin.digest.clone();
 
-        let staging =
-            Staging { parts: self.parts, spool: self.spool, job: row.id, role: &user.role, payload: &payload };
+        let staging = Staging {
+            parts: self.parts,
+            spool: self.spool,
+            job: row.id,
+            role: &user.role,
+            payload: &payload,
+            first_bytes: None,
+        };
         let staged = match staging.stage(Purpose::Run(&operation.plugin)).await {
             Ok(staged) => staged,
             Err(refused @ (Refused::NotAsked(_) | Refused::NotGranted(_))) => {

@@ -190,10 +190,8 @@ impl Downloader {
             let body = body::plain(response, &encodings, download.compression)
                 .await
                 .map_err(|error| undecodable(&url, error))?;
-            let size = match download.first_bytes {
-                Some(most) => self.write_body(&url, body.take(most), to, room).await?,
-                None => self.write_body(&url, body, to, room).await?,
-            };
+            let body = body.take(download.first_bytes.unwrap_or(u64::MAX));
+            let size = self.write_body(&url, body, to, room).await?;
             return Ok(Downloaded { size, media_type });
         }
         let sentence = format!(

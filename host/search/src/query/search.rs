@@ -72,7 +72,7 @@ pub struct RowFormat {
 type SortedRows = Box<dyn Iterator<Item = Box<[u8]>> + Send>;
 
 enum Input {
-    Scan(Box<dyn RecordCursor>),
+    Scan(TableName, Box<dyn RecordCursor>),
     Keys(TableName, std::vec::IntoIter<Key>),
     Sorted(SortedRows),
     Done,
@@ -105,13 +105,9 @@ pub struct Search {
     columns: Vec<String>,
     input: Input,
     unread: Unread,
-    /// Rows collected for sorting that turned out to be too many. They are returned before the rest of the input.
-    unsorted: Option<SortedRows>,
     plan: Plan,
     separator: Separator,
     limits: SearchLimits,
-    /// The table, if it is scanned.
-    scanned: Option<TableName>,
     /// Rows still to skip (`offset`) and to return (`remaining`).
     offset: u64,
     remaining: u64,
@@ -136,8 +132,9 @@ impl Search {
         let paged = query.limit.is_some() || query.offset > 0;
         let free = query.sort.is_none() && !paged;
         let everything = query.filter == Filter::everything();
-        let is_scan = keys.is_none();
         let sort = match query.sort {
+            // Rows are returned in the order of the keys.
+            _ if keys.is_some() => None,
             // A scan returns rows in order of the primary key anyway.
             Some(sort) if !sort.descending && sort.attribute == table.primary_key => None,
             Some(Sort { attribute, descending }) => Some((Some(attribute), descending, Wish::Asked)),
@@ -146,7 +143,7 @@ impl Search {
                     Some((Some(attribute.to_owned()), false, if paged { Wish::Counted } else { Wish::Unasked }))
                 }
                 // With a limit, a scan in order of key may end early.
-                None => (is_scan && !everything && !paged).then_some((None, false, Wish::Unasked)),
+                None => (!everything && !paged).then_some((None, false, Wish::Unasked)),
             },
             None => None,
         };
@@ -157,7 +154,7 @@ impl Search {
         };
         let input = match keys {
             Some(keys) => Input::Keys(table.name.clone(), keys.into_iter()),
-            None => Input::Scan(store.scan(&table.name, order).await?),
+            None => Input::Scan(table.name.clone(), store.scan(&table.name, order).await?),
         };
 
         let all = || selectable_attributes(table).into_iter().map(str::to_owned).collect();
@@ -168,18 +165,15 @@ impl Search {
         query.filter.each_attribute(&mut |name| operands.push(Source::of(name, &mut fields)));
         let sort = sort.map(|(attribute, descending, wish)| {
             let by = attribute.map(|attribute| Source::of(&attribute, &mut fields));
-            let key = is_scan.then(|| Source::of(&table.primary_key, &mut fields));
-            Order { by, descending, wish, key }
+            Order { by, descending, wish, key: Source::of(&table.primary_key, &mut fields) }
         });
         Ok(Search {
             columns,
             input,
             unread: Unread::default(),
-            unsorted: None,
             plan: Plan { everything, filter: query.filter, operands, sort, fields, projection, spans: Vec::new() },
             separator: format.separator,
             limits,
-            scanned: is_scan.then(|| table.name.clone()),
             offset: query.offset,
             remaining: query.limit.unwrap_or(u64::MAX),
             given: 0,
@@ -217,9 +211,6 @@ impl Search {
             }
             return Ok(true);
         }
-        if self.write_unsorted(out) {
-            return Ok(true);
-        }
         if self.unread.is_empty() {
             match self.page(store).await? {
                 Some(page) => self.unread = Unread { page, ..Unread::default() },
@@ -232,7 +223,7 @@ impl Search {
 
     async fn page(&mut self, store: &dyn RecordStore) -> Result<Option<RecordPage>, QueryError> {
         match &mut self.input {
-            Input::Scan(cursor) => Ok(cursor.next().await?),
+            Input::Scan(_, cursor) => Ok(cursor.next().await?),
             Input::Keys(table, keys) => {
                 let some: Vec<Key> = keys.by_ref().take(KEYS_A_FETCH).collect();
                 if some.is_empty() { Ok(None) } else { Ok(Some(store.fetch(table, &some).await?)) }
@@ -263,25 +254,6 @@ impl Search {
         }
         out.finish();
         Ok(())
-    }
-
-    /// Writes rows that were collected for sorting. Returns whether there were any.
-    fn write_unsorted(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some(rows) = &mut self.unsorted else { return false };
-        let end = out.len() + PAGE_BYTES;
-        while out.len() < end && self.remaining > 0 {
-            let Some(row) = rows.next() else {
-                self.unsorted = None;
-                break;
-            };
-            if self.given > 0 {
-                out.push(self.separator.byte());
-            }
-            out.extend_from_slice(&row);
-            self.given += 1;
-            self.remaining -= 1;
-        }
-        true
     }
 }
 

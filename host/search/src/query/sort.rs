@@ -59,10 +59,8 @@ impl SortKey {
 struct Row {
     key: SortKey,
     descending: bool,
-    /// The encoded primary key, for rows that are not offered in its order. Decides between equal values.
-    place: Option<Box<[u8]>>,
-    /// Position of the row in the input. Decides between rows without a place.
-    number: u64,
+    /// The encoded primary key. Decides between equal values.
+    primary_key: Box<[u8]>,
     text: Box<[u8]>,
 }
 
@@ -72,7 +70,7 @@ impl Row {
             SortKey::Text(text) => text.len(),
             _ => 0,
         };
-        size_of::<Row>() + key + self.place.as_ref().map_or(0, |place| place.len()) + self.text.len()
+        size_of::<Row>() + key + self.primary_key.len() + self.text.len()
     }
 }
 
@@ -80,7 +78,7 @@ impl Ord for Row {
     fn cmp(&self, other: &Self) -> Ordering {
         let by_key = self.key.compare(&other.key);
         let by_key = if self.descending { by_key.reverse() } else { by_key };
-        by_key.then_with(|| self.place.cmp(&other.place)).then(self.number.cmp(&other.number))
+        by_key.then_with(|| self.primary_key.cmp(&other.primary_key))
     }
 }
 
@@ -106,7 +104,6 @@ pub(super) struct Sorter {
     keep: u64,
     most_bytes: usize,
     bytes: usize,
-    number: u64,
     /// A heap with the last row in sort order on top.
     rows: BinaryHeap<Row>,
     /// Charge for the rows, which grows in steps.
@@ -119,18 +116,17 @@ const CHARGED_AHEAD: u64 = 1 << 20;
 impl Sorter {
     /// `charge` grows with the rows kept.
     pub fn new(descending: bool, keep: u64, most_bytes: usize, charge: Option<Charge>) -> Self {
-        Sorter { descending, keep, most_bytes, bytes: 0, number: 0, rows: BinaryHeap::new(), charge }
+        Sorter { descending, keep, most_bytes, bytes: 0, rows: BinaryHeap::new(), charge }
     }
 
     /// Offers a row. `text` is called only if the row is kept. The row is kept even if this returns an error.
     pub fn offer(
         &mut self,
         key: SortKey,
-        place: Option<Box<[u8]>>,
+        primary_key: Box<[u8]>,
         text: impl FnOnce() -> Box<[u8]>,
     ) -> Result<(), QueryError> {
-        self.number += 1;
-        let mut row = Row { key, descending: self.descending, place, number: self.number, text: Box::default() };
+        let mut row = Row { key, descending: self.descending, primary_key, text: Box::default() };
         let full = self.rows.len() as u64 >= self.keep;
         if full && self.rows.peek().is_none_or(|last| *last < row) {
             return Ok(());
@@ -154,22 +150,6 @@ impl Sorter {
             charge.grow_to(bytes.saturating_add(CHARGED_AHEAD))?;
         }
         Ok(())
-    }
-
-    /// Returns whether every offered row was kept.
-    pub fn has_all(&self) -> bool {
-        self.rows.len() as u64 == self.number
-    }
-
-    /// Returns the rows in their original order.
-    pub fn into_unsorted(self) -> impl Iterator<Item = Box<[u8]>> + Send {
-        let Sorter { rows, charge, .. } = self;
-        let mut rows = rows.into_vec();
-        rows.sort_unstable_by_key(|row| row.number);
-        rows.into_iter().map(move |row| {
-            let _held = &charge;
-            row.text
-        })
     }
 
     /// Returns the rows sorted. The charge is held until the last row is dropped.

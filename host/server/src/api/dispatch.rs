@@ -23,6 +23,7 @@ use super::reply::Reply;
 use super::server::ClientAddress;
 use jobhost_access::{Denial, User};
 use jobhost_budget::{Account, Held, Owner};
+use jobhost_jobs::OperationReply;
 
 /// How much of an unknown name is repeated to the client.
 const SHOWN_NAME_CHARACTERS: usize = 250;
@@ -95,10 +96,12 @@ pub(super) async fn answer(state: &Arc<ApiState>, request: Request) -> Result<Re
         return Err(ApiError::busy(STILL_LOADING));
     }
     let call = OwnedCall { state: Arc::clone(state), user, envelope, account, held };
-    match operation {
-        Some(operation) => run(call, operation).await,
-        None if state.jobs.answers(call.envelope.operation()) => answer_by_plugin(call).await,
-        None if state.jobs.has_operation(call.envelope.operation()) => submit(call).await,
+    if let Some(operation) = operation {
+        return run(call, operation).await;
+    }
+    match state.jobs.reply_of(call.envelope.operation()) {
+        Some(OperationReply::JobId) => submit(call).await,
+        Some(OperationReply::Outcome) => answer_by_plugin(call).await,
         None => {
             let name: String = call.envelope.operation().chars().take(SHOWN_NAME_CHARACTERS).collect();
             Err(ApiError::bad_request(format!("Operation '{name}' not found")))
@@ -138,7 +141,7 @@ async fn run(call: OwnedCall, operation: &'static Operation) -> Result<Reply, Ap
     reply.map(|reply| reply.holding(held))
 }
 
-/// The client waits for the outcome. If it leaves, so does the guest.
+/// The client waits for the outcome. If it disconnects, the guest is stopped.
 async fn answer_by_plugin(call: OwnedCall) -> Result<Reply, ApiError> {
     let OwnedCall { state, user, envelope, account, held } = call;
     let operation = envelope.operation().to_owned();

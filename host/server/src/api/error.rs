@@ -210,7 +210,7 @@ impl From<SubmitError> for ApiError {
                 ApiError::with_body(ErrorCode::PluginFault, body)
             }
             SubmitError::Unavailable(_) => {
-                error!(error = %sentence, "a job could not be accepted");
+                error!(error = %sentence, "an operation of a plugin is unavailable");
                 ApiError::new(ErrorCode::Unavailable, sentence)
             }
         }

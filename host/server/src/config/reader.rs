@@ -18,6 +18,12 @@ pub(super) struct Reader<'v> {
 /// A batch may always be so much larger than a record (`wit/`, `records.write`).
 const BESIDE_A_RECORD: u64 = 512 << 10;
 
+/// A limit at its default grows with what it must have room for, so that one key is enough to load larger records.
+fn with_room_for(content: &Limit, limit: Limit, default: &Limit) -> Limit {
+    let least = content.value().saturating_add(BESIDE_A_RECORD);
+    if limit == *default { limit.with_value(limit.value().max(least)) } else { limit }
+}
+
 impl Reader<'_> {
     pub fn text(&self, setting: &Setting) -> String {
         match self.values.get(setting.key()).map(|given| &given.value) {
@@ -138,19 +144,16 @@ impl Reader<'_> {
         })
     }
 
-    /// A limit that is not set grows with the size of a record, so that one key is enough to load larger records.
     fn batch_bytes(&self) -> Result<Limit, ConfigError> {
         let (batch, record) =
             (self.limit(&settings::SANDBOX_BATCH_BYTES)?, self.limit(&settings::SANDBOX_RECORD_BYTES)?);
-        let least = record.value().saturating_add(BESIDE_A_RECORD);
-        Ok(if batch == BatchLimits::DEFAULT.bytes { batch.with_value(batch.value().max(least)) } else { batch })
+        Ok(with_room_for(&record, batch, &BatchLimits::DEFAULT.bytes))
     }
 
-    /// Data of one call: as above, for a batch and its checkpoint.
+    /// The data of one call includes a batch and its checkpoint.
     fn call_bytes(&self) -> Result<Limit, ConfigError> {
         let (call, batch) = (self.limit(&settings::SANDBOX_CALL_BYTES)?, self.batch_bytes()?);
-        let least = batch.value().saturating_add(BESIDE_A_RECORD);
-        Ok(if call == SandboxLimits::DEFAULT.call_bytes { call.with_value(call.value().max(least)) } else { call })
+        Ok(with_room_for(&batch, call, &SandboxLimits::DEFAULT.call_bytes))
     }
 
     pub fn guest(&self) -> Result<CapabilityLimits, ConfigError> {

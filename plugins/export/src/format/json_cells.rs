@@ -1,6 +1,7 @@
 //! CSV whose cells are JSON texts, so that no value loses its type: strings have their JSON quotes inside the quotes of CSV.
 //! Null is an empty cell. The header is as in any other CSV.
 
+use super::csv::header;
 use super::malformed::Malformed;
 
 /// Writes CSV of JSON cells.
@@ -13,8 +14,7 @@ pub(super) struct JsonCellWriter {
 
 impl JsonCellWriter {
     pub(super) fn new(columns: &[String]) -> Self {
-        let names: Vec<String> = columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
-        JsonCellWriter { before: format!("{}\n", names.join(",")).into_bytes(), text: Vec::new() }
+        JsonCellWriter { before: header(columns), text: Vec::new() }
     }
 
     /// Converts rows, which are JSON arrays, each followed by LF. The LF of the last row is written before the next one.

@@ -30,8 +30,8 @@ pub(super) struct Order {
     pub by: Option<Source>,
     pub descending: bool,
     pub wish: Wish,
-    /// Where the primary key is, for rows that are not read in its order.
-    pub key: Option<Source>,
+    /// Where the primary key is. Decides between equal values.
+    pub key: Source,
 }
 
 impl Search {
@@ -54,8 +54,7 @@ impl Search {
                 }
                 let Plan { projection, spans, .. } = &mut self.plan;
                 let value = by.map_or(SortKey::Null, |source| SortKey::of(&stored(row, spans, source)));
-                let place = key.and_then(|source| encoded_key(row, spans, source));
-                let offered = sorter.offer(value, place, || {
+                let offered = sorter.offer(value, encoded_key(row, spans, key), || {
                     text.clear();
                     let mut out = Output::new(&mut text);
                     projection.write(row, spans, &mut out);
@@ -69,18 +68,15 @@ impl Search {
                     // Later pages must have the same order as the first one.
                     (Wish::Counted, error) => matches!(error, QueryError::TooLarge(_)) && self.offset == 0,
                 };
-                if dispensable && let Some(table) = &self.scanned {
-                    self.plan.sort = None;
-                    self.input = Input::Scan(store.scan(table, ScanOrder::Key).await?);
-                    return Ok(());
-                }
-                if !dispensable || !sorter.has_all() {
-                    return Err(if wish == Wish::Counted { with_advice(error) } else { error });
-                }
-                self.plan.sort = None;
-                self.unsorted = Some(Box::new(sorter.into_unsorted()));
-                self.unread = unread;
-                return Ok(());
+                return match &mut self.input {
+                    Input::Scan(table, cursor) if dispensable => {
+                        self.plan.sort = None;
+                        *cursor = store.scan(table, ScanOrder::Key).await?;
+                        Ok(())
+                    }
+                    _ if wish == Wish::Counted => Err(with_advice(error)),
+                    _ => Err(error),
+                };
             }
         }
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
@@ -99,13 +95,13 @@ fn with_advice(error: QueryError) -> QueryError {
     }
 }
 
-/// The primary key in the form in which keys compare.
-fn encoded_key(row: Row<'_>, spans: &[Span], source: Source) -> Option<Box<[u8]>> {
+/// The primary key in the form in which keys compare. Every stored record has one.
+fn encoded_key(row: Row<'_>, spans: &[Span], source: Source) -> Box<[u8]> {
     let mut encoded = Vec::new();
     match stored(row, spans, source) {
         Stored::Text(text) => encode_string(text.as_bytes(), &mut encoded),
         Stored::Number(number, _) => encode_number(number.as_float(), &mut encoded),
-        _ => return None,
+        _ => {}
     }
-    Some(encoded.into())
+    encoded.into()
 }

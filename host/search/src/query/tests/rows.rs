@@ -200,7 +200,8 @@ proptest! {
             let mut sorter = Sorter::new(descending, keep, usize::MAX, None);
             for (number, value) in values.iter().enumerate() {
                 let text = value.to_string();
-                sorter.offer(SortKey::of(&Stored::read(Some(&text))), None, || number.to_string().into_bytes().into()).unwrap();
+                let key = number.to_be_bytes().into();
+                sorter.offer(SortKey::of(&Stored::read(Some(&text))), key, || number.to_string().into_bytes().into()).unwrap();
             }
             sorter.into_sorted().collect::<Vec<_>>()
         };

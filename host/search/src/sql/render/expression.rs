@@ -301,7 +301,7 @@ impl Renderer {
 
     fn case(&mut self, operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&Expr>) -> Rendered {
         self.push("CASE");
-        // Each comparison of a column is one by itself, so that a literal has its other meaning.
+        // A column is compared with each value separately, so that a literal has its other meaning.
         let column = operand.filter(|operand| is_column(operand));
         let operand = operand.filter(|_| column.is_none());
         if let Some(operand) = operand {

@@ -26,7 +26,7 @@ impl Renderer {
         Ok(())
     }
 
-    /// Renders NULLIF of a column and a literal that has another meaning.
+    /// Renders NULLIF of a column as the comparison that it stands for.
     pub(super) fn null_if(&mut self, column: &Expr, literal: &Expr) -> Rendered {
         self.push("CASE WHEN ");
         self.equality(column, literal, false)?;

@@ -25,8 +25,7 @@ pub(super) struct CsvWriter {
 
 impl CsvWriter {
     pub(super) fn new(columns: &[String]) -> Self {
-        let names: Vec<String> = columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
-        CsvWriter { before: format!("{}\n", names.join(",")).into_bytes(), room: Room::default() }
+        CsvWriter { before: header(columns), room: Room::default() }
     }
 
     pub(super) fn rows(&mut self, rows: &[u8]) -> Result<(u64, &[u8]), Malformed> {
@@ -38,6 +37,12 @@ impl CsvWriter {
         let bytes = self.room.bytes();
         Ok((count, bytes.strip_suffix(b"\n").unwrap_or(bytes)))
     }
+}
+
+/// Returns the first line, with its LF.
+pub(super) fn header(columns: &[String]) -> Vec<u8> {
+    let names: Vec<String> = columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+    format!("{}\n", names.join(",")).into_bytes()
 }
 
 /// Write the rows, each with its LF; returns how many there are, or `None` if they are no JSON arrays, one a line.
