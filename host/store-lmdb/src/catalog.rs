@@ -46,12 +46,13 @@ fn remove_database(tx: &mut Transaction<'_>, name: &str) -> Result<(), StoreErro
 fn remove_table(tx: &mut Transaction<'_>, name: &TableName) -> Result<(), StoreError> {
     let table = tx.table(name)?.id;
     let dbs = tx.dbs;
+    let runs = tx.runs(table)?.ids().collect();
     tables::delete_table(&dbs, tx.change(), table)?;
     tx.drop_counters(table)?;
     if let Some(tables) = tx.change_catalog().databases.get_mut(&name.database) {
         tables.remove(&name.table);
     }
-    reclaim::begin(tx, |id| Reclaim::Table { id, table }).map(|_| ())
+    reclaim::begin(tx, |id| Reclaim::Table { id, table, runs }).map(|_| ())
 }
 
 fn strip(tx: &mut Transaction<'_>, name: &TableName, attribute: String) -> Result<u64, StoreError> {

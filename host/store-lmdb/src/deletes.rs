@@ -5,9 +5,9 @@
 //! the last affected block and in the first block of each era.
 
 use super::heap::{Edit, Heap, Usage};
+use super::index::{self, Index};
 use super::jobs;
 use super::keys::KeyReader;
-use super::primary::Primary;
 use super::sorted::Sorted;
 use super::transaction::Transaction;
 use jobhost_model::Timestamp;
@@ -33,7 +33,7 @@ pub(super) fn by_key(tx: &mut Transaction<'_>, name: &TableName, keys: &[Key]) -
     let mut usage = Usage::default();
     let mut there = vec![false; keys.len()];
     let mut numbers = Vec::new();
-    Primary { environment: tx.environment, table }.remove(tx.change(), &sorted, &mut usage, |rank, number| {
+    index::remove(tx, table, &sorted, &mut usage, |rank, number| {
         numbers.push(number);
         if let Some(place) = order.get(rank).and_then(|index| there.get_mut(*index)) {
             *place = true;
@@ -73,7 +73,7 @@ fn count(tx: &mut Transaction<'_>, table: u32, records: usize, usage: Usage) -> 
     Ok(())
 }
 
-/// The records to delete, oldest first.
+/// Records whose keys are removed from the index one by one, oldest first.
 #[derive(Default)]
 struct Oldest {
     numbers: Vec<u64>,
@@ -102,20 +102,36 @@ pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> R
     let reader = KeyReader::new(&table.primary_key);
     let mut oldest = Oldest::default();
     let eras = tx.counters(table.id)?.eras;
-    let prefixes = heap.oldest(tx.read(), eras.ranges(), step.created_before, step.limit, |record| {
-        reader.append_key(record.text, &mut oldest.keys)?;
-        oldest.ends.push(oldest.keys.len());
-        oldest.numbers.push(record.number);
+    // The oldest records of a single era have the lowest numbers, which is all that the index needs to know.
+    let is_prefix = eras.is_empty() && !Index::of(tx, table.id)?.is_small();
+    let mut deleted = 0;
+    let prefixes = heap.oldest(tx.read(), eras.ranges(), step.created_before, step.limit, |block, records| {
+        deleted += records;
+        if is_prefix {
+            return Ok(());
+        }
+        for record in block.iter().take(records) {
+            let record = record?;
+            reader.append_key(record.text, &mut oldest.keys)?;
+            oldest.ends.push(oldest.keys.len());
+            oldest.numbers.push(record.number);
+        }
         Ok(())
     })?;
 
-    let deleted = oldest.numbers.len();
     if deleted > 0 {
         let mut usage = Usage::default();
-        let primary = Primary { environment: tx.environment, table: table.id };
-        forget(tx, primary, &oldest, &mut usage)?;
+        if !is_prefix {
+            forget(tx, table.id, &oldest, &mut usage)?;
+        }
         for prefix in &prefixes {
             heap.remove_prefix(tx.change(), prefix, &mut usage)?;
+        }
+        if is_prefix {
+            let counters = tx.counters(table.id)?;
+            let first_live = heap.first_number(tx.read())?.unwrap_or(counters.next_number);
+            let left = counters.records.saturating_sub(deleted as u64);
+            index::retire(tx, table.id, first_live, left, &mut usage)?;
         }
         count(tx, table.id, deleted, usage)?;
     }
@@ -126,18 +142,13 @@ pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> R
 
 /// Removes the keys from the primary index and verifies that each maps to the expected record number. A record deleted
 /// from only one of heap and index would be reported as damage by every later scan.
-fn forget(
-    tx: &mut Transaction<'_>,
-    primary: Primary<'_>,
-    oldest: &Oldest,
-    usage: &mut Usage,
-) -> Result<(), StoreError> {
+fn forget(tx: &mut Transaction<'_>, table: u32, oldest: &Oldest, usage: &mut Usage) -> Result<(), StoreError> {
     let keys = oldest.keys();
     let sorted = Sorted::new(&keys, |key| key);
     let index_of = |rank: usize| sorted.records(rank).first().map_or(usize::MAX, |index| *index as usize);
     let ascending: Vec<&[u8]> = (0..sorted.keys()).filter_map(|rank| keys.get(index_of(rank))).copied().collect();
     let mut right = 0;
-    primary.remove(tx.change(), &ascending, usage, |rank, number| {
+    index::remove(tx, table, &ascending, usage, |rank, number| {
         right += usize::from(oldest.numbers.get(index_of(rank)) == Some(&number));
     })?;
     if right == keys.len() {

@@ -18,8 +18,10 @@ pub(super) type Snapshot<'e> = RoTxn<'e, WithoutTls>;
 
 const LOCK_FILE: &str = "lock";
 const DATA_FILE: &str = "data.mdb";
-/// Written once, when the store is created. A store with a different layout is refused.
-const LAYOUT: &[u8] = b"jobhost embedded store, layout 1";
+/// Written when the store is created or upgraded. A store with an unknown layout is refused.
+const LAYOUT: &[u8] = b"jobhost embedded store, layout 2";
+/// Every index is one run, which is also valid in layout 2. Programs that know only layout 1 would miss the others.
+const LAYOUT_1: &[u8] = b"jobhost embedded store, layout 1";
 const DISK_FULL: &str = "the disk that holds the store is full";
 /// If a write fails while less than this many bytes are free, the disk counts as full. Equal to what one transaction
 /// may write.
@@ -43,8 +45,10 @@ pub(super) struct Databases {
     pub tables: Database,
     /// Table id and record number -> block of records.
     pub heap: Database,
-    /// Table id and primary key -> leaf of (key, record number) pairs.
+    /// Run id and primary key -> leaf of (key, record number) pairs.
     pub primary: Database,
+    /// Run id and primary key -> filter.
+    pub filters: Database,
     pub documents: Database,
     /// Job id -> creation number and row.
     pub jobs: Database,
@@ -68,6 +72,8 @@ pub(super) struct Environment {
     mapped_bytes: u64,
     /// Maximum size, in bytes, of each user's job history.
     pub history_bytes: u64,
+    /// Number of keys at which the head of an index is sealed.
+    pub head_keys: u64,
     touched: AtomicU64,
     data_file: PathBuf,
     _lock: File,
@@ -110,6 +116,7 @@ impl Environment {
             map,
             mapped_bytes: options.mapped_bytes,
             history_bytes: options.history_bytes,
+            head_keys: options.head_keys.max(1),
             touched: AtomicU64::new(0),
             data_file,
             _lock: lock,
@@ -224,7 +231,7 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 }
 
 fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "meta",
         // The name on disk; existing stores depend on the spelling.
         "catalogue",
@@ -238,12 +245,13 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
         "started",
         "unfinished",
         "finished",
+        "filters",
     ];
     let txn = env.write_txn()?;
     let opened = env.create_databases_and_commit(txn, |opener, txn| -> heed::Result<_> {
         let mut create = |name: &str| opener.create_database::<Bytes, Bytes>(txn, Some(name));
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = NAMES.map(&mut create);
-        Ok(CommitOrAbort::<_, ()>::Commit([a?, b?, c?, d?, e?, f?, g?, h?, i?, j?, k?, l?]))
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m] = NAMES.map(&mut create);
+        Ok(CommitOrAbort::<_, ()>::Commit([a?, b?, c?, d?, e?, f?, g?, h?, i?, j?, k?, l?, m?]))
     })?;
     match opened {
         CommitOrAbort::Commit(
@@ -260,6 +268,7 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
                 started,
                 unfinished,
                 finished,
+                filters,
             ],
         ) => Ok(Databases {
             meta,
@@ -274,6 +283,7 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
             started,
             unfinished,
             finished,
+            filters,
         }),
         CommitOrAbort::Abort(()) => Err(heed::Error::Mdb(MdbError::Problem)),
     }
@@ -282,7 +292,8 @@ fn databases(env: &Env<WithoutTls>) -> heed::Result<Databases> {
 fn check_layout(env: &Env<WithoutTls>, dbs: &Databases, dir: &Path) -> Result<(), StoreError> {
     let mut txn = env.write_txn().map_err(engine)?;
     match dbs.meta.get(&txn, b"layout").map_err(engine)? {
-        Some(layout) if layout == LAYOUT => return Ok(()),
+        Some(LAYOUT) => return Ok(()),
+        Some(LAYOUT_1) => tracing::info!("the store is upgraded to layout 2"),
         Some(_) => {
             let message = format!("the store in {} was written by another version of this program", dir.display());
             return Err(StoreError::new(StoreErrorKind::Unavailable, message));

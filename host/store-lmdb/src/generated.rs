@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::heap::Usage;
-use super::primary::{Primary, Proposal};
+use super::index::{self, Proposal};
 use super::records::{self, Incoming, Placed};
 use super::sorted::Sorted;
 use super::transaction::Transaction;
@@ -42,7 +42,6 @@ pub(super) fn place<'b>(
     let mut marks = generated.iter().map(|(index, _)| *index).peekable();
     let explicit: Vec<u32> = (0..).take(incoming.len()).filter(|index| marks.next_if_eq(index).is_none()).collect();
     let taken: HashSet<&[u8]> = explicit.iter().map(|index| key_of(*index)).collect();
-    let primary = Primary { environment: tx.environment, table: table.id };
     let mut usage = Usage::default();
     let mut moved = Vec::new();
     let mut pending: Vec<Pending<'b>> = generated
@@ -73,7 +72,7 @@ pub(super) fn place<'b>(
                 _ => refuse(*first),
             }
         }
-        primary.insert_absent(tx.change(), &proposals, &mut usage, |index, _| {
+        index::insert_absent(tx, table.id, &proposals, &mut usage, |index, _| {
             if let Some(place) = places.get(index) {
                 refuse(*place);
             }

@@ -106,6 +106,11 @@ impl Heap<'_> {
         Ok(self.block_of(txn, number)?.map(|(first, _)| first))
     }
 
+    /// Returns the number of the first record.
+    pub fn first_number(&self, txn: &RoTxn<'_>) -> Result<Option<u64>, StoreError> {
+        Ok(self.blocks(txn, &(0..u64::MAX))?.next().transpose()?.map(|block| block.first))
+    }
+
     pub fn has_records(&self, txn: &RoTxn<'_>, numbers: Range<u64>) -> Result<bool, StoreError> {
         Ok(self.blocks(txn, &numbers)?.next().transpose()?.is_some())
     }
@@ -127,15 +132,16 @@ impl Heap<'_> {
         }))
     }
 
-    /// Visits at most `limit` of the oldest records that were created before the given time. Records with the same
-    /// time are visited in order of arrival. Returns the visited prefix of each era.
+    /// Visits the blocks that hold the oldest records created before the given time, at most `limit` of them: each block
+    /// with the number of its records to take, counted from its start. Records with the same time are visited in order of
+    /// arrival. Returns the visited prefix of each era.
     pub fn oldest(
         &self,
         txn: &RoTxn<'_>,
         eras: impl Iterator<Item = Range<u64>>,
         created_before: Timestamp,
         limit: usize,
-        mut visit: impl FnMut(Entry<'_>) -> Result<(), StoreError>,
+        mut visit: impl FnMut(&Block<'_>, usize) -> Result<(), StoreError>,
     ) -> Result<Vec<Prefix>, StoreError> {
         let mut fronts = Vec::new();
         for numbers in eras {
@@ -153,15 +159,11 @@ impl Heap<'_> {
             let following = blocks.next().transpose()?;
             let Some(StoredBlock { first, key, bytes, block }) = std::mem::replace(next, following) else { break };
             self.environment.touched(bytes);
-            let is_whole = block.len() <= left;
-            for record in block.iter().take(left) {
-                let record = record?;
-                visit(record)?;
-                if !is_whole {
-                    prefix.of_next.push(record.number);
+            visit(&block, block.len().min(left))?;
+            if block.len() > left {
+                for record in block.iter().take(left) {
+                    prefix.of_next.push(record?.number);
                 }
-            }
-            if !is_whole {
                 break;
             }
             left -= block.len();

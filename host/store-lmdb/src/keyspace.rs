@@ -1,5 +1,5 @@
-//! Keys of the shared LMDB databases. Every key that belongs to a table starts with the table's id in three bytes. A
-//! wider id does not fit: with 4 KiB pages LMDB limits keys to 1982 bytes, and the longest primary key that Harper
+//! Keys of the shared LMDB databases. Every key that belongs to a table, or to a run of its index, starts with the id of
+//! the table or run in three bytes. Both take their ids from one sequence. A wider id does not fit: with 4 KiB pages LMDB limits keys to 1982 bytes, and the longest primary key that Harper
 //! allows takes the rest.
 
 use uuid::Uuid;
@@ -7,12 +7,18 @@ use uuid::Uuid;
 use jobhost_model::Timestamp;
 
 pub(super) const TABLE_BYTES: usize = 3;
-/// Highest table id. Ids are never reused, so this is also how many tables can be created in the lifetime of a store.
-pub(super) const MAX_TABLE_ID: u32 = (1 << 24) - 1;
+/// Highest id of a table or run. Ids are never reused, so this is also how many can be created in the lifetime of a
+/// store: a run for every quarter of a million keys. The last id stays free, so that every range has an end.
+pub(super) const MAX_TABLE_ID: u32 = (1 << 24) - 2;
 
 pub(super) fn table_prefix(table: u32) -> [u8; TABLE_BYTES] {
     let [_, a, b, c] = table.to_be_bytes();
     [a, b, c]
+}
+
+/// Returns the first key of a table or run, and the first key after all of its keys.
+pub(super) fn range_of(id: u32) -> ([u8; TABLE_BYTES], [u8; TABLE_BYTES]) {
+    (table_prefix(id), table_prefix(id + 1))
 }
 
 pub(super) fn table_of(key: &[u8]) -> Option<u32> {

@@ -22,6 +22,9 @@ pub struct EmbeddedOptions {
     pub max_readers: u32,
     /// Maximum size of each user's job history: `jobs.history_bytes`.
     pub history_bytes: u64,
+    /// Number of keys at which a part of an index is sealed. More are cheaper to merge; until they are sealed, each commit
+    /// group rewrites them.
+    pub head_keys: u64,
 }
 
 impl EmbeddedOptions {
@@ -41,6 +44,7 @@ impl Default for EmbeddedOptions {
             mapped_bytes: 32 << 20,
             max_readers: 1024,
             history_bytes: Self::HISTORY_BYTES.value(),
+            head_keys: 256 << 10,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::ops::Bound;
 use super::block::Block;
 use super::environment::{RANDOM_READ_BYTES, Snapshot, engine};
 use super::heap::Heap;
+use super::index::Index;
 use super::keyspace::{heap_key, heap_number};
-use super::primary::Primary;
 use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
 use jobhost_store::{RecordPage, StoreError};
 
@@ -56,7 +56,7 @@ pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64
 /// empty page means the end of the table.
 pub(super) fn by_key(
     snapshot: &Snapshot<'_>,
-    primary: Primary<'_>,
+    index: &Index<'_>,
     heap: Heap<'_>,
     after: &mut Option<Vec<u8>>,
 ) -> Result<RecordPage, StoreError> {
@@ -65,34 +65,28 @@ pub(super) fn by_key(
     let mut block: Option<Block<'_>> = None;
     let mut last: Option<&[u8]> = None;
     let mut last_number = 0;
-    for leaf in primary.leaves_after(snapshot, after.as_deref())? {
-        for pair in leaf?.pairs() {
-            let (key, number) = pair?;
-            if last.is_none() && after.as_deref().is_some_and(|after| key <= after) {
-                continue;
-            }
-            let missing = || StoreError::damaged("a record that the index knows");
-            let there = block.map(|block| block.find(number)).transpose()?.flatten();
-            let (entry, created) = match (there, block) {
-                (Some(entry), Some(block)) => (entry, block.created),
-                _ => {
-                    let found = heap.block(snapshot, number)?.ok_or_else(missing)?;
-                    if number.abs_diff(last_number) < NEAR {
-                        heap.environment.touched(BLOCK_BYTES);
-                    } else {
-                        heap.environment.touched_scattered(RANDOM_READ_BYTES);
-                    }
-                    block = Some(found);
-                    (found.find(number)?.ok_or_else(missing)?, found.created)
+    for entry in index.after(snapshot, after.as_deref())? {
+        let (key, number) = entry?;
+        let missing = || StoreError::damaged("a record that the index knows");
+        let there = block.map(|block| block.find(number)).transpose()?.flatten();
+        let (entry, created) = match (there, block) {
+            (Some(entry), Some(block)) => (entry, block.created),
+            _ => {
+                let found = heap.block(snapshot, number)?.ok_or_else(missing)?;
+                if number.abs_diff(last_number) < NEAR {
+                    heap.environment.touched(BLOCK_BYTES);
+                } else {
+                    heap.environment.touched_scattered(RANDOM_READ_BYTES);
                 }
-            };
-            page.push(entry.text, created, entry.updated);
-            last = Some(key);
-            last_number = number;
-            if is_full(&page) {
-                *after = last.map(<[u8]>::to_vec);
-                return Ok(page);
+                block = Some(found);
+                (found.find(number)?.ok_or_else(missing)?, found.created)
             }
+        };
+        page.push(entry.text, created, entry.updated);
+        last = Some(key);
+        last_number = number;
+        if is_full(&page) {
+            break;
         }
     }
     // Advance even on a partial page, so that the next page is empty.
@@ -105,7 +99,7 @@ pub(super) fn by_key(
 /// Returns the records with these keys, in the order of `keys`. Missing ones are omitted.
 pub(super) fn of_keys(
     snapshot: &Snapshot<'_>,
-    primary: Primary<'_>,
+    index: &Index<'_>,
     heap: Heap<'_>,
     keys: &[Key],
 ) -> Result<RecordPage, StoreError> {
@@ -117,7 +111,7 @@ pub(super) fn of_keys(
         if encoded.len() > MAX_ENCODED_BYTES {
             continue;
         }
-        let Some(number) = primary.number(snapshot, &encoded)? else { continue };
+        let Some(number) = index.number(snapshot, &encoded)? else { continue };
         let missing = || StoreError::damaged("a record that the index knows");
         heap.environment.touched(2 * RANDOM_READ_BYTES);
         let block = heap.block(snapshot, number)?.ok_or_else(missing)?;

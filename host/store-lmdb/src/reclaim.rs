@@ -1,5 +1,5 @@
-//! Background work: started by one transaction and completed by many small ones. It frees the pages of dropped tables
-//! and removes dropped attributes from records. The work is stored, so it continues after a restart.
+//! Background work: started by one transaction and completed by many small ones. It frees the pages of dropped tables,
+//! removes dropped attributes from records, and merges the runs of indexes. The work is stored, so it continues after a restart.
 
 use std::ops::Bound;
 
@@ -8,6 +8,7 @@ use heed::RoTxn;
 use super::block::Block;
 use super::environment::{Database, Databases, engine};
 use super::heap::{Edit, Heap, Usage};
+use super::index;
 use super::keyspace::{heap_key, heap_number, table_of, table_prefix};
 use super::reclaim_work::Reclaim;
 use super::tables::{counter, json};
@@ -48,26 +49,47 @@ pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim
 pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim) -> Result<Option<Reclaim>, StoreError> {
     let dbs = tx.dbs;
     let left = match work {
-        Reclaim::Table { table, .. } => {
-            let freed = free(tx, dbs.heap, *table)? + free(tx, dbs.primary, *table)?;
+        Reclaim::Table { table, runs, .. } => {
+            let mut usage = Usage::default();
+            let mut freed = free(tx, dbs.heap, *table, &mut usage)?;
+            for run in std::iter::once(table).chain(runs) {
+                freed += free_run(tx, *run, &mut usage)?;
+            }
             (freed > 0).then(|| work.clone())
+        }
+        Reclaim::Run { table, run, .. } => {
+            let mut usage = Usage::default();
+            let freed = free_run(tx, *run, &mut usage)?;
+            resize(tx, *table, usage)?;
+            (freed > 0).then(|| work.clone())
+        }
+        Reclaim::Merge { table, .. } => {
+            let more = exists(tx, *table) && index::merge_step(tx, *table)?;
+            more.then(|| work.clone())
         }
         Reclaim::Attribute { id, table, attribute, next, end } => strip(tx, *table, attribute, *next, *end)?
             .map(|next| Reclaim::Attribute { id: *id, table: *table, attribute: attribute.clone(), next, end: *end }),
     };
     match &left {
         None => dbs.meta.delete(tx.change(), &key(work.id())).map(|_| ()).map_err(engine)?,
-        Some(Reclaim::Table { .. }) => {}
+        Some(Reclaim::Table { .. } | Reclaim::Run { .. } | Reclaim::Merge { .. }) => {}
         Some(work) => dbs.meta.put(tx.change(), &key(work.id()), &json(work)?).map_err(engine)?,
     }
     Ok(left)
 }
 
-/// Deletes the first values of a table. Returns how many were deleted.
-fn free(tx: &mut Transaction<'_>, db: Database, table: u32) -> Result<usize, StoreError> {
+fn free_run(tx: &mut Transaction<'_>, run: u32, usage: &mut Usage) -> Result<usize, StoreError> {
+    let dbs = tx.dbs;
+    Ok(free(tx, dbs.primary, run, usage)? + free(tx, dbs.filters, run, usage)?)
+}
+
+/// Deletes the first values of a table or run. Returns how many were deleted.
+fn free(tx: &mut Transaction<'_>, db: Database, id: u32, usage: &mut Usage) -> Result<usize, StoreError> {
     let mut keys = Vec::new();
-    for entry in db.prefix_iter(tx.read(), &table_prefix(table)).map_err(engine)?.take(STEP_PAGES) {
-        keys.push(entry.map_err(engine)?.0.to_vec());
+    for entry in db.prefix_iter(tx.read(), &table_prefix(id)).map_err(engine)?.take(STEP_PAGES) {
+        let (key, value) = entry.map_err(engine)?;
+        usage.remove(key, value.len());
+        keys.push(key.to_vec());
     }
     for key in &keys {
         db.delete(tx.change(), key).map_err(engine)?;
@@ -117,11 +139,20 @@ fn strip(
             members::remove(record.text, attribute, text).map_err(|_| StoreError::damaged("the text of a record"))?;
         Ok(if there { Edit::Replace(record.updated) } else { Edit::Keep })
     })?;
-    let exists = tx.catalog().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table);
-    if exists {
+    resize(tx, table, usage)?;
+    Ok(next)
+}
+
+fn exists(tx: &Transaction<'_>, table: u32) -> bool {
+    tx.catalog().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table)
+}
+
+/// Counts what was freed, unless the table was dropped meanwhile.
+fn resize(tx: &mut Transaction<'_>, table: u32, usage: Usage) -> Result<(), StoreError> {
+    if exists(tx, table) {
         let mut counters = tx.counters(table)?;
         counters.resize(usage);
         tx.set_counters(table, counters);
     }
-    Ok(next)
+    Ok(())
 }

@@ -6,7 +6,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Reclaim {
     /// Free what a dropped table holds.
-    Table { id: u64, table: u32 },
+    Table {
+        id: u64,
+        table: u32,
+        /// The runs of its index. Work that an older version began has none: the run is called like the table.
+        #[serde(default)]
+        runs: Vec<u32>,
+    },
+    /// Free what a run holds that is no longer part of the table's index.
+    Run { id: u64, table: u32, run: u32 },
+    /// Merge runs of the table's index, as long as there are any to be merged.
+    Merge { id: u64, table: u32 },
     /// Take an attribute out of the records from `next` to before `end`. Later ones were written by those who knew that it
     /// had been dropped.
     Attribute { id: u64, table: u32, attribute: String, next: u64, end: u64 },
@@ -15,7 +25,10 @@ pub(super) enum Reclaim {
 impl Reclaim {
     pub fn id(&self) -> u64 {
         match self {
-            Reclaim::Table { id, .. } | Reclaim::Attribute { id, .. } => *id,
+            Reclaim::Table { id, .. }
+            | Reclaim::Run { id, .. }
+            | Reclaim::Merge { id, .. }
+            | Reclaim::Attribute { id, .. } => *id,
         }
     }
 }

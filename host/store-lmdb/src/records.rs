@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use super::heap::{Edit, Heap, Usage};
-use super::leaf::MAX_NUMBER;
-use super::primary::{Primary, Proposal};
+use super::index::{self, Index, MAX_NUMBER, Proposal};
 use super::sorted::Sorted;
 use super::tables::Counters;
 use super::transaction::Transaction;
@@ -60,7 +59,6 @@ pub(super) fn write(
     let base = first_number(tx, table, records.len())?;
     let mut counters = tx.counters(table)?;
     let heap = Heap { environment: tx.environment, table };
-    let primary = Primary { environment: tx.environment, table };
     let sorted = match placed {
         None => Sorted::new(records, |(key, _)| key),
         Some(placed) => Sorted::of(records, placed.explicit.iter().copied(), |(key, _)| key),
@@ -73,12 +71,13 @@ pub(super) fn write(
     let first_of = |rank: usize| sorted.records(rank).first().map_or(0, |index| *index as usize);
     let key_of = |rank: usize| records.get(first_of(rank)).map_or(&[][..], |(key, _)| *key);
     if action == Action::Update {
-        primary.numbers(tx.read(), (0..sorted.keys()).map(key_of), &mut note)?;
+        let keys: Vec<&[u8]> = (0..sorted.keys()).map(key_of).collect();
+        Index::of(tx, table)?.numbers(tx.read(), &keys, &mut note)?;
     } else {
         let proposals: Vec<_> = (0..sorted.keys())
             .map(|rank| Proposal { key: key_of(rank), number: base + first_of(rank) as u64 })
             .collect();
-        primary.insert_absent(tx.change(), &proposals, &mut usage, &mut note)?;
+        index::insert_absent(tx, table, &proposals, &mut usage, &mut note)?;
     }
 
     let mut fates = vec![if action == Action::Update { Fate::Skipped } else { Fate::Appended }; records.len()];

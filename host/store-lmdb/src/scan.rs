@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::Shared;
 use super::environment::Snapshot;
 use super::heap::Heap;
+use super::index::Index;
 use super::pages;
-use super::primary::Primary;
 use jobhost_model::table::TableName;
 use jobhost_store::{RecordCursor, RecordPage, ScanOrder, StoreError, StoreErrorKind};
 
@@ -65,10 +65,12 @@ impl State {
     fn page(&mut self) -> Result<RecordPage, StoreError> {
         let environment = &self.shared.environment;
         let heap = Heap { environment, table: self.table };
-        let primary = Primary { environment, table: self.table };
         match &mut self.position {
             Position::Arrival(next) => pages::by_arrival(&self.snapshot, heap, next),
-            Position::Key(after) => pages::by_key(&self.snapshot, primary, heap, after),
+            Position::Key(after) => {
+                let index = Index::open(environment, &self.snapshot, self.table)?;
+                pages::by_key(&self.snapshot, &index, heap, after)
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Shared;
 use super::environment;
 use super::heap::Heap;
+use super::index::Index;
 use super::pages;
-use super::primary::Primary;
 use jobhost_model::key::Key;
 use jobhost_model::table::{Catalog, TableName};
 use jobhost_store::{RecordPage, ScanPosition, Snapshot, StoreError};
@@ -25,16 +25,15 @@ impl Moment {
         Ok(Moment { transaction, catalog, shared })
     }
 
-    fn parts(&self, table: &TableName) -> Result<(Heap<'_>, Primary<'_>), StoreError> {
+    fn heap(&self, table: &TableName) -> Result<Heap<'_>, StoreError> {
         let table = self.catalog.table(table).map(|table| table.id).ok_or_else(|| StoreError::no_such_table(table))?;
-        let environment = &self.shared.environment;
-        Ok((Heap { environment, table }, Primary { environment, table }))
+        Ok(Heap { environment: &self.shared.environment, table })
     }
 }
 
 impl Snapshot for Moment {
     fn page(&self, table: &TableName, position: &mut ScanPosition) -> Result<RecordPage, StoreError> {
-        let (heap, _) = self.parts(table)?;
+        let heap = self.heap(table)?;
         let start = match *position {
             ScanPosition::Start => 0,
             ScanPosition::After(number) => number.saturating_add(1),
@@ -48,7 +47,8 @@ impl Snapshot for Moment {
     }
 
     fn fetch(&self, table: &TableName, keys: &[Key]) -> Result<RecordPage, StoreError> {
-        let (heap, primary) = self.parts(table)?;
-        pages::of_keys(&self.transaction, primary, heap, keys)
+        let heap = self.heap(table)?;
+        let index = Index::open(heap.environment, &self.transaction, heap.table)?;
+        pages::of_keys(&self.transaction, &index, heap, keys)
     }
 }

@@ -55,7 +55,7 @@ impl Sorted {
 }
 
 /// The class byte and the eight bytes after it, as one number that sorts like the key.
-fn prefix(key: &[u8]) -> u64 {
+pub(super) fn prefix(key: &[u8]) -> u64 {
     let mut bytes = [0; 9];
     let length = key.len().min(bytes.len());
     if let (Some(to), Some(from)) = (bytes.get_mut(..length), key.get(..length)) {

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::heap::Heap;
-use super::primary::Primary;
+use super::index::Index;
 use super::scan::Scan;
 use super::snapshot::Moment;
 use super::writer::Message;
@@ -190,5 +190,6 @@ fn fetch(
     keys: &[Key],
 ) -> Result<RecordPage, StoreError> {
     let (environment, table) = (&shared.environment, shared.table_id(table)?);
-    pages::of_keys(snapshot, Primary { environment, table }, Heap { environment, table }, keys)
+    let index = Index::open(environment, snapshot, table)?;
+    pages::of_keys(snapshot, &index, Heap { environment, table }, keys)
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::{Databases, engine};
 use super::eras::Eras;
 use super::heap::Usage;
+use super::index::Runs;
 use super::keyspace::table_prefix;
 use jobhost_model::Timestamp;
 use jobhost_model::table::{Catalog, Table};
@@ -59,6 +60,25 @@ pub(super) fn counters(dbs: &Databases, txn: &RoTxn<'_>, table: u32) -> Result<C
     }
 }
 
+fn runs_key(table: u32) -> [u8; 4] {
+    let [a, b, c] = table_prefix(table);
+    [a, b, c, b'r']
+}
+
+/// Returns the runs of a table's index, or `None` if the index is one run that has the table's id.
+pub(super) fn runs(dbs: &Databases, txn: &RoTxn<'_>, table: u32) -> Result<Option<Runs>, StoreError> {
+    let stored = dbs.tables.get(txn, &runs_key(table)).map_err(engine)?;
+    let read = |stored| serde_json::from_slice(stored).map_err(|_| StoreError::damaged("the runs of an index"));
+    stored.map(read).transpose()
+}
+
+pub(super) fn put_runs(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32, runs: &Runs) -> Result<(), StoreError> {
+    if runs.is_plain(table) {
+        return dbs.tables.delete(txn, &runs_key(table)).map(|_| ()).map_err(engine);
+    }
+    dbs.tables.put(txn, &runs_key(table), &json(runs)?).map_err(engine)
+}
+
 pub(super) fn put_counters(
     dbs: &Databases,
     txn: &mut RwTxn<'_>,
@@ -68,7 +88,9 @@ pub(super) fn put_counters(
     dbs.tables.put(txn, &table_prefix(table), &json(counters)?).map_err(engine)
 }
 
+/// Deletes the counters and the list of runs.
 pub(super) fn delete_counters(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32) -> Result<(), StoreError> {
+    dbs.tables.delete(txn, &runs_key(table)).map_err(engine)?;
     dbs.tables.delete(txn, &table_prefix(table)).map(|_| ()).map_err(engine)
 }
 
@@ -119,11 +141,14 @@ pub(super) fn delete_table(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32) -> 
     dbs.catalog.delete(txn, &table_key(table)).map(|_| ()).map_err(engine)
 }
 
-/// Returns a table id that was never used before.
+/// Returns an id for a table or run that was never used before.
 pub(super) fn next_table_id(dbs: &Databases, txn: &mut RwTxn<'_>) -> Result<u32, StoreError> {
     let id = counter(dbs, txn, NEXT_TABLE)?;
     u32::try_from(id).ok().filter(|id| *id <= super::keyspace::MAX_TABLE_ID).ok_or_else(|| {
-        StoreError::new(StoreErrorKind::Full, "this store has used all table numbers; copy it into a new store")
+        StoreError::new(
+            StoreErrorKind::Full,
+            "this store has used all numbers of tables and of their indexes; copy it into a new store",
+        )
     })
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use heed::{RoTxn, RwTxn};
 
 use super::environment::{Databases, Environment, engine};
+use super::index::Runs;
 use super::reclaim_work::Reclaim;
 use super::tables::{self, Counters};
 use jobhost_model::Timestamp;
@@ -20,6 +21,7 @@ pub(super) struct Transaction<'e> {
     pub now: Timestamp,
     catalog: Arc<Catalog>,
     counters: HashMap<u32, Counters>,
+    runs: HashMap<u32, Runs>,
     /// Background work that starts after the commit.
     pub reclaims: Vec<Reclaim>,
     /// Whether the current request has changed anything. If so, it can no longer fail without failing the transaction.
@@ -35,6 +37,7 @@ impl<'e> Transaction<'e> {
             now,
             catalog,
             counters: HashMap::new(),
+            runs: HashMap::new(),
             reclaims: Vec::new(),
             changed: false,
         })
@@ -91,9 +94,25 @@ impl<'e> Transaction<'e> {
         self.counters.insert(table, counters);
     }
 
-    /// Removes the counters of a dropped table.
+    pub fn runs(&self, table: u32) -> Result<Runs, StoreError> {
+        if let Some(runs) = self.runs.get(&table) {
+            return Ok(runs.clone());
+        }
+        match tables::runs(&self.dbs, &self.txn, table)? {
+            Some(runs) => Ok(runs),
+            None => Ok(Runs::new(table, self.counters(table)?.records)),
+        }
+    }
+
+    pub fn set_runs(&mut self, table: u32, runs: Runs) {
+        self.changed = true;
+        self.runs.insert(table, runs);
+    }
+
+    /// Removes the counters and runs of a dropped table.
     pub fn drop_counters(&mut self, table: u32) -> Result<(), StoreError> {
         self.counters.remove(&table);
+        self.runs.remove(&table);
         let dbs = self.dbs;
         tables::delete_counters(&dbs, self.change(), table)
     }
@@ -102,6 +121,9 @@ impl<'e> Transaction<'e> {
     pub fn commit(mut self) -> Result<(Arc<Catalog>, Vec<Reclaim>), StoreError> {
         for (table, counters) in &self.counters {
             tables::put_counters(&self.dbs, &mut self.txn, *table, counters)?;
+        }
+        for (table, runs) in &self.runs {
+            tables::put_runs(&self.dbs, &mut self.txn, *table, runs)?;
         }
         self.txn.commit().map_err(engine)?;
         Ok((self.catalog, self.reclaims))

@@ -29,7 +29,7 @@ mod snapshots;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use place::{EmbeddedPlace, MemoryPlace, Place};
+use place::{EmbeddedPlace, ManyRunsPlace, MemoryPlace, Place};
 
 /// Creates trials of async functions. The arguments are in brackets.
 macro_rules! trials {
@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         suite::<EmbeddedPlace>("embedded"),
         on_disk::<EmbeddedPlace>("embedded"),
         only_embedded("embedded"),
+        suite::<ManyRunsPlace>("many_runs"),
+        on_disk::<ManyRunsPlace>("many_runs"),
         suite::<MemoryPlace>("memory"),
     ];
     libtest_mimic::run(&arguments, suites.into_iter().flatten().collect()).exit_code()

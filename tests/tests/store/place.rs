@@ -88,16 +88,13 @@ impl Place for EmbeddedPlace {
     }
 
     fn described(description: &str) -> Self {
-        EmbeddedPlace {
-            dir: description.into(),
-            made: None,
-            clock: TestClock::default(),
-            options: EmbeddedOptions::default(),
-        }
+        let (head_keys, dir) = description.split_once(' ').unwrap();
+        let options = EmbeddedOptions { head_keys: head_keys.parse().unwrap(), ..EmbeddedOptions::default() };
+        EmbeddedPlace { dir: dir.into(), made: None, clock: TestClock::default(), options }
     }
 
     fn describe(&self) -> String {
-        self.dir.to_str().unwrap().to_owned()
+        format!("{} {}", self.options.head_keys, self.dir.to_str().unwrap())
     }
 
     async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
@@ -107,6 +104,38 @@ impl Place for EmbeddedPlace {
 
     fn clock(&self) -> &TestClock {
         &self.clock
+    }
+}
+
+/// An embedded store whose indexes consist of many runs even if a table has few records.
+pub struct ManyRunsPlace(EmbeddedPlace);
+
+impl ManyRunsPlace {
+    fn of(mut place: EmbeddedPlace) -> Self {
+        place.options.head_keys = 5;
+        ManyRunsPlace(place)
+    }
+}
+
+impl Place for ManyRunsPlace {
+    async fn fresh() -> Self {
+        Self::of(EmbeddedPlace::fresh().await)
+    }
+
+    fn described(description: &str) -> Self {
+        Self::of(EmbeddedPlace::described(description))
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.0.open().await
+    }
+
+    fn clock(&self) -> &TestClock {
+        self.0.clock()
     }
 }
 

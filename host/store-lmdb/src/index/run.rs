@@ -1,31 +1,32 @@
-//! The primary index of one table: primary key -> record number, stored in leaves (see `leaf`) that LMDB keeps in
-//! order.
+//! One run of a primary index: key -> record number, stored in leaves (see `leaf`) that LMDB keeps in order, and the
+//! run's filters.
 //!
-//! The key of a leaf is a lower bound of the keys in it. The first leaf of a table has the bare table prefix as its
+//! The key of a leaf is a lower bound of the keys in it. The first leaf of a head has the bare prefix of the run as its
 //! key, so every key belongs to a leaf.
 
 use std::ops::Bound;
 
 use heed::{RoTxn, RwTxn};
 
-use super::environment::{Environment, RANDOM_READ_BYTES, engine};
-use super::heap::Usage;
-use super::keyspace::{TABLE_BYTES, primary_key, table_of, table_prefix};
+use super::filter::{self, Filter};
 use super::leaf::{Fill, Leaf, LeafBuilder};
+use crate::environment::{Database, Environment, RANDOM_READ_BYTES, engine};
+use crate::heap::Usage;
+use crate::keyspace::{TABLE_BYTES, primary_key, table_of, table_prefix};
 use jobhost_store::StoreError;
 
 #[derive(Clone, Copy)]
-pub(super) struct Primary<'e> {
+pub struct Run<'e> {
     pub environment: &'e Environment,
-    pub table: u32,
+    pub id: u32,
 }
 
-/// The key of a leaf, including the table's prefix, and its value.
-type StoredLeaf<'t> = (&'t [u8], &'t [u8]);
+/// The key of a leaf or filter, including the run's prefix, and its value.
+pub type Stored<'t> = (&'t [u8], &'t [u8]);
 
 /// A key of a commit group, with the record number it gets if it is new.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Proposal<'k> {
+pub struct Proposal<'k> {
     pub key: &'k [u8],
     pub number: u64,
 }
@@ -42,23 +43,70 @@ fn count_first<T>(items: &[T], meets: impl Fn(&T) -> bool) -> usize {
     known + unknown.partition_point(meets)
 }
 
-impl Primary<'_> {
-    /// Returns the key and the value of the leaf that a key belongs to.
-    fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<StoredLeaf<'t>>, StoreError> {
-        let found = self.environment.dbs.primary.get_lower_than_or_equal_to(txn, key).map_err(engine)?;
-        Ok(found.filter(|(key, _)| table_of(key) == Some(self.table)))
+impl Run<'_> {
+    /// Returns what a key belongs to in one of the databases of the run.
+    fn place_of<'t>(&self, db: Database, txn: &'t RoTxn<'_>, encoded: &[u8]) -> Result<Option<Stored<'t>>, StoreError> {
+        let found = db.get_lower_than_or_equal_to(txn, &primary_key(self.id, encoded)).map_err(engine)?;
+        Ok(found.filter(|(key, _)| table_of(key) == Some(self.id)))
     }
 
-    /// Returns the key of the next leaf, without the table's prefix.
-    fn fence<'t>(&self, txn: &'t RoTxn<'_>, leaf_key: &[u8]) -> Result<Option<&'t [u8]>, StoreError> {
-        let next = self.environment.dbs.primary.get_greater_than(txn, leaf_key).map_err(engine)?;
-        Ok(next.filter(|(key, _)| table_of(key) == Some(self.table)).and_then(|(key, _)| key.get(TABLE_BYTES..)))
+    fn leaf_of<'t>(&self, txn: &'t RoTxn<'_>, encoded: &[u8]) -> Result<Option<Stored<'t>>, StoreError> {
+        self.place_of(self.environment.dbs.primary, txn, encoded)
+    }
+
+    /// Returns the key of the next leaf or filter, without the run's prefix.
+    fn fence<'t>(&self, db: Database, txn: &'t RoTxn<'_>, key: &[u8]) -> Result<Option<&'t [u8]>, StoreError> {
+        let next = db.get_greater_than(txn, key).map_err(engine)?;
+        Ok(next.filter(|(key, _)| table_of(key) == Some(self.id)).and_then(|(key, _)| key.get(TABLE_BYTES..)))
     }
 
     pub fn number(&self, txn: &RoTxn<'_>, encoded: &[u8]) -> Result<Option<u64>, StoreError> {
-        match self.leaf_of(txn, &primary_key(self.table, encoded))? {
+        match self.leaf_of(txn, encoded)? {
             Some((_, value)) => Leaf::decode(value)?.find(encoded),
             None => Ok(None),
+        }
+    }
+
+    /// Returns whether all keys of the run are less than this one.
+    pub fn ends_before(&self, txn: &RoTxn<'_>, encoded: &[u8]) -> Result<bool, StoreError> {
+        let Some((leaf_key, value)) = self.leaf_of(txn, encoded)? else { return Ok(false) };
+        let is_last = self.fence(self.environment.dbs.primary, txn, leaf_key)?.is_none();
+        Ok(is_last && Leaf::decode(value)?.last_key().is_some_and(|last| last < encoded))
+    }
+
+    /// Returns the indexes of the keys that the filters of the run do not exclude. Keys must ascend; each comes with
+    /// its hash.
+    pub fn candidates<'k>(
+        &self,
+        txn: &RoTxn<'_>,
+        keys: impl Iterator<Item = (&'k [u8], u64)>,
+    ) -> Result<Vec<usize>, StoreError> {
+        let filters = self.environment.dbs.filters;
+        let mut candidates = Vec::new();
+        let mut at: Option<(Filter<'_>, Option<&[u8]>)> = None;
+        for (index, (key, hash)) in keys.enumerate() {
+            let filter = match at {
+                Some((filter, fence)) if fence.is_none_or(|fence| key < fence) => filter,
+                _ => {
+                    let Some((filter_key, value)) = self.place_of(filters, txn, key)? else { continue };
+                    let filter = Filter::decode(value)?;
+                    self.environment.touched(value.len());
+                    at = Some((filter, self.fence(filters, txn, filter_key)?));
+                    filter
+                }
+            };
+            if filter.may_contain(hash) {
+                candidates.push(index);
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// Like [`Run::candidates`], for one key.
+    pub fn may_contain(&self, txn: &RoTxn<'_>, encoded: &[u8]) -> Result<bool, StoreError> {
+        match self.place_of(self.environment.dbs.filters, txn, encoded)? {
+            Some((_, value)) => Ok(Filter::decode(value)?.may_contain(filter::hash(encoded))),
+            None => Ok(false),
         }
     }
 
@@ -75,10 +123,10 @@ impl Primary<'_> {
             let leaf = match at {
                 Some((leaf, fence)) if fence.is_none_or(|fence| key < fence) => leaf,
                 _ => {
-                    let Some((leaf_key, value)) = self.leaf_of(txn, &primary_key(self.table, key))? else { continue };
+                    let Some((leaf_key, value)) = self.leaf_of(txn, key)? else { continue };
                     let leaf = Leaf::decode(value)?;
                     self.environment.touched(RANDOM_READ_BYTES);
-                    at = Some((leaf, self.fence(txn, leaf_key)?));
+                    at = Some((leaf, self.fence(self.environment.dbs.primary, txn, leaf_key)?));
                     leaf
                 }
             };
@@ -90,11 +138,12 @@ impl Primary<'_> {
     }
 
     /// Inserts the keys that do not exist yet. Keys must ascend and be unique. Each key that exists is reported to
-    /// `found` with its index and stored number.
+    /// `found` with its index and stored number. Entries below `first_live` are replaced.
     pub fn insert_absent(
         &self,
         txn: &mut RwTxn<'_>,
         keys: &[Proposal<'_>],
+        first_live: u64,
         usage: &mut Usage,
         mut found: impl FnMut(usize, u64),
     ) -> Result<(), StoreError> {
@@ -108,7 +157,7 @@ impl Primary<'_> {
             |txn, leaf_key, old, offset, keys| {
                 let leaf = if old.is_empty() { Leaf::EMPTY } else { Leaf::decode(old)? };
                 let pairs = keys.iter().map(|proposal| (proposal.key, proposal.number));
-                match builder.merge(&leaf, pairs, |index, number| found(offset + index, number))? {
+                match builder.merge(&leaf, pairs, first_live, |index, number| found(offset + index, number))? {
                     Some(fill) => self.replace(txn, leaf_key, old.len(), &mut builder, fill, usage),
                     None => Ok(()),
                 }
@@ -117,7 +166,7 @@ impl Primary<'_> {
     }
 
     /// Removes keys, which must ascend and be unique. Each key that existed is reported to `found` with its index and
-    /// number.
+    /// number, whether or not its record was deleted before.
     pub fn remove(
         &self,
         txn: &mut RwTxn<'_>,
@@ -160,15 +209,15 @@ impl Primary<'_> {
         while let Some(first) = rest.first() {
             old.clear();
             leaf_key.clear();
-            match self.leaf_of(txn, &primary_key(self.table, key_of(first)))? {
+            match self.leaf_of(txn, key_of(first))? {
                 Some((key, value)) => {
                     leaf_key.extend_from_slice(key);
                     old.extend_from_slice(value);
                     self.environment.touched(RANDOM_READ_BYTES);
                 }
-                None => leaf_key.extend_from_slice(&table_prefix(self.table)),
+                None => leaf_key.extend_from_slice(&table_prefix(self.id)),
             }
-            let mine = match self.fence(txn, &leaf_key)? {
+            let mine = match self.fence(self.environment.dbs.primary, txn, &leaf_key)? {
                 Some(fence) => count_first(rest, |key| key_of(key) < fence),
                 None => rest.len(),
             };
@@ -210,25 +259,22 @@ impl Primary<'_> {
         Ok(())
     }
 
-    /// Returns the leaves in order of keys, starting with the one that may hold the first key greater than `after`.
-    pub fn leaves_after<'t>(
+    /// Returns the leaves in order of keys, starting with the one that may hold `from`.
+    pub fn leaves_from<'t>(
         &self,
         txn: &'t RoTxn<'_>,
-        after: Option<&[u8]>,
-    ) -> Result<impl Iterator<Item = Result<Leaf<'t>, StoreError>> + use<'t>, StoreError> {
-        let table = self.table;
-        let start = match after {
-            Some(key) => {
-                let key = primary_key(table, key);
-                self.leaf_of(txn, &key)?.map_or(key, |(leaf_key, _)| leaf_key.to_vec())
-            }
-            None => table_prefix(table).to_vec(),
+        from: &[u8],
+    ) -> Result<impl Iterator<Item = Result<Stored<'t>, StoreError>> + use<'t>, StoreError> {
+        let id = self.id;
+        let start = match self.leaf_of(txn, from)? {
+            Some((leaf_key, _)) => leaf_key.to_vec(),
+            None => table_prefix(id).to_vec(),
         };
         let range: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Unbounded);
         let leaves = self.environment.dbs.primary.range(txn, &range).map_err(engine)?;
         Ok(leaves
-            .take_while(move |leaf| leaf.as_ref().map_or(true, |(key, _)| table_of(key) == Some(table)))
-            .map(|leaf| leaf.map_err(engine).and_then(|(_, value)| Leaf::decode(value))))
+            .take_while(move |leaf| leaf.as_ref().map_or(true, |(key, _)| table_of(key) == Some(id)))
+            .map(|leaf| leaf.map_err(engine)))
     }
 }
 

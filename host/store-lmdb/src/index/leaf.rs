@@ -1,4 +1,4 @@
-//! A leaf of the primary index: consecutive (primary key, record number) pairs of one table in one value.
+//! A leaf of the primary index: consecutive (primary key, record number) pairs of one run in one value.
 //!
 //! One value per key would be slower: a commit group adds many keys in sorted order, so merging them costs one copy
 //! per leaf, where LMDB would search and shift once per key.
@@ -15,11 +15,11 @@ const NUMBER_BYTES: usize = 6;
 /// Maximum size of a leaf in bytes: one LMDB page, as for blocks. Two keys of the maximum length fit.
 const MOST_BYTES: usize = 4080;
 /// Highest record number.
-pub(super) const MAX_NUMBER: u64 = (1 << (8 * NUMBER_BYTES)) - 1;
+pub const MAX_NUMBER: u64 = (1 << (8 * NUMBER_BYTES)) - 1;
 
 /// A view of an encoded leaf.
 #[derive(Clone, Copy)]
-pub(super) struct Leaf<'a> {
+pub struct Leaf<'a> {
     key_bytes: usize,
     count: usize,
     pairs: &'a [u8],
@@ -83,7 +83,7 @@ impl<'a> Leaf<'a> {
         Some((key, read_number(number)?))
     }
 
-    fn last_key(&self) -> Option<&'a [u8]> {
+    pub fn last_key(&self) -> Option<&'a [u8]> {
         if self.key_bytes != 0 {
             return self.uniform(self.count.checked_sub(1)?).map(|(key, _)| key);
         }
@@ -106,7 +106,7 @@ fn read_number(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
-pub(super) struct Pairs<'a> {
+pub struct Pairs<'a> {
     key_bytes: usize,
     left: usize,
     rest: &'a [u8],
@@ -140,7 +140,7 @@ impl<'a> Iterator for Pairs<'a> {
 
 /// Collects pairs into leaves.
 #[derive(Default)]
-pub(super) struct LeafBuilder {
+pub struct LeafBuilder {
     pairs: Vec<u8>,
     /// End offset of each pair.
     ends: Vec<u32>,
@@ -151,7 +151,7 @@ pub(super) struct LeafBuilder {
 
 /// How leaves are filled when they are split.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fill {
+pub enum Fill {
     /// Fill each leaf completely: the new keys are at the end, so no later keys are expected in between.
     Full,
     /// Divide the pairs evenly, which leaves the same room in each leaf.
@@ -177,6 +177,38 @@ impl LeafBuilder {
         self.ends.push(self.pairs.len() as u32);
     }
 
+    /// Adds a pair that follows all others. The keys may differ in length.
+    pub fn add(&mut self, key: &[u8], number: u64) {
+        if self.ends.is_empty() {
+            self.start(key.len());
+        } else if self.key_bytes != 0 && self.key_bytes != key.len() {
+            let pairs = std::mem::take(&mut self.pairs);
+            let uniform = Pairs { key_bytes: self.key_bytes, left: self.ends.len(), rest: &pairs };
+            self.start(0);
+            uniform.flatten().for_each(|(key, number)| self.push(key, number));
+        }
+        self.push(key, number);
+    }
+
+    /// Returns whether another pair with such a key still fits into one leaf.
+    pub fn has_room(&self, key: &[u8]) -> bool {
+        const LENGTH_BYTES: usize = 2;
+        let lengths = if self.key_bytes == key.len() { 0 } else { LENGTH_BYTES * (self.ends.len() + 1) };
+        let lengths = if self.key_bytes == 0 { LENGTH_BYTES } else { lengths };
+        HEADER_BYTES + self.pairs.len() + lengths + key.len() + NUMBER_BYTES <= MOST_BYTES
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Emits the added pairs as one leaf, with its first key, and starts the next leaf.
+    pub fn emit(&mut self, emit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.finish(Fill::Full, emit)?;
+        self.start(0);
+        Ok(())
+    }
+
     /// Copies a run of pairs from a leaf with the same key length.
     fn push_run(&mut self, leaf: &Leaf<'_>, from: usize, to: usize) {
         let stride = self.key_bytes + NUMBER_BYTES;
@@ -187,40 +219,38 @@ impl LeafBuilder {
         }
     }
 
-    /// Merges new keys into a leaf. Keys must ascend and be unique. A key that already exists is reported to `found`
-    /// with its index and its stored number; the others are added. Returns how to split the result, or `None` if
-    /// nothing was added.
+    /// Merges new keys into a leaf. Keys must ascend and be unique. A key that already exists, with a number that is
+    /// not below `first_live`, is reported to `found` with its index and its stored number; the others are added.
+    /// Returns how to split the result, or `None` if nothing was added.
     pub fn merge<'k>(
         &mut self,
         leaf: &Leaf<'_>,
         new: impl Iterator<Item = (&'k [u8], u64)> + Clone,
+        first_live: u64,
         mut found: impl FnMut(usize, u64),
     ) -> Result<Option<Fill>, StoreError> {
         let mut lengths = new.clone().map(|(key, _)| key.len());
         let length = if leaf.count == 0 { lengths.next().unwrap_or(0) } else { leaf.key_bytes };
         let uniform = if lengths.all(|other| other == length) { length } else { 0 };
         self.start(uniform);
-        let mut added = false;
         let at_end = new.clone().next().is_some_and(|(first, _)| leaf.last_key().is_none_or(|last| last < first));
+        let mut added = false;
         if uniform != 0 {
             let mut copied = 0;
             for (index, (key, number)) in new.enumerate() {
                 let place = if at_end { leaf.count } else { leaf.lower_bound(copied, key) };
-                match leaf.uniform(place) {
-                    Some((there, number)) if there == key => found(index, number),
-                    _ => {
-                        if place > copied {
-                            self.push_run(leaf, copied, place);
-                            copied = place;
-                        }
+                let there = leaf.uniform(place).filter(|(there, _)| *there == key).map(|(_, number)| number);
+                match there {
+                    Some(there) if there >= first_live => found(index, there),
+                    dead => {
+                        self.push_run(leaf, copied, place);
                         self.push(key, number);
+                        copied = place + usize::from(dead.is_some());
                         added = true;
                     }
                 }
             }
-            if leaf.count > copied {
-                self.push_run(leaf, copied, leaf.count);
-            }
+            self.push_run(leaf, copied, leaf.count);
         } else {
             let mut old = leaf.pairs();
             let mut there = old.next().transpose()?;
@@ -231,11 +261,15 @@ impl LeafBuilder {
                     self.push(old_key, old_number);
                     there = old.next().transpose()?;
                 }
-                match there {
-                    Some((old_key, old_number)) if old_key == key => found(index, old_number),
-                    _ => {
+                let same = there.filter(|(there, _)| *there == key).map(|(_, number)| number);
+                match same {
+                    Some(there) if there >= first_live => found(index, there),
+                    dead => {
                         self.push(key, number);
                         added = true;
+                        if dead.is_some() {
+                            there = old.next().transpose()?;
+                        }
                     }
                 }
             }

@@ -56,13 +56,15 @@ fn merging_returns_the_union_and_reports_existing_keys() {
                 new.insert(key.clone(), 999_999);
             }
             let mut builder = LeafBuilder::default();
-            builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| panic!()).unwrap();
+            builder
+                .merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| panic!())
+                .unwrap();
             let leaves = finish(&mut builder, Fill::Full);
             assert_eq!(leaves.len(), 1);
             let leaf = Leaf::decode(&leaves[0].1).unwrap();
             let mut found = BTreeMap::new();
             let fill = builder
-                .merge(&leaf, new.iter().map(|(key, number)| (&key[..], *number)), |index, number| {
+                .merge(&leaf, new.iter().map(|(key, number)| (&key[..], *number)), 0, |index, number| {
                     found.insert(index, number);
                 })
                 .unwrap()
@@ -81,7 +83,7 @@ fn merging_returns_the_union_and_reports_existing_keys() {
 fn keys_added_at_the_end_fill_leaves_and_others_leave_room() {
     let mut builder = LeafBuilder::default();
     let all: Vec<_> = (0..1000u64).map(|number| (number.to_be_bytes(), number)).collect();
-    let fill = builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+    let fill = builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
     assert!(fill == Some(Fill::Full));
     let full = finish(&mut builder, Fill::Full);
     assert_eq!(full.len(), 1000_usize.div_ceil((MOST_BYTES - HEADER_BYTES) / 14));
@@ -96,7 +98,7 @@ fn the_longest_keys_fit() {
     for count in 1..20u8 {
         let all: Vec<_> =
             (0..count).map(|number| (vec![number; if number == 5 { 1978 } else { 1979 }], u64::from(number))).collect();
-        builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+        builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
         for fill in [Fill::Full, Fill::Even] {
             assert_eq!(read(&finish(&mut builder, fill)), all);
         }
@@ -108,7 +110,7 @@ fn removing_deletes_the_keys_that_exist() {
     for uniform in [true, false] {
         let old = keys(5, 50, uniform);
         let mut builder = LeafBuilder::default();
-        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
         let leaves = finish(&mut builder, Fill::Full);
         let leaf = Leaf::decode(&leaves[0].1).unwrap();
         let absent = vec![0xff; 9];
@@ -128,11 +130,61 @@ fn damaged_leaves_are_reported_as_errors() {
     let mut builder = LeafBuilder::default();
     for uniform in [true, false] {
         let old = keys(5, 20, uniform);
-        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), |_, _| {}).unwrap();
+        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
         let value = finish(&mut builder, Fill::Full).remove(0).1;
         for length in 0..value.len() {
             let leaf = Leaf::decode(&value[..length]);
             assert!(leaf.is_err() || leaf.unwrap().pairs().any(|pair| pair.is_err()));
+        }
+    }
+}
+
+#[test]
+fn entries_of_deleted_records_are_replaced() {
+    for uniform in [true, false] {
+        let old = keys(7, 60, uniform);
+        let mut builder = LeafBuilder::default();
+        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
+        let leaves = finish(&mut builder, Fill::Full);
+        let leaf = Leaf::decode(&leaves[0].1).unwrap();
+        let first_live = 20;
+        let mut found = 0;
+        let fill = builder
+            .merge(&leaf, old.keys().map(|key| (&key[..], 1000)), first_live, |index, number| {
+                assert!(number >= first_live, "{index}");
+                found += 1;
+            })
+            .unwrap()
+            .unwrap();
+        let all = read(&finish(&mut builder, fill));
+        let expected = old.iter().map(|(key, number)| (key.clone(), if *number < first_live { 1000 } else { *number }));
+        assert_eq!(all, expected.collect::<Vec<_>>());
+        assert_eq!(found, old.values().filter(|number| **number >= first_live).count());
+    }
+}
+
+#[test]
+fn leaves_that_are_built_pair_by_pair_are_full() {
+    for uniform in [true, false] {
+        let all = keys(9, 2000, uniform);
+        let mut builder = LeafBuilder::default();
+        let mut leaves = Leaves::new();
+        let mut push = |key: &[u8], value: &[u8]| {
+            leaves.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        };
+        for (key, number) in &all {
+            if !builder.has_room(key) {
+                builder.emit(&mut push).unwrap();
+            }
+            builder.add(key, *number);
+        }
+        builder.emit(&mut push).unwrap();
+        assert!(builder.is_empty());
+        assert_eq!(read(&leaves), all.into_iter().collect::<Vec<_>>());
+        let longest = 8 + 60 + 2 + NUMBER_BYTES;
+        for (_, value) in leaves.iter().rev().skip(1) {
+            assert!((MOST_BYTES - longest..=MOST_BYTES).contains(&value.len()), "{}", value.len());
         }
     }
 }

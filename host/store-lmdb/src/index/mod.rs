@@ -1,0 +1,322 @@
+//! The primary index of a table: primary key -> record number, in sorted runs (see `runs`).
+//!
+//! One tree would be simpler, but a commit group of random keys changes nearly every leaf of it, so the cost of a key
+//! would grow with the table. `docs/storage.md` has the figures.
+//!
+//! Each key that belongs to a record is in exactly one run, with that record's number. Entries with a number below the
+//! table's first live record belong to deleted records: nothing may report them.
+
+mod filter;
+mod leaf;
+mod merge;
+mod merged;
+mod run;
+mod runs;
+mod sealed;
+
+use heed::RoTxn;
+
+pub use self::leaf::MAX_NUMBER;
+pub use self::merge::step as merge_step;
+pub use self::run::Proposal;
+pub use self::runs::Runs;
+
+use self::leaf::Leaf;
+use self::merged::{Merged, Source};
+use self::run::Run;
+use self::runs::RunInfo;
+use self::sealed::SealedWriter;
+use crate::environment::Environment;
+use crate::heap::Usage;
+use crate::reclaim;
+use crate::reclaim_work::Reclaim;
+use crate::tables;
+use crate::transaction::Transaction;
+use jobhost_store::StoreError;
+
+/// The index of one table, as one transaction sees it.
+pub struct Index<'e> {
+    environment: &'e Environment,
+    table: u32,
+    runs: Runs,
+    was_plain: bool,
+}
+
+impl<'e> Index<'e> {
+    /// Opens the index for reading.
+    pub fn open(environment: &'e Environment, txn: &RoTxn<'_>, table: u32) -> Result<Self, StoreError> {
+        let runs = tables::runs(&environment.dbs, txn, table)?.unwrap_or_else(|| Runs::new(table, 0));
+        Ok(Index { environment, table, was_plain: runs.is_plain(table), runs })
+    }
+
+    /// Opens the index for a change.
+    pub fn of(tx: &Transaction<'e>, table: u32) -> Result<Self, StoreError> {
+        let runs = tx.runs(table)?;
+        Ok(Index { environment: tx.environment, table, was_plain: runs.is_plain(table), runs })
+    }
+
+    fn run(&self, id: u32) -> Run<'e> {
+        Run { environment: self.environment, id }
+    }
+
+    fn head(&self) -> Run<'e> {
+        self.run(self.runs.head.id)
+    }
+
+    pub fn number(&self, txn: &RoTxn<'_>, encoded: &[u8]) -> Result<Option<u64>, StoreError> {
+        let live = |number: &u64| *number >= self.runs.first_live;
+        if let Some(number) = self.head().number(txn, encoded)?.filter(live) {
+            return Ok(Some(number));
+        }
+        for info in &self.runs.sealed {
+            let run = self.run(info.id);
+            if (!info.has_filters || run.may_contain(txn, encoded)?)
+                && let Some(number) = run.number(txn, encoded)?.filter(live)
+            {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks up the record numbers of keys, which must ascend. Each key that exists is reported to `found` with its
+    /// index and number.
+    pub fn numbers(
+        &self,
+        txn: &RoTxn<'_>,
+        keys: &[&[u8]],
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<(), StoreError> {
+        self.head().numbers(txn, keys.iter().copied(), |index, number| {
+            if number >= self.runs.first_live {
+                found(index, number);
+            }
+        })?;
+        self.sealed_numbers(txn, keys, found)
+    }
+
+    fn sealed_numbers(
+        &self,
+        txn: &RoTxn<'_>,
+        keys: &[&[u8]],
+        mut found: impl FnMut(usize, u64),
+    ) -> Result<(), StoreError> {
+        self.in_sealed(txn, keys, |run, candidates| {
+            let key_of = |index: &usize| keys.get(*index).copied().unwrap_or_default();
+            run.numbers(txn, candidates.iter().map(key_of), |place, number| {
+                if let Some(index) = candidates.get(place).filter(|_| number >= self.runs.first_live) {
+                    found(*index, number);
+                }
+            })
+        })
+    }
+
+    /// Calls `visit` with each sealed run and the indexes of the keys that it may hold.
+    fn in_sealed(
+        &self,
+        txn: &RoTxn<'_>,
+        keys: &[&[u8]],
+        mut visit: impl FnMut(Run<'e>, &[usize]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.runs.sealed.is_empty() {
+            return Ok(());
+        }
+        let hashes: Vec<u64> = keys.iter().map(|key| filter::hash(key)).collect();
+        for info in &self.runs.sealed {
+            let run = self.run(info.id);
+            let candidates = if info.has_filters {
+                run.candidates(txn, keys.iter().copied().zip(hashes.iter().copied()))?
+            } else {
+                (0..keys.len()).collect()
+            };
+            if !candidates.is_empty() {
+                visit(run, &candidates)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the entries of records whose keys are greater than `after`, in order of keys.
+    pub fn after<'t>(
+        &self,
+        txn: &'t RoTxn<'_>,
+        after: Option<&[u8]>,
+    ) -> Result<impl Iterator<Item = Result<(&'t [u8], u64), StoreError>>, StoreError> {
+        let mut sources = Vec::with_capacity(1 + self.runs.sealed.len());
+        for id in self.runs.ids() {
+            sources.push(Source::begin(self.run(id), txn, after.unwrap_or_default())?);
+        }
+        let mut merged = Merged::new(sources);
+        let (first_live, after) = (self.runs.first_live, after.map(<[u8]>::to_vec));
+        Ok(std::iter::from_fn(move || {
+            loop {
+                match merged.next() {
+                    Ok(Some((_, key, number))) => {
+                        if number >= first_live && after.as_deref() != Some(key) {
+                            return Some(Ok((key, number)));
+                        }
+                    }
+                    Ok(None) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        }))
+    }
+}
+
+/// Inserts the keys that do not exist yet. Keys must ascend and be unique. Each key that exists is reported to `found`
+/// with its index and stored number.
+pub fn insert_absent(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    keys: &[Proposal<'_>],
+    usage: &mut Usage,
+    mut found: impl FnMut(usize, u64),
+) -> Result<(), StoreError> {
+    let mut index = Index::of(tx, table)?;
+    // Appending to a head costs the same at any size.
+    if let Some(first) = keys.first()
+        && index.runs.head.entries >= index.environment.head_keys
+        && !index.head().ends_before(tx.read(), first.key)?
+    {
+        seal(tx, &mut index, usage)?;
+    }
+    let first_live = index.runs.first_live;
+    if index.runs.sealed.is_empty() {
+        index.head().insert_absent(tx.change(), keys, first_live, usage, found)?;
+        index.runs.head.entries += keys.len() as u64;
+    } else {
+        let list: Vec<&[u8]> = keys.iter().map(|proposal| proposal.key).collect();
+        let mut exists = vec![false; keys.len()];
+        index.sealed_numbers(tx.read(), &list, |place, number| {
+            if let Some(exists) = exists.get_mut(place) {
+                *exists = true;
+            }
+            found(place, number);
+        })?;
+        let (new, places): (Vec<Proposal<'_>>, Vec<usize>) =
+            (0..).zip(keys).zip(exists).filter(|(_, exists)| !exists).map(|((place, key), _)| (*key, place)).unzip();
+        index.head().insert_absent(tx.change(), &new, first_live, usage, |place, number| {
+            found(places.get(place).copied().unwrap_or_default(), number);
+        })?;
+        index.runs.head.entries += new.len() as u64;
+    }
+    index.store(tx)
+}
+
+/// Removes keys, which must ascend and be unique. Each key that existed is reported to `found` with its index and number.
+pub fn remove(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    keys: &[&[u8]],
+    usage: &mut Usage,
+    mut found: impl FnMut(usize, u64),
+) -> Result<(), StoreError> {
+    let mut index = Index::of(tx, table)?;
+    let first_live = index.runs.first_live;
+    let mut inside = Vec::new();
+    index.in_sealed(tx.read(), keys, |run, candidates| {
+        inside.push((run, candidates.to_vec()));
+        Ok(())
+    })?;
+    inside.push((index.head(), (0..keys.len()).collect()));
+    for (run, candidates) in inside {
+        let list: Vec<&[u8]> = candidates.iter().filter_map(|place| keys.get(*place)).copied().collect();
+        let mut removed = 0;
+        run.remove(tx.change(), &list, usage, |place, number| {
+            removed += 1;
+            if let Some(place) = candidates.get(place).filter(|_| number >= first_live) {
+                found(*place, number);
+            }
+        })?;
+        index.forget(run.id, removed);
+    }
+    index.store(tx)
+}
+
+/// Declares all entries below `first_live` to be those of deleted records, without reading them. `records` is the number
+/// of records that are left.
+pub fn retire(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    first_live: u64,
+    records: u64,
+    usage: &mut Usage,
+) -> Result<(), StoreError> {
+    let mut index = Index::of(tx, table)?;
+    index.runs.first_live = first_live.max(index.runs.first_live);
+    let is_dead = |run: &RunInfo| run.last_number < first_live && !index.runs.is_merging(run.id);
+    let mut dead: Vec<u32> = index.runs.sealed.iter().filter(|run| is_dead(run)).map(|run| run.id).collect();
+    index.runs.sealed.retain(|run| !dead.contains(&run.id));
+    let dbs = tx.dbs;
+    let head = index.runs.head.entries;
+    if records == 0 && head > 0 {
+        if head <= FEW_KEYS {
+            merge::clear(tx.change(), dbs.primary, index.runs.head.id, usage)?;
+            index.runs.head.entries = 0;
+        } else {
+            dead.push(index.runs.head.id);
+            index.runs.head = RunInfo::empty(tables::next_table_id(&dbs, tx.change())?);
+        }
+    } else if head > records.saturating_mul(2).saturating_add(index.environment.head_keys) {
+        // Most entries belong to deleted records. A merge drops those of a sealed run.
+        seal(tx, &mut index, usage)?;
+    }
+    for run in dead {
+        reclaim::begin(tx, |id| Reclaim::Run { id, table, run })?;
+    }
+    index.store(tx)
+}
+
+/// A head with so few keys is emptied at once instead of in the background.
+const FEW_KEYS: u64 = 16 << 10;
+
+impl Index<'_> {
+    /// Returns whether removing a deleted record's key costs little, so that no entry needs to be left behind.
+    pub fn is_small(&self) -> bool {
+        self.runs.is_plain(self.table) && self.runs.head.entries <= self.environment.head_keys / 4
+    }
+
+    fn forget(&mut self, run: u32, entries: u64) {
+        let info = if run == self.runs.head.id { Some(&mut self.runs.head) } else { self.runs.sealed_mut(run) };
+        if let Some(info) = info {
+            info.entries = info.entries.saturating_sub(entries);
+        }
+    }
+
+    /// Stores the list of runs, and begins the merge that it calls for.
+    fn store(mut self, tx: &mut Transaction<'_>) -> Result<(), StoreError> {
+        if self.was_plain && self.runs.is_plain(self.table) {
+            return Ok(());
+        }
+        let records = tx.counters(self.table)?.records;
+        if merge::begin(tx, &mut self.runs, records)? {
+            let table = self.table;
+            reclaim::begin(tx, |id| Reclaim::Merge { id, table })?;
+        }
+        tx.set_runs(self.table, self.runs);
+        Ok(())
+    }
+}
+
+/// Seals the head: an empty one takes its place.
+fn seal(tx: &mut Transaction<'_>, index: &mut Index<'_>, usage: &mut Usage) -> Result<(), StoreError> {
+    let head_keys = index.environment.head_keys;
+    let head = index.head();
+    let dbs = tx.dbs;
+    let mut sealed = RunInfo { last_number: tx.counters(index.table)?.next_number, ..index.runs.head };
+    // Filters for a very large head are written by a merge, in steps.
+    sealed.has_filters = sealed.entries <= head_keys.saturating_mul(4);
+    if sealed.has_filters {
+        let mut writer = SealedWriter::new(sealed.id);
+        for leaf in head.leaves_from(tx.read(), &[])? {
+            for pair in Leaf::decode(leaf?.1)?.pairs() {
+                writer.add_to_filter(pair?.0);
+            }
+        }
+        writer.store(&dbs, tx.change(), usage)?;
+    }
+    index.runs.sealed.push(sealed);
+    index.runs.head = RunInfo::empty(tables::next_table_id(&dbs, tx.change())?);
+    Ok(())
+}
