@@ -8,7 +8,7 @@ use jobhost_model::Timestamp;
 
 pub(super) const TABLE_BYTES: usize = 3;
 /// Highest id of a table or run. Ids are never reused, so this is also how many can be created in the lifetime of a
-/// store: a run for every quarter of a million keys. The last id stays free, so that every range has an end.
+/// store: a run for every half a million keys. The last id stays free, so that every range has an end.
 pub(super) const MAX_TABLE_ID: u32 = (1 << 24) - 2;
 
 pub(super) fn table_prefix(table: u32) -> [u8; TABLE_BYTES] {

@@ -44,7 +44,7 @@ impl Default for EmbeddedOptions {
             mapped_bytes: 32 << 20,
             max_readers: 1024,
             history_bytes: Self::HISTORY_BYTES.value(),
-            head_keys: 256 << 10,
+            head_keys: 512 << 10,
         }
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Leaf<'a> {
 /// Returns `one < other`. The first eight bytes nearly always decide, and a call per comparison would dominate the
 /// cost.
 #[inline(always)]
-fn precedes(one: &[u8], other: &[u8]) -> bool {
+pub fn precedes(one: &[u8], other: &[u8]) -> bool {
     match (one.first_chunk::<8>(), other.first_chunk::<8>()) {
         (Some(a), Some(b)) if a != b => u64::from_be_bytes(*a) < u64::from_be_bytes(*b),
         _ => one < other,

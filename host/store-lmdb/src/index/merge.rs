@@ -19,6 +19,9 @@ use crate::tables;
 use crate::transaction::Transaction;
 use jobhost_store::StoreError;
 
+/// A step moves this part of a head's keys for each sealed run.
+const STEP_PART: u64 = 32;
+
 /// What a step takes from one input.
 struct Taken {
     run: u32,
@@ -116,7 +119,9 @@ fn read(
     let mut output = SealedWriter::new(output);
     let mut counts = vec![0; inputs.len()];
     let mut entries = 0;
-    for _ in 0..(environment.head_keys / 2).max(1) {
+    // Steps are longer the more there is to merge, so that runs never come faster than they are merged.
+    let keys = (environment.head_keys / STEP_PART).max(1).saturating_mul(runs.sealed.len() as u64);
+    for _ in 0..keys {
         let Some((source, key, number)) = merged.next()? else { break };
         if let Some(count) = counts.get_mut(source) {
             *count += 1;

@@ -9,7 +9,7 @@ use std::ops::Bound;
 use heed::{RoTxn, RwTxn};
 
 use super::filter::{self, Filter};
-use super::leaf::{Fill, Leaf, LeafBuilder};
+use super::leaf::{Fill, Leaf, LeafBuilder, precedes};
 use crate::environment::{Database, Environment, RANDOM_READ_BYTES, engine};
 use crate::heap::Usage;
 use crate::keyspace::{TABLE_BYTES, primary_key, table_of, table_prefix};
@@ -86,7 +86,7 @@ impl Run<'_> {
         let mut at: Option<(Filter<'_>, Option<&[u8]>)> = None;
         for (index, (key, hash)) in keys.enumerate() {
             let filter = match at {
-                Some((filter, fence)) if fence.is_none_or(|fence| key < fence) => filter,
+                Some((filter, fence)) if fence.is_none_or(|fence| precedes(key, fence)) => filter,
                 _ => {
                     let Some((filter_key, value)) = self.place_of(filters, txn, key)? else { continue };
                     let filter = Filter::decode(value)?;
@@ -121,7 +121,7 @@ impl Run<'_> {
         let mut at: Option<(Leaf<'_>, Option<&[u8]>)> = None;
         for (index, key) in keys.enumerate() {
             let leaf = match at {
-                Some((leaf, fence)) if fence.is_none_or(|fence| key < fence) => leaf,
+                Some((leaf, fence)) if fence.is_none_or(|fence| precedes(key, fence)) => leaf,
                 _ => {
                     let Some((leaf_key, value)) = self.leaf_of(txn, key)? else { continue };
                     let leaf = Leaf::decode(value)?;
@@ -218,7 +218,7 @@ impl Run<'_> {
                 None => leaf_key.extend_from_slice(&table_prefix(self.id)),
             }
             let mine = match self.fence(self.environment.dbs.primary, txn, &leaf_key)? {
-                Some(fence) => count_first(rest, |key| key_of(key) < fence),
+                Some(fence) => count_first(rest, |key| precedes(key_of(key), fence)),
                 None => rest.len(),
             };
             let (here, beyond) = rest.split_at_checked(mine.max(1)).unwrap_or((rest, &[]));

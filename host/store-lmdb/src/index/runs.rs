@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 /// So many runs of one level are merged into one run of the next.
-const FANOUT: usize = 8;
+const FANOUT: usize = 4;
 
 /// One run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,14 +109,11 @@ mod tests {
     fn runs_of_one_size_are_merged() {
         let many = 1 << 40;
         assert_eq!(sealed(&[]).due(many, 100), None);
-        assert_eq!(sealed(&[100; 7]).due(many, 100), None);
-        assert_eq!(sealed(&[100; 8]).due(many, 100), Some((10..18).collect()));
-        assert_eq!(sealed(&[800, 100, 100, 100, 100, 100, 100, 100]).due(many, 100), None);
-        assert_eq!(
-            sealed(&[800, 100, 790, 100, 100, 100, 100, 100, 100]).due(many, 100),
-            Some(vec![11, 12, 13, 14, 15, 16, 17, 18])
-        );
-        assert_eq!(sealed(&[6399, 800, 900, 1000, 1100, 1200, 1300, 1400]).due(many, 100), Some((10..18).collect()));
+        assert_eq!(sealed(&[100; 3]).due(many, 100), None);
+        assert_eq!(sealed(&[100; 4]).due(many, 100), Some((10..14).collect()));
+        assert_eq!(sealed(&[400, 100, 100, 100]).due(many, 100), None);
+        assert_eq!(sealed(&[400, 100, 390, 100, 100]).due(many, 100), Some(vec![11, 12, 13, 14]));
+        assert_eq!(sealed(&[1599, 400, 500, 600]).due(many, 100), Some((10..14).collect()));
     }
 
     #[test]
