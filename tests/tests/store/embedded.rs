@@ -200,3 +200,72 @@ pub async fn what_is_no_store_is_not_opened() {
     assert_eq!(refused.kind, StoreErrorKind::Unavailable);
     assert!(std::error::Error::source(&refused).is_some());
 }
+
+/// A store that was written with layout 1: the tables `data.dog` and `data.cat`, with 2,000 records each. 100 dogs were
+/// deleted by key. A third table was dropped.
+const LAYOUT_1: &[u8] = include_bytes!("layout-1.mdb.zst");
+
+fn dog_key(n: u64) -> serde_json::Value {
+    serde_json::json!(uuid::Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n))
+}
+
+pub async fn a_store_of_layout_1_is_upgraded() {
+    let mut place = EmbeddedPlace::new();
+    // Indexes of that layout are larger than what a head may hold here.
+    place.options.head_keys = 200;
+    // The store is from before this time.
+    place.clock.set(jobhost_model::Timestamp(1_900_000_000_000_000));
+    std::fs::create_dir_all(&place.dir).unwrap();
+    std::fs::write(place.dir.join("data.mdb"), zstd::decode_all(LAYOUT_1).unwrap()).unwrap();
+    let cat = jobhost_model::TableName::new("data", "cat");
+    // In order of arrival.
+    let mut dogs: Vec<u64> = (0..2_000).filter(|n| n % 7 > 0 || *n >= 700).collect();
+    for round in 0..3_u64 {
+        let store = place.open().await.unwrap();
+        let found: Vec<u64> =
+            arrivals(&*store).await.iter().map(|stored| stored.record()["n"].as_u64().unwrap()).collect();
+        assert!(found.into_iter().eq(dogs.iter().copied()));
+        let by_key = scan_of(&*store, &dog(), ScanOrder::Key).await;
+        assert_eq!(by_key.len(), dogs.len());
+        let ids: Vec<String> = by_key.iter().map(|stored| stored.record()["id"].to_string()).collect();
+        assert!(ids.is_sorted());
+        for n in (0..3_500).step_by(17) {
+            assert_eq!(fetch_one(&*store, dog_key(n)).await.is_some(), dogs.contains(&n), "{n}");
+        }
+        assert_eq!(scan_of(&*store, &cat, ScanOrder::Key).await.len() as u64, 2_000 + round * 500);
+        assert_eq!(store.document("note", "a").await.unwrap().unwrap(), b"kept");
+
+        // Half of these dogs exist.
+        for part in (1_500 + round * 250..).step_by(50).take(20) {
+            let new: Vec<_> = (part..part + 50).map(|n| format!("{{\"id\":{},\"n\":{n}}}", dog_key(n))).collect();
+            let applied = write(&*store, Action::Insert, &new.join("\n")).await;
+            let absent: Vec<_> = (part..part + 50).filter(|n| !dogs.contains(n)).collect();
+            assert_eq!(applied.tally.written, absent.len() as u64);
+            dogs.extend(absent);
+        }
+        let new: Vec<_> = (0..500).map(|n| format!("{{\"id\":{}}}", 2_000 + round * 500 + n)).collect();
+        write_to(&*store, &cat, Action::Insert, &new.join("\n")).await;
+        let gone: Vec<_> = (round..2_000).step_by(5).map(dog_key).collect();
+        let gone_there = store.delete(&dog(), keys(&gone)).await.unwrap();
+        for (n, there) in (round..2_000).step_by(5).zip(gone_there) {
+            assert_eq!(there, dogs.contains(&n));
+        }
+        dogs.retain(|n| *n >= 2_000 || n % 5 != round);
+        let old = store.delete_created_before(step(u64::MAX, 100)).await.unwrap();
+        assert_eq!(old.tally.deleted, 100);
+        dogs.drain(..100);
+    }
+}
+
+pub async fn a_store_of_another_layout_is_refused() {
+    let place = EmbeddedPlace::new();
+    std::fs::create_dir_all(&place.dir).unwrap();
+    let mut data = zstd::decode_all(LAYOUT_1).unwrap();
+    let name = b"jobhost embedded store, layout ";
+    let at = data.windows(name.len()).position(|window| window == name).unwrap();
+    data[at + name.len()] = b'9';
+    std::fs::write(place.dir.join("data.mdb"), data).unwrap();
+    let refused =
+        EmbeddedStore::open(&place.dir, EmbeddedOptions::default(), Arc::new(place.clock.clone())).err().unwrap();
+    assert!(refused.to_string().contains("another version"), "{refused}");
+}

@@ -120,6 +120,7 @@ fn only_embedded(store: &str) -> Vec<Trial> {
     trials!(store, ():
         embedded::{
             a_second_opener_is_refused_and_told_who_holds_it, a_scan_keeps_the_store_from_being_opened_anew_until_it_ends, the_data_directory_is_private, a_full_store_says_so_and_goes_on_when_there_is_room, space_is_used_again, the_space_of_old_records_is_used_again, readers_and_deleters_do_not_wait_for_each_other, a_dropped_tables_space_is_used_again_also_after_closing, what_is_no_store_is_not_opened,
+            a_store_of_layout_1_is_upgraded, a_store_of_another_layout_is_refused,
         },
     )
 }
