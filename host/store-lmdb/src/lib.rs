@@ -22,6 +22,7 @@ mod keys;
 mod keyspace;
 mod options;
 mod pages;
+mod queue;
 mod quota;
 mod reclaim;
 mod reclaim_work;
@@ -42,6 +43,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::environment::{Environment, Snapshot};
 pub use self::options::EmbeddedOptions;
+use self::queue::{Crowd, Queue};
 use self::transaction::Transaction;
 use self::writer::{Call, Message, Writer};
 use jobhost_model::Clock;
@@ -67,6 +69,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     keys: KeySource,
     options: EmbeddedOptions,
+    crowd: Crowd,
 }
 
 impl Shared {
@@ -100,11 +103,19 @@ impl EmbeddedStore {
             (tables::read_catalog(&environment.dbs, &snapshot)?, reclaim::unfinished(&environment.dbs, &snapshot)?)
         };
         let keys = KeySource::new(Arc::clone(&clock));
-        let shared = Arc::new(Shared { environment, catalog: RwLock::new(Arc::new(catalog)), clock, keys, options });
+        let shared = Arc::new(Shared {
+            environment,
+            catalog: RwLock::new(Arc::new(catalog)),
+            clock,
+            keys,
+            options,
+            crowd: Crowd::default(),
+        });
         let (queue, messages) = mpsc::channel(QUEUE_REQUESTS);
         let writer = Writer {
             shared: Arc::clone(&shared),
             messages,
+            queue: Queue::default(),
             reclaims: reclaims.into(),
             stalled: Vec::new(),
             waiting: HashMap::new(),

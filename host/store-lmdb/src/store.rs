@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::heap::Heap;
 use super::index::Index;
+use super::queue::CROWDED_RECORDS;
 use super::scan::Scan;
 use super::snapshot::Moment;
 use super::writer::Message;
@@ -92,6 +93,10 @@ impl DocumentStore for EmbeddedStore {
 impl RecordStore for EmbeddedStore {
     fn keys(&self) -> KeySource {
         self.shared.keys.clone()
+    }
+
+    fn group_records(&self) -> usize {
+        if self.shared.crowd.is_here() { CROWDED_RECORDS } else { usize::MAX }
     }
 
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError> {

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Shared;
+use super::queue::Queue;
 use super::reclaim;
 use super::reclaim_work::Reclaim;
 use super::transaction::Transaction;
@@ -80,6 +81,7 @@ pub(super) enum Message {
 pub(super) struct Writer {
     pub shared: Arc<Shared>,
     pub messages: mpsc::Receiver<Message>,
+    pub queue: Queue,
     pub reclaims: VecDeque<Reclaim>,
     /// Work whose last step failed. It is retried after the next successful commit, and when the store is opened.
     pub stalled: Vec<Reclaim>,
@@ -90,53 +92,39 @@ impl Writer {
     /// Runs until all senders are dropped and all sent requests are done. Unfinished background work stays stored.
     pub fn run(mut self) {
         loop {
-            let first = if self.reclaims.is_empty() {
+            if self.reclaims.is_empty() && self.queue.is_empty() {
                 match self.messages.blocking_recv() {
-                    Some(message) => Some(message),
+                    Some(message) => self.receive(message),
                     None => return,
                 }
-            } else {
-                match self.messages.try_recv() {
-                    Ok(message) => Some(message),
-                    Err(TryRecvError::Empty) => None,
-                    Err(TryRecvError::Disconnected) => return,
-                }
-            };
-            if let Some(first) = first {
-                let group = self.collect(first);
-                self.commit(group);
             }
+            // What does not fit stays in the channel, so that callers wait.
+            while self.queue.len() < self.shared.options.group_requests {
+                match self.messages.try_recv() {
+                    Ok(message) => self.receive(message),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) if self.queue.is_empty() => return,
+                    Err(TryRecvError::Disconnected) => break,
+                }
+            }
+            let group = self.queue.next_group(&self.shared.options, &self.shared.crowd);
+            self.commit(group);
             self.reclaim();
         }
     }
 
-    /// Collects queued requests, up to the limits of one group.
-    fn collect(&mut self, first: Message) -> Vec<Box<dyn Task>> {
-        let options = self.shared.options;
-        let mut group: Vec<Box<dyn Task>> = Vec::new();
-        let mut bytes = 0;
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Task(task) => {
-                    bytes += task.bytes();
-                    group.push(task);
-                }
-                Message::Await(id, done) => {
-                    if self.reclaims.iter().any(|work| work.id() == id) {
-                        self.waiting.entry(id).or_default().push(done);
-                    } else {
-                        let stalled = self.stalled.iter().any(|work| work.id() == id);
-                        let _gone = done.send(if stalled { Err(unfinished()) } else { Ok(()) });
-                    }
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Task(task) => self.queue.push(task, &self.shared.crowd),
+            Message::Await(id, done) => {
+                if self.reclaims.iter().any(|work| work.id() == id) {
+                    self.waiting.entry(id).or_default().push(done);
+                } else {
+                    let stalled = self.stalled.iter().any(|work| work.id() == id);
+                    let _gone = done.send(if stalled { Err(unfinished()) } else { Ok(()) });
                 }
             }
-            if bytes >= options.group_bytes || group.len() >= options.group_requests {
-                break;
-            }
-            next = self.messages.try_recv().ok();
         }
-        group
     }
 
     fn commit(&mut self, mut group: Vec<Box<dyn Task>>) {

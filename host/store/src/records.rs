@@ -85,6 +85,12 @@ pub trait RecordStore: Send + Sync + 'static {
         KeySource::new(Arc::new(SystemClock))
     }
 
+    /// Returns how many records a write group should have at most at the moment, so that the requests of others do not wait
+    /// long for it. Larger groups are accepted.
+    fn group_records(&self) -> usize {
+        usize::MAX
+    }
+
     /// Commits a group. Durable when it returns.
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError>;
 
