@@ -12,6 +12,9 @@ use super::pages;
 use jobhost_model::table::TableName;
 use jobhost_store::{RecordCursor, RecordPage, ScanOrder, StoreError, StoreErrorKind};
 
+/// Maximum number of records passed over by one call, which cannot be cancelled.
+const MOST_SKIPPED: u64 = 1_000_000;
+
 pub(super) struct Scan {
     /// `None` while a page is being read, and for good after the end, an error or a cancelled read.
     state: Option<State>,
@@ -42,22 +45,37 @@ impl Scan {
     }
 }
 
+impl Scan {
+    /// Runs a step of the scan on a blocking thread.
+    async fn step<T: Send + 'static>(
+        &mut self,
+        step: impl FnOnce(&mut State) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(mut state) = self.state.take() else { return Ok(None) };
+        let run = move || {
+            let outcome = step(&mut state)?;
+            Ok((state, outcome))
+        };
+        let (state, outcome) = tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|error| StoreError::caused_by(StoreErrorKind::Unavailable, "a scan was cut off", error))??;
+        self.state = Some(state);
+        Ok(Some(outcome))
+    }
+}
+
 #[async_trait]
 impl RecordCursor for Scan {
     async fn next(&mut self) -> Result<Option<RecordPage>, StoreError> {
-        let Some(mut state) = self.state.take() else { return Ok(None) };
-        let read = move || {
-            let page = state.page()?;
-            Ok((state, page))
-        };
-        let (state, page) = tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|error| StoreError::caused_by(StoreErrorKind::Unavailable, "a scan was cut off", error))??;
-        if page.is_empty() {
-            return Ok(None);
+        let page = self.step(State::page).await?.filter(|page| !page.is_empty());
+        if page.is_none() {
+            self.state = None;
         }
-        self.state = Some(state);
-        Ok(Some(page))
+        Ok(page)
+    }
+
+    async fn skip(&mut self, records: u64) -> Result<u64, StoreError> {
+        Ok(self.step(move |state| state.skip(records)).await?.unwrap_or(0))
     }
 }
 
@@ -72,5 +90,24 @@ impl State {
                 pages::by_key(&self.snapshot, &index, heap, after)
             }
         }
+    }
+
+    /// Only the index is needed to pass over records in order of keys.
+    fn skip(&mut self, records: u64) -> Result<u64, StoreError> {
+        let Position::Key(after) = &mut self.position else { return Ok(0) };
+        let environment = &self.shared.environment;
+        let index = Index::open(environment, &self.snapshot, self.table)?;
+        let mut skipped = 0;
+        let mut last = None;
+        for entry in index.after(&self.snapshot, after.as_deref())?.take(records.min(MOST_SKIPPED) as usize) {
+            let (key, _) = entry?;
+            environment.touched(key.len());
+            skipped += 1;
+            last = Some(key);
+        }
+        if let Some(last) = last {
+            *after = Some(last.to_vec());
+        }
+        Ok(skipped)
     }
 }

@@ -69,6 +69,13 @@ impl RecordPage {
 pub trait RecordCursor: Send {
     /// Returns the next page, about 256 KiB of text, or `None` at the end.
     async fn next(&mut self) -> Result<Option<RecordPage>, StoreError>;
+
+    /// Passes over the next records without reading them, at most so many. Returns how many, which may be none: a caller
+    /// reads the others.
+    async fn skip(&mut self, records: u64) -> Result<u64, StoreError> {
+        let _cannot = records;
+        Ok(0)
+    }
 }
 
 /// The position of a scan of a snapshot, in order of arrival.

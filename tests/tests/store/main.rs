@@ -73,7 +73,7 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
             a_taken_uuid_is_replaced, without_a_free_key_nothing_is_stored,
             generated_keys_count_in_the_tally_of_a_job, many_generated_keys,
         },
-        scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
+        scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_can_pass_over_records, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
         snapshots::{
             a_snapshot_sees_one_moment_of_all_tables, pages_and_look_ups_agree, a_scan_can_go_on_from_any_record,
             a_snapshot_can_go_to_another_thread,

@@ -48,6 +48,28 @@ pub async fn order_of_keys(place: &impl Place) {
     assert_eq!(scanned, expected);
 }
 
+pub async fn a_scan_can_pass_over_records(place: &impl Place) {
+    let store = with_dogs(place).await;
+    for part in 0..4 {
+        let lines: Vec<_> = (0..25).map(|n| json!({"id": format!("{} {part}", n * 7 % 25)}).to_string()).collect();
+        write(&*store, Action::Insert, &lines.join("\n")).await;
+    }
+    for order in [ScanOrder::Arrival, ScanOrder::Key] {
+        let all = scan_of(&*store, &dog(), order).await;
+        for wanted in [0, 1, 2, 37, 99, 100, 101, 5_000] {
+            let mut cursor = store.scan(&dog(), order).await.unwrap();
+            let skipped = cursor.skip(wanted).await.unwrap();
+            assert!(skipped <= wanted && skipped <= 100);
+            let mut rest = Vec::new();
+            while let Some(page) = cursor.next().await.unwrap() {
+                rest.extend(stored(&page));
+            }
+            assert_eq!(rest, all[skipped as usize..]);
+            assert_eq!(cursor.skip(1).await.unwrap(), 0);
+        }
+    }
+}
+
 pub async fn an_empty_table(place: &impl Place) {
     let store = with_dogs(place).await;
     for order in [ScanOrder::Arrival, ScanOrder::Key] {
