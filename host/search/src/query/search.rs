@@ -2,7 +2,8 @@
 //!
 //! A search that must look at every record reads them in the order in which they arrived, and sorts what it finds: in order
 //! of key, each record of a large table would be read from another place on the disk. If too much is found to sort, and the
-//! client did not ask for an order, the search starts again in order of key.
+//! client did not ask for an order, the search starts again in order of key. With a limit, the first records in order of key
+//! are examined first, because they may be enough.
 
 mod sorting;
 
@@ -132,23 +133,25 @@ impl Search {
         let paged = query.limit.is_some() || query.offset > 0;
         let free = query.sort.is_none() && !paged;
         let everything = query.filter == Filter::everything();
+        // A scan in order of key needs no sorting, but reads each record from another place.
+        let wish = if paged { Wish::CountedByKey } else { Wish::Unasked };
+        let by_key = (!everything).then_some((None, false, wish));
         let sort = match query.sort {
             // Rows are returned in the order of the keys.
             _ if keys.is_some() => None,
-            // A scan returns rows in order of the primary key anyway.
-            Some(sort) if !sort.descending && sort.attribute == table.primary_key => None,
+            Some(sort) if !sort.descending && sort.attribute == table.primary_key => by_key,
             Some(Sort { attribute, descending }) => Some((Some(attribute), descending, Wish::Asked)),
             None if format.order == ScanOrder::Key => match query.filter.order(&table.primary_key) {
                 Some(attribute) => {
                     Some((Some(attribute.to_owned()), false, if paged { Wish::Counted } else { Wish::Unasked }))
                 }
-                // With a limit, a scan in order of key may end early.
-                None => (!everything && !paged).then_some((None, false, Wish::Unasked)),
+                None => by_key,
             },
+            None if paged => by_key,
             None => None,
         };
         let order = match (free, &sort) {
-            (_, Some(_)) => ScanOrder::Arrival,
+            (_, Some((.., wish))) => wish.first_order(),
             (true, None) => format.order,
             (false, None) => ScanOrder::Key,
         };
@@ -192,12 +195,15 @@ impl Search {
 
     /// Appends the next rows to `out`: at most about 256 KiB, possibly none. Returns false at the end.
     pub async fn next(&mut self, store: &dyn RecordStore, out: &mut Vec<u8>) -> Result<bool, QueryError> {
-        if self.plan.sort.is_some() && !matches!(self.input, Input::Sorted(_) | Input::Done) {
-            self.sort(store).await?;
-        }
         if self.remaining == 0 {
             self.input = Input::Done;
             self.unread = Unread::default();
+        }
+        if self.plan.sort.is_some() && !matches!(self.input, Input::Sorted(_) | Input::Done) {
+            self.sort(store).await?;
+        }
+        if self.plan.everything && self.plan.sort.is_none() {
+            self.pass_over().await?;
         }
         if let Input::Sorted(rows) = &mut self.input {
             let end = out.len() + PAGE_BYTES;
@@ -219,6 +225,19 @@ impl Search {
         }
         self.write_page(out)?;
         Ok(true)
+    }
+
+    /// Passes over the rows before the offset without reading them, as far as the store can.
+    async fn pass_over(&mut self) -> Result<(), QueryError> {
+        while let Input::Scan(_, cursor) = &mut self.input
+            && self.offset > 0
+        {
+            match cursor.skip(self.offset).await? {
+                0 => break,
+                skipped => self.offset = self.offset.saturating_sub(skipped),
+            }
+        }
+        Ok(())
     }
 
     async fn page(&mut self, store: &dyn RecordStore) -> Result<Option<RecordPage>, QueryError> {

@@ -13,6 +13,10 @@ use jobhost_store::{RecordStore, ScanOrder};
 /// returning the first rows early is more useful.
 const SORTED_UNASKED_BYTES: usize = 8 << 20;
 
+/// Number of records that a search with a limit examines in order of key before it reads all of them in order of arrival. A
+/// condition that one record in a few hundred meets fills a page of rows by then.
+const EXAMINED_BY_KEY: u64 = 10_000;
+
 /// Why rows are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
@@ -21,6 +25,15 @@ pub(super) enum Wish {
     Unasked,
     /// By the first condition, and a limit or an offset applies to this order.
     Counted,
+    /// By key alone, and a limit or an offset applies to this order. The first records in order of key may be enough.
+    CountedByKey,
+}
+
+impl Wish {
+    /// The order in which a scan starts.
+    pub fn first_order(self) -> ScanOrder {
+        if self == Wish::CountedByKey { ScanOrder::Key } else { ScanOrder::Arrival }
+    }
 }
 
 /// How rows are sorted.
@@ -34,24 +47,76 @@ pub(super) struct Order {
     pub key: Source,
 }
 
+/// What came of collecting rows.
+enum Collected {
+    /// All rows of the result.
+    Rows(Sorter),
+    /// There are more than can be sorted.
+    TooMany(QueryError),
+    /// The records that may be examined in this order do not decide.
+    Undecided,
+}
+
 impl Search {
     /// Reads all matching records and replaces the input with the sorted rows.
     pub(super) async fn sort(&mut self, store: &dyn RecordStore) -> Result<(), QueryError> {
-        let Some(Order { by, descending, wish, key }) = self.plan.sort else { return Ok(()) };
+        let Some(order) = self.plan.sort else { return Ok(()) };
+        let mut collected = self.collect(store, order, order.wish.first_order()).await?;
+        if let (Collected::Undecided, Input::Scan(table, cursor)) = (&collected, &mut self.input) {
+            *cursor = store.scan(table, ScanOrder::Arrival).await?;
+            collected = self.collect(store, order, ScanOrder::Arrival).await?;
+        }
+        let error = match collected {
+            Collected::Rows(sorter) => {
+                let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
+                self.input = Input::Sorted(Box::new(sorter.into_sorted().skip(offset)));
+                return Ok(());
+            }
+            Collected::TooMany(error) => error,
+            Collected::Undecided => return Ok(()),
+        };
+        let dispensable = match order.wish {
+            Wish::Asked => false,
+            Wish::Unasked | Wish::CountedByKey => true,
+            // Later pages must have the same order as the first one.
+            Wish::Counted => matches!(error, QueryError::TooLarge(_)) && self.offset == 0,
+        };
+        match &mut self.input {
+            Input::Scan(table, cursor) if dispensable => {
+                self.plan.sort = None;
+                *cursor = store.scan(table, ScanOrder::Key).await?;
+                Ok(())
+            }
+            _ if order.wish == Wish::Counted => Err(with_advice(error)),
+            _ => Err(error),
+        }
+    }
+
+    /// Collects the rows of a scan in this order. A scan in order of key ends when it has found enough, or has examined
+    /// enough.
+    async fn collect(
+        &mut self,
+        store: &dyn RecordStore,
+        Order { by, descending, wish, key }: Order,
+        order: ScanOrder,
+    ) -> Result<Collected, QueryError> {
         let keep = self.remaining.saturating_add(self.offset);
         let charge = self.limits.account.as_ref().map(|account| account.memory(0)).transpose()?;
         let most = match wish {
-            Wish::Asked | Wish::Counted => self.limits.sort_bytes,
+            Wish::Asked | Wish::Counted | Wish::CountedByKey => self.limits.sort_bytes,
             Wish::Unasked => self.limits.sort_bytes.min(SORTED_UNASKED_BYTES),
         };
         let mut sorter = Sorter::new(descending, keep, most, charge);
         let mut text = Vec::new();
+        let (mut examined, mut found) = (0, 0);
         while let Some(page) = self.page(store).await? {
             let mut unread = Unread { page, ..Unread::default() };
             while let Some(row) = unread.next() {
+                examined += 1;
                 if !self.plan.examine(row)? {
                     continue;
                 }
+                found += 1;
                 let Plan { projection, spans, .. } = &mut self.plan;
                 let value = by.map_or(SortKey::Null, |source| SortKey::of(&stored(row, spans, source)));
                 let offered = sorter.offer(value, encoded_key(row, spans, key), || {
@@ -61,27 +126,18 @@ impl Search {
                     out.finish();
                     text.as_slice().into()
                 });
-                let Err(error) = offered else { continue };
-                let dispensable = match (wish, &error) {
-                    (Wish::Asked, _) => false,
-                    (Wish::Unasked, _) => true,
-                    // Later pages must have the same order as the first one.
-                    (Wish::Counted, error) => matches!(error, QueryError::TooLarge(_)) && self.offset == 0,
-                };
-                return match &mut self.input {
-                    Input::Scan(table, cursor) if dispensable => {
-                        self.plan.sort = None;
-                        *cursor = store.scan(table, ScanOrder::Key).await?;
-                        Ok(())
-                    }
-                    _ if wish == Wish::Counted => Err(with_advice(error)),
-                    _ => Err(error),
-                };
+                if let Err(error) = offered {
+                    return Ok(Collected::TooMany(error));
+                }
+                if order == ScanOrder::Key && found == keep {
+                    return Ok(Collected::Rows(sorter));
+                }
+            }
+            if order == ScanOrder::Key && examined >= EXAMINED_BY_KEY {
+                return Ok(Collected::Undecided);
             }
         }
-        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        self.input = Input::Sorted(Box::new(sorter.into_sorted().skip(offset)));
-        Ok(())
+        Ok(Collected::Rows(sorter))
     }
 }
 
