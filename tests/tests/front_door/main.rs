@@ -46,6 +46,7 @@ mod loading;
 mod malformed;
 mod metrics;
 mod outcomes;
+mod paged_searches;
 mod parquet;
 mod permissions;
 mod plugin_folder;

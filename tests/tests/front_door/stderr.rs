@@ -73,7 +73,7 @@ fn a_host_without_stdout_serves() {
     let mut host = LooseHost::spawn(&Options::new(), full, log.reopen().expect("the file"));
     let address = eventually("the address in the log", || {
         let log = std::fs::read_to_string(log.path()).expect("the log");
-        let (_, after) = log.lines().find(|line| line.contains(" ready "))?.split_once("address=")?;
+        let (_, after) = log.lines().find(|line| line.contains(" ready address="))?.split_once("address=")?;
         Some(after.split_whitespace().next()?.to_owned())
     });
     host.client(&format!("http://{address}")).serves_others();
