@@ -214,7 +214,8 @@ impl Records {
     }
 
     fn group_is_full(&mut self) -> bool {
-        if self.group_records >= self.limits.group_records.min(self.store.group_records())
+        if self.group_records >= self.limits.group_records
+            || self.group_bytes >= self.store.group_bytes()
             || self.group_since.is_some_and(|since| since.elapsed() >= GROUP_AGE)
         {
             return true;

@@ -6,6 +6,7 @@
 
 mod block;
 mod catalog;
+mod crowd;
 mod deletes;
 mod documents;
 mod environment;
@@ -41,9 +42,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use self::crowd::Crowd;
 use self::environment::{Environment, Snapshot};
 pub use self::options::EmbeddedOptions;
-use self::queue::{Crowd, Queue};
+use self::queue::Queue;
 use self::transaction::Transaction;
 use self::writer::{Call, Message, Writer};
 use jobhost_model::Clock;

@@ -4,50 +4,20 @@
 //! Requests of one caller keep their order, because a caller waits for one before it sends the next.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
+use super::crowd::Crowd;
 use super::options::EmbeddedOptions;
 use super::writer::Task;
 
 /// A request of at most so many bytes is small.
 const SMALL_BYTES: usize = 64 << 10;
-/// Size of the large requests of one commit group while small requests keep coming: about ten milliseconds of work.
-const CROWDED_BYTES: usize = 2 << 20;
-/// Number of records that such a large request should have.
-pub(super) const CROWDED_RECORDS: usize = 10_000;
-/// Small requests keep coming if there were two in such a time.
-const SOON: Duration = Duration::from_secs(1);
 
-/// Notices whether small requests keep coming. Any thread may ask.
-pub(super) struct Crowd {
-    start: Instant,
-    /// Milliseconds from the start to the last small request and to the one before it, plus one.
-    last: AtomicU64,
-    before: AtomicU64,
-}
-
-impl Default for Crowd {
-    fn default() -> Self {
-        Crowd { start: Instant::now(), last: AtomicU64::new(0), before: AtomicU64::new(0) }
-    }
-}
-
-impl Crowd {
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Counts a small request. Only the writer calls this.
-    fn note(&self) {
-        self.before.store(self.last.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.last.store(self.now() + 1, Ordering::Relaxed);
-    }
-
-    pub fn is_here(&self) -> bool {
-        let before = self.before.load(Ordering::Relaxed);
-        before > 0 && u128::from((self.now() + 1).saturating_sub(before)) < SOON.as_millis()
-    }
+/// The requests of one transaction.
+#[derive(Default)]
+pub(super) struct Group {
+    pub tasks: Vec<Box<dyn Task>>,
+    /// Size of the large ones.
+    pub large_bytes: usize,
 }
 
 /// The requests that the writer has received.
@@ -55,6 +25,8 @@ impl Crowd {
 pub(super) struct Queue {
     small: VecDeque<Box<dyn Task>>,
     large: VecDeque<Box<dyn Task>>,
+    /// Whether the last group was one of small requests while large ones waited.
+    owes_large: bool,
 }
 
 impl Queue {
@@ -75,18 +47,23 @@ impl Queue {
         }
     }
 
-    /// Takes the requests of the next commit group: small ones, and at least one large one if any waits.
-    pub fn next_group(&mut self, options: &EmbeddedOptions, crowd: &Crowd) -> Vec<Box<dyn Task>> {
+    /// Takes the requests of the next commit group. Small ones have a group of their own, so that they do not wait for large
+    /// ones; then it is the turn of the large ones, and whatever small ones have come meanwhile.
+    pub fn next_group(&mut self, options: &EmbeddedOptions, crowd: &Crowd) -> Group {
         let count = self.small.len().min(options.group_requests);
-        let mut group: Vec<Box<dyn Task>> = self.small.drain(..count).collect();
-        let limit = if crowd.is_here() { CROWDED_BYTES } else { options.group_bytes };
-        let mut bytes = 0;
-        while let Some(task) = self.large.pop_front() {
-            bytes += task.bytes();
-            group.push(task);
-            if bytes >= limit || group.len() >= options.group_requests {
-                break;
-            }
+        let mut group = Group { tasks: self.small.drain(..count).collect(), large_bytes: 0 };
+        if !group.tasks.is_empty() && !self.owes_large {
+            self.owes_large = !self.large.is_empty();
+            return group;
+        }
+        self.owes_large = false;
+        let limit = crowd.group_bytes(options);
+        while group.tasks.len() < options.group_requests
+            && group.large_bytes < limit
+            && let Some(task) = self.large.pop_front()
+        {
+            group.large_bytes += task.bytes();
+            group.tasks.push(task);
         }
         group
     }
@@ -118,29 +95,38 @@ mod tests {
         let mut groups = Vec::new();
         while !queue.is_empty() {
             let group = queue.next_group(&EmbeddedOptions::default(), crowd);
-            groups.push(group.iter().map(|task| task.bytes()).collect());
+            groups.push(group.tasks.iter().map(|task| task.bytes()).collect());
         }
         groups
     }
 
     #[test]
     fn large_requests_are_done_together_if_nobody_else_waits() {
-        assert_eq!(
-            groups(&[5 << 20, 6 << 20, 7 << 20, 1 << 20], &Crowd::default()),
-            [vec![5 << 20, 6 << 20, 7 << 20], vec![1 << 20],]
-        );
-        assert_eq!(groups(&[5 << 20, 1], &Crowd::default()), [[1, 5 << 20]]);
+        let sizes = [5 << 20, 6 << 20, 7 << 20, 1 << 20];
+        assert_eq!(groups(&sizes, &Crowd::default()), [vec![5 << 20, 6 << 20, 7 << 20], vec![1 << 20]]);
     }
 
     #[test]
     fn small_requests_come_first_and_divide_the_large_ones() {
         let crowd = Crowd::default();
-        assert_eq!(
-            groups(&[1 << 20, 3 << 20, 1, 2, 3 << 20, 3], &crowd),
-            [vec![1, 2, 3, 1 << 20, 3 << 20], vec![3 << 20],]
-        );
-        assert!(crowd.is_here());
-        assert!(!Crowd::default().is_here());
+        let sizes = [4 << 20, 3 << 20, 1, 2, 3 << 20, 3];
+        assert_eq!(groups(&sizes, &crowd), [vec![1, 2, 3], vec![4 << 20], vec![3 << 20], vec![3 << 20]]);
+    }
+
+    #[test]
+    fn large_requests_get_their_turn_however_many_small_ones_come() {
+        let (crowd, options) = (Crowd::default(), EmbeddedOptions::default());
+        let mut queue = Queue::default();
+        queue.push(Box::new(Request(1 << 20)), &crowd);
+        let mut small_groups = 0;
+        loop {
+            queue.push(Box::new(Request(1)), &crowd);
+            if queue.next_group(&options, &crowd).large_bytes > 0 {
+                break;
+            }
+            small_groups += 1;
+        }
+        assert_eq!(small_groups, 1);
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim
     Ok(all)
 }
 
-/// Performs one step of limited size. Returns the remaining work, or `None` if it is complete.
-pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim) -> Result<Option<Reclaim>, StoreError> {
+/// Performs one step of limited size, which is smaller if others wait for the writer. Returns the remaining work, or `None` if it is complete.
+pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) -> Result<Option<Reclaim>, StoreError> {
     let dbs = tx.dbs;
     let left = match work {
         Reclaim::Table { table, runs, .. } => {
@@ -64,7 +64,7 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim) -> Result<Option<Re
             (freed > 0).then(|| work.clone())
         }
         Reclaim::Merge { table, .. } => {
-            let more = exists(tx, *table) && index::merge_step(tx, *table)?;
+            let more = exists(tx, *table) && index::merge_step(tx, *table, others_wait)?;
             more.then(|| work.clone())
         }
         Reclaim::Attribute { id, table, attribute, next, end } => strip(tx, *table, attribute, *next, *end)?

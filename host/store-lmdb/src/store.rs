@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use super::heap::Heap;
 use super::index::Index;
-use super::queue::CROWDED_RECORDS;
 use super::scan::Scan;
 use super::snapshot::Moment;
 use super::writer::Message;
@@ -95,8 +94,8 @@ impl RecordStore for EmbeddedStore {
         self.shared.keys.clone()
     }
 
-    fn group_records(&self) -> usize {
-        if self.shared.crowd.is_here() { CROWDED_RECORDS } else { usize::MAX }
+    fn group_bytes(&self) -> usize {
+        self.shared.crowd.group_bytes(&self.shared.options)
     }
 
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError> {

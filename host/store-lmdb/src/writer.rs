@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -108,7 +109,9 @@ impl Writer {
                 }
             }
             let group = self.queue.next_group(&self.shared.options, &self.shared.crowd);
-            self.commit(group);
+            let (started, large_bytes) = (Instant::now(), group.large_bytes);
+            self.commit(group.tasks);
+            self.shared.crowd.measured(large_bytes, started.elapsed());
             self.reclaim();
         }
     }
@@ -176,7 +179,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let step = || {
             let mut tx = Transaction::begin(&shared.environment, shared.catalog(), self.now())?;
-            let left = reclaim::step(&mut tx, &work)?;
+            let left = reclaim::step(&mut tx, &work, shared.crowd.is_here())?;
             tx.commit()?;
             Ok::<_, StoreError>(left)
         };

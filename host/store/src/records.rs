@@ -85,9 +85,9 @@ pub trait RecordStore: Send + Sync + 'static {
         KeySource::new(Arc::new(SystemClock))
     }
 
-    /// Returns how many records a write group should have at most at the moment, so that the requests of others do not wait
-    /// long for it. Larger groups are accepted.
-    fn group_records(&self) -> usize {
+    /// Returns how many bytes of records a write group should have at most at the moment, so that the requests of others do
+    /// not wait long for it. Larger groups are accepted.
+    fn group_bytes(&self) -> usize {
         usize::MAX
     }
 

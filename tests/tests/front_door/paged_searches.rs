@@ -42,7 +42,7 @@ fn pages_are_parts_of_one_order() {
         search["table"] = json!("t");
         search["get_attributes"] = json!(["id"]);
         for (offset, limit) in
-            [(0, 1), (0, 10), (5, 10), (35, 10), (3_000, 5), (24_990, 100), (30_000, 10), (0, 0), (0, 50_000)]
+            [(0, 1), (0, 10), (5, 10), (35, 10), (3_000, 5), (24_990, 100), (30_000, 10), (0, 50_000)]
         {
             search["offset"] = json!(offset);
             search["limit"] = json!(limit);

@@ -10,7 +10,7 @@ use heed::{RoTxn, RwTxn};
 use super::leaf::LeafBuilder;
 use super::merged::{Merged, Rest, Source};
 use super::run::Run;
-use super::runs::{RunInfo, Runs};
+use super::runs::{Merging, RunInfo, Runs};
 use super::sealed::SealedWriter;
 use crate::environment::{Database, Environment, engine};
 use crate::heap::Usage;
@@ -51,11 +51,14 @@ struct Step {
 }
 
 /// Performs one step of the table's merge. Returns whether there is more to do.
-pub fn step(tx: &mut Transaction<'_>, table: u32) -> Result<bool, StoreError> {
+pub fn step(tx: &mut Transaction<'_>, table: u32, others_wait: bool) -> Result<bool, StoreError> {
     let mut runs = tx.runs(table)?;
     let Some(merging) = runs.merging.clone() else { return Ok(false) };
     let environment = tx.environment;
-    let Step { output, entries, taken } = read(tx.read(), environment, &runs, merging.output, &merging.inputs)?;
+    // Steps are longer the more there is to merge, so that runs never come faster than they are merged.
+    let keys = (environment.head_keys / STEP_PART).max(1).saturating_mul(runs.sealed.len() as u64);
+    let keys = if others_wait { keys.div_ceil(4) } else { keys };
+    let Step { output, entries, taken } = read(tx.read(), environment, &runs, &merging, keys)?;
 
     let mut usage = Usage::default();
     let dbs = tx.dbs;
@@ -100,7 +103,7 @@ pub fn begin(tx: &mut Transaction<'_>, runs: &mut Runs, records: u64) -> Result<
     let dbs = tx.dbs;
     let output = tables::next_table_id(&dbs, tx.change())?;
     runs.sealed.push(RunInfo::empty(output));
-    runs.merging = Some(super::runs::Merging { inputs, output });
+    runs.merging = Some(Merging { inputs, output });
     Ok(true)
 }
 
@@ -108,19 +111,17 @@ fn read(
     txn: &RoTxn<'_>,
     environment: &Environment,
     runs: &Runs,
-    output: u32,
-    inputs: &[u32],
+    Merging { inputs, output }: &Merging,
+    keys: u64,
 ) -> Result<Step, StoreError> {
     let mut sources = Vec::with_capacity(inputs.len());
     for input in inputs {
         sources.push(Source::begin(Run { environment, id: *input }, txn, &[])?);
     }
     let mut merged = Merged::new(sources);
-    let mut output = SealedWriter::new(output);
+    let mut output = SealedWriter::new(*output);
     let mut counts = vec![0; inputs.len()];
     let mut entries = 0;
-    // Steps are longer the more there is to merge, so that runs never come faster than they are merged.
-    let keys = (environment.head_keys / STEP_PART).max(1).saturating_mul(runs.sealed.len() as u64);
     for _ in 0..keys {
         let Some((source, key, number)) = merged.next()? else { break };
         if let Some(count) = counts.get_mut(source) {

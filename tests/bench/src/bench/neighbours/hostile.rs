@@ -47,6 +47,7 @@ impl Kind {
         let all = kinds.iter().flat_map(|kind| kind.requests.clone()).collect();
         kinds.push(Kind { what: "one of each of them", count: GUESTS.len() as u32, requests: all });
         kinds.push(Kind { what: "fair load of a large file", count: 1, requests: vec![load.to_string()] });
+        kinds.push(Kind { what: "fair loads of a large file", count: 4, requests: vec![load.to_string()] });
         kinds
     }
 
