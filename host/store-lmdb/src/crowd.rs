@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::options::EmbeddedOptions;
 
-/// Small requests keep coming if there were two in such a time.
-const SOON: Duration = Duration::from_secs(1);
+/// Small requests keep coming if two came so closely, which the progress of a few jobs does not.
+const CLOSELY: Duration = Duration::from_millis(100);
+/// How long that counts after the last of them.
+const A_WHILE: Duration = Duration::from_secs(1);
 /// How long a group may take while small requests keep coming.
 const SHORT_TURN: Duration = Duration::from_millis(6);
 /// How long it may take otherwise: a rare request waits no longer, and the sync is a small part of it.
@@ -51,8 +53,9 @@ impl Crowd {
     }
 
     pub fn is_here(&self) -> bool {
-        let before = self.before.load(Ordering::Relaxed);
-        before > 0 && u128::from(self.now().saturating_sub(before)) < SOON.as_millis()
+        let (before, last) = (self.before.load(Ordering::Relaxed), self.last.load(Ordering::Relaxed));
+        let within = |from: u64, to: u64, time: Duration| u128::from(to.saturating_sub(from)) < time.as_millis();
+        before > 0 && within(before, last, CLOSELY) && within(last, self.now(), A_WHILE)
     }
 
     /// Learns from a group of so many bytes.

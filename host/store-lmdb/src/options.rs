@@ -22,8 +22,7 @@ pub struct EmbeddedOptions {
     pub max_readers: u32,
     /// Maximum size of each user's job history: `jobs.history_bytes`.
     pub history_bytes: u64,
-    /// Number of keys at which a part of an index is sealed. More are cheaper to merge; until they are sealed, each commit
-    /// group rewrites them.
+    /// Number of keys at which a part of an index is sealed, if the commit groups are small; large groups allow more keys.
     pub head_keys: u64,
 }
 
@@ -44,7 +43,7 @@ impl Default for EmbeddedOptions {
             mapped_bytes: 32 << 20,
             max_readers: 1024,
             history_bytes: Self::HISTORY_BYTES.value(),
-            head_keys: 512 << 10,
+            head_keys: 32 << 10,
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::tables;
 use crate::transaction::Transaction;
 use jobhost_store::StoreError;
 
-/// A step moves this part of a head's keys for each sealed run.
-const STEP_PART: u64 = 32;
+/// A step moves so many keys for each sealed run.
+const STEP_KEYS: u64 = 16 << 10;
 
 /// What a step takes from one input.
 struct Taken {
@@ -56,7 +56,7 @@ pub fn step(tx: &mut Transaction<'_>, table: u32, others_wait: bool) -> Result<b
     let Some(merging) = runs.merging.clone() else { return Ok(false) };
     let environment = tx.environment;
     // Steps are longer the more there is to merge, so that runs never come faster than they are merged.
-    let keys = (environment.head_keys / STEP_PART).max(1).saturating_mul(runs.sealed.len() as u64);
+    let keys = STEP_KEYS.min(environment.head_keys).saturating_mul(runs.sealed.len() as u64);
     let keys = if others_wait { keys.div_ceil(4) } else { keys };
     let Step { output, entries, taken } = read(tx.read(), environment, &runs, &merging, keys)?;
 

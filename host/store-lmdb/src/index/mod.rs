@@ -176,7 +176,7 @@ pub fn insert_absent(
     let mut index = Index::of(tx, table)?;
     // Appending to a head costs the same at any size.
     if let Some(first) = keys.first()
-        && index.runs.head.entries >= index.environment.head_keys
+        && index.runs.head.entries >= index.environment.head_keys.max(GROUPS_OF_A_HEAD * keys.len() as u64)
         && !index.head().ends_before(tx.read(), first.key)?
     {
         seal(tx, &mut index, usage)?;
@@ -268,6 +268,8 @@ pub fn retire(
     index.store(tx)
 }
 
+/// Each group that goes into a head rewrites it. With more groups that would cost more than it saves in merging.
+const GROUPS_OF_A_HEAD: u64 = 6;
 /// A head with so few keys is emptied at once instead of in the background.
 const FEW_KEYS: u64 = 16 << 10;
 
@@ -306,7 +308,7 @@ fn seal(tx: &mut Transaction<'_>, index: &mut Index<'_>, usage: &mut Usage) -> R
     let dbs = tx.dbs;
     let mut sealed = RunInfo { last_number: tx.counters(index.table)?.next_number, ..index.runs.head };
     // Filters for a very large head are written by a merge, in steps.
-    sealed.has_filters = sealed.entries <= head_keys.saturating_mul(4);
+    sealed.has_filters = sealed.entries <= head_keys.saturating_mul(32);
     if sealed.has_filters {
         let mut writer = SealedWriter::new(sealed.id);
         for leaf in head.leaves_from(tx.read(), &[])? {
