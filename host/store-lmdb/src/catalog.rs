@@ -1,7 +1,6 @@
 //! Catalog changes inside a transaction. Slow work, such as freeing a table's pages or removing an attribute from
 //! every record, is left to `reclaim`.
 
-use super::reclaim;
 use super::reclaim_work::Reclaim;
 use super::tables;
 use super::transaction::Transaction;
@@ -52,11 +51,11 @@ fn remove_table(tx: &mut Transaction<'_>, name: &TableName) -> Result<(), StoreE
     if let Some(tables) = tx.change_catalog().databases.get_mut(&name.database) {
         tables.remove(&name.table);
     }
-    reclaim::begin(tx, |id| Reclaim::Table { id, table, runs }).map(|_| ())
+    tx.begin_work(|id| Reclaim::Table { id, table, runs }).map(|_| ())
 }
 
 fn strip(tx: &mut Transaction<'_>, name: &TableName, attribute: String) -> Result<u64, StoreError> {
     let table = tx.table(name)?.id;
     let end = tx.counters(table)?.next_number;
-    reclaim::begin(tx, |id| Reclaim::Attribute { id, table, attribute, next: 0, end })
+    tx.begin_work(|id| Reclaim::Attribute { id, table, attribute, next: 0, end })
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::crowd::Crowd;
 use super::options::EmbeddedOptions;
-use super::writer::Task;
+use super::task::Task;
 
 /// A request of at most so many bytes is small.
 const SMALL_BYTES: usize = 64 << 10;

@@ -10,30 +10,14 @@ use super::environment::{Database, Databases, engine};
 use super::heap::{Edit, Heap, Usage};
 use super::index;
 use super::keyspace::{heap_key, heap_number, table_of, table_prefix};
-use super::reclaim_work::Reclaim;
-use super::tables::{counter, json};
+use super::reclaim_work::{PREFIX, Reclaim, key};
+use super::tables::json;
 use super::transaction::Transaction;
 use jobhost_store::StoreError;
 use jobhost_store::batch::members;
 
-const NEXT_WORK: &[u8] = b"next work";
-const PREFIX: &[u8] = b"work ";
 /// Approximate number of pages that one step changes.
 const STEP_PAGES: usize = 1024;
-
-fn key(id: u64) -> Vec<u8> {
-    [PREFIX, &id.to_be_bytes()].concat()
-}
-
-/// Stores a unit of work. It starts when the transaction commits.
-pub(super) fn begin(tx: &mut Transaction<'_>, work: impl FnOnce(u64) -> Reclaim) -> Result<u64, StoreError> {
-    let dbs = tx.dbs;
-    let id = counter(&dbs, tx.change(), NEXT_WORK)?;
-    let work = work(id);
-    dbs.meta.put(tx.change(), &key(id), &json(&work)?).map_err(engine)?;
-    tx.reclaims.push(work);
-    Ok(id)
-}
 
 /// Returns the work that was unfinished when the store was closed.
 pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim>, StoreError> {

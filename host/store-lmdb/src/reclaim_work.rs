@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The counter of the ids.
+pub(super) const NEXT: &[u8] = b"next work";
+/// Start of the keys under which work is stored.
+pub(super) const PREFIX: &[u8] = b"work ";
+
+pub(super) fn key(id: u64) -> Vec<u8> {
+    [PREFIX, &id.to_be_bytes()].concat()
+}
+
 /// One piece of work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Reclaim {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use heed::{RoTxn, RwTxn};
 
 use super::environment::{Databases, Environment, engine};
-use super::index::Runs;
-use super::reclaim_work::Reclaim;
+use super::reclaim_work::{self, Reclaim};
+use super::runs::Runs;
 use super::tables::{self, Counters};
 use jobhost_model::Timestamp;
 use jobhost_model::table::{Catalog, Table, TableName};
@@ -115,6 +115,16 @@ impl<'e> Transaction<'e> {
         self.runs.remove(&table);
         let dbs = self.dbs;
         tables::delete_counters(&dbs, self.change(), table)
+    }
+
+    /// Stores a piece of background work, which starts when this transaction commits. Returns its id.
+    pub fn begin_work(&mut self, work: impl FnOnce(u64) -> Reclaim) -> Result<u64, StoreError> {
+        let dbs = self.dbs;
+        let id = tables::counter(&dbs, self.change(), reclaim_work::NEXT)?;
+        let work = work(id);
+        dbs.meta.put(self.change(), &reclaim_work::key(id), &tables::json(&work)?).map_err(engine)?;
+        self.reclaims.push(work);
+        Ok(id)
     }
 
     /// Make all of it durable. Returns the catalog to publish and the work that begins.

@@ -1,4 +1,4 @@
-//! The primary index of a table: primary key -> record number, in sorted runs (see `runs`).
+//! The primary index of a table: primary key -> record number, in sorted runs (see `crate::runs`).
 //!
 //! One tree would be simpler, but a commit group of random keys changes nearly every leaf of it, so the cost of a key
 //! would grow with the table. `docs/storage.md` has the figures.
@@ -11,7 +11,6 @@ mod leaf;
 mod merge;
 mod merged;
 mod run;
-mod runs;
 mod sealed;
 
 use heed::RoTxn;
@@ -19,17 +18,15 @@ use heed::RoTxn;
 pub use self::leaf::MAX_NUMBER;
 pub use self::merge::step as merge_step;
 pub use self::run::Proposal;
-pub use self::runs::Runs;
 
 use self::leaf::Leaf;
 use self::merged::{Merged, Source};
 use self::run::Run;
-use self::runs::RunInfo;
 use self::sealed::SealedWriter;
 use crate::environment::Environment;
 use crate::heap::Usage;
-use crate::reclaim;
 use crate::reclaim_work::Reclaim;
+use crate::runs::{RunInfo, Runs};
 use crate::tables;
 use crate::transaction::Transaction;
 use jobhost_store::StoreError;
@@ -263,7 +260,7 @@ pub fn retire(
         seal(tx, &mut index, usage)?;
     }
     for run in dead {
-        reclaim::begin(tx, |id| Reclaim::Run { id, table, run })?;
+        tx.begin_work(|id| Reclaim::Run { id, table, run })?;
     }
     index.store(tx)
 }
@@ -294,7 +291,7 @@ impl Index<'_> {
         let records = tx.counters(self.table)?.records;
         if merge::begin(tx, &mut self.runs, records)? {
             let table = self.table;
-            reclaim::begin(tx, |id| Reclaim::Merge { id, table })?;
+            tx.begin_work(|id| Reclaim::Merge { id, table })?;
         }
         tx.set_runs(self.table, self.runs);
         Ok(())

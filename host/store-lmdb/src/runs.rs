@@ -1,4 +1,4 @@
-//! The list of a table's runs, and the rule for what is merged when.
+//! The list of the runs of a table's index, and the rule for what is merged when.
 //!
 //! New keys go into the **head**, a run that can change. A head that has grown large and gets keys in no order is
 //! **sealed**: a new head takes its place, and from then on only removals touch the sealed run. Sealed runs are merged
