@@ -9,6 +9,7 @@ use jobhost_model::{Action, Attribute, AttributeType, Key, TableName};
 use jobhost_store::{Applied, CatalogChange, KeySource, ScanOrder, Store, StoreErrorKind, WriteGroup};
 use serde_json::{Value, json};
 
+use crate::deletes::step;
 use crate::jobs::{row, running};
 use crate::place::*;
 
@@ -45,6 +46,24 @@ async fn consistent(store: &dyn Store, table: &TableName) -> Vec<Stored> {
     assert_eq!(by_key, by_arrival);
     assert_eq!(store.statistics(table).await.unwrap().record_count, arrived.len() as u64);
     arrived
+}
+
+pub async fn records_with_and_without_a_key_outlive_older_ones(place: &impl Place) {
+    let store = with_dogs(place).await;
+    for round in 0..4 {
+        for n in 0..30 {
+            write(&*store, Action::Insert, &format!("{{\"id\":\"{} {round}\"}}", n * 7 % 30)).await;
+        }
+        place.clock().advance(1_000_000);
+        let keyless = "{\"n\":0}\n".repeat(20);
+        write(&*store, Action::Insert, &format!("{keyless}{{\"id\":{}}}", -round)).await;
+        // The last steps delete some of the records that were written together.
+        for _ in 0..20 {
+            let deleted = store.delete_created_before(step(u64::MAX, 2)).await.unwrap().tally.deleted;
+            assert_eq!(deleted, 2);
+            consistent(&*store, &dog()).await;
+        }
+    }
 }
 
 pub async fn a_generated_key_that_is_taken_is_replaced(place: &impl Place) {

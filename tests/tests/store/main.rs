@@ -72,6 +72,7 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
             a_generated_key_that_is_taken_is_replaced, a_key_of_the_client_comes_before_a_generated_one,
             a_taken_uuid_is_replaced, without_a_free_key_nothing_is_stored,
             generated_keys_count_in_the_tally_of_a_job, many_generated_keys,
+            records_with_and_without_a_key_outlive_older_ones,
         },
         scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_can_pass_over_records, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
         snapshots::{

@@ -47,6 +47,7 @@ enum Left {
 struct Step {
     output: SealedWriter,
     entries: u64,
+    last_number: u64,
     taken: Vec<Taken>,
 }
 
@@ -58,18 +59,16 @@ pub fn step(tx: &mut Transaction<'_>, table: u32, others_wait: bool) -> Result<b
     // Steps are longer the more there is to merge, so that runs never come faster than they are merged.
     let keys = STEP_KEYS.min(environment.head_keys).saturating_mul(runs.sealed.len() as u64);
     let keys = if others_wait { keys.div_ceil(4) } else { keys };
-    let Step { output, entries, taken } = read(tx.read(), environment, &runs, &merging, keys)?;
+    let Step { output, entries, last_number, taken } = read(tx.read(), environment, &runs, &merging, keys)?;
 
     let mut usage = Usage::default();
     let dbs = tx.dbs;
     let mut is_done = true;
-    let mut last_number = 0;
     for input in &taken {
         is_done &= matches!(input.rest, Left::Nothing);
         delete(tx.change(), dbs.primary, input, &mut usage)?;
         if let Some(info) = runs.sealed_mut(input.run) {
             info.entries = info.entries.saturating_sub(input.entries);
-            last_number = last_number.max(info.last_number);
         }
     }
     output.store(&dbs, tx.change(), &mut usage)?;
@@ -121,7 +120,7 @@ fn read(
     let mut merged = Merged::new(sources);
     let mut output = SealedWriter::new(*output);
     let mut counts = vec![0; inputs.len()];
-    let mut entries = 0;
+    let (mut entries, mut last_number) = (0, 0);
     for _ in 0..keys {
         let Some((source, key, number)) = merged.next()? else { break };
         if let Some(count) = counts.get_mut(source) {
@@ -130,6 +129,7 @@ fn read(
         if number >= runs.first_live {
             output.add(key, number)?;
             entries += 1;
+            last_number = last_number.max(number);
         }
     }
     let mut taken = Vec::with_capacity(inputs.len());
@@ -156,7 +156,7 @@ fn read(
         };
         taken.push(Taken { run: *run, entries, bytes, rest });
     }
-    Ok(Step { output, entries, taken })
+    Ok(Step { output, entries, last_number, taken })
 }
 
 /// Deletes the leaves that a step has read.

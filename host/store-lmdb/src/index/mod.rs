@@ -303,14 +303,19 @@ fn seal(tx: &mut Transaction<'_>, index: &mut Index<'_>, usage: &mut Usage) -> R
     let head_keys = index.environment.head_keys;
     let head = index.head();
     let dbs = tx.dbs;
-    let mut sealed = RunInfo { last_number: tx.counters(index.table)?.next_number, ..index.runs.head };
-    // Filters for a very large head are written by a merge, in steps.
+    let mut sealed = index.runs.head;
+    // A very large head is not read at once: a merge writes its filters and finds its last number, in steps.
     sealed.has_filters = sealed.entries <= head_keys.saturating_mul(32);
+    sealed.last_number = MAX_NUMBER;
     if sealed.has_filters {
+        sealed.last_number = 0;
         let mut writer = SealedWriter::new(sealed.id);
         for leaf in head.leaves_from(tx.read(), &[])? {
             for pair in Leaf::decode(leaf?.1)?.pairs() {
-                writer.add_to_filter(pair?.0);
+                let (key, number) = pair?;
+                // The table's counters do not include records that this transaction is still writing.
+                sealed.last_number = sealed.last_number.max(number);
+                writer.add_to_filter(key);
             }
         }
         writer.store(&dbs, tx.change(), usage)?;
