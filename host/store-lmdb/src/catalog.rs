@@ -16,8 +16,7 @@ pub(super) fn change(tx: &mut Transaction<'_>, change: &CatalogChange) -> Result
             CatalogEdit::AddDatabase(name) => add_database(tx, &name)?,
             CatalogEdit::RemoveDatabase(name) => remove_database(tx, &name)?,
             CatalogEdit::AddTable(table) => {
-                let dbs = tx.dbs;
-                let id = tables::next_table_id(&dbs, tx.change())?;
+                let id = tx.next_id()?;
                 tx.put_table(Table { id, ..table })?;
             }
             CatalogEdit::ReplaceTable(table) => tx.put_table(table)?,

@@ -8,8 +8,8 @@ use jobhost_model::Timestamp;
 
 pub(super) const TABLE_BYTES: usize = 3;
 /// Highest id of a table or run. Ids are never reused, so this is also how many can be created in the lifetime of a
-/// store: a run for every half a million keys. The last id stays free, so that every range has an end.
-pub(super) const MAX_TABLE_ID: u32 = (1 << 24) - 2;
+/// store. A run is created for about every 32,768 keys. The last id stays free, so that every range has an end.
+pub(super) const MAX_ID: u32 = (1 << 24) - 2;
 
 pub(super) fn table_prefix(table: u32) -> [u8; TABLE_BYTES] {
     let [_, a, b, c] = table.to_be_bytes();

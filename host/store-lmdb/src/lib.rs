@@ -6,7 +6,7 @@
 
 mod block;
 mod catalog;
-mod crowd;
+mod contention;
 mod deletes;
 mod documents;
 mod environment;
@@ -44,7 +44,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use self::crowd::Crowd;
+use self::contention::Contention;
 use self::environment::{Environment, Snapshot};
 pub use self::options::EmbeddedOptions;
 use self::queue::Queue;
@@ -74,7 +74,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     keys: KeySource,
     options: EmbeddedOptions,
-    crowd: Crowd,
+    contention: Contention,
 }
 
 impl Shared {
@@ -114,7 +114,7 @@ impl EmbeddedStore {
             clock,
             keys,
             options,
-            crowd: Crowd::default(),
+            contention: Contention::default(),
         });
         let (queue, messages) = mpsc::channel(QUEUE_REQUESTS);
         let writer = Writer {

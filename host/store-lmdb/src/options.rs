@@ -22,7 +22,7 @@ pub struct EmbeddedOptions {
     pub max_readers: u32,
     /// Maximum size of each user's job history: `jobs.history_bytes`.
     pub history_bytes: u64,
-    /// Number of keys at which a part of an index is sealed, if the commit groups are small; large groups allow more keys.
+    /// Number of keys at which the head of an index is sealed. With large commit groups it is sealed later.
     pub head_keys: u64,
 }
 

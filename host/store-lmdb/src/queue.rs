@@ -1,22 +1,21 @@
-//! The order in which requests that wait for the writer are done: small ones first, so that a client's short request does
-//! not wait for the bulk of a load.
+//! The order in which the writer handles requests: small ones first, so that a client's short request does not wait for
+//! the large write groups of a load.
 //!
-//! Requests of one caller keep their order, because a caller waits for one before it sends the next.
+//! Requests of one caller keep their order, because a caller waits for each reply before it sends the next request.
 
 use std::collections::VecDeque;
 
-use super::crowd::Crowd;
+use super::contention::Contention;
 use super::options::EmbeddedOptions;
 use super::task::Task;
 
-/// A request of at most so many bytes is small.
+/// Maximum size of a small request in bytes.
 const SMALL_BYTES: usize = 64 << 10;
 
 /// The requests of one transaction.
-#[derive(Default)]
 pub(super) struct Group {
     pub tasks: Vec<Box<dyn Task>>,
-    /// Size of the large ones.
+    /// Total size of the large ones in bytes.
     pub large_bytes: usize,
 }
 
@@ -25,8 +24,8 @@ pub(super) struct Group {
 pub(super) struct Queue {
     small: VecDeque<Box<dyn Task>>,
     large: VecDeque<Box<dyn Task>>,
-    /// Whether the last group was one of small requests while large ones waited.
-    owes_large: bool,
+    /// Whether large requests are next, because they waited for a group of small ones.
+    large_is_next: bool,
 }
 
 impl Queue {
@@ -38,26 +37,26 @@ impl Queue {
         self.small.len() + self.large.len()
     }
 
-    pub fn push(&mut self, task: Box<dyn Task>, crowd: &Crowd) {
+    pub fn push(&mut self, task: Box<dyn Task>, contention: &Contention) {
         if task.bytes() <= SMALL_BYTES {
-            crowd.note();
+            contention.small_request();
             self.small.push_back(task);
         } else {
             self.large.push_back(task);
         }
     }
 
-    /// Takes the requests of the next commit group. Small ones have a group of their own, so that they do not wait for large
-    /// ones; then it is the turn of the large ones, and whatever small ones have come meanwhile.
-    pub fn next_group(&mut self, options: &EmbeddedOptions, crowd: &Crowd) -> Group {
+    /// Takes the requests of the next commit group. Small requests form a separate group, so that they do not wait for large
+    /// ones. The next group then contains large requests, and the small ones that have arrived in the meantime.
+    pub fn next_group(&mut self, options: &EmbeddedOptions, contention: &Contention) -> Group {
         let count = self.small.len().min(options.group_requests);
         let mut group = Group { tasks: self.small.drain(..count).collect(), large_bytes: 0 };
-        if !group.tasks.is_empty() && !self.owes_large {
-            self.owes_large = !self.large.is_empty();
+        if !group.tasks.is_empty() && !self.large_is_next {
+            self.large_is_next = !self.large.is_empty();
             return group;
         }
-        self.owes_large = false;
-        let limit = crowd.group_bytes(options);
+        self.large_is_next = false;
+        let limit = contention.group_bytes(options);
         while group.tasks.len() < options.group_requests
             && group.large_bytes < limit
             && let Some(task) = self.large.pop_front()
@@ -89,39 +88,39 @@ mod tests {
         fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
     }
 
-    fn groups(sizes: &[usize], crowd: &Crowd) -> Vec<Vec<usize>> {
+    fn groups(sizes: &[usize], contention: &Contention) -> Vec<Vec<usize>> {
         let mut queue = Queue::default();
-        sizes.iter().for_each(|bytes| queue.push(Box::new(Request(*bytes)), crowd));
+        sizes.iter().for_each(|bytes| queue.push(Box::new(Request(*bytes)), contention));
         let mut groups = Vec::new();
         while !queue.is_empty() {
-            let group = queue.next_group(&EmbeddedOptions::default(), crowd);
+            let group = queue.next_group(&EmbeddedOptions::default(), contention);
             groups.push(group.tasks.iter().map(|task| task.bytes()).collect());
         }
         groups
     }
 
     #[test]
-    fn large_requests_are_done_together_if_nobody_else_waits() {
+    fn large_requests_share_a_group_without_contention() {
         let sizes = [5 << 20, 6 << 20, 7 << 20, 1 << 20];
-        assert_eq!(groups(&sizes, &Crowd::default()), [vec![5 << 20, 6 << 20, 7 << 20], vec![1 << 20]]);
+        assert_eq!(groups(&sizes, &Contention::default()), [vec![5 << 20, 6 << 20, 7 << 20], vec![1 << 20]]);
     }
 
     #[test]
-    fn small_requests_come_first_and_divide_the_large_ones() {
-        let crowd = Crowd::default();
+    fn small_requests_are_first_and_make_groups_of_large_ones_smaller() {
+        let contention = Contention::default();
         let sizes = [4 << 20, 3 << 20, 1, 2, 3 << 20, 3];
-        assert_eq!(groups(&sizes, &crowd), [vec![1, 2, 3], vec![4 << 20], vec![3 << 20], vec![3 << 20]]);
+        assert_eq!(groups(&sizes, &contention), [vec![1, 2, 3], vec![4 << 20], vec![3 << 20], vec![3 << 20]]);
     }
 
     #[test]
-    fn large_requests_get_their_turn_however_many_small_ones_come() {
-        let (crowd, options) = (Crowd::default(), EmbeddedOptions::default());
+    fn large_requests_do_not_starve() {
+        let (contention, options) = (Contention::default(), EmbeddedOptions::default());
         let mut queue = Queue::default();
-        queue.push(Box::new(Request(1 << 20)), &crowd);
+        queue.push(Box::new(Request(1 << 20)), &contention);
         let mut small_groups = 0;
         loop {
-            queue.push(Box::new(Request(1)), &crowd);
-            if queue.next_group(&options, &crowd).large_bytes > 0 {
+            queue.push(Box::new(Request(1)), &contention);
+            if queue.next_group(&options, &contention).large_bytes > 0 {
                 break;
             }
             small_groups += 1;
@@ -130,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_requests_is_limited() {
-        let counts: Vec<usize> = groups(&[1; 5000], &Crowd::default()).iter().map(Vec::len).collect();
+    fn the_number_of_requests_in_a_group_is_limited() {
+        let counts: Vec<usize> = groups(&[1; 5000], &Contention::default()).iter().map(Vec::len).collect();
         assert_eq!(counts, [4096, 904]);
     }
 }

@@ -62,8 +62,7 @@ pub(super) fn charge(tx: &mut Transaction<'_>, user: &str, table: u32, bytes: u6
 fn forget_dropped(tx: &mut Transaction<'_>, user: &str) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     for (table, _) in shares(&dbs, tx.read(), user)? {
-        let exists = tx.catalog().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table);
-        if !exists {
+        if !tx.has_table(table) {
             dbs.meta.delete(tx.change(), &key(user, table)).map_err(engine)?;
         }
     }

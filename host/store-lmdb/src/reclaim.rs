@@ -1,5 +1,6 @@
 //! Background work: started by one transaction and completed by many small ones. It frees the pages of dropped tables,
-//! removes dropped attributes from records, and merges the runs of indexes. The work is stored, so it continues after a restart.
+//! removes dropped attributes from records, and merges the runs of indexes. The work is stored, so it continues after a
+//! restart.
 
 use std::ops::Bound;
 
@@ -29,7 +30,8 @@ pub(super) fn unfinished(dbs: &Databases, txn: &RoTxn<'_>) -> Result<Vec<Reclaim
     Ok(all)
 }
 
-/// Performs one step of limited size, which is smaller if others wait for the writer. Returns the remaining work, or `None` if it is complete.
+/// Performs one step of limited size, which is smaller if others wait for the writer. Returns the remaining work, or
+/// `None` if it is complete.
 pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) -> Result<Option<Reclaim>, StoreError> {
     let dbs = tx.dbs;
     let left = match work {
@@ -37,7 +39,9 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) 
             let mut usage = Usage::default();
             let mut freed = free(tx, dbs.heap, *table, &mut usage)?;
             for run in std::iter::once(table).chain(runs) {
-                freed += free_run(tx, *run, &mut usage)?;
+                if freed < STEP_PAGES {
+                    freed += free_run(tx, *run, &mut usage)?;
+                }
             }
             (freed > 0).then(|| work.clone())
         }
@@ -48,7 +52,7 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) 
             (freed > 0).then(|| work.clone())
         }
         Reclaim::Merge { table, .. } => {
-            let more = exists(tx, *table) && index::merge_step(tx, *table, others_wait)?;
+            let more = tx.has_table(*table) && index::merge_step(tx, *table, others_wait)?;
             more.then(|| work.clone())
         }
         Reclaim::Attribute { id, table, attribute, next, end } => strip(tx, *table, attribute, *next, *end)?
@@ -81,7 +85,7 @@ fn free(tx: &mut Transaction<'_>, db: Database, id: u32, usage: &mut Usage) -> R
     Ok(keys.len())
 }
 
-/// Take an attribute out of the records of some blocks; returns the number to go on with.
+/// Removes an attribute from the records of some blocks. Returns the number of the record to continue with.
 fn strip(
     tx: &mut Transaction<'_>,
     table: u32,
@@ -127,16 +131,7 @@ fn strip(
     Ok(next)
 }
 
-fn exists(tx: &Transaction<'_>, table: u32) -> bool {
-    tx.catalog().databases.values().flat_map(|tables| tables.values()).any(|other| other.id == table)
-}
-
 /// Counts what was freed, unless the table was dropped meanwhile.
 fn resize(tx: &mut Transaction<'_>, table: u32, usage: Usage) -> Result<(), StoreError> {
-    if exists(tx, table) {
-        let mut counters = tx.counters(table)?;
-        counters.resize(usage);
-        tx.set_counters(table, counters);
-    }
-    Ok(())
+    if tx.has_table(table) { tx.resize(table, usage) } else { Ok(()) }
 }

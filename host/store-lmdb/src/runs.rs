@@ -1,13 +1,13 @@
 //! The list of the runs of a table's index, and the rule for what is merged when.
 //!
-//! New keys go into the **head**, a run that can change. A head that has grown large and gets keys in no order is
+//! New keys go into the **head**, a run that can change. A large head that receives keys in random order is
 //! **sealed**: a new head takes its place, and from then on only removals touch the sealed run. Sealed runs are merged
 //! when there are [`FANOUT`] of about the same size, so that a key is rewritten once for each level, and a table of n
 //! keys has at most about `FANOUT * log n` runs.
 
 use serde::{Deserialize, Serialize};
 
-/// So many runs of one level are merged into one run of the next.
+/// Number of runs of one level that are merged into one run of the next level.
 const FANOUT: usize = 4;
 
 /// One run.

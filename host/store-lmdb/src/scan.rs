@@ -12,8 +12,11 @@ use super::pages;
 use jobhost_model::table::TableName;
 use jobhost_store::{RecordCursor, RecordPage, ScanOrder, StoreError, StoreErrorKind};
 
-/// Maximum number of records passed over by one call, which cannot be cancelled.
-const MOST_SKIPPED: u64 = 1_000_000;
+/// Maximum number of records that one call skips, because it cannot be cancelled.
+const MAX_SKIPPED: u64 = 1_000_000;
+
+/// Approximate size of an entry of the index.
+const ENTRY_BYTES: usize = 32;
 
 pub(super) struct Scan {
     /// `None` while a page is being read, and for good after the end, an error or a cancelled read.
@@ -43,9 +46,7 @@ impl Scan {
         let table = shared.table_id(table)?;
         Ok(Scan { state: Some(State { snapshot, shared, table, position }) })
     }
-}
 
-impl Scan {
     /// Runs a step of the scan on a blocking thread.
     async fn step<T: Send + 'static>(
         &mut self,
@@ -92,19 +93,17 @@ impl State {
         }
     }
 
-    /// Only the index is needed to pass over records in order of keys.
+    /// Skips records in order of keys, for which only the index is read.
     fn skip(&mut self, records: u64) -> Result<u64, StoreError> {
         let Position::Key(after) = &mut self.position else { return Ok(0) };
         let environment = &self.shared.environment;
         let index = Index::open(environment, &self.snapshot, self.table)?;
-        let mut skipped = 0;
-        let mut last = None;
-        for entry in index.after(&self.snapshot, after.as_deref())?.take(records.min(MOST_SKIPPED) as usize) {
-            let (key, _) = entry?;
-            environment.touched(key.len());
+        let (mut skipped, mut last) = (0, None);
+        for entry in index.after(&self.snapshot, after.as_deref())?.take(records.min(MAX_SKIPPED) as usize) {
+            last = Some(entry?.0);
             skipped += 1;
-            last = Some(key);
         }
+        environment.touched(skipped as usize * ENTRY_BYTES);
         if let Some(last) = last {
             *after = Some(last.to_vec());
         }

@@ -95,7 +95,7 @@ impl RecordStore for EmbeddedStore {
     }
 
     fn group_bytes(&self) -> usize {
-        self.shared.crowd.group_bytes(&self.shared.options)
+        self.shared.contention.group_bytes(&self.shared.options)
     }
 
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError> {

@@ -142,9 +142,9 @@ pub(super) fn delete_table(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32) -> 
 }
 
 /// Returns an id for a table or run that was never used before.
-pub(super) fn next_table_id(dbs: &Databases, txn: &mut RwTxn<'_>) -> Result<u32, StoreError> {
+pub(super) fn next_id(dbs: &Databases, txn: &mut RwTxn<'_>) -> Result<u32, StoreError> {
     let id = counter(dbs, txn, NEXT_TABLE)?;
-    u32::try_from(id).ok().filter(|id| *id <= super::keyspace::MAX_TABLE_ID).ok_or_else(|| {
+    u32::try_from(id).ok().filter(|id| *id <= super::keyspace::MAX_ID).ok_or_else(|| {
         StoreError::new(
             StoreErrorKind::Full,
             "this store has used all numbers of tables and of their indexes; copy it into a new store",

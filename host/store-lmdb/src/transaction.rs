@@ -7,6 +7,7 @@ use std::sync::Arc;
 use heed::{RoTxn, RwTxn};
 
 use super::environment::{Databases, Environment, engine};
+use super::heap::Usage;
 use super::reclaim_work::{self, Reclaim};
 use super::runs::Runs;
 use super::tables::{self, Counters};
@@ -69,6 +70,17 @@ impl<'e> Transaction<'e> {
         Arc::make_mut(&mut self.catalog)
     }
 
+    /// Returns whether a table with this id exists.
+    pub fn has_table(&self, id: u32) -> bool {
+        self.catalog.databases.values().flat_map(|tables| tables.values()).any(|table| table.id == id)
+    }
+
+    /// Returns an id for a table or run that was never used before.
+    pub fn next_id(&mut self) -> Result<u32, StoreError> {
+        let dbs = self.dbs;
+        tables::next_id(&dbs, self.change())
+    }
+
     pub fn table(&self, name: &TableName) -> Result<Arc<Table>, StoreError> {
         self.catalog.table(name).cloned().ok_or_else(|| StoreError::no_such_table(name))
     }
@@ -92,6 +104,14 @@ impl<'e> Transaction<'e> {
     pub fn set_counters(&mut self, table: u32, counters: Counters) {
         self.changed = true;
         self.counters.insert(table, counters);
+    }
+
+    /// Counts bytes that were added to or removed from a table's data.
+    pub fn resize(&mut self, table: u32, usage: Usage) -> Result<(), StoreError> {
+        let mut counters = self.counters(table)?;
+        counters.resize(usage);
+        self.set_counters(table, counters);
+        Ok(())
     }
 
     pub fn runs(&self, table: u32) -> Result<Runs, StoreError> {
@@ -127,7 +147,7 @@ impl<'e> Transaction<'e> {
         Ok(id)
     }
 
-    /// Make all of it durable. Returns the catalog to publish and the work that begins.
+    /// Makes all changes durable. Returns the catalog to publish and the background work to start.
     pub fn commit(mut self) -> Result<(Arc<Catalog>, Vec<Reclaim>), StoreError> {
         for (table, counters) in &self.counters {
             tables::put_counters(&self.dbs, &mut self.txn, *table, counters)?;

@@ -1,5 +1,5 @@
-//! The single writer thread. It takes all queued requests, applies them in one transaction, syncs once, and then
-//! answers them all. This allows thousands of small durable commits per second.
+//! The single writer thread. It takes queued requests (`queue` says which), applies them in one transaction, syncs once,
+//! and then answers them all. This allows thousands of small durable commits per second.
 //!
 //! A request that is rejected before it changed anything fails alone. If a request fails later, the transaction is
 //! aborted and the requests of the group are retried one by one, so that none fails because of another.
@@ -55,17 +55,17 @@ impl Writer {
                     Err(TryRecvError::Disconnected) => break,
                 }
             }
-            let group = self.queue.next_group(&self.shared.options, &self.shared.crowd);
+            let group = self.queue.next_group(&self.shared.options, &self.shared.contention);
             let (started, large_bytes) = (Instant::now(), group.large_bytes);
             self.commit(group.tasks);
-            self.shared.crowd.measured(large_bytes, started.elapsed());
+            self.shared.contention.committed(large_bytes, started.elapsed());
             self.reclaim();
         }
     }
 
     fn receive(&mut self, message: Message) {
         match message {
-            Message::Task(task) => self.queue.push(task, &self.shared.crowd),
+            Message::Task(task) => self.queue.push(task, &self.shared.contention),
             Message::Await(id, done) => {
                 if self.reclaims.iter().any(|work| work.id() == id) {
                     self.waiting.entry(id).or_default().push(done);
@@ -126,7 +126,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let step = || {
             let mut tx = Transaction::begin(&shared.environment, shared.catalog(), self.now())?;
-            let left = reclaim::step(&mut tx, &work, shared.crowd.is_here())?;
+            let left = reclaim::step(&mut tx, &work, shared.contention.is_present())?;
             tx.commit()?;
             Ok::<_, StoreError>(left)
         };

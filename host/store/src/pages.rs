@@ -70,10 +70,10 @@ pub trait RecordCursor: Send {
     /// Returns the next page, about 256 KiB of text, or `None` at the end.
     async fn next(&mut self) -> Result<Option<RecordPage>, StoreError>;
 
-    /// Passes over the next records without reading them, at most so many. Returns how many, which may be none: a caller
-    /// reads the others.
+    /// Skips up to `records` records without reading them. Returns how many it skipped, which may be 0 for a store or an
+    /// order that does not support it; the caller then has to read the others.
     async fn skip(&mut self, records: u64) -> Result<u64, StoreError> {
-        let _cannot = records;
+        let _unsupported = records;
         Ok(0)
     }
 }

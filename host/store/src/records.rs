@@ -85,8 +85,8 @@ pub trait RecordStore: Send + Sync + 'static {
         KeySource::new(Arc::new(SystemClock))
     }
 
-    /// Returns how many bytes of records a write group should have at most at the moment, so that the requests of others do
-    /// not wait long for it. Larger groups are accepted.
+    /// Returns the size, in bytes of record text, at which a caller should currently close a write group. It is smaller while
+    /// other requests would have to wait for the group. Larger groups are accepted.
     fn group_bytes(&self) -> usize {
         usize::MAX
     }

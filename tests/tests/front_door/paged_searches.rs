@@ -1,9 +1,9 @@
-//! Pages of a search are parts of one order, whether the rows of a page are among the first records or the last.
+//! Each page of a search is a part of the same ordered result, wherever in the table its rows are stored.
 
 use jobhost_tests::{Host, Options};
 use serde_json::{Value, json};
 
-/// More than a search with a limit examines in order of key before it reads all records.
+/// More records than a search with a limit examines in order of key.
 const RECORDS: u64 = 25_000;
 
 /// Arrival order differs from key order.
@@ -12,7 +12,7 @@ fn id(n: u64) -> u64 {
 }
 
 #[test]
-fn pages_are_parts_of_one_order() {
+fn every_page_is_a_part_of_the_same_ordered_result() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let mut data = "id,group,last\n".to_owned();

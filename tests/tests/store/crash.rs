@@ -51,7 +51,7 @@ fn batches(n: u64) -> (String, String) {
 }
 
 /// Keys spread over the whole index.
-fn spread(id: u64) -> Uuid {
+pub fn spread(id: u64) -> Uuid {
     Uuid::from_u64_pair(id.wrapping_mul(0x9e37_79b9_7f4a_7c15), id)
 }
 

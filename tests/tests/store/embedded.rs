@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jobhost_model::Action;
 use jobhost_store::{CatalogChange, ScanOrder, Store, StoreErrorKind, WriteGroup};
 use jobhost_store_lmdb::{EmbeddedOptions, EmbeddedStore};
+use serde_json::json;
 
+use crate::crash::spread;
 use crate::deletes::step;
 use crate::place::*;
 
@@ -123,7 +125,7 @@ async fn loaded_and_deleted(key: impl Fn(u64) -> serde_json::Value) -> [u64; 4] 
             }
         }
         assert_eq!(deleted, RECORDS);
-        // A large index is freed in the background, in between other work.
+        // A large index is freed in the background.
         let mut rounds = 0;
         while store.statistics(&dog()).await.unwrap().table_size > 0 {
             await_background_work(&*store).await;
@@ -136,8 +138,7 @@ async fn loaded_and_deleted(key: impl Fn(u64) -> serde_json::Value) -> [u64; 4] 
 }
 
 pub async fn the_space_of_old_records_is_used_again() {
-    let spread = |n: u64| serde_json::json!(uuid::Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n));
-    for sizes in [loaded_and_deleted(|n| n.into()).await, loaded_and_deleted(spread).await] {
+    for sizes in [loaded_and_deleted(|n| n.into()).await, loaded_and_deleted(|n| json!(spread(n))).await] {
         // The pages that the last commits freed cannot be used by the next one yet.
         assert!(sizes[3] <= sizes[0] + sizes[0] / 2, "{sizes:?}");
     }
@@ -201,19 +202,15 @@ pub async fn what_is_no_store_is_not_opened() {
     assert!(std::error::Error::source(&refused).is_some());
 }
 
-/// A store that was written with layout 1: the tables `data.dog` and `data.cat`, with 2,000 records each. 100 dogs were
+/// A store in layout 1: the tables `data.dog` and `data.cat`, with 2,000 records each. 100 dogs were
 /// deleted by key. A third table was dropped.
 const LAYOUT_1: &[u8] = include_bytes!("layout-1.mdb.zst");
 
-fn dog_key(n: u64) -> serde_json::Value {
-    serde_json::json!(uuid::Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n))
-}
-
 pub async fn a_store_of_layout_1_is_upgraded() {
     let mut place = EmbeddedPlace::new();
-    // Indexes of that layout are larger than what a head may hold here.
+    // The indexes of the fixture have more keys than a head may have here.
     place.options.head_keys = 200;
-    // The store is from before this time.
+    // Later than the times in the fixture.
     place.clock.set(jobhost_model::Timestamp(1_900_000_000_000_000));
     std::fs::create_dir_all(&place.dir).unwrap();
     std::fs::write(place.dir.join("data.mdb"), zstd::decode_all(LAYOUT_1).unwrap()).unwrap();
@@ -230,14 +227,14 @@ pub async fn a_store_of_layout_1_is_upgraded() {
         let ids: Vec<String> = by_key.iter().map(|stored| stored.record()["id"].to_string()).collect();
         assert!(ids.is_sorted());
         for n in (0..3_500).step_by(17) {
-            assert_eq!(fetch_one(&*store, dog_key(n)).await.is_some(), dogs.contains(&n), "{n}");
+            assert_eq!(fetch_one(&*store, json!(spread(n))).await.is_some(), dogs.contains(&n), "{n}");
         }
         assert_eq!(scan_of(&*store, &cat, ScanOrder::Key).await.len() as u64, 2_000 + round * 500);
         assert_eq!(store.document("note", "a").await.unwrap().unwrap(), b"kept");
 
         // Half of these dogs exist.
         for part in (1_500 + round * 250..).step_by(50).take(20) {
-            let new: Vec<_> = (part..part + 50).map(|n| format!("{{\"id\":{},\"n\":{n}}}", dog_key(n))).collect();
+            let new: Vec<_> = (part..part + 50).map(|n| format!("{{\"id\":{},\"n\":{n}}}", json!(spread(n)))).collect();
             let applied = write(&*store, Action::Insert, &new.join("\n")).await;
             let absent: Vec<_> = (part..part + 50).filter(|n| !dogs.contains(n)).collect();
             assert_eq!(applied.tally.written, absent.len() as u64);
@@ -245,7 +242,7 @@ pub async fn a_store_of_layout_1_is_upgraded() {
         }
         let new: Vec<_> = (0..500).map(|n| format!("{{\"id\":{}}}", 2_000 + round * 500 + n)).collect();
         write_to(&*store, &cat, Action::Insert, &new.join("\n")).await;
-        let gone: Vec<_> = (round..2_000).step_by(5).map(dog_key).collect();
+        let gone: Vec<_> = (round..2_000).step_by(5).map(|n| json!(spread(n))).collect();
         let gone_there = store.delete(&dog(), keys(&gone)).await.unwrap();
         for (n, there) in (round..2_000).step_by(5).zip(gone_there) {
             assert_eq!(there, dogs.contains(&n));

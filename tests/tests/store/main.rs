@@ -74,7 +74,7 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
             generated_keys_count_in_the_tally_of_a_job, many_generated_keys,
             records_with_and_without_a_key_outlive_older_ones,
         },
-        scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_can_pass_over_records, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
+        scans::{order_of_arrival, order_of_keys, an_empty_table, a_scan_can_skip_records, a_scan_sees_one_moment, pages_are_bounded, tables_do_not_mix},
         snapshots::{
             a_snapshot_sees_one_moment_of_all_tables, pages_and_look_ups_agree, a_scan_can_go_on_from_any_record,
             a_snapshot_can_go_to_another_thread,

@@ -48,7 +48,7 @@ pub async fn order_of_keys(place: &impl Place) {
     assert_eq!(scanned, expected);
 }
 
-pub async fn a_scan_can_pass_over_records(place: &impl Place) {
+pub async fn a_scan_can_skip_records(place: &impl Place) {
     let store = with_dogs(place).await;
     for part in 0..4 {
         let lines: Vec<_> = (0..25).map(|n| json!({"id": format!("{} {part}", n * 7 % 25)}).to_string()).collect();

@@ -1,9 +1,9 @@
 //! A running search: returns rows as JSON text, a page at a time.
 //!
 //! A search that must look at every record reads them in the order in which they arrived, and sorts what it finds: in order
-//! of key, each record of a large table would be read from another place on the disk. If too much is found to sort, and the
-//! client did not ask for an order, the search starts again in order of key. With a limit, the first records in order of key
-//! are examined first, because they may be enough.
+//! of key, each record of a large table would be read from another place on the disk. If too many rows are found to sort, and
+//! the client did not ask for an order, the search starts again in order of key. With a limit or an offset, the search
+//! examines the first records in order of key before that, because they may be enough.
 
 mod sorting;
 
@@ -203,7 +203,7 @@ impl Search {
             self.sort(store).await?;
         }
         if self.plan.everything && self.plan.sort.is_none() {
-            self.pass_over().await?;
+            self.skip_offset().await?;
         }
         if let Input::Sorted(rows) = &mut self.input {
             let end = out.len() + PAGE_BYTES;
@@ -227,8 +227,8 @@ impl Search {
         Ok(true)
     }
 
-    /// Passes over the rows before the offset without reading them, as far as the store can.
-    async fn pass_over(&mut self) -> Result<(), QueryError> {
+    /// Skips the rows before the offset without reading them, as far as the store supports it.
+    async fn skip_offset(&mut self) -> Result<(), QueryError> {
         while let Input::Scan(_, cursor) = &mut self.input
             && self.offset > 0
         {

@@ -18,6 +18,11 @@ fn finish(builder: &mut LeafBuilder, fill: Fill) -> Leaves {
     leaves
 }
 
+/// Fills an empty builder.
+fn fill<'k>(builder: &mut LeafBuilder, pairs: impl Iterator<Item = (&'k [u8], u64)> + Clone) -> Option<Fill> {
+    builder.merge(&Leaf::EMPTY, pairs, 0, |_, _| panic!("an empty leaf has no keys")).unwrap()
+}
+
 fn read(leaves: &Leaves) -> Vec<(Vec<u8>, u64)> {
     let mut all = Vec::new();
     for (key, value) in leaves {
@@ -56,9 +61,7 @@ fn merging_returns_the_union_and_reports_existing_keys() {
                 new.insert(key.clone(), 999_999);
             }
             let mut builder = LeafBuilder::default();
-            builder
-                .merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| panic!())
-                .unwrap();
+            fill(&mut builder, old.iter().map(|(key, number)| (&key[..], *number)));
             let leaves = finish(&mut builder, Fill::Full);
             assert_eq!(leaves.len(), 1);
             let leaf = Leaf::decode(&leaves[0].1).unwrap();
@@ -83,8 +86,8 @@ fn merging_returns_the_union_and_reports_existing_keys() {
 fn keys_added_at_the_end_fill_leaves_and_others_leave_room() {
     let mut builder = LeafBuilder::default();
     let all: Vec<_> = (0..1000u64).map(|number| (number.to_be_bytes(), number)).collect();
-    let fill = builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
-    assert!(fill == Some(Fill::Full));
+    let split = fill(&mut builder, all.iter().map(|(key, number)| (&key[..], *number)));
+    assert!(split == Some(Fill::Full));
     let full = finish(&mut builder, Fill::Full);
     assert_eq!(full.len(), 1000_usize.div_ceil((MOST_BYTES - HEADER_BYTES) / 14));
     let even = finish(&mut builder, Fill::Even);
@@ -98,7 +101,7 @@ fn the_longest_keys_fit() {
     for count in 1..20u8 {
         let all: Vec<_> =
             (0..count).map(|number| (vec![number; if number == 5 { 1978 } else { 1979 }], u64::from(number))).collect();
-        builder.merge(&Leaf::EMPTY, all.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
+        fill(&mut builder, all.iter().map(|(key, number)| (&key[..], *number)));
         for fill in [Fill::Full, Fill::Even] {
             assert_eq!(read(&finish(&mut builder, fill)), all);
         }
@@ -110,7 +113,7 @@ fn removing_deletes_the_keys_that_exist() {
     for uniform in [true, false] {
         let old = keys(5, 50, uniform);
         let mut builder = LeafBuilder::default();
-        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
+        fill(&mut builder, old.iter().map(|(key, number)| (&key[..], *number)));
         let leaves = finish(&mut builder, Fill::Full);
         let leaf = Leaf::decode(&leaves[0].1).unwrap();
         let absent = vec![0xff; 9];
@@ -130,7 +133,7 @@ fn damaged_leaves_are_reported_as_errors() {
     let mut builder = LeafBuilder::default();
     for uniform in [true, false] {
         let old = keys(5, 20, uniform);
-        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
+        fill(&mut builder, old.iter().map(|(key, number)| (&key[..], *number)));
         let value = finish(&mut builder, Fill::Full).remove(0).1;
         for length in 0..value.len() {
             let leaf = Leaf::decode(&value[..length]);
@@ -144,7 +147,7 @@ fn entries_of_deleted_records_are_replaced() {
     for uniform in [true, false] {
         let old = keys(7, 60, uniform);
         let mut builder = LeafBuilder::default();
-        builder.merge(&Leaf::EMPTY, old.iter().map(|(key, number)| (&key[..], *number)), 0, |_, _| {}).unwrap();
+        fill(&mut builder, old.iter().map(|(key, number)| (&key[..], *number)));
         let leaves = finish(&mut builder, Fill::Full);
         let leaf = Leaf::decode(&leaves[0].1).unwrap();
         let first_live = 20;

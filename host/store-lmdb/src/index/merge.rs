@@ -1,5 +1,5 @@
-//! Merges sealed runs, a bounded step at a time. Each step is one transaction that moves the least keys of all inputs to
-//! the output, so readers of any snapshot find each key once, and a merge goes on after a crash where it was.
+//! Merges sealed runs, in bounded steps. Each step is one transaction that moves the lowest keys of all inputs to the
+//! output, so readers of any snapshot find each key once, and a merge continues after a crash where it stopped.
 //!
 //! Entries of deleted records are dropped.
 
@@ -7,19 +7,17 @@ use std::ops::Bound;
 
 use heed::{RoTxn, RwTxn};
 
-use super::leaf::LeafBuilder;
 use super::merged::{Merged, Rest, Source};
 use super::run::Run;
 use super::sealed::SealedWriter;
 use crate::environment::{Database, Environment, engine};
 use crate::heap::Usage;
-use crate::keyspace::{range_of, table_of};
+use crate::keyspace::range_of;
 use crate::runs::{Merging, RunInfo, Runs};
-use crate::tables;
 use crate::transaction::Transaction;
 use jobhost_store::StoreError;
 
-/// A step moves so many keys for each sealed run.
+/// Number of keys that one step moves, for each sealed run.
 const STEP_KEYS: u64 = 16 << 10;
 
 /// What a step takes from one input.
@@ -28,20 +26,7 @@ struct Taken {
     entries: u64,
     /// Size of the leaves to delete.
     bytes: u64,
-    rest: Left,
-}
-
-/// What it leaves there.
-enum Left {
-    Nothing,
-    /// Everything from this key on.
-    From(Vec<u8>),
-    /// The same, with another value for that key in place of one of `old_bytes` bytes.
-    Part {
-        key: Vec<u8>,
-        value: Vec<u8>,
-        old_bytes: usize,
-    },
+    rest: Rest,
 }
 
 struct Step {
@@ -65,7 +50,7 @@ pub fn step(tx: &mut Transaction<'_>, table: u32, others_wait: bool) -> Result<b
     let dbs = tx.dbs;
     let mut is_done = true;
     for input in &taken {
-        is_done &= matches!(input.rest, Left::Nothing);
+        is_done &= matches!(input.rest, Rest::Nothing);
         delete(tx.change(), dbs.primary, input, &mut usage)?;
         if let Some(info) = runs.sealed_mut(input.run) {
             info.entries = info.entries.saturating_sub(input.entries);
@@ -84,23 +69,20 @@ pub fn step(tx: &mut Transaction<'_>, table: u32, others_wait: bool) -> Result<b
         runs.sealed.retain(|run| !merging.inputs.contains(&run.id) && !is_empty(run));
         runs.merging = None;
     }
-    let mut counters = tx.counters(table)?;
-    counters.resize(usage);
-    let records = counters.records;
-    tx.set_counters(table, counters);
-    let more = !is_done || begin(tx, &mut runs, records)?;
+    tx.resize(table, usage)?;
+    let more = !is_done || begin(tx, table, &mut runs)?;
     tx.set_runs(table, runs);
     Ok(more)
 }
 
-/// Begins a merge if one is due and none is under way. Returns whether it did.
-pub fn begin(tx: &mut Transaction<'_>, runs: &mut Runs, records: u64) -> Result<bool, StoreError> {
+/// Begins a merge if one is due and none has begun. Returns whether it did.
+pub fn begin(tx: &mut Transaction<'_>, table: u32, runs: &mut Runs) -> Result<bool, StoreError> {
     if runs.merging.is_some() {
         return Ok(false);
     }
+    let records = tx.counters(table)?.records;
     let Some(inputs) = runs.due(records, tx.environment.head_keys) else { return Ok(false) };
-    let dbs = tx.dbs;
-    let output = tables::next_table_id(&dbs, tx.change())?;
+    let output = tx.next_id()?;
     runs.sealed.push(RunInfo::empty(output));
     runs.merging = Some(Merging { inputs, output });
     Ok(true)
@@ -136,25 +118,7 @@ fn read(
     for ((source, run), entries) in merged.into_sources().into_iter().zip(inputs).zip(counts) {
         let bytes = source.passed_bytes();
         environment.touched(bytes as usize);
-        let rest = match source.rest() {
-            Rest::Nothing => Left::Nothing,
-            Rest::Leaves(key) => Left::From(key.to_vec()),
-            Rest::Part((key, old), (next, number), pairs) => {
-                let mut builder = LeafBuilder::default();
-                builder.add(next, number);
-                for pair in pairs {
-                    let (key, number) = pair?;
-                    builder.add(key, number);
-                }
-                let mut value = Vec::new();
-                builder.emit(|_, leaf| {
-                    value.extend_from_slice(leaf);
-                    Ok(())
-                })?;
-                Left::Part { key: key.to_vec(), value, old_bytes: old.len() }
-            }
-        };
-        taken.push(Taken { run: *run, entries, bytes, rest });
+        taken.push(Taken { run: *run, entries, bytes, rest: source.into_rest()? });
     }
     Ok(Step { output, entries, last_number, taken })
 }
@@ -163,13 +127,13 @@ fn read(
 fn delete(txn: &mut RwTxn<'_>, leaves: Database, taken: &Taken, usage: &mut Usage) -> Result<(), StoreError> {
     let (start, end) = range_of(taken.run);
     let end = match &taken.rest {
-        Left::Nothing => end.to_vec(),
-        Left::From(key) | Left::Part { key, .. } => key.clone(),
+        Rest::Nothing => end.to_vec(),
+        Rest::From(key) | Rest::Part { key, .. } => key.clone(),
     };
     let range: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Excluded(&end));
     leaves.delete_range(txn, &range).map_err(engine)?;
     usage.removed += taken.bytes;
-    if let Left::Part { key, value, old_bytes } = &taken.rest {
+    if let Rest::Part { key, value, old_bytes } = &taken.rest {
         usage.remove(key, *old_bytes);
         usage.add(key, value.len());
         leaves.put(txn, key, value).map_err(engine)?;
@@ -183,7 +147,6 @@ pub fn clear(txn: &mut RwTxn<'_>, db: Database, run: u32, usage: &mut Usage) -> 
     let range: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Excluded(&end));
     for entry in db.range(txn, &range).map_err(engine)? {
         let (key, value) = entry.map_err(engine)?;
-        debug_assert_eq!(table_of(key), Some(run));
         usage.remove(key, value.len());
     }
     db.delete_range(txn, &range).map(|_| ()).map_err(engine)

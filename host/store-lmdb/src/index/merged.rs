@@ -2,7 +2,7 @@
 
 use heed::RoTxn;
 
-use super::leaf::{Leaf, Pairs};
+use super::leaf::{Leaf, LeafBuilder, Pairs};
 use super::run::{Run, Stored};
 use crate::sorted::prefix;
 use jobhost_store::StoreError;
@@ -25,12 +25,16 @@ pub struct Source<'t> {
 }
 
 /// What is left of a run.
-pub enum Rest<'t> {
+pub enum Rest {
     Nothing,
-    /// Leaves from this key on, the first of which is whole.
-    Leaves(&'t [u8]),
-    /// Leaves from this one on, of which only these pairs were not taken.
-    Part(Stored<'t>, (&'t [u8], u64), Pairs<'t>),
+    /// The leaves from this key on.
+    From(Vec<u8>),
+    /// The same, but the pairs of the first leaf that are left need another value. The old one has `old_bytes` bytes.
+    Part {
+        key: Vec<u8>,
+        value: Vec<u8>,
+        old_bytes: usize,
+    },
 }
 
 impl<'t> Source<'t> {
@@ -79,12 +83,24 @@ impl<'t> Source<'t> {
         self.passed_bytes
     }
 
-    pub fn rest(self) -> Rest<'t> {
-        match self.next {
-            None => Rest::Nothing,
-            Some(_) if !self.is_begun => Rest::Leaves(self.leaf.0),
-            Some(next) => Rest::Part(self.leaf, next, self.pairs),
+    pub fn into_rest(self) -> Result<Rest, StoreError> {
+        let (key, old) = self.leaf;
+        let Some((next, number)) = self.next else { return Ok(Rest::Nothing) };
+        if !self.is_begun {
+            return Ok(Rest::From(key.to_vec()));
         }
+        let mut builder = LeafBuilder::default();
+        builder.add(next, number);
+        for pair in self.pairs {
+            let (key, number) = pair?;
+            builder.add(key, number);
+        }
+        let mut value = Vec::new();
+        builder.emit(|_, leaf| {
+            value.extend_from_slice(leaf);
+            Ok(())
+        })?;
+        Ok(Rest::Part { key: key.to_vec(), value, old_bytes: old.len() })
     }
 }
 

@@ -31,6 +31,14 @@ use crate::tables;
 use crate::transaction::Transaction;
 use jobhost_store::StoreError;
 
+/// A head of random keys is sealed when it has so many times the keys of a commit group. Each group rewrites the head, so
+/// with more groups that would cost more than it saves in merging.
+const GROUPS_PER_HEAD: u64 = 6;
+/// A head with up to this many keys is emptied at once instead of in the background.
+const FEW_KEYS: u64 = 16 << 10;
+/// Filters for a head with up to this many times `head_keys` are written when it is sealed.
+const HEADS_FILTERED_AT_ONCE: u64 = 32;
+
 /// The index of one table, as one transaction sees it.
 pub struct Index<'e> {
     environment: &'e Environment,
@@ -60,8 +68,12 @@ impl<'e> Index<'e> {
         self.run(self.runs.head.id)
     }
 
+    fn is_live(&self, number: u64) -> bool {
+        number >= self.runs.first_live
+    }
+
     pub fn number(&self, txn: &RoTxn<'_>, encoded: &[u8]) -> Result<Option<u64>, StoreError> {
-        let live = |number: &u64| *number >= self.runs.first_live;
+        let live = |number: &u64| self.is_live(*number);
         if let Some(number) = self.head().number(txn, encoded)?.filter(live) {
             return Ok(Some(number));
         }
@@ -85,7 +97,7 @@ impl<'e> Index<'e> {
         mut found: impl FnMut(usize, u64),
     ) -> Result<(), StoreError> {
         self.head().numbers(txn, keys.iter().copied(), |index, number| {
-            if number >= self.runs.first_live {
+            if self.is_live(number) {
                 found(index, number);
             }
         })?;
@@ -98,39 +110,32 @@ impl<'e> Index<'e> {
         keys: &[&[u8]],
         mut found: impl FnMut(usize, u64),
     ) -> Result<(), StoreError> {
-        self.in_sealed(txn, keys, |run, candidates| {
-            let key_of = |index: &usize| keys.get(*index).copied().unwrap_or_default();
-            run.numbers(txn, candidates.iter().map(key_of), |place, number| {
-                if let Some(index) = candidates.get(place).filter(|_| number >= self.runs.first_live) {
+        for (run, candidates) in self.sealed_candidates(txn, keys)? {
+            run.numbers(txn, at(keys, &candidates), |place, number| {
+                if let Some(index) = candidates.get(place).filter(|_| self.is_live(number)) {
                     found(*index, number);
                 }
-            })
-        })
+            })?;
+        }
+        Ok(())
     }
 
-    /// Calls `visit` with each sealed run and the indexes of the keys that it may hold.
-    fn in_sealed(
-        &self,
-        txn: &RoTxn<'_>,
-        keys: &[&[u8]],
-        mut visit: impl FnMut(Run<'e>, &[usize]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    /// Returns the sealed runs that may hold any of the keys, each with the indexes of those keys.
+    fn sealed_candidates(&self, txn: &RoTxn<'_>, keys: &[&[u8]]) -> Result<Vec<(Run<'e>, Vec<usize>)>, StoreError> {
+        let mut all = Vec::with_capacity(self.runs.sealed.len());
         if self.runs.sealed.is_empty() {
-            return Ok(());
+            return Ok(all);
         }
         let hashes: Vec<u64> = keys.iter().map(|key| filter::hash(key)).collect();
         for info in &self.runs.sealed {
             let run = self.run(info.id);
-            let candidates = if info.has_filters {
-                run.candidates(txn, keys.iter().copied().zip(hashes.iter().copied()))?
-            } else {
-                (0..keys.len()).collect()
-            };
+            let candidates =
+                if info.has_filters { run.candidates(txn, keys, &hashes)? } else { (0..keys.len()).collect() };
             if !candidates.is_empty() {
-                visit(run, &candidates)?;
+                all.push((run, candidates));
             }
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Returns the entries of records whose keys are greater than `after`, in order of keys.
@@ -173,15 +178,19 @@ pub fn insert_absent(
     let mut index = Index::of(tx, table)?;
     // Appending to a head costs the same at any size.
     if let Some(first) = keys.first()
-        && index.runs.head.entries >= index.environment.head_keys.max(GROUPS_OF_A_HEAD * keys.len() as u64)
+        && index.runs.head.entries >= index.environment.head_keys.max(GROUPS_PER_HEAD * keys.len() as u64)
         && !index.head().ends_before(tx.read(), first.key)?
     {
         seal(tx, &mut index, usage)?;
     }
     let first_live = index.runs.first_live;
+    let mut added = keys.len() as u64;
+    let mut found = |place: usize, number: u64| {
+        added = added.saturating_sub(1);
+        found(place, number);
+    };
     if index.runs.sealed.is_empty() {
         index.head().insert_absent(tx.change(), keys, first_live, usage, found)?;
-        index.runs.head.entries += keys.len() as u64;
     } else {
         let list: Vec<&[u8]> = keys.iter().map(|proposal| proposal.key).collect();
         let mut exists = vec![false; keys.len()];
@@ -196,8 +205,8 @@ pub fn insert_absent(
         index.head().insert_absent(tx.change(), &new, first_live, usage, |place, number| {
             found(places.get(place).copied().unwrap_or_default(), number);
         })?;
-        index.runs.head.entries += new.len() as u64;
     }
+    index.runs.head.entries += added;
     index.store(tx)
 }
 
@@ -210,19 +219,14 @@ pub fn remove(
     mut found: impl FnMut(usize, u64),
 ) -> Result<(), StoreError> {
     let mut index = Index::of(tx, table)?;
-    let first_live = index.runs.first_live;
-    let mut inside = Vec::new();
-    index.in_sealed(tx.read(), keys, |run, candidates| {
-        inside.push((run, candidates.to_vec()));
-        Ok(())
-    })?;
-    inside.push((index.head(), (0..keys.len()).collect()));
-    for (run, candidates) in inside {
-        let list: Vec<&[u8]> = candidates.iter().filter_map(|place| keys.get(*place)).copied().collect();
+    let mut runs = index.sealed_candidates(tx.read(), keys)?;
+    runs.push((index.head(), (0..keys.len()).collect()));
+    for (run, candidates) in runs {
+        let list: Vec<&[u8]> = at(keys, &candidates).collect();
         let mut removed = 0;
         run.remove(tx.change(), &list, usage, |place, number| {
             removed += 1;
-            if let Some(place) = candidates.get(place).filter(|_| number >= first_live) {
+            if let Some(place) = candidates.get(place).filter(|_| index.is_live(number)) {
                 found(*place, number);
             }
         })?;
@@ -231,8 +235,14 @@ pub fn remove(
     index.store(tx)
 }
 
-/// Declares all entries below `first_live` to be those of deleted records, without reading them. `records` is the number
-/// of records that are left.
+/// Returns the keys with these indexes.
+fn at<'k>(keys: &[&'k [u8]], indexes: &[usize]) -> impl Iterator<Item = &'k [u8]> {
+    indexes.iter().filter_map(|index| keys.get(*index)).copied()
+}
+
+/// Declares all entries below `first_live` to be entries of deleted records, without reading them. `records` is the number
+/// of records that are left. The table's counters must still include the others: if nothing is stored about the runs, the
+/// number of entries is derived from them.
 pub fn retire(
     tx: &mut Transaction<'_>,
     table: u32,
@@ -245,17 +255,15 @@ pub fn retire(
     let is_dead = |run: &RunInfo| run.last_number < first_live && !index.runs.is_merging(run.id);
     let mut dead: Vec<u32> = index.runs.sealed.iter().filter(|run| is_dead(run)).map(|run| run.id).collect();
     index.runs.sealed.retain(|run| !dead.contains(&run.id));
-    let dbs = tx.dbs;
-    let head = index.runs.head.entries;
-    if records == 0 && head > 0 {
-        if head <= FEW_KEYS {
-            merge::clear(tx.change(), dbs.primary, index.runs.head.id, usage)?;
-            index.runs.head.entries = 0;
-        } else {
-            dead.push(index.runs.head.id);
-            index.runs.head = RunInfo::empty(tables::next_table_id(&dbs, tx.change())?);
-        }
-    } else if head > records.saturating_mul(2).saturating_add(index.environment.head_keys) {
+    let head = index.runs.head;
+    if records == 0 && head.entries > FEW_KEYS {
+        dead.push(head.id);
+        index.runs.head = RunInfo::empty(tx.next_id()?);
+    } else if records == 0 && head.entries > 0 {
+        let leaves = tx.dbs.primary;
+        merge::clear(tx.change(), leaves, head.id, usage)?;
+        index.runs.head.entries = 0;
+    } else if head.entries > records.saturating_mul(2).saturating_add(index.environment.head_keys) {
         // Most entries belong to deleted records. A merge drops those of a sealed run.
         seal(tx, &mut index, usage)?;
     }
@@ -264,11 +272,6 @@ pub fn retire(
     }
     index.store(tx)
 }
-
-/// Each group that goes into a head rewrites it. With more groups that would cost more than it saves in merging.
-const GROUPS_OF_A_HEAD: u64 = 6;
-/// A head with so few keys is emptied at once instead of in the background.
-const FEW_KEYS: u64 = 16 << 10;
 
 impl Index<'_> {
     /// Returns whether removing a deleted record's key costs little, so that no entry needs to be left behind.
@@ -288,24 +291,21 @@ impl Index<'_> {
         if self.was_plain && self.runs.is_plain(self.table) {
             return Ok(());
         }
-        let records = tx.counters(self.table)?.records;
-        if merge::begin(tx, &mut self.runs, records)? {
-            let table = self.table;
+        let table = self.table;
+        if merge::begin(tx, table, &mut self.runs)? {
             tx.begin_work(|id| Reclaim::Merge { id, table })?;
         }
-        tx.set_runs(self.table, self.runs);
+        tx.set_runs(table, self.runs);
         Ok(())
     }
 }
 
 /// Seals the head: an empty one takes its place.
 fn seal(tx: &mut Transaction<'_>, index: &mut Index<'_>, usage: &mut Usage) -> Result<(), StoreError> {
-    let head_keys = index.environment.head_keys;
-    let head = index.head();
-    let dbs = tx.dbs;
+    let (head, dbs) = (index.head(), tx.dbs);
     let mut sealed = index.runs.head;
     // A very large head is not read at once: a merge writes its filters and finds its last number, in steps.
-    sealed.has_filters = sealed.entries <= head_keys.saturating_mul(32);
+    sealed.has_filters = sealed.entries <= index.environment.head_keys.saturating_mul(HEADS_FILTERED_AT_ONCE);
     sealed.last_number = MAX_NUMBER;
     if sealed.has_filters {
         sealed.last_number = 0;
@@ -321,6 +321,6 @@ fn seal(tx: &mut Transaction<'_>, index: &mut Index<'_>, usage: &mut Usage) -> R
         writer.store(&dbs, tx.change(), usage)?;
     }
     index.runs.sealed.push(sealed);
-    index.runs.head = RunInfo::empty(tables::next_table_id(&dbs, tx.change())?);
+    index.runs.head = RunInfo::empty(tx.next_id()?);
     Ok(())
 }

@@ -44,7 +44,7 @@ fn count_first<T>(items: &[T], meets: impl Fn(&T) -> bool) -> usize {
 }
 
 impl Run<'_> {
-    /// Returns what a key belongs to in one of the databases of the run.
+    /// Returns the leaf or filter that a key belongs to, depending on the database.
     fn place_of<'t>(&self, db: Database, txn: &'t RoTxn<'_>, encoded: &[u8]) -> Result<Option<Stored<'t>>, StoreError> {
         let found = db.get_lower_than_or_equal_to(txn, &primary_key(self.id, encoded)).map_err(engine)?;
         Ok(found.filter(|(key, _)| table_of(key) == Some(self.id)))
@@ -74,31 +74,45 @@ impl Run<'_> {
         Ok(is_last && Leaf::decode(value)?.last_key().is_some_and(|last| last < encoded))
     }
 
-    /// Returns the indexes of the keys that the filters of the run do not exclude. Keys must ascend; each comes with
-    /// its hash.
-    pub fn candidates<'k>(
+    /// Visits keys, which must ascend, each with its index and the leaf or filter that it belongs to. Each of those is
+    /// looked up and decoded once. Keys before the first one belong to none and are passed over.
+    fn with_place<'t, 'k, P: Copy>(
         &self,
-        txn: &RoTxn<'_>,
-        keys: impl Iterator<Item = (&'k [u8], u64)>,
-    ) -> Result<Vec<usize>, StoreError> {
-        let filters = self.environment.dbs.filters;
-        let mut candidates = Vec::new();
-        let mut at: Option<(Filter<'_>, Option<&[u8]>)> = None;
-        for (index, (key, hash)) in keys.enumerate() {
-            let filter = match at {
-                Some((filter, fence)) if fence.is_none_or(|fence| precedes(key, fence)) => filter,
+        db: Database,
+        txn: &'t RoTxn<'_>,
+        keys: impl Iterator<Item = &'k [u8]>,
+        decode: impl Fn(&'t [u8]) -> Result<P, StoreError>,
+        mut visit: impl FnMut(usize, &'k [u8], P) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut at: Option<(P, Option<&[u8]>)> = None;
+        for (index, key) in keys.enumerate() {
+            let place = match at {
+                Some((place, fence)) if fence.is_none_or(|fence| precedes(key, fence)) => place,
                 _ => {
-                    let Some((filter_key, value)) = self.place_of(filters, txn, key)? else { continue };
-                    let filter = Filter::decode(value)?;
-                    self.environment.touched(value.len());
-                    at = Some((filter, self.fence(filters, txn, filter_key)?));
-                    filter
+                    let Some((place_key, value)) = self.place_of(db, txn, key)? else { continue };
+                    let place = decode(value)?;
+                    at = Some((place, self.fence(db, txn, place_key)?));
+                    place
                 }
             };
-            if filter.may_contain(hash) {
+            visit(index, key, place)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the indexes of the keys that the filters of the run do not exclude. Keys must ascend. `hashes` are theirs.
+    pub fn candidates<'t>(&self, txn: &'t RoTxn<'_>, keys: &[&[u8]], hashes: &[u64]) -> Result<Vec<usize>, StoreError> {
+        let mut candidates = Vec::new();
+        let decode = |value: &'t [u8]| {
+            self.environment.touched(value.len());
+            Filter::decode(value)
+        };
+        self.with_place(self.environment.dbs.filters, txn, keys.iter().copied(), decode, |index, _, filter| {
+            if hashes.get(index).is_none_or(|hash| filter.may_contain(*hash)) {
                 candidates.push(index);
             }
-        }
+            Ok(())
+        })?;
         Ok(candidates)
     }
 
@@ -112,29 +126,22 @@ impl Run<'_> {
 
     /// Looks up the record numbers of keys, which must ascend. Each key that exists is reported to `found` with its
     /// index and number.
-    pub fn numbers<'k>(
+    pub fn numbers<'t, 'k>(
         &self,
-        txn: &RoTxn<'_>,
+        txn: &'t RoTxn<'_>,
         keys: impl Iterator<Item = &'k [u8]>,
         mut found: impl FnMut(usize, u64),
     ) -> Result<(), StoreError> {
-        let mut at: Option<(Leaf<'_>, Option<&[u8]>)> = None;
-        for (index, key) in keys.enumerate() {
-            let leaf = match at {
-                Some((leaf, fence)) if fence.is_none_or(|fence| precedes(key, fence)) => leaf,
-                _ => {
-                    let Some((leaf_key, value)) = self.leaf_of(txn, key)? else { continue };
-                    let leaf = Leaf::decode(value)?;
-                    self.environment.touched(RANDOM_READ_BYTES);
-                    at = Some((leaf, self.fence(self.environment.dbs.primary, txn, leaf_key)?));
-                    leaf
-                }
-            };
+        let decode = |value: &'t [u8]| {
+            self.environment.touched(RANDOM_READ_BYTES);
+            Leaf::decode(value)
+        };
+        self.with_place(self.environment.dbs.primary, txn, keys, decode, |index, key, leaf| {
             if let Some(number) = leaf.find(key)? {
                 found(index, number);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Inserts the keys that do not exist yet. Keys must ascend and be unique. Each key that exists is reported to
@@ -148,12 +155,10 @@ impl Run<'_> {
         mut found: impl FnMut(usize, u64),
     ) -> Result<(), StoreError> {
         let mut builder = LeafBuilder::default();
-        let mut old = Vec::new();
         self.by_leaf(
             txn,
             keys,
-            |keys| keys.key,
-            &mut old,
+            |proposal| proposal.key,
             |txn, leaf_key, old, offset, keys| {
                 let leaf = if old.is_empty() { Leaf::EMPTY } else { Leaf::decode(old)? };
                 let pairs = keys.iter().map(|proposal| (proposal.key, proposal.number));
@@ -175,12 +180,10 @@ impl Run<'_> {
         mut found: impl FnMut(usize, u64),
     ) -> Result<(), StoreError> {
         let mut builder = LeafBuilder::default();
-        let mut old = Vec::new();
         self.by_leaf(
             txn,
             keys,
             |key| key,
-            &mut old,
             |txn, leaf_key, old, offset, keys| {
                 if old.is_empty() {
                     return Ok(());
@@ -201,11 +204,10 @@ impl Run<'_> {
         txn: &mut RwTxn<'_>,
         keys: &'k [K],
         key_of: impl Fn(&K) -> &[u8],
-        old: &mut Vec<u8>,
         mut visit: impl FnMut(&mut RwTxn<'_>, &[u8], &[u8], usize, &'k [K]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut rest = keys;
-        let mut leaf_key = Vec::new();
+        let (mut leaf_key, mut old) = (Vec::new(), Vec::new());
         while let Some(first) = rest.first() {
             old.clear();
             leaf_key.clear();
@@ -222,7 +224,7 @@ impl Run<'_> {
                 None => rest.len(),
             };
             let (here, beyond) = rest.split_at_checked(mine.max(1)).unwrap_or((rest, &[]));
-            visit(txn, &leaf_key, old, keys.len() - rest.len(), here)?;
+            visit(txn, &leaf_key, &old, keys.len() - rest.len(), here)?;
             rest = beyond;
         }
         Ok(())

@@ -13,8 +13,8 @@ use jobhost_store::{RecordStore, ScanOrder};
 /// returning the first rows early is more useful.
 const SORTED_UNASKED_BYTES: usize = 8 << 20;
 
-/// Number of records that a search with a limit examines in order of key before it reads all of them in order of arrival. A
-/// condition that one record in a few hundred meets fills a page of rows by then.
+/// Number of records that a search with a limit examines in order of key before it reads all of them in order of arrival.
+/// If one record in a few hundred matches, they contain enough rows for a typical page.
 const EXAMINED_BY_KEY: u64 = 10_000;
 
 /// Why rows are sorted.
@@ -47,13 +47,13 @@ pub(super) struct Order {
     pub key: Source,
 }
 
-/// What came of collecting rows.
+/// The outcome of collecting rows.
 enum Collected {
     /// All rows of the result.
     Rows(Sorter),
-    /// There are more than can be sorted.
+    /// There are too many rows to sort.
     TooMany(QueryError),
-    /// The records that may be examined in this order do not decide.
+    /// The records that may be examined in order of key do not contain enough rows.
     Undecided,
 }
 
@@ -92,8 +92,8 @@ impl Search {
         }
     }
 
-    /// Collects the rows of a scan in this order. A scan in order of key ends when it has found enough, or has examined
-    /// enough.
+    /// Collects the rows of a scan in this order. A scan in order of key ends when it has found enough rows or examined
+    /// [`EXAMINED_BY_KEY`] records.
     async fn collect(
         &mut self,
         store: &dyn RecordStore,
