@@ -1,5 +1,6 @@
 //! The ledger of one attempt: its capabilities write it while the guest runs, and the job reads it afterwards.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinHandle;
@@ -30,6 +31,8 @@ pub struct Ledger {
     handed_over: TaskTracker,
     denial: Mutex<Option<Denial>>,
     last_group: Mutex<Option<LastGroup>>,
+    /// Whether the job has stored records that are not visible yet.
+    has_unpublished: AtomicBool,
     /// A commit group whose result was not reported to the guest.
     unheard: Mutex<Option<InStore>>,
 }
@@ -56,6 +59,7 @@ impl Ledger {
             handed_over: TaskTracker::new(),
             denial: Mutex::default(),
             last_group: Mutex::default(),
+            has_unpublished: AtomicBool::new(false),
             unheard: Mutex::default(),
         }
     }
@@ -80,6 +84,15 @@ impl Ledger {
     /// The last commit group, which has not been passed to the store. It is stored only if the guest reports success.
     pub fn take_last_group(&self) -> Option<LastGroup> {
         lock(&self.last_group).take()
+    }
+
+    /// Whether records of the job become visible only when it ends, although they are stored.
+    pub fn has_unpublished(&self) -> bool {
+        self.has_unpublished.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_unpublished(&self) {
+        self.has_unpublished.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn handed_over(&self) -> &TaskTracker {

@@ -16,7 +16,8 @@ use jobhost_model::jobs::{Lease, Tally};
 use jobhost_model::{Action, Table, TableName, Timestamp};
 use jobhost_store::batch::{FORBIDDEN_CHARACTER, has_forbidden_character, is_impossible_name, name_too_long};
 use jobhost_store::{
-    Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, TableWrite, WriteGroup,
+    Batch, BatchError, BatchErrorKind, BatchLimits, DeleteBefore, KeySource, Quota, Store, TableWrite, Visibility,
+    WriteGroup,
 };
 
 /// A commit group is closed when it reaches a number of records ([`RecordLimits::group_records`]), a size or an age.
@@ -84,13 +85,17 @@ impl Records {
         tally: Tally,
         ledger: Arc<Ledger>,
     ) -> Self {
+        let visibility = if plan.autocommit { Visibility::Immediate } else { Visibility::AtEnd };
+        if visibility == Visibility::AtEnd && tally.received > 0 {
+            ledger.note_unpublished();
+        }
         Records {
             keys: store.keys(),
             store,
             lease,
             plan,
             role,
-            group: WriteGroup { lease: Some(lease), quota: limits.quota.clone(), ..WriteGroup::default() },
+            group: empty_group(lease, &limits, visibility),
             limits,
             group_records: 0,
             group_bytes: 0,
@@ -245,8 +250,12 @@ impl Records {
         if self.group.writes.is_empty() && self.group.checkpoint.is_none() {
             return Ok(());
         }
-        let empty = WriteGroup { lease: Some(self.lease), quota: self.limits.quota.clone(), ..WriteGroup::default() };
+        let visibility = self.group.visibility;
+        let empty = empty_group(self.lease, &self.limits, visibility);
         let group = std::mem::replace(&mut self.group, empty);
+        if visibility == Visibility::AtEnd {
+            self.ledger.note_unpublished();
+        }
         self.group_records = 0;
         self.group_bytes = 0;
         self.group_since = None;
@@ -327,6 +336,10 @@ impl Records {
         permitted.extend(new.into_iter().cloned());
         Ok(())
     }
+}
+
+fn empty_group(lease: Lease, limits: &RecordLimits, visibility: Visibility) -> WriteGroup {
+    WriteGroup { lease: Some(lease), quota: limits.quota.clone(), visibility, ..WriteGroup::default() }
 }
 
 impl Drop for Records {

@@ -24,6 +24,10 @@ pub struct Plan {
     pub queries: Vec<String>,
     /// What the job writes; the guest refers to a sink by its index.
     pub sinks: Vec<Sink>,
+    /// Whether written records are visible at once, group by group, and remain if the job fails. Otherwise all of them
+    /// become visible when the job completes.
+    #[serde(default)]
+    pub autocommit: bool,
 }
 
 /// A table and the job's rights on it.

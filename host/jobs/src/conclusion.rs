@@ -53,16 +53,21 @@ impl Conclusions {
 }
 
 impl Conclusion {
-    /// Stores the last commit group together with the end. On failure nothing is stored, and the group is lost.
+    /// Stores the last commit group together with the end, and publishes the job's records if the job is complete.
+    /// `has_unpublished` says whether earlier groups wait for that. On failure nothing is stored, and the group is lost.
     pub async fn conclude_with(
         &self,
-        last_group: LastGroup,
+        last_group: Option<LastGroup>,
+        has_unpublished: bool,
         parts: &JobParts,
         spool: &Spool,
     ) -> Result<(), StoreError> {
         let Some(row) = &self.row else { return Ok(()) };
-        let LastGroup { group, .. } = last_group;
-        let end = self.end(row, parts, Some(group), log::documents(&self.entry.log, self.rejects.as_deref()));
+        if has_unpublished {
+            parts.store.prepare_end(Lease { job: self.id, attempt: row.attempt }).await?;
+        }
+        let group = last_group.map(|last| last.group);
+        let end = self.end(row, parts, group, log::documents(&self.entry.log, self.rejects.as_deref()));
         let stored = parts.store.end_job(end).await?;
         self.stored(&stored, parts, spool).await;
         Ok(())
@@ -117,7 +122,8 @@ impl Conclusion {
             let row = JobRow { cancel: stored.cancel.clone(), tally: stored.tally, ..row.clone() };
             lifecycle::finish(row, ending.clone(), now).unwrap_or(stored)
         };
-        JobEnd { lease, last_group, documents, row: Box::new(last) }
+        let publish = matches!(self.ending, Ending::Complete { .. });
+        JobEnd { lease, last_group, publish, documents, row: Box::new(last) }
     }
 
     async fn stored(&self, row: &JobRow, parts: &JobParts, spool: &Spool) {

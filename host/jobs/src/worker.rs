@@ -102,7 +102,7 @@ impl Worker {
         }
     }
 
-    /// Ends the job. Returns it instead if its last commit group could not be stored but may be later.
+    /// Ends the job. Returns it instead if its records could not be stored or published but may be later.
     async fn end(
         &self,
         id: Uuid,
@@ -111,10 +111,10 @@ impl Worker {
         failures: u32,
         turn: Turn,
     ) -> Option<(JobRow, Again, Option<Arc<AllRejects>>, RunningEntry)> {
-        let EndedAttempt { row, ending, rejects, last_group, may_try_again } = ended;
+        let EndedAttempt { row, ending, rejects, last_group, publishes, may_try_again } = ended;
         let mut conclusion = Conclusion { id, row: Some(row.clone()), ending, rejects, entry };
-        if let Some(last_group) = last_group {
-            let Err(failure) = conclusion.conclude_with(last_group, &self.parts, &self.spool).await else {
+        if last_group.is_some() || publishes {
+            let Err(failure) = conclusion.conclude_with(last_group, publishes, &self.parts, &self.spool).await else {
                 return None;
             };
             let may_pass = match failure.kind {

@@ -2,7 +2,7 @@
 //! every record, is left to `reclaim`.
 
 use super::reclaim_work::Reclaim;
-use super::tables;
+use super::tables::{self, Counters};
 use super::transaction::Transaction;
 use jobhost_model::table::{Table, TableName};
 use jobhost_store::rules::catalog::{CatalogEdit, edits};
@@ -55,6 +55,6 @@ fn remove_table(tx: &mut Transaction<'_>, name: &TableName) -> Result<(), StoreE
 
 fn strip(tx: &mut Transaction<'_>, name: &TableName, attribute: String) -> Result<u64, StoreError> {
     let table = tx.table(name)?.id;
-    let end = tx.counters(table)?.next_number;
-    tx.begin_work(|id| Reclaim::Attribute { id, table, attribute, next: 0, end })
+    let Counters { next_number: end, reserved: kept, .. } = tx.counters(table)?;
+    tx.begin_work(|id| Reclaim::Attribute { id, table, attribute, next: 0, end, kept })
 }

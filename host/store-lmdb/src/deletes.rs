@@ -4,16 +4,19 @@
 //! oldest records are therefore a prefix of each era. Deleting them reads no records that are kept, except those in
 //! the last affected block and in the first block of each era.
 
+use std::ops::Range;
+
 use super::heap::{Edit, Heap, Usage};
 use super::index::{self, Index};
 use super::jobs;
 use super::keys::KeyReader;
 use super::sorted::Sorted;
+use super::tables::Counters;
 use super::transaction::Transaction;
 use jobhost_model::Timestamp;
 use jobhost_model::jobs::Tally;
 use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
-use jobhost_model::table::TableName;
+use jobhost_model::table::{Table, TableName};
 use jobhost_store::rules::times;
 use jobhost_store::{Applied, DeleteBefore, StoreError};
 
@@ -98,18 +101,64 @@ impl Oldest {
 pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> Result<Applied, StoreError> {
     let job = jobs::of_lease(tx, step.lease, step.checkpoint.is_some())?;
     let table = tx.table(&step.table)?;
+    let Counters { eras, reserved, .. } = tx.counters(table.id)?;
+    let mut deleted = 0;
+    // The oldest records of a single era have the lowest numbers, which is all that the index needs to know, as long as no
+    // reserved number is lower.
+    if eras.is_empty() && !Index::of(tx, table.id)?.is_small() {
+        let lowest = 0..reserved.first().unwrap_or(u64::MAX);
+        deleted = oldest_of_prefix(tx, table.id, lowest, step.created_before, step.limit)?;
+    }
+    if deleted < step.limit {
+        let numbers = eras.ranges().flat_map(|numbers| reserved.without(numbers)).collect();
+        deleted += oldest_of_all(tx, &table, numbers, step.created_before, step.limit - deleted)?;
+    }
+    let tally = Tally { deleted: deleted as u64, ..Tally::default() };
+    let job_tally = job.map(|job| jobs::account(tx, job, tally, step.checkpoint.as_deref())).transpose()?;
+    Ok(Applied { tally, job_tally, ..Applied::default() })
+}
+
+/// Deletes records with the lowest numbers of the table, without access to the index.
+fn oldest_of_prefix(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    numbers: Range<u64>,
+    created_before: Timestamp,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    let heap = Heap { environment: tx.environment, table };
+    let mut deleted = 0;
+    let prefixes = heap.oldest(tx.read(), std::iter::once(numbers.clone()), created_before, limit, |_, records| {
+        deleted += records;
+        Ok(())
+    })?;
+    if deleted == 0 {
+        return Ok(0);
+    }
+    let mut usage = Usage::default();
+    for prefix in &prefixes {
+        heap.remove_prefix(tx.change(), prefix, &mut usage)?;
+    }
+    let counters = tx.counters(table)?;
+    let first_live = heap.first_number(tx.read())?.unwrap_or(counters.next_number).min(numbers.end);
+    let left = counters.records.saturating_sub(deleted as u64);
+    index::retire(tx, table, first_live, left, &mut usage)?;
+    count(tx, table, deleted, usage)?;
+    Ok(deleted)
+}
+
+/// Deletes the oldest records of several ranges, within each of which created times ascend.
+fn oldest_of_all(
+    tx: &mut Transaction<'_>,
+    table: &Table,
+    ranges: Vec<Range<u64>>,
+    created_before: Timestamp,
+    limit: usize,
+) -> Result<usize, StoreError> {
     let heap = Heap { environment: tx.environment, table: table.id };
     let reader = KeyReader::new(&table.primary_key);
     let mut oldest = Oldest::default();
-    let eras = tx.counters(table.id)?.eras;
-    // The oldest records of a single era have the lowest numbers, which is all that the index needs to know.
-    let is_prefix = eras.is_empty() && !Index::of(tx, table.id)?.is_small();
-    let mut deleted = 0;
-    let prefixes = heap.oldest(tx.read(), eras.ranges(), step.created_before, step.limit, |block, records| {
-        deleted += records;
-        if is_prefix {
-            return Ok(());
-        }
+    let prefixes = heap.oldest(tx.read(), ranges.into_iter(), created_before, limit, |block, records| {
         for record in block.iter().take(records) {
             let record = record?;
             reader.append_key(record.text, &mut oldest.keys)?;
@@ -118,26 +167,16 @@ pub(super) fn created_before(tx: &mut Transaction<'_>, step: &DeleteBefore) -> R
         }
         Ok(())
     })?;
-
+    let deleted = oldest.numbers.len();
     if deleted > 0 {
         let mut usage = Usage::default();
-        if !is_prefix {
-            forget(tx, table.id, &oldest, &mut usage)?;
-        }
+        forget(tx, table.id, &oldest, &mut usage)?;
         for prefix in &prefixes {
             heap.remove_prefix(tx.change(), prefix, &mut usage)?;
         }
-        if is_prefix {
-            let counters = tx.counters(table.id)?;
-            let first_live = heap.first_number(tx.read())?.unwrap_or(counters.next_number);
-            let left = counters.records.saturating_sub(deleted as u64);
-            index::retire(tx, table.id, first_live, left, &mut usage)?;
-        }
         count(tx, table.id, deleted, usage)?;
     }
-    let tally = Tally { deleted: deleted as u64, ..Tally::default() };
-    let job_tally = job.map(|job| jobs::account(tx, job, tally, step.checkpoint.as_deref())).transpose()?;
-    Ok(Applied { tally, job_tally, ..Applied::default() })
+    Ok(deleted)
 }
 
 /// Removes the keys from the primary index and verifies that each maps to the expected record number. A record deleted

@@ -19,9 +19,10 @@ pub(super) type Snapshot<'e> = RoTxn<'e, WithoutTls>;
 const LOCK_FILE: &str = "lock";
 const DATA_FILE: &str = "data.mdb";
 /// Written when the store is created or upgraded. A store with an unknown layout is refused.
-const LAYOUT: &[u8] = b"jobhost embedded store, layout 2";
-/// Every index is one run, which is also valid in layout 2. Programs that know only layout 1 would miss the others.
-const LAYOUT_1: &[u8] = b"jobhost embedded store, layout 1";
+const LAYOUT: &[u8] = b"jobhost embedded store, layout 3";
+/// Earlier layouts, which are valid as they are. In layout 1, every index is one run. Stores of layout 2 have no unpublished
+/// records. Programs that know only these layouts would miss other runs, or show unpublished records.
+const EARLIER_LAYOUTS: [&[u8]; 2] = [b"jobhost embedded store, layout 1", b"jobhost embedded store, layout 2"];
 const DISK_FULL: &str = "the disk that holds the store is full";
 /// If a write fails while less than this many bytes are free, the disk counts as full. Equal to what one transaction
 /// may write.
@@ -293,7 +294,7 @@ fn check_layout(env: &Env<WithoutTls>, dbs: &Databases, dir: &Path) -> Result<()
     let mut txn = env.write_txn().map_err(engine)?;
     match dbs.meta.get(&txn, b"layout").map_err(engine)? {
         Some(LAYOUT) => return Ok(()),
-        Some(LAYOUT_1) => tracing::info!("the store is upgraded to layout 2"),
+        Some(earlier) if EARLIER_LAYOUTS.contains(&earlier) => tracing::info!("the store is upgraded to layout 3"),
         Some(_) => {
             let message = format!("the store in {} was written by another version of this program", dir.display());
             return Err(StoreError::new(StoreErrorKind::Unavailable, message));

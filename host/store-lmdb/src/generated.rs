@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::heap::Usage;
-use super::index::{self, Proposal};
-use super::records::{self, Incoming, Placed};
+use super::index::{self, Index, Proposal};
+use super::records::{self, Incoming, Placed, Target};
 use super::sorted::Sorted;
 use super::transaction::Transaction;
 use jobhost_model::key::Key;
@@ -34,10 +34,11 @@ struct Pending<'b> {
 pub(super) fn place<'b>(
     tx: &mut Transaction<'_>,
     table: &Table,
+    target: Target,
     incoming: &[Incoming<'b>],
     generated: &[(u32, &'b KeySource)],
 ) -> Result<(Placed, Vec<Moved>), StoreError> {
-    let base = records::first_number(tx, table.id, incoming.len())?;
+    let base = records::first_number(tx, target.index, incoming.len())?;
     let key_of = |index: u32| incoming.get(index as usize).map_or(&[][..], |(key, _)| *key);
     let mut marks = generated.iter().map(|(index, _)| *index).peekable();
     let explicit: Vec<u32> = (0..).take(incoming.len()).filter(|index| marks.next_if_eq(index).is_none()).collect();
@@ -72,7 +73,13 @@ pub(super) fn place<'b>(
                 _ => refuse(*first),
             }
         }
-        index::insert_absent(tx, table.id, &proposals, &mut usage, |index, _| {
+        if let Some(other) = target.also_taken {
+            let exists = existing(tx, other, &proposals)?;
+            places.iter().zip(&exists).filter(|(_, exists)| **exists).for_each(|(place, _)| refuse(*place));
+            proposals = retain(proposals, &exists);
+            places = retain(places, &exists);
+        }
+        index::insert_absent(tx, target.index, &proposals, &mut usage, |index, _| {
             if let Some(place) = places.get(index) {
                 refuse(*place);
             }
@@ -96,6 +103,23 @@ pub(super) fn place<'b>(
         }
     }
     Err(no_free_key(table))
+}
+
+/// Returns, for each key, whether it is in an index.
+fn existing(tx: &Transaction<'_>, index: u32, proposals: &[Proposal<'_>]) -> Result<Vec<bool>, StoreError> {
+    let keys: Vec<&[u8]> = proposals.iter().map(|proposal| proposal.key).collect();
+    let mut exists = vec![false; keys.len()];
+    Index::of(tx, index)?.numbers(tx.read(), &keys, |place, _| {
+        if let Some(exists) = exists.get_mut(place) {
+            *exists = true;
+        }
+    })?;
+    Ok(exists)
+}
+
+/// Returns the items whose flag is not set.
+fn retain<T>(items: Vec<T>, flags: &[bool]) -> Vec<T> {
+    items.into_iter().zip(flags).filter(|(_, flag)| !**flag).map(|(item, _)| item).collect()
 }
 
 fn decode(key: &[u8]) -> Result<Key, StoreError> {

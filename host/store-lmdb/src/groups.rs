@@ -3,16 +3,43 @@
 use super::generated::{self, Moved};
 use super::jobs;
 use super::quota;
-use super::records::{self, Incoming};
+use super::records::{self, Incoming, Target};
 use super::transaction::Transaction;
+use super::unpublished;
 use jobhost_model::jobs::Tally;
 use jobhost_model::key::Key;
 use jobhost_store::KeySource;
 use jobhost_store::rules::attributes;
 use jobhost_store::rules::runs::runs;
-use jobhost_store::{Applied, Quota, StoreError, StoreErrorKind, TableWrite, WriteGroup};
+use jobhost_store::{Applied, Quota, StoreError, StoreErrorKind, TableWrite, Visibility, WriteGroup};
 
 pub(super) fn apply(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
+    match group.visibility {
+        Visibility::Immediate => apply_visibly(tx, group),
+        Visibility::AtEnd => keep_unpublished(tx, group),
+    }
+}
+
+/// Applies the last group of a job, whose records are published in the same transaction if `publish` is true. If it is
+/// also the first one, they need not be unpublished in between.
+pub(super) fn apply_last(tx: &mut Transaction<'_>, group: &WriteGroup, publish: bool) -> Result<Applied, StoreError> {
+    let job = group.lease.map(|lease| lease.job);
+    let is_first =
+        job.map_or(Ok(true), |job| unpublished::of_job(&tx.dbs, tx.read(), job).map(|parts| parts.is_empty()))?;
+    if publish && is_first { apply_visibly(tx, group) } else { apply(tx, group) }
+}
+
+fn keep_unpublished(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
+    let job = jobs::of_lease(tx, group.lease, group.checkpoint.is_some())?;
+    let job = job.ok_or_else(|| {
+        StoreError::new(StoreErrorKind::Invalid, "unpublished records belong to a job; the request carries no lease")
+    })?;
+    let tally = unpublished::write(tx, job.row.id, group)?;
+    let job_tally = Some(jobs::account(tx, job, tally, group.checkpoint.as_deref())?);
+    Ok(Applied { tally, job_tally, ..Applied::default() })
+}
+
+fn apply_visibly(tx: &mut Transaction<'_>, group: &WriteGroup) -> Result<Applied, StoreError> {
     let job = jobs::of_lease(tx, group.lease, group.checkpoint.is_some())?;
     let extended = attributes::extended(&group.writes, |name| tx.table(name))?;
     if let Some(quota) = &group.quota {
@@ -45,6 +72,7 @@ fn write_run(
     keys: Option<&mut Applied>,
 ) -> Result<(u32, Tally, u64), StoreError> {
     let table = tx.table(&first.table)?;
+    let target = Target::table(table.id);
     let mut incoming: Vec<Incoming<'_>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
     let mut generated: Vec<(u32, &KeySource)> = Vec::new();
     for write in run {
@@ -58,7 +86,7 @@ fn write_run(
     let (placed, moved) = if generated.is_empty() {
         (None, Vec::new())
     } else {
-        let (placed, moved) = generated::place(tx, &table, &incoming, &generated)?;
+        let (placed, moved) = generated::place(tx, &table, target, &incoming, &generated)?;
         (Some(placed), moved)
     };
     for Moved { index, key, text } in &moved {
@@ -67,12 +95,12 @@ fn write_run(
         }
     }
     let Some(applied) = keys else {
-        let (tally, grown) = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), |_| {})?;
+        let (tally, grown) = records::write(tx, target, first.action, &incoming, placed.as_ref(), |_| {})?;
         return Ok((table.id, tally, grown));
     };
     let mut written = Vec::with_capacity(incoming.len());
     let note = |fate| written.push(fate);
-    let (tally, grown) = records::write(tx, table.id, first.action, &incoming, placed.as_ref(), note)?;
+    let (tally, grown) = records::write(tx, target, first.action, &incoming, placed.as_ref(), note)?;
     for ((encoded, _), written) in incoming.iter().zip(written) {
         let key = Key::decode(encoded).map_err(|error| {
             StoreError::caused_by(StoreErrorKind::Invalid, "a batch holds a key that cannot be read", error)

@@ -56,11 +56,11 @@ pub(super) struct Prefix {
 }
 
 /// A block together with its key and size in the store.
-struct StoredBlock<'t> {
-    first: u64,
+pub(super) struct StoredBlock<'t> {
+    pub first: u64,
     key: &'t [u8],
-    bytes: usize,
-    block: Block<'t>,
+    pub bytes: usize,
+    pub block: Block<'t>,
 }
 
 impl Heap<'_> {
@@ -116,7 +116,7 @@ impl Heap<'_> {
     }
 
     /// Returns the blocks whose numbers are in a range, in order.
-    fn blocks<'t>(
+    pub fn blocks<'t>(
         &self,
         txn: &'t RoTxn<'_>,
         numbers: &Range<u64>,

@@ -11,6 +11,7 @@ use super::job_rows::{StoredJob, get, put};
 use super::keyspace::started_key;
 use super::tables::counter;
 use super::transaction::Transaction;
+use super::unpublished;
 use jobhost_model::jobs::{JobRow, Lease, StartPosition, StartRange, Tally};
 use jobhost_store::StoreError;
 use jobhost_store::rules::jobs::{self as rules, PAGE_BYTES};
@@ -89,6 +90,7 @@ pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u
         dbs.unfinished.delete(tx.change(), &job.number.to_be_bytes()).map_err(engine)?;
         dbs.payloads.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
         dbs.checkpoints.delete(tx.change(), row.id.as_bytes()).map_err(engine)?;
+        unpublished::discard(tx, row.id)?;
         history::add(tx, &job.row)?;
     }
     Ok(job.row)

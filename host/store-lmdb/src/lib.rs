@@ -28,6 +28,7 @@ mod quota;
 mod reclaim;
 mod reclaim_work;
 mod records;
+mod reserved;
 mod runs;
 mod scan;
 mod snapshot;
@@ -36,6 +37,7 @@ mod store;
 mod tables;
 mod task;
 mod transaction;
+mod unpublished;
 mod writer;
 
 use std::collections::HashMap;

@@ -1,12 +1,13 @@
 //! Reads pages of records from a snapshot: in order of arrival, in order of keys, or by key.
 
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 use super::block::Block;
 use super::environment::{RANDOM_READ_BYTES, Snapshot, engine};
 use super::heap::Heap;
 use super::index::Index;
 use super::keyspace::{heap_key, heap_number};
+use super::tables;
 use jobhost_model::key::{Key, MAX_ENCODED_BYTES};
 use jobhost_store::{RecordPage, StoreError};
 
@@ -28,18 +29,37 @@ fn is_full(page: &RecordPage) -> bool {
 /// means the end of the table.
 pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64) -> Result<RecordPage, StoreError> {
     let mut page = RecordPage::default();
+    let reserved = tables::counters(&heap.environment.dbs, snapshot, heap.table)?.reserved;
     // The block that holds `next` may start before it.
     let from = heap.block_number(snapshot, *next)?.unwrap_or(*next);
-    let (start, end) = (heap_key(heap.table, from), heap_key(heap.table, u64::MAX));
-    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Included(&end));
+    for numbers in reserved.without(from..u64::MAX) {
+        if is_full(&page) {
+            break;
+        }
+        append(snapshot, heap, numbers, next, &mut page)?;
+    }
+    heap.environment.touched(page.text.len());
+    Ok(page)
+}
+
+/// Appends the records of a range, from number `next` on, until the page is full.
+fn append(
+    snapshot: &Snapshot<'_>,
+    heap: Heap<'_>,
+    numbers: Range<u64>,
+    next: &mut u64,
+    page: &mut RecordPage,
+) -> Result<(), StoreError> {
+    let (start, end) = (heap_key(heap.table, numbers.start), heap_key(heap.table, numbers.end));
+    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Excluded(&end));
     for entry in heap.environment.dbs.heap.range(snapshot, &bounds).map_err(engine)? {
         let (key, value) = entry.map_err(engine)?;
         let first = heap_number(heap.table, key).ok_or_else(|| StoreError::damaged("the key of a block"))?;
         let added = page.len();
-        if let Some(last) = Block::decode(first, value)?.append_from(*next, &mut page)? {
+        if let Some(last) = Block::decode(first, value)?.append_from(*next, page)? {
             *next = last + 1;
         }
-        if is_full(&page) {
+        if is_full(page) {
             break;
         }
         if added == 0 {
@@ -48,8 +68,7 @@ pub(super) fn by_arrival(snapshot: &Snapshot<'_>, heap: Heap<'_>, next: &mut u64
             page.records.reserve((PAGE_BYTES / page.text.len().max(1)).saturating_mul(page.len()).min(PAGE_RECORDS));
         }
     }
-    heap.environment.touched(page.text.len());
-    Ok(page)
+    Ok(())
 }
 
 /// Returns the records whose keys are greater than `after`, in order of keys, and advances `after` to the last key. An

@@ -58,11 +58,17 @@ pub(super) fn charge(tx: &mut Transaction<'_>, user: &str, table: u32, bytes: u6
     dbs.meta.put(tx.change(), &key, &share.grown(scale, bytes).encode()).map_err(engine)
 }
 
+/// Deletes the user's share of a table.
+pub(super) fn forget(tx: &mut Transaction<'_>, user: &str, table: u32) -> Result<(), StoreError> {
+    let meta = tx.dbs.meta;
+    meta.delete(tx.change(), &key(user, table)).map(|_| ()).map_err(engine)
+}
+
 /// Deletes the user's shares of dropped tables. Table ids are never reused.
 fn forget_dropped(tx: &mut Transaction<'_>, user: &str) -> Result<(), StoreError> {
     let dbs = tx.dbs;
     for (table, _) in shares(&dbs, tx.read(), user)? {
-        if !tx.has_table(table) {
+        if !tx.has_counters(table)? {
             dbs.meta.delete(tx.change(), &key(user, table)).map_err(engine)?;
         }
     }

@@ -2,16 +2,16 @@
 //! removes dropped attributes from records, and merges the runs of indexes. The work is stored, so it continues after a
 //! restart.
 
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 use heed::RoTxn;
 
-use super::block::Block;
 use super::environment::{Database, Databases, engine};
-use super::heap::{Edit, Heap, Usage};
+use super::heap::{Edit, Heap, StoredBlock, Usage};
 use super::index;
-use super::keyspace::{heap_key, heap_number, table_of, table_prefix};
+use super::keyspace::{heap_key, range_of};
 use super::reclaim_work::{PREFIX, Reclaim, key};
+use super::reserved::Reserved;
 use super::tables::json;
 use super::transaction::Transaction;
 use jobhost_store::StoreError;
@@ -51,16 +51,33 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) 
             resize(tx, *table, usage)?;
             (freed > 0).then(|| work.clone())
         }
+        Reclaim::Part { table, part, numbers, runs, .. } => {
+            let freed = free_part(tx, *table, numbers, runs)?;
+            if freed == 0 && tx.has_table(*table) {
+                let mut counters = tx.counters(*table)?;
+                counters.reserved.remove(*part);
+                tx.set_counters(*table, counters);
+            }
+            (freed > 0).then(|| work.clone())
+        }
         Reclaim::Merge { table, .. } => {
-            let more = tx.has_table(*table) && index::merge_step(tx, *table, others_wait)?;
+            let more = tx.has_counters(*table)? && index::merge_step(tx, *table, others_wait)?;
             more.then(|| work.clone())
         }
-        Reclaim::Attribute { id, table, attribute, next, end } => strip(tx, *table, attribute, *next, *end)?
-            .map(|next| Reclaim::Attribute { id: *id, table: *table, attribute: attribute.clone(), next, end: *end }),
+        Reclaim::Attribute { table, attribute, next, end, kept, .. } => {
+            let next = strip(tx, *table, attribute, *next..*end, kept)?;
+            next.map(|number| {
+                let mut left = work.clone();
+                if let Reclaim::Attribute { next, .. } = &mut left {
+                    *next = number;
+                }
+                left
+            })
+        }
     };
     match &left {
         None => dbs.meta.delete(tx.change(), &key(work.id())).map(|_| ()).map_err(engine)?,
-        Some(Reclaim::Table { .. } | Reclaim::Run { .. } | Reclaim::Merge { .. }) => {}
+        Some(Reclaim::Table { .. } | Reclaim::Run { .. } | Reclaim::Part { .. } | Reclaim::Merge { .. }) => {}
         Some(work) => dbs.meta.put(tx.change(), &key(work.id()), &json(work)?).map_err(engine)?,
     }
     Ok(left)
@@ -71,10 +88,39 @@ fn free_run(tx: &mut Transaction<'_>, run: u32, usage: &mut Usage) -> Result<usi
     Ok(free(tx, dbs.primary, run, usage)? + free(tx, dbs.filters, run, usage)?)
 }
 
+/// Deletes some of what an unpublished part holds. Returns how many values were deleted.
+fn free_part(tx: &mut Transaction<'_>, table: u32, numbers: &[Range<u64>], runs: &[u32]) -> Result<usize, StoreError> {
+    let (heap, mut usage, mut freed) = (tx.dbs.heap, Usage::default(), 0);
+    for numbers in numbers {
+        if freed < STEP_PAGES {
+            freed += free_range(tx, heap, &heap_key(table, numbers.start), &heap_key(table, numbers.end), &mut usage)?;
+        }
+    }
+    for run in runs {
+        if freed < STEP_PAGES {
+            freed += free_run(tx, *run, &mut usage)?;
+        }
+    }
+    Ok(freed)
+}
+
 /// Deletes the first values of a table or run. Returns how many were deleted.
 fn free(tx: &mut Transaction<'_>, db: Database, id: u32, usage: &mut Usage) -> Result<usize, StoreError> {
+    let (start, end) = range_of(id);
+    free_range(tx, db, &start, &end, usage)
+}
+
+/// Deletes the first values of a range of keys.
+fn free_range(
+    tx: &mut Transaction<'_>,
+    db: Database,
+    start: &[u8],
+    end: &[u8],
+    usage: &mut Usage,
+) -> Result<usize, StoreError> {
     let mut keys = Vec::new();
-    for entry in db.prefix_iter(tx.read(), &table_prefix(id)).map_err(engine)?.take(STEP_PAGES) {
+    let range: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(start), Bound::Excluded(end));
+    for entry in db.range(tx.read(), &range).map_err(engine)?.take(STEP_PAGES) {
         let (key, value) = entry.map_err(engine)?;
         usage.remove(key, value.len());
         keys.push(key.to_vec());
@@ -90,30 +136,27 @@ fn strip(
     tx: &mut Transaction<'_>,
     table: u32,
     attribute: &str,
-    from: u64,
-    end: u64,
+    range: Range<u64>,
+    kept: &Reserved,
 ) -> Result<Option<u64>, StoreError> {
     let heap = Heap { environment: tx.environment, table };
-    let start = heap_key(table, from);
-    let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Included(&start), Bound::Unbounded);
     let mut next = None;
     let mut numbers = Vec::new();
     let name = members::quoted(attribute);
     let finder = memchr::memmem::Finder::new(&name);
-    for (index, entry) in tx.dbs.heap.range(tx.read(), &bounds).map_err(engine)?.enumerate() {
-        let (key, value) = entry.map_err(engine)?;
-        if table_of(key) != Some(table) {
-            break;
-        }
-        let first = heap_number(table, key).ok_or_else(|| StoreError::damaged("the key of a block"))?;
-        if first >= end {
-            break;
-        }
+    let ranges = kept.without(range);
+    let end = ranges.last().map_or(0, |range| range.end);
+    let mut blocks = Vec::with_capacity(ranges.len());
+    for range in &ranges {
+        blocks.push(heap.blocks(tx.read(), range)?);
+    }
+    for (index, block) in blocks.into_iter().flatten().enumerate() {
+        let StoredBlock { first, block, .. } = block?;
         if index >= STEP_PAGES {
             next = Some(first);
             break;
         }
-        for record in Block::decode(first, value)?.iter() {
+        for record in block.iter() {
             let record = record?;
             // The last block may also hold records from `end` on.
             if record.number < end && finder.find(record.text).is_some() {

@@ -1,6 +1,10 @@
 //! A piece of background work, as it is stored.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
+
+use super::reserved::Reserved;
 
 /// The counter of the ids.
 pub(super) const NEXT: &[u8] = b"next work";
@@ -24,11 +28,22 @@ pub(super) enum Reclaim {
     },
     /// Free what a run holds that is no longer part of the table's index.
     Run { id: u64, table: u32, run: u32 },
+    /// Free what an unpublished part holds: blocks of its table's heap and the runs of its index. Then the numbers are no
+    /// longer reserved.
+    Part { id: u64, table: u32, part: u32, numbers: Vec<Range<u64>>, runs: Vec<u32> },
     /// Merge runs of the table's index, as long as there are any to be merged.
     Merge { id: u64, table: u32 },
     /// Take an attribute out of the records from `next` to before `end`. Later ones were written by those who knew that it
-    /// had been dropped.
-    Attribute { id: u64, table: u32, attribute: String, next: u64, end: u64 },
+    /// had been dropped. `kept` are those of unpublished records.
+    Attribute {
+        id: u64,
+        table: u32,
+        attribute: String,
+        next: u64,
+        end: u64,
+        #[serde(default)]
+        kept: Reserved,
+    },
 }
 
 impl Reclaim {
@@ -36,6 +51,7 @@ impl Reclaim {
         match self {
             Reclaim::Table { id, .. }
             | Reclaim::Run { id, .. }
+            | Reclaim::Part { id, .. }
             | Reclaim::Merge { id, .. }
             | Reclaim::Attribute { id, .. } => *id,
         }

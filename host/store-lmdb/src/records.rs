@@ -26,6 +26,25 @@ enum Fate {
     Merged,
 }
 
+/// Where records are written. For a table, both ids are its own.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    /// The id of the counters and the index.
+    pub index: u32,
+    /// The id of the heap.
+    pub heap: u32,
+    /// The created time of new records; `None` for the time of the write.
+    pub created: Option<Timestamp>,
+    /// The id of another index whose keys must not be generated again.
+    pub also_taken: Option<u32>,
+}
+
+impl Target {
+    pub fn table(id: u32) -> Self {
+        Target { index: id, heap: id, created: None, also_taken: None }
+    }
+}
+
 /// What a run has in the index before it is written.
 pub(super) struct Placed {
     /// Indexes of the other records, whose keys are the client's.
@@ -34,8 +53,8 @@ pub(super) struct Placed {
 }
 
 /// The number that the first of so many records gets. The others follow it.
-pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> Result<u64, StoreError> {
-    let base = tx.counters(table)?.next_number;
+pub(super) fn first_number(tx: &Transaction<'_>, index: u32, records: usize) -> Result<u64, StoreError> {
+    let base = tx.counters(index)?.next_number;
     if base.saturating_add(records as u64) > MAX_NUMBER {
         return Err(StoreError::new(
             StoreErrorKind::Full,
@@ -50,15 +69,16 @@ pub(super) fn first_number(tx: &Transaction<'_>, table: u32, records: usize) -> 
 /// written. Returns the tally and the number of bytes by which the table grew.
 pub(super) fn write(
     tx: &mut Transaction<'_>,
-    table: u32,
+    target: Target,
     action: Action,
     records: &[Incoming<'_>],
     placed: Option<&Placed>,
     mut written: impl FnMut(bool),
 ) -> Result<(Tally, u64), StoreError> {
-    let base = first_number(tx, table, records.len())?;
-    let mut counters = tx.counters(table)?;
-    let heap = Heap { environment: tx.environment, table };
+    let Target { index, heap, created, .. } = target;
+    let base = first_number(tx, index, records.len())?;
+    let mut counters = tx.counters(index)?;
+    let heap = Heap { environment: tx.environment, table: heap };
     let sorted = match placed {
         None => Sorted::new(records, |(key, _)| key),
         Some(placed) => Sorted::of(records, placed.explicit.iter().copied(), |(key, _)| key),
@@ -72,12 +92,12 @@ pub(super) fn write(
     let key_of = |rank: usize| records.get(first_of(rank)).map_or(&[][..], |(key, _)| *key);
     if action == Action::Update {
         let keys: Vec<&[u8]> = (0..sorted.keys()).map(key_of).collect();
-        Index::of(tx, table)?.numbers(tx.read(), &keys, &mut note)?;
+        Index::of(tx, index)?.numbers(tx.read(), &keys, &mut note)?;
     } else {
         let proposals: Vec<_> = (0..sorted.keys())
             .map(|rank| Proposal { key: key_of(rank), number: base + first_of(rank) as u64 })
             .collect();
-        index::insert_absent(tx, table, &proposals, &mut usage, &mut note)?;
+        index::insert_absent(tx, index, &proposals, &mut usage, &mut note)?;
     }
 
     let mut fates = vec![if action == Action::Update { Fate::Skipped } else { Fate::Appended }; records.len()];
@@ -105,7 +125,7 @@ pub(super) fn write(
     }
 
     let appended = fates.iter().filter(|fate| **fate == Fate::Appended).count();
-    let now = time_of_write(tx, &heap, &mut counters, appended > 0)?;
+    let now = created.map_or_else(|| time_of_write(tx, &heap, &mut counters, appended > 0), Ok)?;
     if appended > 0 {
         let new = records.iter().zip(&fates).enumerate().filter(|(_, (_, fate))| **fate == Fate::Appended);
         let new = new.map(|(index, ((_, text), _))| {
@@ -127,26 +147,31 @@ pub(super) fn write(
         })?;
     }
 
-    let mut tally = Tally { received: records.len() as u64, ..Tally::default() };
-    for fate in &fates {
-        let kept = *fate != Fate::Skipped;
-        tally.written += u64::from(kept);
-        written(kept);
-    }
-    tally.skipped = tally.received - tally.written;
+    fates.iter().for_each(|fate| written(*fate != Fate::Skipped));
+    let tally = tally_of(&fates);
     let mut grown = 0;
     if tally.written > 0 {
         counters.updated = now.0;
         counters.records += appended as u64;
         grown = counters.resize(usage);
-        tx.set_counters(table, counters);
+        tx.set_counters(index, counters);
     }
     Ok((tally, grown))
 }
 
+fn tally_of(fates: &[Fate]) -> Tally {
+    let (received, skipped) = (fates.len(), fates.iter().filter(|fate| **fate == Fate::Skipped).count());
+    Tally {
+        received: received as u64,
+        written: (received - skipped) as u64,
+        skipped: skipped as u64,
+        ..Tally::default()
+    }
+}
+
 /// Returns the clock's time, or the time of the newest record if the clock moved back a little. If it moved far back,
 /// new records start a new era.
-fn time_of_write(
+pub(super) fn time_of_write(
     tx: &Transaction<'_>,
     heap: &Heap<'_>,
     counters: &mut Counters,

@@ -16,9 +16,9 @@ use super::snapshot::Moment;
 use super::writer::Message;
 use super::{
     EmbeddedStore, Shared, catalog, deletes, documents, environment, groups, job_end, job_rows, jobs, pages, stopped,
-    tables,
+    tables, unpublished,
 };
-use jobhost_model::jobs::{JobRow, StartPosition, StartRange};
+use jobhost_model::jobs::{JobRow, Lease, StartPosition, StartRange};
 use jobhost_model::key::Key;
 use jobhost_model::table::{Catalog, TableName};
 use jobhost_store::KeySource;
@@ -140,6 +140,17 @@ impl JobStore for EmbeddedStore {
 
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
         self.submit(SMALL_REQUEST_BYTES, move |tx| jobs::update(tx, &row, expected_attempt)).await
+    }
+
+    async fn prepare_end(&self, lease: Lease) -> Result<(), StoreError> {
+        let has_parts = |shared: &Shared, snapshot: &environment::Snapshot<'_>| {
+            Ok(!unpublished::of_job(&shared.environment.dbs, snapshot, lease.job)?.is_empty())
+        };
+        let mut more = self.shared.read(has_parts)?;
+        while more {
+            more = self.submit(self.shared.options.group_bytes, move |tx| job_end::prepare(tx, lease)).await?;
+        }
+        Ok(())
     }
 
     async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError> {

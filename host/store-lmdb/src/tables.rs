@@ -9,6 +9,7 @@ use super::environment::{Databases, engine};
 use super::eras::Eras;
 use super::heap::Usage;
 use super::keyspace::table_prefix;
+use super::reserved::Reserved;
 use super::runs::Runs;
 use jobhost_model::Timestamp;
 use jobhost_model::table::{Catalog, Table};
@@ -35,6 +36,9 @@ pub(super) struct Counters {
     pub eras: Eras,
     #[serde(default, skip_serializing_if = "Scale::is_whole")]
     pub scale: Scale,
+    /// Record numbers that readers must skip.
+    #[serde(default, skip_serializing_if = "Reserved::is_empty")]
+    pub reserved: Reserved,
 }
 
 impl Counters {
@@ -60,6 +64,10 @@ pub(super) fn counters(dbs: &Databases, txn: &RoTxn<'_>, table: u32) -> Result<C
     }
 }
 
+pub(super) fn has_counters(dbs: &Databases, txn: &RoTxn<'_>, table: u32) -> Result<bool, StoreError> {
+    Ok(dbs.tables.get(txn, &table_prefix(table)).map_err(engine)?.is_some())
+}
+
 fn runs_key(table: u32) -> [u8; 4] {
     let [a, b, c] = table_prefix(table);
     [a, b, c, b'r']
@@ -73,9 +81,6 @@ pub(super) fn runs(dbs: &Databases, txn: &RoTxn<'_>, table: u32) -> Result<Optio
 }
 
 pub(super) fn put_runs(dbs: &Databases, txn: &mut RwTxn<'_>, table: u32, runs: &Runs) -> Result<(), StoreError> {
-    if runs.is_plain(table) {
-        return dbs.tables.delete(txn, &runs_key(table)).map(|_| ()).map_err(engine);
-    }
     dbs.tables.put(txn, &runs_key(table), &json(runs)?).map_err(engine)
 }
 

@@ -72,7 +72,21 @@ impl<'e> Transaction<'e> {
 
     /// Returns whether a table with this id exists.
     pub fn has_table(&self, id: u32) -> bool {
-        self.catalog.databases.values().flat_map(|tables| tables.values()).any(|table| table.id == id)
+        self.table_of_id(id).is_some()
+    }
+
+    /// Returns the table with this id.
+    pub fn table_of_id(&self, id: u32) -> Option<Arc<Table>> {
+        let mut tables = self.catalog.databases.values().flat_map(|tables| tables.values());
+        tables.find(|table| table.id == id).cloned()
+    }
+
+    /// Returns whether anything is stored under this id: it is that of a table with records, or of unpublished records.
+    pub fn has_counters(&self, id: u32) -> Result<bool, StoreError> {
+        if self.counters.contains_key(&id) {
+            return Ok(true);
+        }
+        tables::has_counters(&self.dbs, &self.txn, id)
     }
 
     /// Returns an id for a table or run that was never used before.
@@ -124,8 +138,12 @@ impl<'e> Transaction<'e> {
         }
     }
 
+    /// Stores the runs of a table, unless they are derived from its counters. Runs that once were stored remain so.
     pub fn set_runs(&mut self, table: u32, runs: Runs) {
         self.changed = true;
+        if runs.is_plain(table) {
+            return;
+        }
         self.runs.insert(table, runs);
     }
 

@@ -13,6 +13,8 @@ pub struct JobEnd {
     pub lease: Lease,
     /// Records that the attempt has not stored yet. Must carry the same lease.
     pub last_group: Option<WriteGroup>,
+    /// Whether the job's unpublished records ([`crate::Visibility::AtEnd`]) become visible. If not, they are discarded.
+    pub publish: bool,
     /// Documents to store under the job's id, as (kind, content).
     pub documents: Vec<(&'static str, Vec<u8>)>,
     /// Computes the final row from the stored row, whose tally already includes `last_group`. May be called more than
@@ -35,13 +37,18 @@ pub trait JobStore: Send + Sync + 'static {
     ///
     /// The stored tally is kept, whatever `row.tally` says, because only `apply` counts records. A stored cancel
     /// request is kept, too. Within one attempt, `fruitless_attempts` never grows. When the row becomes final, the same
-    /// transaction deletes the payload and the checkpoint.
+    /// transaction deletes the payload, the checkpoint, and records that the job has not published.
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError>;
+
+    /// Does, in bounded steps, what would make the transaction of [`JobStore::end_job`] long because it publishes records.
+    /// Not required before it.
+    async fn prepare_end(&self, lease: Lease) -> Result<(), StoreError>;
 
     /// Ends a job. Returns the row as stored. Durable when it returns.
     ///
     /// Fails with `LeaseLost` if the stored row is final, or if its attempt is not that of the lease. The rules of
-    /// [`JobStore::update_job`] apply to the final row. If the last records cannot be stored, nothing is.
+    /// [`JobStore::update_job`] apply to the final row. If the last records cannot be stored, or
+    /// unpublished ones cannot be published, nothing is stored.
     async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError>;
 
     /// Returns the row of a job, or `None` if it does not exist.

@@ -28,7 +28,7 @@ pub use jobs::{JobEnd, JobStore};
 pub use key_source::KeySource;
 pub use memory::MemoryStore;
 pub use pages::{RecordCursor, RecordPage, RecordView, ScanOrder, ScanPosition, Snapshot};
-pub use records::{Applied, DeleteBefore, Quota, RecordStore, TableWrite, WriteGroup};
+pub use records::{Applied, DeleteBefore, Quota, RecordStore, TableWrite, Visibility, WriteGroup};
 
 /// All the traits that the host requires of its store.
 pub trait Store: CatalogStore + DocumentStore + RecordStore + JobStore {}

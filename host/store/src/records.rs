@@ -34,6 +34,16 @@ pub struct Quota {
     pub bytes: u64,
 }
 
+/// When readers see the records of a write group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// From the commit of the group on.
+    #[default]
+    Immediate,
+    /// From the end of the job on, if the job publishes them ([`crate::JobEnd::publish`]); otherwise never. Requires a lease.
+    AtEnd,
+}
+
 /// Writes that commit together, or not at all.
 #[derive(Debug, Default)]
 pub struct WriteGroup {
@@ -46,12 +56,14 @@ pub struct WriteGroup {
     pub writes: Vec<TableWrite>,
     /// The job's new checkpoint. Requires a lease.
     pub checkpoint: Option<Vec<u8>>,
+    /// When readers see the records.
+    pub visibility: Visibility,
 }
 
 /// The result of a write group.
 #[derive(Debug, Default)]
 pub struct Applied {
-    /// The tally of this group.
+    /// The tally of this group. If its records are not visible yet, only `received` is known.
     pub tally: Tally,
     /// The tally of the job including this group, if the group carried a lease.
     pub job_tally: Option<Tally>,
@@ -92,6 +104,12 @@ pub trait RecordStore: Send + Sync + 'static {
     }
 
     /// Commits a group. Durable when it returns.
+    ///
+    /// Records with [`Visibility::AtEnd`] take up space, but no reader sees them, no statistics count them, and new
+    /// attributes are added to the table when they are published. Whether the key of a record exists is decided when it
+    /// is written, or when it is published if another request inserted the key in between: then an insert skips the
+    /// record, and an upsert merges it. A record that was skipped remains so if the existing one is deleted afterwards.
+    /// Their created time is a time between the start of the job and the write.
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError>;
 
     /// Deletes records by key. Returns, for each key, whether its record existed. Durable when it returns.

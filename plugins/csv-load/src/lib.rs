@@ -10,7 +10,7 @@ use jobhost_csv::EncodeOptions;
 use jobhost_csv::load::{Loaded, load};
 use jobhost_load_plugin::{CSV_MEDIA_TYPES, GuestHost, failure};
 use jobhost_plugin::{
-    Description, Failure, FileSource, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, TableUse, UrlSource,
+    Description, Failure, FileSource, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, UrlSource,
 };
 
 use crate::request::{LoadRequest, Operation};
@@ -38,8 +38,7 @@ impl Plugin for CsvLoad {
                 encoding: request.compression,
             }),
         };
-        let tables = vec![TableUse { table: request.table, rights: vec![request.action.planned().into()] }];
-        Ok(Plan { tables, sources: vec![source], ..Plan::default() })
+        Ok(request.action.plan(request.table, source))
     }
 
     fn run(operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -49,7 +48,7 @@ impl Plugin for CsvLoad {
             key_required: request.action.key_required(request.operation.key_required()),
         };
         let is_first_attempt = resume.is_none();
-        let mut host = GuestHost::new(request.table, request.action.run());
+        let mut host = GuestHost::new(request.table, request.action);
         let loaded = load(&mut host, options, request.reading, resume.as_deref())
             .map_err(|error| failure(error, is_first_attempt))?;
         if loaded == Loaded::Nothing && request.operation == Operation::Data {

@@ -2,7 +2,9 @@
 //! families of them: one for the data and file loads, another for the URL load.
 
 use jobhost_csv::{Reading, options};
-use jobhost_load_plugin::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_compression, check_load, is_action};
+use jobhost_load_plugin::{
+    Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_atomic, check_compression, check_load, is_action,
+};
 use jobhost_plugin::{Encoding, Refusal, Request, TableName};
 use serde_json::Value;
 
@@ -109,6 +111,7 @@ fn check_url_load(request: &Request) -> Vec<String> {
     if !is_action(request.get("action")) {
         problems.push("'action' must be one of [insert, update, upsert]".to_owned());
     }
+    problems.extend(check_atomic(request));
     problems.extend(match request.names("csv_url") {
         true => check_text("csv_url", request.get("csv_url")).or_else(|| check_url(request.text("csv_url")?)),
         false => Some("'csv_url' is required".to_owned()),

@@ -216,7 +216,7 @@ impl Format for CsvFormat {
     }
 
     #[inline]
-    fn check(&mut self, mut note: impl FnMut(Warning)) -> Result<(), Problem> {
+    fn inspect(&mut self, mut note: impl FnMut(Warning)) -> Result<(), Problem> {
         self.check_bytes()?.into_iter().for_each(&mut note);
         let record = self.reader.record();
         if record.len() > self.encoder.width() {
@@ -225,7 +225,13 @@ impl Format for CsvFormat {
             }
             note(self.surplus_cells(&record));
         }
-        match self.encoder.check(&record) {
+        self.encoder.check_unnamed(&record)
+    }
+
+    #[inline]
+    fn check(&mut self, note: impl FnMut(Warning)) -> Result<(), Problem> {
+        self.inspect(note)?;
+        match self.encoder.check(&self.reader.record()) {
             Ok(()) => Ok(()),
             Err(problem) => Err(self.placed(problem)),
         }
@@ -233,7 +239,10 @@ impl Format for CsvFormat {
 
     #[inline]
     fn encode(&mut self, json: &mut JsonBuffer) -> Result<(), Problem> {
-        self.encoder.encode(&self.reader.record(), json)
+        match self.encoder.encode(&self.reader.record(), json) {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(self.placed(problem)),
+        }
     }
 
     fn position(&self) -> Position {

@@ -8,7 +8,7 @@ mod request;
 
 use jobhost_json::{LoadError, Options, Shape, load};
 use jobhost_load_plugin::{GuestHost, JsonOptions, KEY_REQUIRED, failure};
-use jobhost_plugin::{Description, Error, Failure, Outcome, Plan, Plugin, Refusal, Request, TableUse};
+use jobhost_plugin::{Description, Error, Failure, Outcome, Plan, Plugin, Refusal, Request};
 
 use crate::request::LoadRequest;
 
@@ -38,11 +38,7 @@ impl Plugin for JsonLoad {
 
     fn plan(operation: &str, request: &Request) -> Result<Plan, Refusal> {
         let load = LoadRequest::check(operation, request)?;
-        Ok(Plan {
-            tables: vec![TableUse::new(load.table, load.action.planned())],
-            sources: vec![load.place.source(request, &MEDIA_TYPES, load.compression)],
-            ..Plan::default()
-        })
+        Ok(load.action.plan(load.table, load.place.source(request, &MEDIA_TYPES, load.compression)))
     }
 
     fn run(operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -51,7 +47,7 @@ impl Plugin for JsonLoad {
         let key_required = request.action.key_required(KEY_REQUIRED);
         let options = Options { shape: Shape::Detect, key_required, columns, encoding };
         let is_first_attempt = resume.is_none();
-        let mut host = GuestHost::new(request.table, request.action.run());
+        let mut host = GuestHost::new(request.table, request.action);
         match load(&mut host, options, resume.as_deref()) {
             Ok(_) => Ok(Outcome::loaded()),
             Err(error) => Err(ended(&host, error, is_first_attempt)),

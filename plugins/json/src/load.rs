@@ -89,6 +89,11 @@ impl Format for JsonFormat {
         self.reader.advance()
     }
 
+    #[inline]
+    fn inspect(&mut self, _note: impl FnMut(Warning)) -> Result<(), Problem> {
+        self.check_bytes()
+    }
+
     /// `advance` has already checked the record.
     #[inline]
     fn check(&mut self, _note: impl FnMut(Warning)) -> Result<(), Problem> {

@@ -5,6 +5,8 @@ use jobhost_plugin::log::Level;
 use jobhost_plugin::progress::Unit;
 use jobhost_plugin::{Action, AttributeType, Error, Source, TableName, log, progress, records, rejects, warnings};
 
+use crate::request::Asked;
+
 /// Index of the plan's only source.
 const SOURCE: u32 = 0;
 
@@ -13,12 +15,13 @@ const SOURCE: u32 = 0;
 pub struct GuestHost {
     table: TableName,
     action: Action,
+    is_atomic: bool,
     last_reject: Option<Reject>,
 }
 
 impl GuestHost {
-    pub fn new(table: TableName, action: Action) -> Self {
-        GuestHost { table, action, last_reject: None }
+    pub fn new(table: TableName, asked: Asked) -> Self {
+        GuestHost { table, action: asked.run(), is_atomic: asked.is_atomic(), last_reject: None }
     }
 
     /// Returns the rejected record that was reported last.
@@ -30,6 +33,10 @@ impl GuestHost {
 impl Host for GuestHost {
     type Error = Error;
     type Input = SourceInput;
+
+    fn is_atomic(&self) -> bool {
+        self.is_atomic
+    }
 
     fn describe(&mut self) -> Result<Table, Error> {
         described(&self.table)

@@ -22,6 +22,6 @@ pub use json_options::{JsonOptions, check_json_options, json_fields};
 pub use media_types::CSV_MEDIA_TYPES;
 pub use outcome::failure;
 pub use place::Place;
-pub use request::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_load, check_target, is_action};
+pub use request::{Asked, KEY_REQUIRED, MAX_NAME_CHARACTERS, asked, check_atomic, check_load, check_target, is_action};
 pub use s3::check_s3;
 pub use schema::{request_schema, request_schema_without_table};

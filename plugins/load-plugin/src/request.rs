@@ -1,25 +1,44 @@
 //! The fields that all loads share, and the error message for each invalid one. The messages are Harper's.
 
-use jobhost_plugin::{Action, Request, check_name};
+use jobhost_plugin::{Action, Plan, PlannedSource, Request, TableName, TableUse, check_name};
 use serde_json::Value;
 
 pub const MAX_NAME_CHARACTERS: usize = 250;
 /// The error message for a record of an update that has no primary key.
 pub const KEY_REQUIRED: &str = "a valid hash attribute must be provided with update record";
 
-/// The requested action. An absent action means `insert`.
+/// What a load does with its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked(Option<Action>);
+pub struct Asked {
+    /// An absent action means `insert`.
+    action: Option<Action>,
+    is_atomic: bool,
+}
 
 impl Asked {
+    /// Returns whether all records become visible together, when the load has succeeded.
+    pub fn is_atomic(self) -> bool {
+        self.is_atomic
+    }
+
+    /// Returns the plan of a load.
+    pub fn plan(self, table: TableName, source: PlannedSource) -> Plan {
+        Plan {
+            tables: vec![TableUse::new(table, self.planned())],
+            sources: vec![source],
+            autocommit: !self.is_atomic,
+            ..Plan::default()
+        }
+    }
+
     /// The action to name in the plan. As in Harper, a request without an action needs the permissions for insert and
     /// update.
     pub fn planned(self) -> Action {
-        self.0.unwrap_or(Action::Upsert)
+        self.action.unwrap_or(Action::Upsert)
     }
 
     pub fn run(self) -> Action {
-        self.0.unwrap_or(Action::Insert)
+        self.action.unwrap_or(Action::Insert)
     }
 
     /// Returns `sentence` if every record must have a primary key.
@@ -28,9 +47,16 @@ impl Asked {
     }
 }
 
-/// Returns the action of a valid request.
+/// Returns what a valid request asks for.
 pub fn asked(request: &Request) -> Asked {
-    Asked(request.text("action").and_then(action))
+    let is_atomic = !matches!(request.get("atomic"), Some(Value::Bool(false)));
+    Asked { action: request.text("action").and_then(action), is_atomic }
+}
+
+/// Checks the field `atomic`.
+pub fn check_atomic(request: &Request) -> Option<String> {
+    let is_valid = request.get("atomic").is_none_or(|value| value.is_boolean() || value.is_null());
+    (!is_valid).then(|| "'atomic' must be true or false".to_owned())
 }
 
 fn action(name: &str) -> Option<Action> {
@@ -53,6 +79,7 @@ pub fn check_load(request: &Request) -> Vec<String> {
     if !is_action(request.get("action")) {
         problems.push("Action is required and must be either insert, update, or upsert".to_owned());
     }
+    problems.extend(check_atomic(request));
     problems
 }
 

@@ -25,11 +25,18 @@ fn schema(operation: &str, fields: &[Field<'_>], is_table_required: bool) -> Val
         "default": "insert",
         "description": "insert passes over rows whose key exists, update those whose key does not; upsert takes both."
     });
+    let atomic = json!({
+        "type": ["boolean", "null"],
+        "default": true,
+        "description": "true: all rows become visible together when the job completes, and none if it fails. false: rows are \
+                        visible as they are stored, and remain if the job fails."
+    });
     let shared = [
         ("database", name.clone(), false),
         ("schema", name.clone(), false),
         ("table", name, is_table_required),
         ("action", action, false),
+        ("atomic", atomic, false),
     ];
     request(operation, &[&shared, fields].concat())
 }

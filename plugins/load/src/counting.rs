@@ -63,6 +63,10 @@ impl Host for CountingHost {
     type Error = Infallible;
     type Input = CountedInput;
 
+    fn is_atomic(&self) -> bool {
+        true
+    }
+
     fn describe(&mut self) -> Result<Table, Infallible> {
         Ok(Table::untyped("id"))
     }

@@ -1,4 +1,4 @@
-//! Runs the two passes of a load.
+//! Runs a load: in one pass if nothing is visible before its end, otherwise in two.
 
 use jobhost_batch::Batch;
 
@@ -22,13 +22,31 @@ type Failed<H, F> = LoadError<<H as Host>::Error, <F as Format>::Problem>;
 /// Loads the source of `host` from its start or from a checkpoint. `format` must be new.
 pub fn load<H: Host, F: Format>(host: &mut H, mut format: F, resume: Option<&[u8]>) -> Result<Loaded, Failed<H, F>> {
     let from = match resume {
+        None if host.is_atomic() => return write_from_start(host, &mut format),
         None => match validate(host, &mut format)? {
             Some(start) => start,
             None => return Ok(Loaded::Nothing),
         },
         Some(checkpoint) => reopen(host, &mut format, checkpoint)?,
     };
-    write(host, &mut format, from)?;
+    write_from(host, &mut format, from)?;
+    Ok(Loaded::Records)
+}
+
+/// The only pass: writes every record as soon as it is read.
+fn write_from_start<H: Host, F: Format>(host: &mut H, format: &mut F) -> Result<Loaded, Failed<H, F>> {
+    let mut records = Records::open(host, format, 0)?;
+    host.progress(0, records.size());
+    if !records.begin(host, H::warn)? {
+        return Ok(Loaded::Nothing);
+    }
+    let start = Checkpoint::new(records.etag(), records.format.position());
+    if !records.advance(host)? {
+        return Ok(Loaded::Nothing);
+    }
+    declare(host, records.format)?;
+    records.report_progress();
+    write::<true, H, F>(host, records, start, true)?;
     Ok(Loaded::Records)
 }
 
@@ -78,11 +96,11 @@ fn reopen<H: Host, F: Format>(
     Ok(checkpoint)
 }
 
-/// Pass 2: writes every record from a position on.
-fn write<H: Host, F: Format>(
+/// Writes every record from a position on. Unless this is a load in one pass, they have been checked.
+fn write_from<H: Host, F: Format>(
     host: &mut H,
     format: &mut F,
-    mut state: Checkpoint<F::Position>,
+    state: Checkpoint<F::Position>,
 ) -> Result<(), Failed<H, F>> {
     format.rewind(&state.position);
     let mut records = Records::open(host, format, F::offset_of(&state.position))?;
@@ -90,8 +108,26 @@ fn write<H: Host, F: Format>(
         return Err(LoadError::Changed);
     }
     records.report_progress();
+    let is_next = records.advance(host)?;
+    if host.is_atomic() {
+        write::<true, H, F>(host, records, state, is_next)
+    } else {
+        write::<false, H, F>(host, records, state, is_next)
+    }
+}
+
+/// Writes the current record, if there is one, and all that follow.
+fn write<const INSPECTS: bool, H: Host, F: Format>(
+    host: &mut H,
+    mut records: Records<'_, H, F>,
+    mut state: Checkpoint<F::Position>,
+    mut is_next: bool,
+) -> Result<(), Failed<H, F>> {
     let mut batch = Batch::new();
-    while records.advance(host)? {
+    while is_next {
+        if INSPECTS && let Err(problem) = records.format.inspect(|warning| host.warn(warning)) {
+            return Err(records.rejected(host, problem));
+        }
         if let Err(problem) = batch.record(|json| records.format.encode(json)) {
             return Err(records.rejected(host, problem));
         }
@@ -100,6 +136,7 @@ fn write<H: Host, F: Format>(
             host.write(batch.as_bytes(), &state.encode()).map_err(LoadError::Host)?;
             batch.clear();
         }
+        is_next = records.advance(host)?;
     }
     if !batch.is_empty() {
         state.position = records.format.position();

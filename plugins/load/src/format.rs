@@ -17,8 +17,8 @@ pub enum Step {
     End,
 }
 
-/// Splits input bytes into records and writes each one as a JSON object. A load passes over the input twice: the first
-/// pass calls `check` for every record, the second one `encode`. An implementation must not hold more than one record
+/// Splits input bytes into records and writes each one as a JSON object. A load in one pass calls `inspect` and `encode` for
+/// every record. A load in two passes calls `check` for every record, then `encode`. An implementation must not hold more than one record
 /// and the last chunk, and must not panic on any input.
 pub trait Format {
     /// A position between two records, with everything needed to continue there. It is part of the checkpoint, so keep
@@ -37,7 +37,9 @@ pub trait Format {
     fn begin(&mut self, note: impl FnMut(Warning)) -> Result<Step, Self::Problem>;
     /// Go to the next record.
     fn advance(&mut self) -> Result<Step, Self::Problem>;
-    /// Would `encode` succeed? `note` takes what should be known about a record that is taken all the same.
+    /// Checks what `encode` does not look at. `note` takes what should be known about a record that is taken all the same.
+    fn inspect(&mut self, note: impl FnMut(Warning)) -> Result<(), Self::Problem>;
+    /// Would `inspect` and `encode` succeed?
     fn check(&mut self, note: impl FnMut(Warning)) -> Result<(), Self::Problem>;
     /// Append the current record as one JSON object without line ends, or nothing.
     fn encode(&mut self, json: &mut JsonBuffer) -> Result<(), Self::Problem>;

@@ -12,6 +12,9 @@ pub trait Host {
     type Error;
     type Input: Input<Error = Self::Error>;
 
+    /// Whether records become visible only when the load has succeeded, so that nothing needs to be checked before the first
+    /// one is written.
+    fn is_atomic(&self) -> bool;
     /// Returns the table to load into.
     fn describe(&mut self) -> Result<Table, Self::Error>;
     /// Declares the attributes that the records will have. A load may call it several times.

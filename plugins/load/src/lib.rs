@@ -1,5 +1,6 @@
-//! Loads records of any format in two passes: the first checks every record and writes nothing, the second writes them.
-//! Both read the source from its start, so that nothing has to be kept in memory.
+//! Loads records of any format. If what is written becomes visible only at the end, one pass reads, checks and writes.
+//! Otherwise a first pass checks every record and writes nothing, and the second writes them. Both read the source from its
+//! start, so that nothing has to be kept in memory.
 //!
 //! This crate is pure: no WIT, no files, no network. [`Host`] is the interface to the host, [`Format`] the interface to
 //! a format. The crate also contains what formats share: types of attributes, error messages for keys and values, and

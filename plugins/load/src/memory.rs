@@ -9,6 +9,8 @@
     reason = "for tests, which may fail loudly"
 )]
 
+use std::fmt::{Debug, Display};
+
 use serde_json::Value;
 
 use crate::attribute::AttributeType;
@@ -28,6 +30,7 @@ pub struct MemoryHost {
     pub etag: String,
     pub media_type: Option<&'static str>,
     pub table: Table,
+    pub is_atomic: bool,
     pub declared: Vec<String>,
     pub lines: Vec<String>,
     pub batches: usize,
@@ -57,6 +60,7 @@ impl MemoryHost {
             batches: 0,
             checkpoint: None,
             rejects: Vec::new(),
+            is_atomic: false,
             warnings: Vec::new(),
             progress: Vec::new(),
             opened: Vec::new(),
@@ -71,6 +75,32 @@ impl MemoryHost {
         self
     }
 
+    /// The same host, before a load in one pass; `None` if something is to happen at a certain point of two passes.
+    pub fn in_one_pass(&self) -> Option<Self> {
+        let is_undisturbed =
+            self.crash_at_batch.is_none() && self.cancel_after.is_none() && self.change_at_open.is_none();
+        (is_undisturbed && !self.is_atomic && self.opened.is_empty())
+            .then(|| MemoryHost { is_atomic: true, ..self.clone() })
+    }
+
+    /// Checks that a load in one pass did the same.
+    pub fn assert_like<T: PartialEq + Debug, E: Display>(
+        &self,
+        two: &Self,
+        one_end: &Result<T, E>,
+        two_end: &Result<T, E>,
+    ) {
+        match (one_end, two_end) {
+            (Ok(one_loaded), Ok(two_loaded)) => {
+                assert_eq!(one_loaded, two_loaded);
+                assert_eq!((&self.lines, &self.warnings), (&two.lines, &two.warnings));
+            }
+            (Err(one_error), Err(two_error)) => assert_eq!(one_error.to_string(), two_error.to_string()),
+            (Ok(_), Err(error)) | (Err(error), Ok(_)) => panic!("one pass and two passes differ: {error}"),
+        }
+        assert_eq!(self.rejects, two.rejects);
+    }
+
     /// Returns the written records as JSON.
     pub fn records(&self) -> Vec<Value> {
         self.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -80,6 +110,10 @@ impl MemoryHost {
 impl Host for MemoryHost {
     type Error = Stop;
     type Input = MemoryInput;
+
+    fn is_atomic(&self) -> bool {
+        self.is_atomic
+    }
 
     fn describe(&mut self) -> Result<Table, Stop> {
         Ok(self.table.clone())

@@ -9,7 +9,7 @@ mod request;
 
 use jobhost_load_plugin::{GuestHost, GuestSource, KEY_REQUIRED, failure};
 use jobhost_parquet::{Options, load};
-use jobhost_plugin::{Description, Failure, Outcome, Plan, Plugin, Refusal, Request, TableUse};
+use jobhost_plugin::{Description, Failure, Outcome, Plan, Plugin, Refusal, Request};
 
 use crate::request::LoadRequest;
 
@@ -22,17 +22,13 @@ impl Plugin for ParquetLoad {
 
     fn plan(operation: &str, request: &Request) -> Result<Plan, Refusal> {
         let load = LoadRequest::check(operation, request)?;
-        Ok(Plan {
-            tables: vec![TableUse::new(load.table, load.action.planned())],
-            sources: vec![load.source],
-            ..Plan::default()
-        })
+        Ok(load.action.plan(load.table, load.source))
     }
 
     fn run(operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
         let request = LoadRequest::check(operation, request)?;
         let options = Options { columns: request.columns, key_required: request.action.key_required(KEY_REQUIRED) };
-        let mut host = GuestHost::new(request.table, request.action.run());
+        let mut host = GuestHost::new(request.table, request.action);
         load(&mut host, GuestSource, &options, resume.as_deref()).map_err(|error| failure(error, resume.is_none()))?;
         Ok(Outcome::loaded())
     }

@@ -62,6 +62,10 @@ impl Host for Printer {
     type Error = std::io::Error;
     type Input = Stream;
 
+    fn is_atomic(&self) -> bool {
+        true
+    }
+
     fn describe(&mut self) -> Result<Table, std::io::Error> {
         Ok(Table::untyped("id"))
     }

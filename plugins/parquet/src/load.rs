@@ -1,4 +1,4 @@
-//! Loads a Parquet file. Every record is checked before the first one is written.
+//! Loads a Parquet file. Unless the load is atomic, every record is checked before the first one is written.
 
 use jobhost_batch::{Batch, JsonBuffer};
 use jobhost_json::Checker;
@@ -71,12 +71,15 @@ where
             }
             checkpoint.position.row
         }
+        None if host.is_atomic() => 0,
         None => {
-            load.check(host, Checker::new(table, options.key_required))?;
+            load.check(host, Checker::new(table.clone(), options.key_required))?;
             0
         }
     };
-    load.write(host, from)
+    // In a load of one pass, no record has been checked.
+    let checker = host.is_atomic().then(|| Checker::new(table, options.key_required));
+    load.write(host, from, checker)
 }
 
 struct Load<O: Open> {
@@ -102,23 +105,36 @@ where
         let rows = self.each(host, 0, false, |_, number, record| {
             json.clear();
             record.write(number, &mut json).map_err(|problem| Stop::Problem(problem, Vec::new()))?;
-            checker.check(json.as_bytes()).map_err(|problem| {
-                Stop::Problem(Problem::Record { row: number + 1, problem }, json.as_bytes().to_vec())
-            })
+            check(&mut checker, number, &json)
         })?;
-        let said = self.metadata.metadata().file_metadata().num_rows().unsigned_abs();
-        if rows != said {
-            return Err(rejected(host, Problem::RowCount { found: rows, said }, &[]));
-        }
-        Ok(())
+        self.check_count(host, rows)
     }
 
-    /// Pass 2: writes every record from a row on.
-    fn write<H: Host<Error = O::Error>>(&mut self, host: &mut H, from: u64) -> Result<(), LoadError<O::Error>> {
+    fn check_count<H: Host<Error = O::Error>>(&self, host: &mut H, rows: u64) -> Result<(), LoadError<O::Error>> {
+        let said = self.metadata.metadata().file_metadata().num_rows().unsigned_abs();
+        if rows == said { Ok(()) } else { Err(rejected(host, Problem::RowCount { found: rows, said }, &[])) }
+    }
+
+    /// Writes every record from a row on. With a checker, checks them before.
+    fn write<H: Host<Error = O::Error>>(
+        &mut self,
+        host: &mut H,
+        from: u64,
+        mut checker: Option<Checker>,
+    ) -> Result<(), LoadError<O::Error>> {
         let mut batch = Batch::new();
+        let mut json = JsonBuffer::default();
         let mut state = Checkpoint::new(self.file.etag(), Position { row: from });
-        self.each(host, from, true, |host, number, record| {
-            batch.record(|json| record.write(number, json)).map_err(|problem| Stop::Problem(problem, Vec::new()))?;
+        let rows = self.each(host, from, true, |host, number, record| {
+            json.clear();
+            record.write(number, &mut json).map_err(|problem| Stop::Problem(problem, Vec::new()))?;
+            if let Some(checker) = &mut checker {
+                check(checker, number, &json)?;
+            }
+            batch.record(|batch| {
+                batch.raw(json.as_bytes());
+                Ok(())
+            })?;
             state.position.row = number + 1;
             if batch.is_full() {
                 host.write(batch.as_bytes(), &state.encode()).map_err(Stop::Host)?;
@@ -129,6 +145,7 @@ where
         if !batch.is_empty() {
             host.write(batch.as_bytes(), &state.encode()).map_err(LoadError::Host)?;
         }
+        self.check_count(host, rows)?;
         host.progress(self.file.size(), Some(self.file.size()));
         Ok(())
     }
@@ -201,6 +218,11 @@ where
             .with_offset(usize::try_from(skipped).unwrap_or(usize::MAX))
             .build()
     }
+}
+
+fn check<E>(checker: &mut Checker, number: u64, json: &JsonBuffer) -> Result<(), Stop<E>> {
+    let checked = checker.check(json.as_bytes());
+    checked.map_err(|problem| Stop::Problem(Problem::Record { row: number + 1, problem }, json.as_bytes().to_vec()))
 }
 
 /// One record of a batch of rows.

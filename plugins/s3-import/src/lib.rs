@@ -9,9 +9,7 @@ mod request;
 use jobhost_csv::EncodeOptions;
 use jobhost_json::Shape;
 use jobhost_load_plugin::{GuestHost, JsonOptions, KEY_REQUIRED, failure};
-use jobhost_plugin::{
-    Description, Failure, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, S3Source, TableUse,
-};
+use jobhost_plugin::{Description, Failure, Outcome, Plan, PlannedSource, Plugin, Refusal, Request, S3Source};
 
 use crate::request::{Format, ImportRequest};
 
@@ -25,11 +23,7 @@ impl Plugin for S3Import {
     fn plan(_operation: &str, request: &Request) -> Result<Plan, Refusal> {
         let request = ImportRequest::check(request)?;
         let source = S3Source { object: request.object, encoding: request.compression };
-        Ok(Plan {
-            tables: vec![TableUse::new(request.table, request.action.planned())],
-            sources: vec![PlannedSource::S3(source)],
-            ..Plan::default()
-        })
+        Ok(request.action.plan(request.table, PlannedSource::S3(source)))
     }
 
     fn run(_operation: &str, request: &Request, resume: Option<Vec<u8>>) -> Result<Outcome, Failure> {
@@ -37,7 +31,7 @@ impl Plugin for S3Import {
         let key_required = request.action.key_required(KEY_REQUIRED);
         let is_first_attempt = resume.is_none();
         let resume = resume.as_deref();
-        let mut host = GuestHost::new(request.table, request.action.run());
+        let mut host = GuestHost::new(request.table, request.action);
         let JsonOptions { columns, encoding } = request.json;
         let json = |shape| jobhost_json::Options { shape, key_required, columns, encoding };
         match request.format {

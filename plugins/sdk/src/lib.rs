@@ -49,7 +49,7 @@
 //!             }
 //!         }
 //!         let tally = writer.finish(None)?;
-//!         Ok(Outcome::message(format!("{} records written", tally.written)))
+//!         Ok(Outcome::message(format!("{} records written", tally.received)))
 //!     }
 //! }
 //!

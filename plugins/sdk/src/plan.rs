@@ -5,7 +5,7 @@ use crate::{Action, FileSource, Plan, PlannedSource, Right, TableName, TableUse}
 /// A plan that accesses nothing.
 impl Default for Plan {
     fn default() -> Self {
-        Plan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new() }
+        Plan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new(), autocommit: false }
     }
 }
 

@@ -38,7 +38,8 @@ impl BatchWriter {
         Ok(())
     }
 
-    /// Writes the rest, waits until all records are durable, and returns the tally.
+    /// Writes the rest, waits until all records are durable, and returns the tally. Unless the plan says `autocommit`, the
+    /// host counts the records as received; it decides which ones it skips when they become visible.
     pub fn finish(mut self, checkpoint: Option<&[u8]>) -> Result<Tally, Error> {
         self.hand_over(checkpoint)?;
         records::flush()

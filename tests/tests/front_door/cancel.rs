@@ -49,14 +49,16 @@ fn a_guest_that_does_not_listen_is_stopped_after_its_grace() {
 }
 
 #[test]
-fn a_cancelled_load_reports_what_it_had_written() {
+fn a_cancelled_load_that_is_not_atomic_reports_what_it_had_written() {
     let host = Host::start(Options::new());
     host.create_table("t");
     let text: String = std::iter::once("id,text\n".to_owned())
         .chain((0..2_000_000).map(|number| format!("{number},some text to make it longer {number}\n")))
         .collect();
     let path = host.file("large.csv", text);
-    let request = json!({"operation": "csv_file_load", "database": "gold", "table": "t", "file_path": path});
+    let request = json!({
+        "operation": "csv_file_load", "database": "gold", "table": "t", "file_path": path, "atomic": false,
+    });
     let id = host.start_job(&request);
     host.job_when(&id, "the first records", |row| {
         row["tally"]["written"].as_u64() > Some(0) || row["status"] != "IN_PROGRESS"

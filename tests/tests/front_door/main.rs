@@ -11,6 +11,7 @@
 )]
 
 mod alike;
+mod atomic_loads;
 mod attacks;
 mod cancel;
 mod clients;

@@ -82,6 +82,7 @@ async fn load(place: &impl Place) {
             quota: None,
             writes,
             checkpoint: Some(done.to_string().into_bytes()),
+            ..WriteGroup::default()
         };
         let tally = store.apply(group).await.unwrap().job_tally.unwrap();
         assert_eq!(tally.written, done * (BATCH + 1));

@@ -151,6 +151,7 @@ pub async fn generated_keys_count_in_the_tally_of_a_job(place: &impl Place) {
         // Two writes of one run.
         writes: (0..2).map(|_| parse_with(&*store, &dog(), Action::Insert, "{}\n{}", &stubborn(place))).collect(),
         checkpoint: None,
+        ..WriteGroup::default()
     };
     let applied = store.apply(group).await.unwrap();
     assert_eq!(applied.job_tally, Some(Tally { received: 4, written: 4, ..Tally::default() }));

@@ -38,6 +38,7 @@ fn group(store: &dyn Store, lease: Option<Lease>, text: &str, checkpoint: Option
         quota: None,
         writes: vec![parse(store, &dog(), Action::Insert, text)],
         checkpoint: checkpoint.map(|text| text.as_bytes().to_vec()),
+        ..WriteGroup::default()
     }
 }
 
@@ -292,6 +293,7 @@ fn end(job: &JobRow, attempt: u32, last_group: Option<WriteGroup>) -> JobEnd {
     JobEnd {
         lease: Lease { job: job.id, attempt },
         last_group,
+        publish: true,
         documents: vec![("job_log", b"all is well".to_vec())],
         row: Box::new(counted),
     }

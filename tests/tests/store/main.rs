@@ -25,6 +25,7 @@ mod quotas;
 mod records;
 mod scans;
 mod snapshots;
+mod unpublished;
 
 use std::process::ExitCode;
 
@@ -91,6 +92,15 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
             the_primary_key_stays, a_dropped_database_takes_its_tables, the_catalog_is_kept, attributes_are_bounded,
         },
         quotas::{a_user_stores_as_much_as_the_quota_and_no_more, what_shrinks_a_table_is_taken_from_all_who_wrote_it},
+        unpublished::{
+            nothing_is_visible_before_the_end, a_job_without_success_leaves_nothing,
+            existing_records_are_skipped_or_merged_at_the_end, what_others_insert_in_between_is_respected,
+            jobs_that_load_the_same_keys_at_once, several_tables_and_actions_of_one_job,
+            changes_and_new_records_of_one_job_in_an_emptied_table, a_job_goes_on_after_the_store_was_closed, a_stale_attempt_neither_writes_nor_publishes,
+            a_dropped_table_fails_the_end_and_the_job_can_fail, generated_keys_are_those_of_new_records,
+            old_records_can_be_deleted_in_between, an_attribute_dropped_in_between_comes_back_with_the_records,
+            unpublished_records_count_for_the_quota_once,
+        },
         documents::{documents_are_kept_by_kind_and_name, impossible_names_are_refused},
         jobs::{
             a_job_is_created_once, a_final_row_never_changes, a_stale_attempt_changes_nothing, the_tally_is_the_stores,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jobhost_model::jobs::Lease;
 use jobhost_model::{Action, Timestamp};
 use jobhost_store::{ScanOrder, ScanPosition, Store, WriteGroup};
 use proptest::prelude::*;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::deletes::step;
 use crate::place::*;
+use crate::unpublished;
 
 /// A record to be created: key, attribute, and the size of its value.
 type Draft = (u8, u8, u16);
@@ -36,12 +38,30 @@ enum Operation {
     Tick(u32),
     /// Moves the clock by so many minutes, forward or back.
     Jump(i8),
+    /// Writes records that become visible at the end of one of two jobs.
+    Load {
+        job: usize,
+        action: Action,
+        records: Vec<Draft>,
+    },
+    Prepare {
+        job: usize,
+    },
+    End {
+        job: usize,
+        publish: bool,
+    },
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let action = prop_oneof![Just(Action::Insert), Just(Action::Update), Just(Action::Upsert)];
     let size = prop_oneof![8 => 0..40u16, 2 => 900..2_500u16, 1 => 3_900..9_000u16];
     let records = prop::collection::vec((any::<u8>(), 0..6u8, size), 0..12);
+    let load = (0..2usize, action.clone(), records.clone()).prop_map(|(job, action, records)| Operation::Load {
+        job,
+        action,
+        records,
+    });
     let apply = prop::collection::vec((action, records), 1..4).prop_map(Operation::Apply);
     let some_keys = || prop::collection::vec(any::<u8>(), 0..20);
     let operation = prop_oneof![
@@ -54,6 +74,9 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         1 => Just(Operation::Reopen),
         2 => (1..5_000_000u32).prop_map(Operation::Tick),
         1 => (-20..20i8).prop_map(Operation::Jump),
+        6 => load,
+        1 => (0..2usize).prop_map(|job| Operation::Prepare { job }),
+        2 => (0..2usize, 0..4u8).prop_map(|(job, chance)| Operation::End { job, publish: chance > 0 }),
     ];
     prop::collection::vec(operation, 1..40)
 }
@@ -92,6 +115,19 @@ struct Row {
     record: Record,
     created: u64,
     updated: u64,
+}
+
+/// What a job has written with one action and has not published.
+struct Part {
+    action: Action,
+    /// New records, with the arrival numbers that they will have.
+    new: BTreeMap<Vec<u8>, Row>,
+    /// Changes of existing records, in the order of their first change.
+    changes: Vec<(Vec<u8>, Record)>,
+    /// The next number of the reserved range, its end, and the created time of its records.
+    reserved: (u64, u64, u64),
+    /// Everything, for a store that decides when it publishes.
+    all: Vec<Record>,
 }
 
 #[derive(Default)]
@@ -139,6 +175,75 @@ impl Model {
         }
     }
 
+    /// Writes records that are not visible yet.
+    fn load(&mut self, part: &mut Part, records: &[Record], reserved: Option<u64>, now: u64) {
+        let Some(reserved) = reserved else { return part.all.extend(records.iter().cloned()) };
+        let (mut new, mut changes) = (Vec::new(), Vec::new());
+        for record in records {
+            let key = encoded(&record["id"]);
+            let exists = self.rows.contains_key(&key) || part.changes.iter().any(|(other, _)| *other == key);
+            match (exists && !part.new.contains_key(&key), part.action) {
+                (true, Action::Insert) | (false, Action::Update) => {}
+                (true, _) => changes.push((key, record)),
+                (false, _) => new.push((key, record)),
+            }
+        }
+        if !new.is_empty() {
+            let count = new.len() as u64;
+            if part.reserved.0 + count > part.reserved.1 {
+                self.newest = self.time(now);
+                part.reserved = (self.next, self.next + reserved.max(count), self.newest);
+                self.next = part.reserved.1;
+            }
+            let (base, _, created) = part.reserved;
+            let mut appended = false;
+            for (index, (key, record)) in new.into_iter().enumerate() {
+                match part.new.get_mut(&key) {
+                    Some(_) if part.action == Action::Insert => {}
+                    Some(row) => row.record.extend(record.clone()),
+                    None => {
+                        appended = true;
+                        let arrival = base + index as u64;
+                        part.new.insert(key, Row { arrival, record: record.clone(), created, updated: created });
+                    }
+                }
+            }
+            if appended {
+                part.reserved.0 += count;
+            }
+        }
+        for (key, record) in changes {
+            part.change(key, record);
+        }
+    }
+
+    /// Takes back new records whose keys have been inserted in the meantime.
+    fn compare(&self, part: &mut Part) {
+        let taken: Vec<_> = part.new.keys().filter(|key| self.rows.contains_key(*key)).cloned().collect();
+        let mut taken: Vec<_> = taken.into_iter().filter_map(|key| part.new.remove_entry(&key)).collect();
+        taken.sort_by_key(|(_, row)| row.arrival);
+        if part.action != Action::Insert {
+            taken.into_iter().for_each(|(key, row)| part.change(key, &row.record));
+        }
+    }
+
+    fn publish(&mut self, mut part: Part, decided: bool, now: u64) {
+        if !decided {
+            let time = self.time(now);
+            for record in &part.all {
+                self.write(part.action, record, time);
+            }
+            return;
+        }
+        self.compare(&mut part);
+        self.rows.extend(part.new);
+        // New records of changes arrive in order of the changes.
+        for (_, record) in &part.changes {
+            let time = self.time(now);
+            self.write(part.action, record, time);
+        }
+    }
+
     fn delete_before(&mut self, moment: u64, limit: usize) -> u64 {
         let mut rows = self.in_order(ScanOrder::Arrival);
         rows.sort_by_key(|row| row.created);
@@ -153,6 +258,19 @@ impl Model {
             rows.sort_by_key(|row| row.arrival);
         }
         rows
+    }
+}
+
+impl Part {
+    fn new(action: Action) -> Self {
+        Part { action, new: BTreeMap::new(), changes: Vec::new(), reserved: (0, 0, 0), all: Vec::new() }
+    }
+
+    fn change(&mut self, key: Vec<u8>, record: &Record) {
+        match self.changes.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, change)) => change.extend(record.clone()),
+            None => self.changes.push((key, record.clone())),
+        }
     }
 }
 
@@ -188,10 +306,11 @@ async fn apply(store: &dyn Store, model: &mut Model, writes: &[(Action, Vec<Reco
     assert_eq!((applied.written, applied.skipped), (keys(&written), keys(&skipped)));
 }
 
-async fn run(place: &impl Place, operations: Vec<Operation>) {
+async fn run<P: Place>(place: &P, operations: Vec<Operation>) {
     use jobhost_model::Clock;
     let mut store = with_dogs(place).await;
     let mut model = Model::default();
+    let mut jobs: [Option<(Lease, Vec<Part>)>; 2] = [None, None];
     for operation in operations {
         let now = place.clock().now();
         match operation {
@@ -225,6 +344,43 @@ async fn run(place: &impl Place, operations: Vec<Operation>) {
             Operation::Reopen => {
                 drop(store);
                 store = place.open().await.unwrap();
+            }
+            Operation::Load { job, action, records } => {
+                let records: Vec<_> = records.into_iter().map(record).collect();
+                if jobs[job].is_none() {
+                    jobs[job] = Some((unpublished::begin(&*store).await, Vec::new()));
+                }
+                let (lease, parts) = jobs[job].as_mut().unwrap();
+                unpublished::load(&*store, *lease, action, &lines(&records)).await;
+                if records.is_empty() {
+                    continue;
+                }
+                let last = parts.len().checked_sub(1).filter(|last| parts[*last].action == action);
+                let place = last.unwrap_or_else(|| {
+                    parts.push(Part::new(action));
+                    parts.len() - 1
+                });
+                model.load(&mut parts[place], &records, P::reserved(), now.0);
+            }
+            Operation::Prepare { job } => {
+                if let Some((lease, _)) = &jobs[job] {
+                    store.prepare_end(*lease).await.unwrap();
+                    let others: Vec<_> = jobs.iter_mut().enumerate().collect();
+                    for (index, other) in others {
+                        if let Some((_, parts)) = other.as_mut().filter(|_| index == job && P::reserved().is_some()) {
+                            parts.iter_mut().for_each(|part| model.compare(part));
+                        }
+                    }
+                }
+            }
+            Operation::End { job, publish } => {
+                let Some((lease, parts)) = jobs[job].take() else { continue };
+                let tally = unpublished::finish(&*store, lease, publish).await;
+                assert!(publish || tally.written + tally.skipped == 0);
+                if publish {
+                    assert_eq!(tally.received, tally.written + tally.skipped);
+                    parts.into_iter().for_each(|part| model.publish(part, P::reserved().is_some(), now.0));
+                }
             }
             Operation::Tick(microseconds) => place.clock().advance(microseconds.into()),
             Operation::Jump(minutes) => {

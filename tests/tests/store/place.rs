@@ -27,6 +27,10 @@ pub trait Place: Sync {
     fn open(&self) -> impl Future<Output = Result<Arc<dyn Store>, StoreError>>;
 
     fn clock(&self) -> &TestClock;
+
+    /// How many record numbers a job reserves at least for unpublished records. `None` if the store does not reserve any, and
+    /// decides which keys exist when it publishes the records instead of when they are written.
+    fn reserved() -> Option<u64>;
 }
 
 /// A clock that stands still unless it is set.
@@ -105,14 +109,21 @@ impl Place for EmbeddedPlace {
     fn clock(&self) -> &TestClock {
         &self.clock
     }
+
+    fn reserved() -> Option<u64> {
+        Some(EmbeddedOptions::default().head_keys * 32)
+    }
 }
+
+/// So few keys that an index has many runs.
+const HEAD_KEYS: u64 = 5;
 
 /// An embedded store whose indexes consist of many runs even if a table has few records.
 pub struct ManyRunsPlace(EmbeddedPlace);
 
 impl ManyRunsPlace {
     fn of(mut place: EmbeddedPlace) -> Self {
-        place.options.head_keys = 5;
+        place.options.head_keys = HEAD_KEYS;
         ManyRunsPlace(place)
     }
 }
@@ -136,6 +147,10 @@ impl Place for ManyRunsPlace {
 
     fn clock(&self) -> &TestClock {
         self.0.clock()
+    }
+
+    fn reserved() -> Option<u64> {
+        Some(HEAD_KEYS * 32)
     }
 }
 
@@ -165,6 +180,10 @@ impl Place for MemoryPlace {
 
     fn clock(&self) -> &TestClock {
         &self.clock
+    }
+
+    fn reserved() -> Option<u64> {
+        None
     }
 }
 

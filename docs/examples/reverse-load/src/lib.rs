@@ -96,7 +96,7 @@ impl Plugin for ReverseLoad {
             }
         }
         let tally = writer.finish(Some(&lines.offset().to_le_bytes()))?;
-        Ok(Outcome::message(format!("{} lines stored", tally.written)))
+        Ok(Outcome::message(format!("{} lines stored", tally.received)))
     }
 }
 

@@ -8,10 +8,11 @@ use super::{Again, Attempt, AttemptEnd, EndedAttempt};
 use crate::ending::{cut_message, ending, note_overflows};
 use crate::lifecycle::Ending;
 use crate::rejects::AllRejects;
-use jobhost_capabilities::Ledger;
+use jobhost_capabilities::{LastGroup, Ledger};
 use jobhost_model::jobs::{JobRow, Usage};
 use jobhost_registry::PluginOperation;
 use jobhost_sandbox::{CrashKind, RunEnd, UsageMeter};
+use jobhost_store::Visibility;
 
 impl Attempt<'_> {
     /// Writes the attempt's usage, counts and messages into the row, however the attempt ended.
@@ -36,13 +37,16 @@ impl Attempt<'_> {
         let GuestEnd { returned, cancelled } = end;
         let returned = returned.map(|end| cut_message(end, &limits.message_bytes, &ledger.limits_met));
         row.limits_met = ledger.limits_met.all();
-        let ended = |row, ending, last_group| {
+        let ended = |row, ending, last_group: Option<LastGroup>| {
+            let is_complete = matches!(ending, Ending::Complete { .. });
+            let keeps = |last: &LastGroup| is_complete || last.group.visibility == Visibility::Immediate;
             let may_try_again = self.may_fail && operation.operation.resumable && !cancelled;
             AttemptEnd::Ended(Box::new(EndedAttempt {
                 row,
                 ending,
                 rejects: rejects.clone(),
-                last_group,
+                last_group: last_group.filter(keeps),
+                publishes: is_complete && ledger.has_unpublished(),
                 may_try_again,
             }))
         };

@@ -48,6 +48,8 @@ pub struct EndedAttempt {
     pub rejects: Option<Arc<AllRejects>>,
     /// The commit group that is stored together with the end.
     pub last_group: Option<LastGroup>,
+    /// Whether earlier groups become visible with the end.
+    pub publishes: bool,
     /// Whether to queue the job again if the last commit group cannot be stored now.
     pub may_try_again: bool,
 }

@@ -143,7 +143,7 @@ impl Missing {
 }
 
 fn ended(row: JobRow, ending: Ending) -> AttemptEnd {
-    let ended = EndedAttempt { row, ending, rejects: None, last_group: None, may_try_again: false };
+    let ended = EndedAttempt { row, ending, rejects: None, last_group: None, publishes: false, may_try_again: false };
     AttemptEnd::Ended(Box::new(ended))
 }
 

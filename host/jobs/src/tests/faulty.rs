@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use jobhost_model::jobs::{JobRow, JobStatus, StartPosition, StartRange};
+use jobhost_model::jobs::{JobRow, JobStatus, Lease, StartPosition, StartRange};
 use jobhost_model::{Catalog, Key, TableName};
 use jobhost_store::{
     Applied, CatalogChange, CatalogStore, DeleteBefore, DocumentStore, JobEnd, JobStore, RecordCursor, RecordPage,
@@ -230,6 +230,10 @@ impl JobStore for FaultyStore {
         }
         self.strike("update_job").await?;
         self.inner.update_job(row, expected_attempt).await
+    }
+
+    async fn prepare_end(&self, lease: Lease) -> Result<(), StoreError> {
+        self.inner.prepare_end(lease).await
     }
 
     async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError> {

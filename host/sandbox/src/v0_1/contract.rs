@@ -116,6 +116,7 @@ impl From<exported::JobPlan> for Plan {
             sources: plan.sources.into_iter().map(Into::into).collect(),
             queries: plan.queries,
             sinks: plan.sinks.into_iter().map(Into::into).collect(),
+            autocommit: plan.autocommit,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Each key that belongs to a record is in exactly one run, with that record's number. Entries with a number below the
 //! table's first live record belong to deleted records: nothing may report them.
 
+mod absorb;
 mod filter;
 mod leaf;
 mod merge;
@@ -15,6 +16,7 @@ mod sealed;
 
 use heed::RoTxn;
 
+pub use self::absorb::{absorb, begin_merge, seal_head};
 pub use self::leaf::MAX_NUMBER;
 pub use self::merge::step as merge_step;
 pub use self::run::Proposal;
@@ -70,6 +72,11 @@ impl<'e> Index<'e> {
 
     fn is_live(&self, number: u64) -> bool {
         number >= self.runs.first_live
+    }
+
+    /// Returns whether there are no entries. The index must be opened for a change.
+    pub fn is_empty(&self) -> bool {
+        self.runs.head.entries == 0 && self.runs.sealed.is_empty()
     }
 
     pub fn number(&self, txn: &RoTxn<'_>, encoded: &[u8]) -> Result<Option<u64>, StoreError> {

@@ -79,7 +79,7 @@ impl JobTable {
         Ok(row)
     }
 
-    fn guarded(&self, lease: Lease) -> Result<JobRow, StoreError> {
+    pub(super) fn guarded(&self, lease: Lease) -> Result<JobRow, StoreError> {
         let row = self.row(lease.job);
         rules::guarded(row, lease)?;
         row.cloned().ok_or_else(|| StoreError::damaged("the row of a job"))
@@ -128,11 +128,20 @@ impl JobStore for MemoryStore {
     }
 
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
-        self.state().jobs.update(row, expected_attempt)
+        let mut state = self.state();
+        let row = state.jobs.update(row, expected_attempt)?;
+        if row.status.is_final() {
+            state.unpublished.discard(row.id);
+        }
+        Ok(row)
+    }
+
+    async fn prepare_end(&self, _lease: Lease) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn end_job(&self, end: JobEnd) -> Result<JobRow, StoreError> {
-        let JobEnd { lease, last_group, documents, row } = end;
+        let JobEnd { lease, last_group, publish, documents, row } = end;
         let now = self.0.clock.now();
         let name = lease.job.to_string();
         let mut state = self.state();
@@ -140,15 +149,18 @@ impl JobStore for MemoryStore {
         documents.iter().try_for_each(|(kind, _)| check_name(kind, &name))?;
         let bytes = documents.iter().map(|(_, text)| text.len()).sum();
         state.check_room(bytes, self.0.max_bytes)?;
-        if let Some(group) = &last_group {
-            state.apply(group, now, self.0.max_bytes)?;
+        match (last_group, publish) {
+            (last_group, true) => state.publish(lease.job, last_group, now, self.0.max_bytes)?,
+            (Some(group), false) => drop(state.apply(group, now, self.0.max_bytes)?),
+            (None, false) => {}
         }
         for (kind, text) in documents {
             state.documents.insert((kind.to_owned(), name.clone()), text);
         }
         let stored = state.jobs.guarded(lease)?;
-        let row = row(stored);
-        state.jobs.update(row, lease.attempt)
+        let row = state.jobs.update(row(stored), lease.attempt)?;
+        state.unpublished.discard(row.id);
+        Ok(row)
     }
 
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {

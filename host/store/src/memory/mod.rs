@@ -12,6 +12,7 @@ mod reading;
 mod records;
 mod state;
 mod table;
+mod unpublished;
 mod writing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

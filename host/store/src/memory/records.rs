@@ -10,7 +10,7 @@ use super::state::State;
 use crate::error::StoreError;
 use crate::key_source::KeySource;
 use crate::pages::{RecordCursor, RecordPage, ScanOrder, Snapshot};
-use crate::records::{Applied, DeleteBefore, RecordStore, WriteGroup};
+use crate::records::{Applied, DeleteBefore, RecordStore, Visibility, WriteGroup};
 use crate::rules::{jobs as rules, times};
 use jobhost_model::Timestamp;
 use jobhost_model::jobs::Tally;
@@ -25,7 +25,7 @@ impl RecordStore for MemoryStore {
 
     async fn apply(&self, group: WriteGroup) -> Result<Applied, StoreError> {
         let now = self.0.clock.now();
-        self.state().apply(&group, now, self.0.max_bytes)
+        self.state().apply(group, now, self.0.max_bytes)
     }
 
     async fn delete(&self, table: &TableName, keys: Vec<Key>) -> Result<Vec<bool>, StoreError> {
@@ -78,7 +78,14 @@ impl RecordStore for MemoryStore {
 
 impl State {
     /// Applies a group and adds its tally to the job.
-    pub(super) fn apply(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
+    pub(super) fn apply(&mut self, group: WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
+        match group.visibility {
+            Visibility::Immediate => self.apply_visibly(&group, now, max_bytes),
+            Visibility::AtEnd => self.keep_unpublished(group, max_bytes),
+        }
+    }
+
+    fn apply_visibly(&mut self, group: &WriteGroup, now: Timestamp, max_bytes: u64) -> Result<Applied, StoreError> {
         rules::check_checkpoint(group.lease, group.checkpoint.is_some())?;
         if let Some(lease) = group.lease {
             rules::guarded(self.jobs.row(lease.job), lease)?;

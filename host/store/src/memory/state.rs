@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::jobs::JobTable;
 use super::table::TableData;
+use super::unpublished::Unpublished;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::rules::shares::Share;
 use jobhost_model::table::{Catalog, Table, TableName};
@@ -20,6 +21,7 @@ pub(super) struct State {
     /// (Kind, name) -> content.
     pub documents: BTreeMap<(String, String), Vec<u8>>,
     pub jobs: JobTable,
+    pub unpublished: Unpublished,
 }
 
 impl State {
@@ -46,7 +48,10 @@ impl State {
     pub(super) fn bytes(&self) -> u64 {
         let documents: usize =
             self.documents.iter().map(|((kind, name), text)| kind.len() + name.len() + text.len()).sum();
-        self.tables.values().map(|table| table.bytes).sum::<u64>() + documents as u64 + self.jobs.bytes()
+        self.tables.values().map(|table| table.bytes).sum::<u64>()
+            + documents as u64
+            + self.jobs.bytes()
+            + self.unpublished.bytes()
     }
 
     /// Fails if `more` bytes would exceed the limit.

@@ -211,12 +211,12 @@ impl State {
     }
 
     /// Returns how many bytes a user has written that still exist.
-    fn held_by(&self, user: &str) -> u64 {
+    pub(super) fn held_by(&self, user: &str) -> u64 {
         let own = self.shares.iter().filter(|((other, _), _)| &**other == user);
         own.filter_map(|((_, table), share)| {
             let data = self.tables.get(table)?;
             Some(share.bytes(data.scale).min(data.bytes))
         })
-        .fold(0, u64::saturating_add)
+        .fold(self.unpublished.bytes_of(user), u64::saturating_add)
     }
 }

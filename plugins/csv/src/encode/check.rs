@@ -10,9 +10,14 @@ use crate::key::{self, Key};
 use crate::record::Record;
 
 impl RecordEncoder {
-    /// Fails if the record has a value in a column without a name.
+    /// Fails if the record has a value in a column without a name, which `encode` would leave out.
+    #[inline]
+    pub(crate) fn check_unnamed(&self, record: &Record<'_>) -> Result<(), Problem> {
+        if self.unnamed.is_empty() { Ok(()) } else { self.check_each_unnamed(record) }
+    }
+
     #[cold]
-    fn check_unnamed(&self, record: &Record<'_>) -> Result<(), Problem> {
+    fn check_each_unnamed(&self, record: &Record<'_>) -> Result<(), Problem> {
         let has_value = |index: &usize| record.cell(*index).is_some_and(|cell| !cell.text().is_empty());
         match self.unnamed.iter().copied().find(|index| has_value(index)) {
             Some(index) => Err(HeaderError::Unnamed { number: index + 1, line: record.line() }.into()),
@@ -24,9 +29,7 @@ impl RecordEncoder {
     /// of them is in an unusual form.
     #[inline]
     pub fn check(&mut self, record: &Record<'_>) -> Result<(), Problem> {
-        if !self.unnamed.is_empty() {
-            self.check_unnamed(record)?;
-        }
+        self.check_unnamed(record)?;
         let is_small = self.most_bytes(record) <= self.max_record_bytes;
         if self.has_cell_options || !is_small || !self.is_plainly_valid(record) {
             let mut trial = std::mem::take(&mut self.trial);

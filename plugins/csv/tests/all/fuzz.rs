@@ -50,7 +50,7 @@ fn reads_alike_in_chunks(first: u8, text: &[u8]) {
     assert_eq!(read_in_chunks(text, chunk), read_in_chunks(text, 1 << 20));
 }
 
-/// All records or none, and a sentence in the latter case.
+/// All records or none, and a sentence in the latter case. A load in one pass does the same (`MemoryHost::load`).
 fn loads_whole(text: &[u8]) {
     let mut host = MemoryHost::new(text);
     match host.load(FILE) {

@@ -24,7 +24,12 @@ impl MemoryHost {
 
     pub fn load(&mut self, options: EncodeOptions) -> Result<Loaded, LoadError<Stop>> {
         let resume = self.checkpoint.clone();
+        let one_pass = self.0.in_one_pass();
         let outcome = load(&mut self.0, options, self.1.clone(), resume.as_deref());
+        if let Some(mut host) = one_pass {
+            let in_one_pass = load(&mut host, options, self.1.clone(), resume.as_deref());
+            host.assert_like(&self.0, &in_one_pass, &outcome);
+        }
         assert!(
             self.lines.is_empty() || !self.declared.is_empty(),
             "attributes are declared before records are written"

@@ -317,3 +317,20 @@ fn a_typed_cell_is_valid_in_the_first_pass_if_it_is_in_the_second() {
         }
     }
 }
+
+#[test]
+fn a_load_in_one_pass_reads_its_source_once_and_stops_at_the_first_problem() {
+    let mut text = "id,n\n".to_owned();
+    (0..30_000).for_each(|id| text.push_str(&format!("{id},{id}\n")));
+    let mut host = MemoryHost::new(text.as_str());
+    host.is_atomic = true;
+    assert_eq!(host.load(FILE).unwrap(), Loaded::Records);
+    assert_eq!((host.opened.as_slice(), host.records().len()), (&[0][..], 30_000));
+    assert_eq!(host.progress.last(), Some(&(text.len() as u64, Some(text.len() as u64))));
+    // Records before the problem have been written. The host discards them.
+    text.push_str("\"x");
+    let mut host = MemoryHost::new(text);
+    host.is_atomic = true;
+    assert!(host.load(FILE).is_err());
+    assert!(!host.lines.is_empty() && host.rejects.len() == 1);
+}

@@ -11,7 +11,13 @@ pub const LINES: Options = Options::new(Shape::Lines);
 
 pub fn load_into(host: &mut MemoryHost, options: Options) -> Result<Loaded, LoadError<Stop>> {
     let resume = host.checkpoint.clone();
-    load(host, options, resume.as_deref())
+    let one_pass = host.in_one_pass();
+    let outcome = load(host, options.clone(), resume.as_deref());
+    if let Some(mut one) = one_pass {
+        let in_one_pass = load(&mut one, options, resume.as_deref());
+        one.assert_like(host, &in_one_pass, &outcome);
+    }
+    outcome
 }
 
 /// Loads a text. Returns the written lines, or the error message.

@@ -51,7 +51,13 @@ impl Input for MemoryStream {
 pub fn load_into(host: &mut MemoryHost, options: &Options) -> Result<(), LoadError<Stop>> {
     let file = MemoryFile { bytes: host.source.clone().into(), chunk: host.chunk, etag: host.etag.clone() };
     let resume = host.checkpoint.clone();
-    load(host, file, options, resume.as_deref()).map(|_| ())
+    let one_pass = host.in_one_pass();
+    let outcome = load(host, file.clone(), options, resume.as_deref());
+    if let Some(mut one) = one_pass {
+        let in_one_pass = load(&mut one, file, options, resume.as_deref());
+        one.assert_like(host, &in_one_pass, &outcome);
+    }
+    outcome
 }
 
 /// Writes these rows, arrays of cells, as a file.

@@ -1,5 +1,5 @@
 //! Builds a plan from JSON: `{"tables": [["gold.t", "insert", …], …], "sources": ["/a/file", "http://…", {bucket, …}],
-//! "queries": [{…}], "sinks": [["/directory", "name"], {bucket, …}]}`. Access keys for S3 are in the member `keys` of
+//! "queries": [{…}], "sinks": [["/directory", "name"], {bucket, …}], "autocommit": true}`. Access keys for S3 are in the member `keys` of
 //! the request.
 
 use guest::{Encoding, FileSink, JobPlan, Right, S3Credentials, S3Object, S3Sink, S3Source, Sink, Source, TableName};
@@ -14,6 +14,7 @@ pub fn of(plan: &Value) -> Result<JobPlan, String> {
         sources: list(&plan["sources"]).iter().map(source).collect(),
         queries: list(&plan["queries"]).iter().map(ToString::to_string).collect(),
         sinks: list(&plan["sinks"]).iter().map(sink).collect(),
+        autocommit: plan["autocommit"].as_bool().unwrap_or(true),
     })
 }
 

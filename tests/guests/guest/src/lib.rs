@@ -47,7 +47,7 @@ pub fn asking(plugin: &str, operation: &str, capabilities: &[Capability]) -> Des
 
 /// A plan that accesses nothing.
 pub fn nothing() -> JobPlan {
-    JobPlan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new() }
+    JobPlan { tables: Vec::new(), sources: Vec::new(), queries: Vec::new(), sinks: Vec::new(), autocommit: false }
 }
 
 /// A local file as a source.

@@ -1,0 +1,30 @@
+//! Frees what a job has not published.
+
+use uuid::Uuid;
+
+use super::of_job;
+use crate::reclaim_work::Reclaim;
+use crate::transaction::Transaction;
+use jobhost_store::StoreError;
+
+/// Discards the parts of a job. Their space is freed in the background. Until then, their record numbers stay reserved.
+pub fn discard(tx: &mut Transaction<'_>, job: Uuid) -> Result<(), StoreError> {
+    for part in of_job(&tx.dbs, tx.read(), job)? {
+        let (table, runs) = (part.table, tx.runs(part.id)?.ids().collect());
+        let numbers = tx.counters(table)?.reserved.of(part.id).collect();
+        tx.drop_counters(part.id)?;
+        if let Some(changes) = part.changes {
+            drop_table(tx, changes)?;
+        }
+        part.delete(tx)?;
+        tx.begin_work(|id| Reclaim::Part { id, table, part: part.id, numbers, runs })?;
+    }
+    Ok(())
+}
+
+/// Drops a heap and an index that are in no catalog.
+pub(super) fn drop_table(tx: &mut Transaction<'_>, table: u32) -> Result<(), StoreError> {
+    let runs = tx.runs(table)?.ids().collect();
+    tx.drop_counters(table)?;
+    tx.begin_work(|id| Reclaim::Table { id, table, runs }).map(|_| ())
+}

@@ -1,0 +1,275 @@
+//! Writes records into the part of a job.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Part, of_job};
+use crate::generated::{self, Moved};
+use crate::heap::Heap;
+use crate::index::{Index, MAX_NUMBER};
+use crate::quota;
+use crate::records::{self, Incoming, Target};
+use crate::sorted::Sorted;
+use crate::tables::Counters;
+use crate::transaction::Transaction;
+use jobhost_model::Timestamp;
+use jobhost_model::jobs::Tally;
+use jobhost_model::table::{Action, Table};
+use jobhost_store::key_source::KeySource;
+use jobhost_store::rules::attributes;
+use jobhost_store::rules::runs::runs;
+use jobhost_store::{Quota, StoreError, StoreErrorKind, TableWrite, WriteGroup};
+
+/// A reservation is as large as so many heads. Numbers that remain unused are lost, but there are 2^48 of them.
+const HEADS_RESERVED: u64 = 32;
+/// Maximum number of parts of a job, all of which are read for each group.
+const MOST_PARTS: usize = 128;
+
+/// Writes the records of a group. Returns a tally of the records received; `publish` counts what became of them.
+pub fn write(tx: &mut Transaction<'_>, job: Uuid, group: &WriteGroup) -> Result<Tally, StoreError> {
+    let mut parts = of_job(&tx.dbs, tx.read(), job)?;
+    let extended = attributes::extended(&group.writes, |name| {
+        let mut table = tx.table(name)?;
+        let id = table.id;
+        for part in parts.iter().filter(|part| part.table == id) {
+            part.extend(Arc::make_mut(&mut table));
+        }
+        Ok(table)
+    })?;
+    if let Some(quota) = &group.quota {
+        quota::check(tx, quota, &group.writes)?;
+    }
+    let mut received = 0;
+    for run in runs(&group.writes) {
+        let Some(first) = run.first().filter(|_| run.iter().any(|write| !write.batch.is_empty())) else { continue };
+        let table = tx.table(&first.table)?;
+        let last = parts.iter().rposition(|part| part.table == table.id);
+        let same = last.filter(|place| parts.get(*place).is_some_and(|part| part.action == first.action));
+        let place = match same {
+            Some(place) => place,
+            None => {
+                check_parts(parts.len())?;
+                parts.push(Part::begin(tx, job, table.id, first.action, group.quota.as_ref())?);
+                parts.len() - 1
+            }
+        };
+        let Some(part) = parts.get_mut(place) else { continue };
+        let known = extended.iter().find(|extended| extended.id == table.id).unwrap_or(&table);
+        part.note_attributes(run, known);
+        received += part.write_run(tx, &table, run)?;
+        part.put(tx)?;
+    }
+    Ok(Tally { received, ..Tally::default() })
+}
+
+fn check_parts(parts: usize) -> Result<(), StoreError> {
+    if parts < MOST_PARTS {
+        return Ok(());
+    }
+    let message = format!(
+        "a job may change the table or the action of its writes {MOST_PARTS} times before its records become visible; order its \
+         records, or let them become visible as they are written"
+    );
+    Err(StoreError::new(StoreErrorKind::Invalid, message))
+}
+
+/// The records of a run that are new, and those that change existing records.
+#[derive(Default)]
+struct Split<'b> {
+    new: Vec<Incoming<'b>>,
+    /// Indexes into `new` of the records that have generated keys, with their source.
+    generated: Vec<(u32, &'b KeySource)>,
+    changes: Vec<Incoming<'b>>,
+}
+
+impl Part {
+    fn begin(
+        tx: &mut Transaction<'_>,
+        job: Uuid,
+        table: u32,
+        action: Action,
+        quota: Option<&Quota>,
+    ) -> Result<Part, StoreError> {
+        let compared_to = tx.counters(table)?.next_number;
+        let id = tx.next_id()?;
+        tx.set_counters(id, Counters::default());
+        Ok(Part {
+            id,
+            job,
+            table,
+            action,
+            user: quota.map(|quota| Arc::clone(&quota.user)),
+            numbers: 0..0,
+            compared_to,
+            to_compare: Vec::new(),
+            changes: None,
+            attributes: Vec::new(),
+            written: 0,
+            skipped: 0,
+        })
+    }
+
+    /// Adds the part's attributes to a table.
+    pub(super) fn extend(&self, table: &mut Table) {
+        let new = self.attributes.iter().filter(|attribute| table.attribute(&attribute.name).is_none());
+        let new: Vec<_> = new.cloned().collect();
+        table.attributes.extend(new);
+    }
+
+    /// Notes which attributes the records have, also those that the table has: they may be dropped before the end.
+    fn note_attributes(&mut self, run: &[TableWrite], table: &Table) {
+        for name in run.iter().flat_map(|write| write.batch.attributes()) {
+            if !self.attributes.iter().any(|attribute| attribute.name == *name) {
+                self.attributes.extend(table.attribute(name).cloned());
+            }
+        }
+    }
+
+    /// Writes consecutive records. Returns how many there were.
+    fn write_run(&mut self, tx: &mut Transaction<'_>, table: &Table, run: &[TableWrite]) -> Result<u64, StoreError> {
+        let received: usize = run.iter().map(|write| write.batch.len()).sum();
+        let Split { mut new, generated, changes } = self.split(tx, run)?;
+        self.skipped += (received - new.len() - changes.len()) as u64;
+        if !new.is_empty() {
+            let target = self.reserve(tx, new.len())?;
+            let (placed, moved) = if generated.is_empty() {
+                (None, Vec::new())
+            } else {
+                let (placed, moved) = generated::place(tx, table, target, &new, &generated)?;
+                (Some(placed), moved)
+            };
+            for Moved { index, key, text } in &moved {
+                if let Some(record) = new.get_mut(*index) {
+                    *record = (key, text);
+                }
+            }
+            // An update of records that do not exist has none here.
+            let (tally, grown) = records::write(tx, target, self.action, &new, placed.as_ref(), |_| {})?;
+            self.written += tally.written;
+            self.skipped += tally.skipped;
+            self.charge(tx, self.id, grown)?;
+        }
+        if !changes.is_empty() {
+            self.written += changes.len() as u64;
+            self.keep_changes(tx, &changes)?;
+        }
+        Ok(received as u64)
+    }
+
+    /// Keeps changes of existing records until they are published.
+    pub(super) fn keep_changes(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        changes: &[Incoming<'_>],
+    ) -> Result<(), StoreError> {
+        let id = match self.changes {
+            Some(id) => id,
+            None => *self.changes.insert(tx.next_id()?),
+        };
+        let (_, grown) = records::write(tx, Target::table(id), Action::Upsert, changes, None, |_| {})?;
+        self.charge(tx, id, grown)
+    }
+
+    fn charge(&self, tx: &mut Transaction<'_>, id: u32, grown: u64) -> Result<(), StoreError> {
+        self.user.as_ref().map_or(Ok(()), |user| quota::charge(tx, user, id, grown))
+    }
+
+    /// Divides the records of a run by whether their keys exist. Leaves out those that the action skips.
+    fn split<'b>(&self, tx: &Transaction<'_>, run: &'b [TableWrite]) -> Result<Split<'b>, StoreError> {
+        let mut incoming: Vec<Incoming<'b>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
+        let mut generated: Vec<(u32, &KeySource)> = Vec::new();
+        for write in run {
+            if let Some(marked) = write.batch.generated() {
+                let before = incoming.len() as u32;
+                generated.extend(marked.records.iter().map(|place| (before + place, &marked.source)));
+            }
+            incoming.extend(write.batch.encoded());
+        }
+        let existing = self.existing(tx, &incoming, &generated)?;
+        let is_update = self.action == Action::Update;
+        if !is_update && !existing.contains(&true) {
+            return Ok(Split { new: incoming, generated, changes: Vec::new() });
+        }
+        let mut split = Split::default();
+        let mut marks = generated.into_iter().peekable();
+        for (index, (record, exists)) in (0..).zip(incoming.into_iter().zip(existing)) {
+            let source = marks.next_if(|(marked, _)| *marked == index).map(|(_, source)| source);
+            if exists && self.action != Action::Insert {
+                split.changes.push(record);
+            } else if !exists && !is_update {
+                split.generated.extend(source.map(|source| (split.new.len() as u32, source)));
+                split.new.push(record);
+            }
+        }
+        Ok(split)
+    }
+
+    /// Returns, for each record, whether it changes an existing record: its key is in the table or among the changes, but
+    /// not among the new records of this part. Records with generated keys are always new.
+    fn existing(
+        &self,
+        tx: &Transaction<'_>,
+        incoming: &[Incoming<'_>],
+        generated: &[(u32, &KeySource)],
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut existing = vec![false; incoming.len()];
+        let mut marks = generated.iter().map(|(index, _)| *index).peekable();
+        let explicit = (0..incoming.len() as u32).filter(|index| marks.next_if_eq(index).is_none());
+        let sorted = match generated {
+            [] => Sorted::new(incoming, |(key, _)| key),
+            _ => Sorted::of(incoming, explicit, |(key, _)| key),
+        };
+        let key_of = |rank: usize| {
+            let first = sorted.records(rank).first().and_then(|index| incoming.get(*index as usize));
+            first.map_or(&[][..], |(key, _)| *key)
+        };
+        let keys: Vec<&[u8]> = (0..sorted.keys()).map(key_of).collect();
+        let mut found = vec![false; keys.len()];
+        for index in std::iter::once(self.table).chain(self.changes) {
+            let index = Index::of(tx, index)?;
+            if !index.is_empty() {
+                index.numbers(tx.read(), &keys, |rank, _| set(&mut found, rank, true))?;
+            }
+        }
+        if !found.contains(&true) {
+            return Ok(existing);
+        }
+        Index::of(tx, self.id)?.numbers(tx.read(), &keys, |rank, _| set(&mut found, rank, false))?;
+        for (rank, _) in found.iter().enumerate().filter(|(_, found)| **found) {
+            sorted.records(rank).iter().for_each(|index| set(&mut existing, *index as usize, true));
+        }
+        Ok(existing)
+    }
+
+    /// Returns the target for so many new records, and reserves record numbers for them if necessary.
+    fn reserve(&mut self, tx: &mut Transaction<'_>, records: usize) -> Result<Target, StoreError> {
+        let mut own = tx.counters(self.id)?;
+        if own.next_number + records as u64 > self.numbers.end {
+            let start = records::first_number(tx, self.table, records)?;
+            let most = tx.environment.head_keys.saturating_mul(HEADS_RESERVED).max(records as u64);
+            let end = start.saturating_add(most).min(MAX_NUMBER);
+            let mut counters = tx.counters(self.table)?;
+            let heap = Heap { environment: tx.environment, table: self.table };
+            // The created time of all records in the range: later records of the table, which have higher numbers, must
+            // not be older.
+            let created = records::time_of_write(tx, &heap, &mut counters, true)?;
+            counters.newest = created.0;
+            counters.next_number = end;
+            counters.reserved.add(self.id, start..end);
+            tx.set_counters(self.table, counters);
+            own.next_number = start;
+            own.newest = created.0;
+            tx.set_counters(self.id, own.clone());
+            self.numbers = start..end;
+        }
+        let created = Some(Timestamp(own.newest));
+        Ok(Target { index: self.id, heap: self.table, created, also_taken: Some(self.table) })
+    }
+}
+
+fn set(flags: &mut [bool], index: usize, value: bool) {
+    if let Some(flag) = flags.get_mut(index) {
+        *flag = value;
+    }
+}
