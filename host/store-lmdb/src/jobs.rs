@@ -76,7 +76,11 @@ pub(super) fn create(tx: &mut Transaction<'_>, row: &JobRow, payload: &[u8]) -> 
 
 pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
     let old = guarded(tx, Lease { job: row.id, attempt: expected_attempt })?;
-    let row = &rules::replacement(&old.row, row.clone())?;
+    let mut row = rules::replacement(&old.row, row.clone())?;
+    if rules::starts_over(&old.row, &row, has_checkpoint(tx, row.id)?) {
+        row.tally.received = row.tally.received.saturating_sub(unpublished::discard(tx, row.id)?);
+    }
+    let row = &row;
     let job = StoredJob { number: old.number, row: row.clone() };
     let dbs = tx.dbs;
     if let Some(started) = old.row.started
@@ -94,6 +98,10 @@ pub(super) fn update(tx: &mut Transaction<'_>, row: &JobRow, expected_attempt: u
         history::add(tx, &job.row)?;
     }
     Ok(job.row)
+}
+
+fn has_checkpoint(tx: &Transaction<'_>, id: Uuid) -> Result<bool, StoreError> {
+    Ok(tx.dbs.checkpoints.get(tx.read(), id.as_bytes()).map_err(engine)?.is_some())
 }
 
 fn index(tx: &mut Transaction<'_>, job: &StoredJob) -> Result<(), StoreError> {

@@ -38,6 +38,9 @@ pub trait JobStore: Send + Sync + 'static {
     /// The stored tally is kept, whatever `row.tally` says, because only `apply` counts records. A stored cancel
     /// request is kept, too. Within one attempt, `fruitless_attempts` never grows. When the row becomes final, the same
     /// transaction deletes the payload, the checkpoint, and records that the job has not published.
+    ///
+    /// If the row begins another attempt and no checkpoint is stored, the attempt starts over: unpublished records of earlier
+    /// ones are discarded, and the tally no longer counts them as received.
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError>;
 
     /// Does, in bounded steps, what would make the transaction of [`JobStore::end_job`] long because it publishes records.

@@ -42,7 +42,7 @@ fn assert_loads_whole(host: &Host, file: &str) {
 }
 
 fn size_of_store(host: &Host) -> u64 {
-    std::fs::metadata(host.data().join("data.mdb")).expect("the store").len()
+    std::fs::metadata(host.data().join("store/data.mdb")).expect("the store").len()
 }
 
 #[test]

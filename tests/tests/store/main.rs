@@ -97,7 +97,7 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
             existing_records_are_skipped_or_merged_at_the_end, what_others_insert_in_between_is_respected,
             jobs_that_load_the_same_keys_at_once, several_tables_and_actions_of_one_job,
             changes_and_new_records_of_one_job_in_an_emptied_table, a_job_goes_on_after_the_store_was_closed, a_stale_attempt_neither_writes_nor_publishes,
-            a_dropped_table_fails_the_end_and_the_job_can_fail, generated_keys_are_those_of_new_records,
+            an_attempt_without_a_checkpoint_starts_over, a_dropped_table_fails_the_end_and_the_job_can_fail, generated_keys_are_those_of_new_records,
             old_records_can_be_deleted_in_between, an_attribute_dropped_in_between_comes_back_with_the_records,
             unpublished_records_count_for_the_quota_once,
         },

@@ -263,6 +263,29 @@ pub async fn a_stale_attempt_neither_writes_nor_publishes(place: &impl Place) {
     assert_eq!(store.apply(without).await.unwrap_err().kind, StoreErrorKind::Invalid);
 }
 
+pub async fn an_attempt_without_a_checkpoint_starts_over(place: &impl Place) {
+    let store = with_dogs(place).await;
+    let mut lease = begin(&*store).await;
+    for attempt in 2..5 {
+        load(&*store, lease, Action::Insert, "{\"v\":\"generated\"}\n{\"id\":1}").await;
+        let row = store.job(lease.job).await.unwrap().unwrap();
+        let row = store.update_job(running(&row, attempt, 60), attempt - 1).await.unwrap();
+        assert_eq!(row.tally, Tally::default());
+        lease.attempt = attempt;
+    }
+    // With a checkpoint, the next attempt continues.
+    for attempt in 5..7 {
+        let text = format!("{{\"id\":{attempt}}}");
+        let group = WriteGroup { checkpoint: Some(vec![1]), ..group(&*store, lease, Action::Insert, &text) };
+        store.apply(group).await.unwrap();
+        let row = store.job(lease.job).await.unwrap().unwrap();
+        store.update_job(running(&row, attempt, 60), attempt - 1).await.unwrap();
+        lease.attempt = attempt;
+    }
+    assert_eq!(finish(&*store, lease, true).await, Tally { received: 2, written: 2, ..Tally::default() });
+    assert_eq!(values(&*store).await.len(), 2);
+}
+
 pub async fn a_dropped_table_fails_the_end_and_the_job_can_fail(place: &impl Place) {
     let store = with_dogs(place).await;
     let lease = begin(&*store).await;

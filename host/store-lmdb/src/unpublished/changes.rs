@@ -3,9 +3,11 @@
 //! The changes are paired with their records by the two indexes, which are in order of keys, and then written in order of
 //! record numbers. So a block is rewritten once for many changes, although keys may be in any order.
 
+use std::ops::Range;
+
 use super::Part;
 use super::discard::drop_table;
-use crate::environment::RANDOM_READ_BYTES;
+use crate::block::Block;
 use crate::heap::{Edit, Heap, Usage};
 use crate::index::Index;
 use crate::records::{self, Incoming, Target};
@@ -21,6 +23,9 @@ const SORTED: usize = 2 << 20;
 const STEP: usize = 64 << 10;
 /// Size of the texts of changes that are held at a time.
 const STEP_BYTES: usize = 8 << 20;
+
+/// Approximate size of a block in bytes.
+const BLOCK_BYTES: usize = 4096;
 
 /// A changed record and its change: the numbers of both.
 type Pair = (u64, u64);
@@ -49,26 +54,16 @@ impl Changes {
     }
 }
 
-/// Texts, one after the other.
-#[derive(Default)]
+/// Texts of changes.
 struct Texts {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    /// In the order in which they were asked for.
+    ranges: Vec<Range<usize>>,
 }
 
 impl Texts {
-    fn push(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
-    }
-
     fn get(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default();
-        self.ends.get(index).and_then(|end| self.bytes.get(start..*end)).unwrap_or_default()
-    }
-
-    fn is_full(&self) -> bool {
-        self.ends.len() >= STEP || self.bytes.len() >= STEP_BYTES
+        self.ranges.get(index).and_then(|range| self.bytes.get(range.clone())).unwrap_or_default()
     }
 }
 
@@ -121,8 +116,9 @@ impl Part {
         absent.sort_unstable();
         let (mut rest, mut grown) = (absent.as_slice(), 0);
         while !rest.is_empty() {
-            let texts = texts(tx, changes, rest.iter().map(|(number, _)| *number))?;
-            let (here, beyond) = rest.split_at_checked(texts.ends.len()).unwrap_or((rest, &[]));
+            let numbers: Vec<u64> = rest.iter().map(|(number, _)| *number).take(STEP).collect();
+            let texts = texts(tx, changes, &numbers)?;
+            let (here, beyond) = rest.split_at_checked(texts.ranges.len()).unwrap_or((rest, &[]));
             let incoming = here.iter().enumerate().map(|(index, (_, key))| (*key, texts.get(index)));
             let incoming: Vec<Incoming<'_>> = incoming.collect();
             grown += records::write(tx, Target::table(self.table), self.action, &incoming, None, |_| {})?.1;
@@ -143,8 +139,9 @@ impl Part {
         let mut usage = Usage::default();
         let mut rest = pairs.as_slice();
         while !rest.is_empty() {
-            let texts = texts(tx, changes, rest.iter().map(|(_, change)| *change))?;
-            let (here, beyond) = rest.split_at_checked(texts.ends.len()).unwrap_or((rest, &[]));
+            let of_changes: Vec<u64> = rest.iter().map(|(_, change)| *change).take(STEP).collect();
+            let texts = texts(tx, changes, &of_changes)?;
+            let (here, beyond) = rest.split_at_checked(texts.ranges.len()).unwrap_or((rest, &[]));
             let numbers: Vec<u64> = here.iter().map(|(number, _)| *number).collect();
             heap.edit(tx.change(), &numbers, &mut usage, |index, entry, text| {
                 text.extend_from_slice(entry.text);
@@ -172,18 +169,45 @@ fn changes_after(tx: &Transaction<'_>, changes: u32, after: Option<&[u8]>) -> Re
     Ok(step)
 }
 
-/// Copies the texts of changes, because a write to the store would invalidate them. Stops when enough are held.
-fn texts(tx: &Transaction<'_>, changes: u32, numbers: impl Iterator<Item = u64>) -> Result<Texts, StoreError> {
+/// Copies the texts of the first of these changes, as many as may be held, because a write to the store would invalidate
+/// them. They are read in order of their numbers, so that each block is read once.
+fn texts(tx: &Transaction<'_>, changes: u32, numbers: &[u64]) -> Result<Texts, StoreError> {
+    let mut most = numbers.len().min(STEP);
+    loop {
+        let first = numbers.get(..most).unwrap_or(numbers);
+        if let Some(texts) = texts_of(tx, changes, first)? {
+            return Ok(texts);
+        }
+        most = most.div_ceil(2);
+    }
+}
+
+/// Copies the texts of changes. Returns `None` if there are several and they are too large.
+fn texts_of(tx: &Transaction<'_>, changes: u32, numbers: &[u64]) -> Result<Option<Texts>, StoreError> {
     let heap = Heap { environment: tx.environment, table: changes };
-    let mut texts = Texts::default();
-    for number in numbers {
+    let mut order: Vec<(u64, usize)> = numbers.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    let mut texts = Texts { bytes: Vec::new(), ranges: vec![0..0; numbers.len()] };
+    let mut block: Option<Block<'_>> = None;
+    for (number, index) in order {
         let missing = || StoreError::damaged("a change of a record");
-        tx.environment.touched(RANDOM_READ_BYTES);
-        let block = heap.block(tx.read(), number)?.ok_or_else(missing)?;
-        texts.push(block.find(number)?.ok_or_else(missing)?.text);
-        if texts.is_full() {
-            break;
+        let entry = match block.map(|block| block.find(number)).transpose()?.flatten() {
+            Some(entry) => entry,
+            None => {
+                tx.environment.touched(BLOCK_BYTES);
+                let next = heap.block(tx.read(), number)?.ok_or_else(missing)?;
+                block = Some(next);
+                next.find(number)?.ok_or_else(missing)?
+            }
+        };
+        let start = texts.bytes.len();
+        texts.bytes.extend_from_slice(entry.text);
+        if let Some(range) = texts.ranges.get_mut(index) {
+            *range = start..texts.bytes.len();
+        }
+        if texts.bytes.len() > STEP_BYTES && numbers.len() > 1 {
+            return Ok(None);
         }
     }
-    Ok(texts)
+    Ok(Some(texts))
 }

@@ -18,6 +18,9 @@ use jobhost_store::StoreError;
 /// Maximum number of records that one step of the preparation compares.
 const STEP_RECORDS: usize = 64 << 10;
 
+/// Number of records taken out at a time, whose texts are held.
+const STEP_TAKEN: usize = 256;
+
 /// Does a step of what would make the publishing transaction long. Returns whether there is more to do. The final
 /// comparison is part of `publish`, so that it also covers what is inserted until then.
 pub fn prepare(tx: &mut Transaction<'_>, job: Uuid) -> Result<bool, StoreError> {
@@ -113,26 +116,34 @@ impl Part {
         Index::of(tx, self.id)?.numbers(tx.read(), &ascending, |rank, number| {
             taken.extend(ascending.get(rank).map(|key| (number, *key)));
         })?;
-        if taken.is_empty() {
-            return Ok(());
+        taken.sort_unstable();
+        for taken in taken.chunks(STEP_TAKEN) {
+            self.take_out(tx, taken)?;
         }
-        taken.sort_unstable_by_key(|(_, key)| *key);
-        let keys: Vec<&[u8]> = taken.iter().map(|(_, key)| *key).collect();
+        Ok(())
+    }
+
+    /// Takes out new records, which are given with their numbers.
+    fn take_out(&mut self, tx: &mut Transaction<'_>, taken: &[(u64, &[u8])]) -> Result<(), StoreError> {
+        let mut keys: Vec<&[u8]> = taken.iter().map(|(_, key)| *key).collect();
+        keys.sort_unstable();
         let mut usage = Usage::default();
         index::remove(tx, self.id, &keys, &mut usage, |_, _| {})?;
-        taken.sort_unstable();
         let numbers: Vec<u64> = taken.iter().map(|(number, _)| *number).collect();
         let heap = Heap { environment: tx.environment, table: self.table };
+        let is_insert = self.action == Action::Insert;
         let mut texts: Vec<Vec<u8>> = Vec::new();
         heap.edit(tx.change(), &numbers, &mut usage, |_, entry, _| {
-            texts.push(entry.text.to_vec());
+            if !is_insert {
+                texts.push(entry.text.to_vec());
+            }
             Ok(Edit::Delete)
         })?;
         let mut counters = tx.counters(self.id)?;
         counters.records = counters.records.saturating_sub(taken.len() as u64);
         counters.resize(usage);
         tx.set_counters(self.id, counters);
-        if self.action == Action::Insert {
+        if is_insert {
             self.written = self.written.saturating_sub(taken.len() as u64);
             self.skipped += taken.len() as u64;
             return Ok(());

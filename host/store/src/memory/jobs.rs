@@ -97,6 +97,11 @@ impl JobTable {
         job.row.tally
     }
 
+    fn has_checkpoint(&self, id: Uuid) -> bool {
+        let payload = self.jobs.get(&id).and_then(|job| job.payload.as_ref());
+        payload.is_some_and(|(_, checkpoint)| checkpoint.is_some())
+    }
+
     fn started_between(&self, range: StartRange, after: Option<StartPosition>) -> impl Iterator<Item = &JobRow> {
         let from = match after {
             Some(position) if position.started > range.after => (position.started, position.job),
@@ -129,9 +134,16 @@ impl JobStore for MemoryStore {
 
     async fn update_job(&self, row: JobRow, expected_attempt: u32) -> Result<JobRow, StoreError> {
         let mut state = self.state();
-        let row = state.jobs.update(row, expected_attempt)?;
-        if row.status.is_final() {
-            state.unpublished.discard(row.id);
+        let stored = state.jobs.row(row.id).cloned();
+        let mut row = state.jobs.update(row, expected_attempt)?;
+        let starts_over =
+            stored.is_some_and(|stored| rules::starts_over(&stored, &row, state.jobs.has_checkpoint(row.id)));
+        if row.status.is_final() || starts_over {
+            let received = state.unpublished.discard(row.id);
+            if starts_over {
+                row.tally.received = row.tally.received.saturating_sub(received);
+                state.jobs.replace(row.clone());
+            }
         }
         Ok(row)
     }

@@ -28,9 +28,14 @@ impl Unpublished {
         groups.flat_map(|group| &group.writes).map(|write| write.batch.text_bytes() as u64).sum()
     }
 
-    pub(super) fn discard(&mut self, job: Uuid) {
-        self.0.remove(&job);
+    /// Returns how many records the job had written.
+    pub(super) fn discard(&mut self, job: Uuid) -> u64 {
+        self.0.remove(&job).map_or(0, |group| received_in(&group))
     }
+}
+
+fn received_in(group: &WriteGroup) -> u64 {
+    group.writes.iter().map(|write| write.batch.len() as u64).sum()
 }
 
 impl State {
@@ -47,7 +52,7 @@ impl State {
         if let Some(quota) = &group.quota {
             quota::check(quota, self.held_by(&quota.user), &group.writes)?;
         }
-        let received = group.writes.iter().map(|write| write.batch.len() as u64).sum();
+        let received = received_in(&group);
         let tally = Tally { received, ..Tally::default() };
         let job_tally = Some(self.jobs.account(lease.job, tally, group.checkpoint));
         let kept = self.unpublished.0.entry(lease.job).or_default();
@@ -69,7 +74,7 @@ impl State {
         let kept = group.writes.len();
         let mut received = 0;
         if let Some(last) = last_group {
-            received = last.writes.iter().map(|write| write.batch.len() as u64).sum();
+            received = received_in(&last);
             group.quota = group.quota.or(last.quota);
             group.lease = last.lease;
             group.writes.extend(last.writes);

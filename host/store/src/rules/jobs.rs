@@ -49,6 +49,12 @@ pub fn account(row: &mut JobRow, more: Tally, checkpoint_advanced: bool) -> bool
     changed
 }
 
+/// Returns whether a row begins an attempt that cannot continue what earlier ones have written, because there is no
+/// checkpoint. What they have not published is then discarded.
+pub fn starts_over(stored: &JobRow, row: &JobRow, has_checkpoint: bool) -> bool {
+    row.attempt > stored.attempt && !has_checkpoint
+}
+
 /// Returns the row to store in place of `stored`. The caller has checked the lease.
 pub fn replacement(stored: &JobRow, row: JobRow) -> Result<JobRow, StoreError> {
     let same_attempt = row.attempt == stored.attempt;

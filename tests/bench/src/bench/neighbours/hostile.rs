@@ -15,6 +15,9 @@ use jobhost_testkit::{Client, Host};
 /// Guests in `tests/guests`. They access nothing, so they need no grants.
 pub const GUESTS: [&str; 6] = ["floods", "hoards", "plans", "sleeps", "spins", "traps"];
 
+/// A table and its primary key, which the file does not have. So every load adds new records.
+pub const FRESH: (&str, &str) = ("fresh", "generated");
+
 /// Polling interval for a hostile job: short enough to submit the next one promptly, and long enough not to cause the
 /// load itself.
 const LOOK: Duration = Duration::from_millis(10);
@@ -41,13 +44,21 @@ impl Kind {
             hostile("requests whose plan never ends (plans)", &json!({"operation": "plan_forever"})),
         ];
         let load = json!({
+            "operation": "csv_file_load", "database": "bench", "table": FRESH.0, "file_path": data.path,
+        });
+        // Committed group by group, because otherwise all changes of a load are one transaction.
+        let changes = json!({
             "operation": "csv_file_load", "database": "bench", "table": "people", "action": "upsert",
-            "file_path": data.path,
+            "file_path": data.path, "atomic": false,
         });
         let all = kinds.iter().flat_map(|kind| kind.requests.clone()).collect();
         kinds.push(Kind { what: "one of each of them", count: GUESTS.len() as u32, requests: all });
-        kinds.push(Kind { what: "fair load of a large file", count: 1, requests: vec![load.to_string()] });
-        kinds.push(Kind { what: "fair loads of a large file", count: 4, requests: vec![load.to_string()] });
+        for (what, request) in
+            [("fair loads of a large file", &load), ("fair loads that change all records of a table", &changes)]
+        {
+            let requests = vec![request.to_string()];
+            kinds.extend([1, 4].map(|count| Kind { what, count, requests: requests.clone() }));
+        }
         kinds
     }
 

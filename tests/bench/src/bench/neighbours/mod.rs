@@ -10,11 +10,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::dataset::{Dataset, Keys};
-use super::ours::create_table;
+use super::ours::{create_table, create_table_with_key};
 use super::report::{Report, Table, thousands};
 use super::{Bench, environment};
 use felt::{Felt, Quantity};
-use hostile::{Kind, Mob};
+use hostile::{FRESH, Kind, Mob};
 use jobhost_testkit::failure::{Doing, Failure, Result};
 use jobhost_testkit::repository;
 use jobhost_testkit::{Client, Host};
@@ -43,6 +43,7 @@ pub fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     for table in ["tiny", "known", "people"] {
         create_table(&client, table)?;
     }
+    create_table_with_key(&client, FRESH.0, FRESH.1)?;
     felt::prepare(&client)?;
 
     let rounds = options.singles;

@@ -108,8 +108,12 @@ fn load_request(data: &Dataset) -> String {
 }
 
 pub fn create_table(client: &Client, table: &str) -> Result<()> {
+    create_table_with_key(client, table, "id")
+}
+
+pub fn create_table_with_key(client: &Client, table: &str, key: &str) -> Result<()> {
     client.call(&json!({
-        "operation": "create_table", "database": "bench", "table": table, "primary_key": "id",
+        "operation": "create_table", "database": "bench", "table": table, "primary_key": key,
     }))?;
     Ok(())
 }
