@@ -190,26 +190,43 @@ impl Heap<'_> {
         txn: &mut RwTxn<'_>,
         numbers: &[u64],
         usage: &mut Usage,
-        mut visit: impl FnMut(usize, Entry<'_>, &mut Vec<u8>) -> Result<Edit, StoreError>,
+        visit: impl FnMut(usize, Entry<'_>, &mut Vec<u8>) -> Result<Edit, StoreError>,
     ) -> Result<(), StoreError> {
-        let missing = || StoreError::damaged("a record that the index knows");
+        let missing = |_| Err(StoreError::damaged("a record that the index knows"));
+        self.edit_existing(txn, numbers, usage, visit, missing)
+    }
+
+    /// Visits the records with these numbers, which must ascend. Calls `missing` with the index of each that does not exist.
+    pub fn edit_existing(
+        &self,
+        txn: &mut RwTxn<'_>,
+        numbers: &[u64],
+        usage: &mut Usage,
+        mut visit: impl FnMut(usize, Entry<'_>, &mut Vec<u8>) -> Result<Edit, StoreError>,
+        mut missing: impl FnMut(usize) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut old = Vec::new();
         let mut text = Vec::new();
         let mut builder = BlockBuilder::default();
         let mut wanted = numbers.iter().copied().enumerate().peekable();
-        while let Some(&(_, number)) = wanted.peek() {
-            let (first, value) = self.block_of(txn, number)?.ok_or_else(missing)?;
+        while let Some(&(index, number)) = wanted.peek() {
+            let Some((first, value)) = self.block_of(txn, number)? else {
+                missing(index)?;
+                wanted.next();
+                continue;
+            };
             old.clear();
             old.extend_from_slice(value);
             self.environment.touched(RANDOM_READ_BYTES);
             let block = Block::decode(first, &old)?;
             let mut first_kept = None;
             let mut changed = false;
-            let mut visited = false;
             for entry in block.iter() {
                 let mut entry = entry?;
+                while let Some((index, _)) = wanted.next_if(|(_, number)| *number < entry.number) {
+                    missing(index)?;
+                }
                 if let Some((index, _)) = wanted.next_if(|(_, number)| *number == entry.number) {
-                    visited = true;
                     text.clear();
                     match visit(index, entry, &mut text)? {
                         Edit::Keep => {}
@@ -230,8 +247,9 @@ impl Heap<'_> {
                 first_kept = first_kept.or(Some(entry.number));
                 builder.push(entry, block.created);
             }
-            if !visited {
-                return Err(missing());
+            // A number that belongs to this block if to any.
+            if let Some((index, _)) = wanted.next_if(|(_, next)| *next == number) {
+                missing(index)?;
             }
             if !changed {
                 builder = BlockBuilder::default();

@@ -122,8 +122,8 @@ struct Part {
     action: Action,
     /// New records, with the arrival numbers that they will have.
     new: BTreeMap<Vec<u8>, Row>,
-    /// Changes of existing records, in the order of their first change.
-    changes: Vec<(Vec<u8>, Record)>,
+    /// Changes of existing records, which are given by their arrival.
+    changes: Vec<(u64, Vec<u8>, Record)>,
     /// The next number of the reserved range, its end, and the created time of its records.
     reserved: (u64, u64, u64),
     /// Everything, for a store that decides when it publishes.
@@ -181,11 +181,11 @@ impl Model {
         let (mut new, mut changes) = (Vec::new(), Vec::new());
         for record in records {
             let key = encoded(&record["id"]);
-            let exists = self.rows.contains_key(&key) || part.changes.iter().any(|(other, _)| *other == key);
-            match (exists && !part.new.contains_key(&key), part.action) {
-                (true, Action::Insert) | (false, Action::Update) => {}
-                (true, _) => changes.push((key, record)),
-                (false, _) => new.push((key, record)),
+            let existing = self.rows.get(&key).filter(|_| !part.new.contains_key(&key));
+            match (existing.map(|row| row.arrival), part.action) {
+                (Some(_), Action::Insert) | (None, Action::Update) => {}
+                (Some(arrival), _) => changes.push((arrival, key, record)),
+                (None, _) => new.push((key, record)),
             }
         }
         if !new.is_empty() {
@@ -212,9 +212,7 @@ impl Model {
                 part.reserved.0 += count;
             }
         }
-        for (key, record) in changes {
-            part.change(key, record);
-        }
+        part.changes.extend(changes.into_iter().map(|(arrival, key, record)| (arrival, key, record.clone())));
     }
 
     /// Takes back new records whose keys have been inserted in the meantime.
@@ -223,7 +221,8 @@ impl Model {
         let mut taken: Vec<_> = taken.into_iter().filter_map(|key| part.new.remove_entry(&key)).collect();
         taken.sort_by_key(|(_, row)| row.arrival);
         if part.action != Action::Insert {
-            taken.into_iter().for_each(|(key, row)| part.change(key, &row.record));
+            let change = |(key, row): (Vec<u8>, Row)| (self.rows[&key].arrival, key, row.record);
+            part.changes.extend(taken.into_iter().map(change));
         }
     }
 
@@ -236,12 +235,32 @@ impl Model {
             return;
         }
         self.compare(&mut part);
-        self.rows.extend(part.new);
-        // New records of changes arrive in order of the changes.
-        for (_, record) in &part.changes {
-            let time = self.time(now);
-            self.write(part.action, record, time);
+        let time = self.time(now);
+        let mut absent: Vec<(Vec<u8>, Record)> = Vec::new();
+        for (arrival, key, change) in part.changes {
+            match self.rows.get_mut(&key).filter(|row| row.arrival == arrival) {
+                Some(row) => {
+                    row.record.extend(change);
+                    row.updated = time;
+                }
+                None => absent.push((key, change)),
+            }
         }
+        // Records that were deleted: the change comes before what the job wrote with the same key later.
+        let mut again: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
+        for (key, change) in absent {
+            if part.action == Action::Upsert && part.new.contains_key(&key) {
+                again.entry(key).or_default().extend(change);
+            } else {
+                self.write(part.action, &change, time);
+            }
+        }
+        for (key, mut earlier) in again {
+            let row = part.new.get_mut(&key).unwrap();
+            earlier.extend(std::mem::take(&mut row.record));
+            row.record = earlier;
+        }
+        self.rows.extend(part.new);
     }
 
     fn delete_before(&mut self, moment: u64, limit: usize) -> u64 {
@@ -264,13 +283,6 @@ impl Model {
 impl Part {
     fn new(action: Action) -> Self {
         Part { action, new: BTreeMap::new(), changes: Vec::new(), reserved: (0, 0, 0), all: Vec::new() }
-    }
-
-    fn change(&mut self, key: Vec<u8>, record: &Record) {
-        match self.changes.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, change)) => change.extend(record.clone()),
-            None => self.changes.push((key, record.clone())),
-        }
     }
 }
 

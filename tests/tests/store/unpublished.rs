@@ -248,7 +248,8 @@ pub async fn a_job_goes_on_after_the_store_was_closed(place: &impl Place) {
 pub async fn a_stale_attempt_neither_writes_nor_publishes(place: &impl Place) {
     let store = with_dogs(place).await;
     let lease = begin(&*store).await;
-    load(&*store, lease, Action::Insert, "{\"id\":1}").await;
+    let first = group(&*store, lease, Action::Insert, "{\"id\":1}");
+    store.apply(WriteGroup { checkpoint: Some(vec![1]), ..first }).await.unwrap();
     let row = store.job(lease.job).await.unwrap().unwrap();
     store.update_job(running(&row, 2, 60), 1).await.unwrap();
     let lost = StoreErrorKind::LeaseLost;

@@ -5,11 +5,10 @@ use std::ops::Range;
 
 use uuid::Uuid;
 
-use super::{Part, of_job};
+use super::part::{Part, of_job};
 use crate::heap::{Edit, Heap, Usage};
 use crate::index::{self, Index};
 use crate::keys::KeyReader;
-use crate::records::Incoming;
 use crate::sorted::Sorted;
 use crate::transaction::Transaction;
 use jobhost_model::table::Action;
@@ -20,6 +19,12 @@ const STEP_RECORDS: usize = 64 << 10;
 
 /// Number of records taken out at a time, whose texts are held.
 const STEP_TAKEN: usize = 256;
+
+/// A record of the table.
+struct Existing {
+    key: Vec<u8>,
+    number: u64,
+}
 
 /// Does a step of what would make the publishing transaction long. Returns whether there is more to do. The final
 /// comparison is part of `publish`, so that it also covers what is inserted until then.
@@ -88,7 +93,7 @@ impl Part {
         tx: &Transaction<'_>,
         numbers: Range<u64>,
         most: usize,
-    ) -> Result<(Vec<Vec<u8>>, u64), StoreError> {
+    ) -> Result<(Vec<Existing>, u64), StoreError> {
         let reader = KeyReader::new(&self.table(tx)?.primary_key);
         let heap = Heap { environment: tx.environment, table: self.table };
         let mut keys = Vec::new();
@@ -99,33 +104,34 @@ impl Part {
             }
             tx.environment.touched(block.bytes);
             for record in block.block.iter() {
-                let mut key = Vec::new();
-                reader.append_key(record?.text, &mut key)?;
-                keys.push(key);
+                let (record, mut key) = (record?, Vec::new());
+                reader.append_key(record.text, &mut key)?;
+                keys.push(Existing { key, number: record.number });
             }
         }
         Ok((keys, numbers.end))
     }
 
-    /// Takes new records out of the part whose keys have been inserted by others. An upsert keeps them as changes.
-    fn give_way(&mut self, tx: &mut Transaction<'_>, keys: &[Vec<u8>]) -> Result<(), StoreError> {
-        let sorted = Sorted::new(keys, |key| key);
-        let key_of = |rank: usize| sorted.records(rank).first().and_then(|index| keys.get(*index as usize));
-        let ascending: Vec<&[u8]> = (0..sorted.keys()).filter_map(key_of).map(Vec::as_slice).collect();
-        let mut taken: Vec<(u64, &[u8])> = Vec::new();
-        Index::of(tx, self.id)?.numbers(tx.read(), &ascending, |rank, number| {
-            taken.extend(ascending.get(rank).map(|key| (number, *key)));
+    /// Takes new records out of the part whose keys others have inserted. An upsert keeps them as changes.
+    fn give_way(&mut self, tx: &mut Transaction<'_>, existing: &[Existing]) -> Result<(), StoreError> {
+        let sorted = Sorted::new(existing, |existing| &existing.key);
+        let one = |rank: usize| sorted.records(rank).first().and_then(|index| existing.get(*index as usize));
+        let ascending: Vec<&Existing> = (0..sorted.keys()).filter_map(one).collect();
+        let keys: Vec<&[u8]> = ascending.iter().map(|existing| existing.key.as_slice()).collect();
+        let mut taken: Vec<(u64, &Existing)> = Vec::new();
+        Index::of(tx, self.id)?.numbers(tx.read(), &keys, |rank, number| {
+            taken.extend(ascending.get(rank).map(|existing| (number, *existing)));
         })?;
-        taken.sort_unstable();
+        taken.sort_unstable_by_key(|(number, _)| *number);
         for taken in taken.chunks(STEP_TAKEN) {
             self.take_out(tx, taken)?;
         }
         Ok(())
     }
 
-    /// Takes out new records, which are given with their numbers.
-    fn take_out(&mut self, tx: &mut Transaction<'_>, taken: &[(u64, &[u8])]) -> Result<(), StoreError> {
-        let mut keys: Vec<&[u8]> = taken.iter().map(|(_, key)| *key).collect();
+    /// Takes out new records, given with their numbers and with the records that have their keys.
+    fn take_out(&mut self, tx: &mut Transaction<'_>, taken: &[(u64, &Existing)]) -> Result<(), StoreError> {
+        let mut keys: Vec<&[u8]> = taken.iter().map(|(_, existing)| existing.key.as_slice()).collect();
         keys.sort_unstable();
         let mut usage = Usage::default();
         index::remove(tx, self.id, &keys, &mut usage, |_, _| {})?;
@@ -148,8 +154,8 @@ impl Part {
             self.skipped += taken.len() as u64;
             return Ok(());
         }
-        let changes: Vec<Incoming<'_>> =
-            taken.iter().zip(&texts).map(|((_, key), text)| (*key, text.as_slice())).collect();
+        let changes: Vec<(u64, &[u8])> =
+            taken.iter().zip(&texts).map(|((_, existing), text)| (existing.number, text.as_slice())).collect();
         self.keep_changes(tx, &changes)
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::of_job;
+use super::part::of_job;
 use crate::reclaim_work::Reclaim;
 use crate::transaction::Transaction;
 use jobhost_store::StoreError;

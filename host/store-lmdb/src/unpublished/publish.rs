@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use super::{Part, all, of_job};
+use super::discard::drop_table;
+use super::part::{Part, all, of_job};
 use crate::heap::Usage;
 use crate::index;
-use crate::quota;
 use crate::transaction::Transaction;
 use jobhost_model::Timestamp;
 use jobhost_model::jobs::Tally;
@@ -32,10 +32,12 @@ impl Part {
     fn publish(mut self, tx: &mut Transaction<'_>) -> Result<Tally, StoreError> {
         self.compare(tx, usize::MAX)?;
         self.extend_table(tx)?;
-        self.hand_over(tx)?;
         if let Some(changes) = self.changes {
-            self.write_changes(tx, changes)?;
+            let absent = self.write_changes(tx, changes)?;
+            self.write_absent(tx, changes, &absent)?;
+            drop_table(tx, changes)?;
         }
+        self.hand_over(tx)?;
         self.delete(tx)?;
         Ok(Tally { written: self.written, skipped: self.skipped, ..Tally::default() })
     }
@@ -74,17 +76,5 @@ impl Part {
         index::begin_merge(tx, self.table)?;
         self.charge_table(tx, self.id, grown)?;
         tx.drop_counters(self.id)
-    }
-
-    /// Charges the user for the growth of the table instead of what is no longer unpublished.
-    pub(super) fn charge_table(
-        &self,
-        tx: &mut Transaction<'_>,
-        unpublished: u32,
-        grown: u64,
-    ) -> Result<(), StoreError> {
-        let Some(user) = &self.user else { return Ok(()) };
-        quota::forget(tx, user, unpublished)?;
-        quota::charge(tx, user, self.table, grown)
     }
 }

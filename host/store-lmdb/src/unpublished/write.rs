@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Part, of_job};
+use super::part::{Part, of_job};
 use crate::generated::{self, Moved};
 use crate::heap::Heap;
 use crate::index::{Index, MAX_NUMBER};
@@ -80,7 +80,8 @@ struct Split<'b> {
     new: Vec<Incoming<'b>>,
     /// Indexes into `new` of the records that have generated keys, with their source.
     generated: Vec<(u32, &'b KeySource)>,
-    changes: Vec<Incoming<'b>>,
+    /// With the numbers of the records that they change.
+    changes: Vec<(u64, &'b [u8])>,
 }
 
 impl Part {
@@ -108,13 +109,6 @@ impl Part {
             written: 0,
             skipped: 0,
         })
-    }
-
-    /// Adds the part's attributes to a table.
-    pub(super) fn extend(&self, table: &mut Table) {
-        let new = self.attributes.iter().filter(|attribute| table.attribute(&attribute.name).is_none());
-        let new: Vec<_> = new.cloned().collect();
-        table.attributes.extend(new);
     }
 
     /// Notes which attributes the records have, also those that the table has: they may be dropped before the end.
@@ -157,24 +151,6 @@ impl Part {
         Ok(received as u64)
     }
 
-    /// Keeps changes of existing records until they are published.
-    pub(super) fn keep_changes(
-        &mut self,
-        tx: &mut Transaction<'_>,
-        changes: &[Incoming<'_>],
-    ) -> Result<(), StoreError> {
-        let id = match self.changes {
-            Some(id) => id,
-            None => *self.changes.insert(tx.next_id()?),
-        };
-        let (_, grown) = records::write(tx, Target::table(id), Action::Upsert, changes, None, |_| {})?;
-        self.charge(tx, id, grown)
-    }
-
-    fn charge(&self, tx: &mut Transaction<'_>, id: u32, grown: u64) -> Result<(), StoreError> {
-        self.user.as_ref().map_or(Ok(()), |user| quota::charge(tx, user, id, grown))
-    }
-
     /// Divides the records of a run by whether their keys exist. Leaves out those that the action skips.
     fn split<'b>(&self, tx: &Transaction<'_>, run: &'b [TableWrite]) -> Result<Split<'b>, StoreError> {
         let mut incoming: Vec<Incoming<'b>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
@@ -188,32 +164,38 @@ impl Part {
         }
         let existing = self.existing(tx, &incoming, &generated)?;
         let is_update = self.action == Action::Update;
-        if !is_update && !existing.contains(&true) {
+        if !is_update && existing.iter().all(Option::is_none) {
             return Ok(Split { new: incoming, generated, changes: Vec::new() });
         }
         let mut split = Split::default();
         let mut marks = generated.into_iter().peekable();
         for (index, (record, exists)) in (0..).zip(incoming.into_iter().zip(existing)) {
             let source = marks.next_if(|(marked, _)| *marked == index).map(|(_, source)| source);
-            if exists && self.action != Action::Insert {
-                split.changes.push(record);
-            } else if !exists && !is_update {
-                split.generated.extend(source.map(|source| (split.new.len() as u32, source)));
-                split.new.push(record);
+            match exists {
+                Some(number) if self.action != Action::Insert => split.changes.push((number, record.1)),
+                None if !is_update => {
+                    split.generated.extend(source.map(|source| (split.new.len() as u32, source)));
+                    split.new.push(record);
+                }
+                _ => {}
             }
         }
         Ok(split)
     }
 
-    /// Returns, for each record, whether it changes an existing record: its key is in the table or among the changes, but
-    /// not among the new records of this part. Records with generated keys are always new.
+    /// Returns, for each record, the number of the existing record that it changes: its key is in the table, but not among
+    /// the new records of this part. Records with generated keys are always new.
     fn existing(
         &self,
         tx: &Transaction<'_>,
         incoming: &[Incoming<'_>],
         generated: &[(u32, &KeySource)],
-    ) -> Result<Vec<bool>, StoreError> {
-        let mut existing = vec![false; incoming.len()];
+    ) -> Result<Vec<Option<u64>>, StoreError> {
+        let mut existing = vec![None; incoming.len()];
+        let index = Index::of(tx, self.table)?;
+        if index.is_empty() {
+            return Ok(existing);
+        }
         let mut marks = generated.iter().map(|(index, _)| *index).peekable();
         let explicit = (0..incoming.len() as u32).filter(|index| marks.next_if_eq(index).is_none());
         let sorted = match generated {
@@ -225,19 +207,17 @@ impl Part {
             first.map_or(&[][..], |(key, _)| *key)
         };
         let keys: Vec<&[u8]> = (0..sorted.keys()).map(key_of).collect();
-        let mut found = vec![false; keys.len()];
-        for index in std::iter::once(self.table).chain(self.changes) {
-            let index = Index::of(tx, index)?;
-            if !index.is_empty() {
-                index.numbers(tx.read(), &keys, |rank, _| set(&mut found, rank, true))?;
-            }
-        }
-        if !found.contains(&true) {
+        let mut found = vec![None; keys.len()];
+        index.numbers(tx.read(), &keys, |rank, number| set(&mut found, rank, Some(number)))?;
+        if found.iter().all(Option::is_none) {
             return Ok(existing);
         }
-        Index::of(tx, self.id)?.numbers(tx.read(), &keys, |rank, _| set(&mut found, rank, false))?;
-        for (rank, _) in found.iter().enumerate().filter(|(_, found)| **found) {
-            sorted.records(rank).iter().for_each(|index| set(&mut existing, *index as usize, true));
+        let own = Index::of(tx, self.id)?;
+        if !own.is_empty() {
+            own.numbers(tx.read(), &keys, |rank, _| set(&mut found, rank, None))?;
+        }
+        for (rank, number) in found.into_iter().enumerate().filter(|(_, number)| number.is_some()) {
+            sorted.records(rank).iter().for_each(|index| set(&mut existing, *index as usize, number));
         }
         Ok(existing)
     }
@@ -268,8 +248,8 @@ impl Part {
     }
 }
 
-fn set(flags: &mut [bool], index: usize, value: bool) {
-    if let Some(flag) = flags.get_mut(index) {
-        *flag = value;
+fn set<T>(list: &mut [T], index: usize, value: T) {
+    if let Some(place) = list.get_mut(index) {
+        *place = value;
     }
 }

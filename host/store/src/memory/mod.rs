@@ -8,6 +8,7 @@
 mod catalog;
 mod documents;
 mod jobs;
+mod publishing;
 mod reading;
 mod records;
 mod state;
