@@ -60,6 +60,7 @@ pub fn run() -> Result<()> {
     })?;
     steps.step("tests of the host, through the front door", || host_tests(&python, &node, &data_sets))?;
     steps.step("a short soak", bench::short_soak)?;
+    steps.step("a short benchmark", bench::short_bench)?;
     steps.summary();
     Ok(())
 }

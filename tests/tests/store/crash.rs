@@ -3,18 +3,20 @@
 //! The killed process is this test binary, started again as `child`. The test cannot show that the disk keeps what it
 //! was told to sync; that needs a machine that loses power.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::PoisonError;
 
-use jobhost_model::Action;
-use jobhost_model::jobs::{JobRow, Lease};
+use jobhost_model::jobs::{JobRow, JobStatus, Lease, StartRange};
+use jobhost_model::{Action, Timestamp};
 use jobhost_store::{DeleteBefore, ScanOrder, Store, WriteGroup};
 use uuid::Uuid;
 
 use crate::deletes::step;
 use crate::jobs::{row, running};
 use crate::place::*;
+use crate::unpublished;
 
 const PLACE: &str = "JOBHOST_TEST_STORE_PLACE";
 const WORK: &str = "JOBHOST_TEST_STORE_WORK";
@@ -115,6 +117,77 @@ async fn delete(place: &impl Place) {
     }
 }
 
+/// The keys of an unpublished job: half of them are those of the job before.
+fn keys_of(job: u64) -> std::ops::Range<u64> {
+    job * 2 * BATCH..(job + 2) * 2 * BATCH
+}
+
+/// The rows of the jobs so far, which are numbered by their start times.
+async fn numbered_jobs(store: &dyn Store) -> Vec<JobRow> {
+    let range = StartRange { after: Timestamp(0), before: Timestamp(u64::MAX) };
+    store.jobs_started_between(range, None, 10_000).await.unwrap()
+}
+
+/// Runs jobs whose records become visible at their end, except those of every third one, forever.
+async fn publish(place: &impl Place) {
+    let store = place.open().await.unwrap();
+    if store.catalog().table(&dog()).is_none() {
+        create_table(&*store, &dog()).await;
+    }
+    let first = numbered_jobs(&*store).await.len() as u64;
+    for job in first.. {
+        let row = row(1);
+        store.create_job(row.clone(), Vec::new()).await.unwrap();
+        store.update_job(running(&row, 1, job + 1), 0).await.unwrap();
+        let lease = Lease { job: row.id, attempt: 1 };
+        for part in keys_of(job).collect::<Vec<_>>().chunks(BATCH as usize) {
+            let lines: Vec<_> =
+                part.iter().map(|id| format!("{{\"id\":\"{}\",\"n\":{id},\"by\":{job}}}", spread(*id))).collect();
+            unpublished::load(&*store, lease, Action::Upsert, &lines.join("\n")).await;
+            println!("acknowledged 0");
+        }
+        unpublished::finish(&*store, lease, job % 3 != 2).await;
+        println!("acknowledged {}", job + 1);
+    }
+}
+
+/// Checks that exactly the records of complete jobs are visible, each as the last of them wrote it.
+async fn assert_whole(store: &dyn Store) {
+    let mut expected = BTreeMap::new();
+    for (job, _) in numbered_jobs(store).await.iter().enumerate().filter(|(_, row)| row.status == JobStatus::Complete) {
+        expected.extend(keys_of(job as u64).map(|id| (id, job as u64)));
+    }
+    for order in [ScanOrder::Arrival, ScanOrder::Key] {
+        let stored = scan_of(store, &dog(), order).await;
+        let found = stored.iter().map(|stored| {
+            let record = stored.record();
+            (record["n"].as_u64().unwrap(), record["by"].as_u64().unwrap())
+        });
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
+        assert_eq!(stored.len(), expected.len(), "no record is stored twice");
+    }
+    assert_eq!(store.statistics(&dog()).await.unwrap().record_count, expected.len() as u64);
+}
+
+pub async fn unpublished_records_become_visible_whole_or_never_when_killed(place: &impl Place) {
+    for round in 0..6 {
+        let acknowledged = killed_after(8 + round * 7, "publish", place);
+        let store = place.open().await.unwrap();
+        let jobs = numbered_jobs(&*store).await;
+        let ended = jobs.iter().filter(|row| row.status.is_final()).count() as u64;
+        assert!(ended >= acknowledged, "acknowledged {acknowledged}, found {ended}");
+        assert_whole(&*store).await;
+        // What the killed process left is still there to be published or discarded.
+        for id in store.unfinished_jobs().await.unwrap() {
+            let attempt = store.job(id).await.unwrap().unwrap().attempt;
+            if attempt > 0 {
+                unpublished::finish(&*store, Lease { job: id, attempt }, false).await;
+            }
+        }
+        assert_whole(&*store).await;
+    }
+}
+
 /// Whether this process was started as a child to be killed.
 pub fn is_child() -> bool {
     std::env::var_os(PLACE).is_some()
@@ -129,6 +202,7 @@ pub fn child() {
     match std::env::var(WORK).unwrap().as_str() {
         "load" => runtime.block_on(load(&place)),
         "delete" => runtime.block_on(delete(&place)),
+        "publish" => runtime.block_on(publish(&place)),
         other => panic!("no such work: {other}"),
     }
 }

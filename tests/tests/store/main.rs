@@ -120,7 +120,10 @@ fn suite<P: Place + 'static>(store: &str) -> Vec<Trial> {
 /// The behaviour of stores that outlive their process.
 fn on_disk<P: Place + 'static>(store: &str) -> Vec<Trial> {
     trials!(store, (&P::fresh().await):
-        crash::{nothing_acknowledged_is_lost_when_killed, steps_of_deleting_are_whole_when_killed},
+        crash::{
+            nothing_acknowledged_is_lost_when_killed, steps_of_deleting_are_whole_when_killed,
+            unpublished_records_become_visible_whole_or_never_when_killed,
+        },
         // The store keeps a limited number of eras of a jumping clock.
         deletes::{many_jumps_of_the_clock},
     )
