@@ -17,6 +17,7 @@ mod crash;
 mod deletes;
 mod documents;
 mod embedded;
+mod expected;
 mod generated_keys;
 mod jobs;
 mod model;

@@ -1,7 +1,5 @@
 //! Runs random sequences of operations, and compares the store with a model in memory.
 
-use std::collections::BTreeMap;
-
 use jobhost_model::jobs::Lease;
 use jobhost_model::{Action, Timestamp};
 use jobhost_store::{ScanOrder, ScanPosition, Store, WriteGroup};
@@ -10,6 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::deletes::step;
+use crate::expected::{Model, Part, Row, encoded};
 use crate::place::*;
 use crate::unpublished;
 
@@ -109,180 +108,39 @@ fn fill(from: u16, count: u16, scattered: bool) -> Vec<Record> {
         .collect()
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct Row {
-    arrival: u64,
-    record: Record,
-    created: u64,
-    updated: u64,
+/// A job whose records become visible at its end.
+struct Load {
+    lease: Lease,
+    parts: Vec<Part>,
 }
 
-/// What a job has written with one action and has not published.
-struct Part {
-    action: Action,
-    /// New records, with the arrival numbers that they will have.
-    new: BTreeMap<Vec<u8>, Row>,
-    /// Changes of existing records, which are given by their arrival.
-    changes: Vec<(u64, Vec<u8>, Record)>,
-    /// The next number of the reserved range, its end, and the created time of its records.
-    reserved: (u64, u64, u64),
-    /// Everything, for a store that decides when it publishes.
-    all: Vec<Record>,
-}
-
-#[derive(Default)]
-struct Model {
-    /// Ordered by the binary form of the key.
-    rows: BTreeMap<Vec<u8>, Row>,
-    next: u64,
-    /// Creation time of the newest record.
-    newest: u64,
-}
-
-fn encoded(value: &Value) -> Vec<u8> {
-    let mut form = Vec::new();
-    jobhost_model::Key::from_json(value).unwrap().unwrap().encode(&mut form);
-    form
-}
-
-/// The clock may go back by this many microseconds before new records get its time.
-const TOLERANCE: u64 = 10_000_000;
-
-impl Model {
-    /// Returns the table's time for this time of the clock.
-    fn time(&self, now: u64) -> u64 {
-        if now + TOLERANCE < self.newest { now } else { now.max(self.newest) }
-    }
-
-    /// Returns whether the record was written.
-    fn write(&mut self, action: Action, record: &Record, now: u64) -> bool {
-        match (self.rows.get_mut(&encoded(&record["id"])), action) {
-            (None, Action::Update) | (Some(_), Action::Insert) => false,
-            (Some(row), _) => {
-                for (name, value) in record {
-                    row.record.insert(name.clone(), value.clone());
-                }
-                row.updated = now;
-                true
-            }
-            (None, _) => {
-                let row = Row { arrival: self.next, record: record.clone(), created: now, updated: now };
-                self.next += 1;
-                self.newest = now;
-                self.rows.insert(encoded(&record["id"]), row);
-                true
-            }
-        }
-    }
-
-    /// Writes records that are not visible yet.
-    fn load(&mut self, part: &mut Part, records: &[Record], reserved: Option<u64>, now: u64) {
-        let Some(reserved) = reserved else { return part.all.extend(records.iter().cloned()) };
-        let (mut new, mut changes) = (Vec::new(), Vec::new());
-        for record in records {
-            let key = encoded(&record["id"]);
-            let existing = self.rows.get(&key).filter(|_| !part.new.contains_key(&key));
-            match (existing.map(|row| row.arrival), part.action) {
-                (Some(_), Action::Insert) | (None, Action::Update) => {}
-                (Some(arrival), _) => changes.push((arrival, key, record)),
-                (None, _) => new.push((key, record)),
-            }
-        }
-        if !new.is_empty() {
-            let count = new.len() as u64;
-            if part.reserved.0 + count > part.reserved.1 {
-                self.newest = self.time(now);
-                part.reserved = (self.next, self.next + reserved.max(count), self.newest);
-                self.next = part.reserved.1;
-            }
-            let (base, _, created) = part.reserved;
-            let mut appended = false;
-            for (index, (key, record)) in new.into_iter().enumerate() {
-                match part.new.get_mut(&key) {
-                    Some(_) if part.action == Action::Insert => {}
-                    Some(row) => row.record.extend(record.clone()),
-                    None => {
-                        appended = true;
-                        let arrival = base + index as u64;
-                        part.new.insert(key, Row { arrival, record: record.clone(), created, updated: created });
-                    }
-                }
-            }
-            if appended {
-                part.reserved.0 += count;
-            }
-        }
-        part.changes.extend(changes.into_iter().map(|(arrival, key, record)| (arrival, key, record.clone())));
-    }
-
-    /// Takes back new records whose keys have been inserted in the meantime.
-    fn compare(&self, part: &mut Part) {
-        let taken: Vec<_> = part.new.keys().filter(|key| self.rows.contains_key(*key)).cloned().collect();
-        let mut taken: Vec<_> = taken.into_iter().filter_map(|key| part.new.remove_entry(&key)).collect();
-        taken.sort_by_key(|(_, row)| row.arrival);
-        if part.action != Action::Insert {
-            let change = |(key, row): (Vec<u8>, Row)| (self.rows[&key].arrival, key, row.record);
-            part.changes.extend(taken.into_iter().map(change));
-        }
-    }
-
-    fn publish(&mut self, mut part: Part, decided: bool, now: u64) {
-        if !decided {
-            let time = self.time(now);
-            for record in &part.all {
-                self.write(part.action, record, time);
-            }
+impl Load {
+    async fn write<P: Place>(
+        &mut self,
+        store: &dyn Store,
+        model: &mut Model,
+        action: Action,
+        records: &[Record],
+        now: u64,
+    ) {
+        unpublished::load(store, self.lease, action, &lines(records)).await;
+        if records.is_empty() {
             return;
         }
-        self.compare(&mut part);
-        let time = self.time(now);
-        let mut absent: Vec<(Vec<u8>, Record)> = Vec::new();
-        for (arrival, key, change) in part.changes {
-            match self.rows.get_mut(&key).filter(|row| row.arrival == arrival) {
-                Some(row) => {
-                    row.record.extend(change);
-                    row.updated = time;
-                }
-                None => absent.push((key, change)),
-            }
+        if self.parts.last().is_none_or(|part| part.action != action) {
+            self.parts.push(Part::new(action));
         }
-        // Records that were deleted: the change comes before what the job wrote with the same key later.
-        let mut again: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
-        for (key, change) in absent {
-            if part.action == Action::Upsert && part.new.contains_key(&key) {
-                again.entry(key).or_default().extend(change);
-            } else {
-                self.write(part.action, &change, time);
-            }
-        }
-        for (key, mut earlier) in again {
-            let row = part.new.get_mut(&key).unwrap();
-            earlier.extend(std::mem::take(&mut row.record));
-            row.record = earlier;
-        }
-        self.rows.extend(part.new);
+        model.load(self.parts.last_mut().unwrap(), records, P::reserved(), now);
     }
 
-    fn delete_before(&mut self, moment: u64, limit: usize) -> u64 {
-        let mut rows = self.in_order(ScanOrder::Arrival);
-        rows.sort_by_key(|row| row.created);
-        let oldest: Vec<_> = rows.iter().take_while(|row| row.created < moment).take(limit).collect();
-        oldest.iter().for_each(|row| drop(self.rows.remove(&encoded(&row.record["id"]))));
-        oldest.len() as u64
-    }
-
-    fn in_order(&self, order: ScanOrder) -> Vec<Row> {
-        let mut rows: Vec<_> = self.rows.values().cloned().collect();
-        if order == ScanOrder::Arrival {
-            rows.sort_by_key(|row| row.arrival);
+    async fn end<P: Place>(self, store: &dyn Store, model: &mut Model, publish: bool, now: u64) {
+        let tally = unpublished::finish(store, self.lease, publish).await;
+        if publish {
+            assert_eq!(tally.received, tally.written + tally.skipped);
+            self.parts.into_iter().for_each(|part| model.publish(part, P::reserved().is_some(), now));
+        } else {
+            assert_eq!(tally.written + tally.skipped, 0);
         }
-        rows
-    }
-}
-
-impl Part {
-    fn new(action: Action) -> Self {
-        Part { action, new: BTreeMap::new(), changes: Vec::new(), reserved: (0, 0, 0), all: Vec::new() }
     }
 }
 
@@ -322,7 +180,7 @@ async fn run<P: Place>(place: &P, operations: Vec<Operation>) {
     use jobhost_model::Clock;
     let mut store = with_dogs(place).await;
     let mut model = Model::default();
-    let mut jobs: [Option<(Lease, Vec<Part>)>; 2] = [None, None];
+    let mut jobs: [Option<Load>; 2] = [None, None];
     for operation in operations {
         let now = place.clock().now();
         match operation {
@@ -359,40 +217,20 @@ async fn run<P: Place>(place: &P, operations: Vec<Operation>) {
             }
             Operation::Load { job, action, records } => {
                 let records: Vec<_> = records.into_iter().map(record).collect();
-                if jobs[job].is_none() {
-                    jobs[job] = Some((unpublished::begin(&*store).await, Vec::new()));
-                }
-                let (lease, parts) = jobs[job].as_mut().unwrap();
-                unpublished::load(&*store, *lease, action, &lines(&records)).await;
-                if records.is_empty() {
-                    continue;
-                }
-                let last = parts.len().checked_sub(1).filter(|last| parts[*last].action == action);
-                let place = last.unwrap_or_else(|| {
-                    parts.push(Part::new(action));
-                    parts.len() - 1
-                });
-                model.load(&mut parts[place], &records, P::reserved(), now.0);
+                let load =
+                    jobs[job].get_or_insert(Load { lease: unpublished::begin(&*store).await, parts: Vec::new() });
+                load.write::<P>(&*store, &mut model, action, &records, now.0).await;
             }
             Operation::Prepare { job } => {
-                if let Some((lease, _)) = &jobs[job] {
-                    store.prepare_end(*lease).await.unwrap();
-                    let others: Vec<_> = jobs.iter_mut().enumerate().collect();
-                    for (index, other) in others {
-                        if let Some((_, parts)) = other.as_mut().filter(|_| index == job && P::reserved().is_some()) {
-                            parts.iter_mut().for_each(|part| model.compare(part));
-                        }
-                    }
+                let Some(load) = &mut jobs[job] else { continue };
+                store.prepare_end(load.lease).await.unwrap();
+                if P::reserved().is_some() {
+                    load.parts.iter_mut().for_each(|part| model.compare(part));
                 }
             }
             Operation::End { job, publish } => {
-                let Some((lease, parts)) = jobs[job].take() else { continue };
-                let tally = unpublished::finish(&*store, lease, publish).await;
-                assert!(publish || tally.written + tally.skipped == 0);
-                if publish {
-                    assert_eq!(tally.received, tally.written + tally.skipped);
-                    parts.into_iter().for_each(|part| model.publish(part, P::reserved().is_some(), now.0));
-                }
+                let Some(load) = jobs[job].take() else { continue };
+                load.end::<P>(&*store, &mut model, publish, now.0).await;
             }
             Operation::Tick(microseconds) => place.clock().advance(microseconds.into()),
             Operation::Jump(minutes) => {
