@@ -2,6 +2,7 @@
 //! job is running.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,9 @@ use jobhost_store::{JobEnd, StoreError, StoreErrorKind, WriteGroup};
 /// Maximum final rows that wait for the store without occupying a worker. A row may carry a result of 256 KiB.
 const MOST_WAITING: usize = 64;
 
+/// How often in a row a job is retried when the store has no room for its last records. Then the job ends with an error.
+pub(super) const MOST_TRIES_WHEN_FULL: u32 = 5;
+
 /// How a job ends.
 pub(super) struct Conclusion {
     pub id: Uuid,
@@ -28,6 +32,8 @@ pub(super) struct Conclusion {
     pub row: Option<JobRow>,
     pub ending: Ending,
     pub rejects: Option<Arc<AllRejects>>,
+    /// Whether records of earlier commit groups become visible with this end.
+    pub publishes: bool,
     pub entry: RunningEntry,
 }
 
@@ -53,21 +59,18 @@ impl Conclusions {
 }
 
 impl Conclusion {
-    /// Stores the last commit group together with the end, and publishes the job's records if the job is complete.
-    /// `has_unpublished` says whether earlier groups wait for that. On failure nothing is stored, and the group is lost.
+    /// Stores the last commit group together with the end, and publishes the job's records if the job is complete. On failure
+    /// nothing is stored, and the group is lost.
     pub async fn conclude_with(
         &self,
-        last_group: Option<LastGroup>,
-        has_unpublished: bool,
+        last_group: LastGroup,
         parts: &JobParts,
         spool: &Spool,
     ) -> Result<(), StoreError> {
         let Some(row) = &self.row else { return Ok(()) };
-        if has_unpublished {
-            parts.store.prepare_end(Lease { job: self.id, attempt: row.attempt }).await?;
-        }
-        let group = last_group.map(|last| last.group);
-        let end = self.end(row, parts, group, log::documents(&self.entry.log, self.rejects.as_deref()));
+        self.prepare(row, parts).await?;
+        let end =
+            self.end(row, parts, Some(last_group.group), log::documents(&self.entry.log, self.rejects.as_deref()));
         let stored = parts.store.end_job(end).await?;
         self.stored(&stored, parts, spool).await;
         Ok(())
@@ -85,7 +88,15 @@ impl Conclusion {
         }
     }
 
-    async fn store(self, parts: &JobParts, spool: &Spool, retry: &Retry) -> Result<(), StoreError> {
+    /// Prepares publishing, if this end publishes records of earlier groups.
+    async fn prepare(&self, row: &JobRow, parts: &JobParts) -> Result<(), StoreError> {
+        if self.publishes {
+            parts.store.prepare_end(Lease { job: self.id, attempt: row.attempt }).await?;
+        }
+        Ok(())
+    }
+
+    async fn store(mut self, parts: &JobParts, spool: &Spool, retry: &Retry) -> Result<(), StoreError> {
         let store = parts.store.as_ref();
         let known = match &self.row {
             Some(row) => Some(row.clone()),
@@ -93,6 +104,15 @@ impl Conclusion {
         };
         let Some(row) = known.filter(|row| !row.status.is_final()) else { return Ok(()) };
         let documents = log::documents(&self.entry.log, self.rejects.as_deref());
+        if self.publishes {
+            if let Err(failure) = self.publish(&row, parts, spool, retry).await? {
+                warn!(job = %self.id, %failure, "the records of a job cannot be published");
+                self.publishes = false;
+                self.ending = lifecycle::unstored(&failure.message);
+            } else {
+                return Ok(());
+            }
+        }
         let end = || async {
             match store.end_job(self.end(&row, parts, None, documents.clone())).await {
                 // Without room for the documents, the row is stored without them, so that the job still ends.
@@ -106,6 +126,42 @@ impl Conclusion {
         let stored = retry.while_running("store end", || noting(&self.entry, end())).await?;
         self.stored(&stored, parts, spool).await;
         Ok(())
+    }
+
+    /// Ends the job and publishes its records. Returns the failure if the records cannot be published.
+    async fn publish(
+        &self,
+        row: &JobRow,
+        parts: &JobParts,
+        spool: &Spool,
+        retry: &Retry,
+    ) -> Result<Result<(), StoreError>, StoreError> {
+        let documents = log::documents(&self.entry.log, self.rejects.as_deref());
+        let tries = AtomicU32::new(0);
+        let end = || async {
+            let ended = match self.prepare(row, parts).await {
+                Ok(()) => parts.store.end_job(self.end(row, parts, None, documents.clone())).await,
+                Err(failure) => Err(failure),
+            };
+            match ended {
+                Ok(stored) => Ok(Ok(stored)),
+                Err(failure) => match failure.kind {
+                    StoreErrorKind::LeaseLost | StoreErrorKind::Unavailable => Err(failure),
+                    // The operator may be freeing space.
+                    StoreErrorKind::Full if tries.fetch_add(1, Ordering::Relaxed) < MOST_TRIES_WHEN_FULL => {
+                        Err(failure)
+                    }
+                    _ => Ok(Err(failure)),
+                },
+            }
+        };
+        match retry.while_running("publish records", || noting(&self.entry, end())).await? {
+            Ok(stored) => {
+                self.stored(&stored, parts, spool).await;
+                Ok(Ok(()))
+            }
+            Err(failure) => Ok(Err(failure)),
+        }
     }
 
     fn end(

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::attempt::{Again, Attempt, AttemptEnd, AttemptRules, EndedAttempt};
 use super::cancel::{Running, RunningEntry};
-use super::conclusion::{Conclusion, Conclusions};
+use super::conclusion::{Conclusion, Conclusions, MOST_TRIES_WHEN_FULL};
 use super::lifecycle::{self, Ending};
 use super::queue::{Past, Queue, QueuedJob, Turn};
 use super::rejects::AllRejects;
@@ -27,10 +27,6 @@ const BEGIN_TRIES: usize = 4;
 /// How often in a row, without progress, a guest may give up because the store failed. The store still accepts the
 /// job's rows, so the store as a whole works; the cause is a damaged record, or a query that its engine cannot run.
 const MOST_FAILURES: u32 = 100;
-
-/// How often in a row a job is retried when the store has no room for its last commit group. Then the job ends with an
-/// error.
-const MOST_TRIES_WHEN_FULL: u32 = 5;
 
 pub(super) struct Worker {
     pub parts: JobParts,
@@ -102,7 +98,7 @@ impl Worker {
         }
     }
 
-    /// Ends the job. Returns it instead if its records could not be stored or published but may be later.
+    /// Ends the job. Returns it instead if its last commit group could not be stored but may be later.
     async fn end(
         &self,
         id: Uuid,
@@ -112,9 +108,9 @@ impl Worker {
         turn: Turn,
     ) -> Option<(JobRow, Again, Option<Arc<AllRejects>>, RunningEntry)> {
         let EndedAttempt { row, ending, rejects, last_group, publishes, may_try_again } = ended;
-        let mut conclusion = Conclusion { id, row: Some(row.clone()), ending, rejects, entry };
-        if last_group.is_some() || publishes {
-            let Err(failure) = conclusion.conclude_with(last_group, publishes, &self.parts, &self.spool).await else {
+        let mut conclusion = Conclusion { id, row: Some(row.clone()), ending, rejects, publishes, entry };
+        if let Some(last_group) = last_group {
+            let Err(failure) = conclusion.conclude_with(last_group, &self.parts, &self.spool).await else {
                 return None;
             };
             let may_pass = match failure.kind {
@@ -127,6 +123,7 @@ impl Worker {
                 let again = Again { why: failure.message, lasting: false };
                 return Some((row, again, conclusion.rejects, conclusion.entry));
             }
+            conclusion.publishes = false;
             conclusion.ending = lifecycle::unstored(&failure.message);
         }
         self.conclude(conclusion, turn).await;
@@ -267,7 +264,7 @@ impl Worker {
             error: json!({"kind": "host"}),
         };
         let entry = self.running.enter(id, self.parts.guest_limits.log_bytes.size());
-        let conclusion = Conclusion { id, row: None, ending, rejects: None, entry };
+        let conclusion = Conclusion { id, row: None, ending, rejects: None, publishes: false, entry };
         let (store, retry) = (self.parts.store.as_ref(), &self.rules.retry);
         let sweep = async {
             let Some(row) = retry.within_patience("read row", || store.job(id)).await? else { return Ok(()) };
