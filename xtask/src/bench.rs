@@ -33,22 +33,12 @@ pub fn short_soak() -> Result<()> {
     process::run(Command::new(program()).args(["soak", "--seconds", &SHORT_SOAK.as_secs().to_string()]))
 }
 
-/// Runs every part that needs no peer, with small numbers and what is already built. It shows that the benchmark works; its
-/// figures mean nothing.
+/// Runs some parts with small numbers and what is already built. It shows that the benchmark works; its figures mean nothing.
 pub fn short_bench() -> Result<()> {
-    let host = repository::host_binary();
     let mut bench = Command::new(program());
-    bench.args([
-        "bench",
-        "--ours-only",
-        "--only",
-        "load,export,delete,import,tiny,neighbours,parse",
-        "--keys",
-        "sequential,uuid",
-    ]);
-    bench.args(["--rows", "20000", "--rounds", "1", "--singles", "20", "--clients", "4", "--jobs-per-client", "10"]);
-    bench.args(["--queued", "200", "--hostile", "1", "--host"]).arg(host);
-    process::run(&mut bench)
+    bench.args(["bench", "--ours-only", "--only", "load,export,tiny", "--rows", "20000", "--rounds", "1"]);
+    bench.args(["--singles", "20", "--clients", "4", "--jobs-per-client", "10", "--queued", "200"]);
+    process::run(bench.arg("--host").arg(repository::host_binary()))
 }
 
 fn program() -> PathBuf {
