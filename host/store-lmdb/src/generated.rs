@@ -12,9 +12,9 @@ use super::sorted::Sorted;
 use super::transaction::Transaction;
 use jobhost_model::key::Key;
 use jobhost_model::table::Table;
-use jobhost_store::StoreError;
 use jobhost_store::key_source::KeySource;
 use jobhost_store::rules::merging::{MAX_KEY_TRIES, no_free_key, with_key};
+use jobhost_store::{StoreError, TableWrite};
 
 /// A record that got another key.
 pub(super) struct Moved {
@@ -27,6 +27,21 @@ struct Pending<'b> {
     index: u32,
     source: &'b KeySource,
     key: Cow<'b, [u8]>,
+}
+
+/// Returns the records of a run, and the indexes of those that have generated keys, ascending, with their source.
+pub(super) fn records_of(run: &[TableWrite]) -> (Vec<Incoming<'_>>, Vec<(u32, &KeySource)>) {
+    let mut incoming: Vec<Incoming<'_>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
+    let mut generated: Vec<(u32, &KeySource)> = Vec::new();
+    for write in run {
+        if let Some(marked) = write.batch.generated() {
+            // The cast does not truncate: a run is held in memory and has fewer than 2^32 records.
+            let before = incoming.len() as u32;
+            generated.extend(marked.records.iter().map(|place| (before + place, &marked.source)));
+        }
+        incoming.extend(write.batch.encoded());
+    }
+    (incoming, generated)
 }
 
 /// Inserts the generated keys of a run into the index, each with its record's number. Replaces keys that are taken,

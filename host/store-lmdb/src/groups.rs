@@ -3,12 +3,11 @@
 use super::generated::{self, Moved};
 use super::jobs;
 use super::quota;
-use super::records::{self, Incoming, Target};
+use super::records::{self, Target};
 use super::transaction::Transaction;
 use super::unpublished;
 use jobhost_model::jobs::Tally;
 use jobhost_model::key::Key;
-use jobhost_store::KeySource;
 use jobhost_store::rules::attributes;
 use jobhost_store::rules::runs::runs;
 use jobhost_store::{Applied, Quota, StoreError, StoreErrorKind, TableWrite, Visibility, WriteGroup};
@@ -73,16 +72,7 @@ fn write_run(
 ) -> Result<(u32, Tally, u64), StoreError> {
     let table = tx.table(&first.table)?;
     let target = Target::table(table.id);
-    let mut incoming: Vec<Incoming<'_>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
-    let mut generated: Vec<(u32, &KeySource)> = Vec::new();
-    for write in run {
-        if let Some(marked) = write.batch.generated() {
-            // The cast does not truncate: a run is held in memory and has fewer than 2^32 records.
-            let before = incoming.len() as u32;
-            generated.extend(marked.records.iter().map(|place| (before + place, &marked.source)));
-        }
-        incoming.extend(write.batch.encoded());
-    }
+    let (mut incoming, generated) = generated::records_of(run);
     let (placed, moved) = if generated.is_empty() {
         (None, Vec::new())
     } else {

@@ -153,15 +153,7 @@ impl Part {
 
     /// Divides the records of a run by whether their keys exist. Leaves out those that the action skips.
     fn split<'b>(&self, tx: &Transaction<'_>, run: &'b [TableWrite]) -> Result<Split<'b>, StoreError> {
-        let mut incoming: Vec<Incoming<'b>> = Vec::with_capacity(run.iter().map(|write| write.batch.len()).sum());
-        let mut generated: Vec<(u32, &KeySource)> = Vec::new();
-        for write in run {
-            if let Some(marked) = write.batch.generated() {
-                let before = incoming.len() as u32;
-                generated.extend(marked.records.iter().map(|place| (before + place, &marked.source)));
-            }
-            incoming.extend(write.batch.encoded());
-        }
+        let (incoming, generated) = generated::records_of(run);
         let existing = self.existing(tx, &incoming, &generated)?;
         let is_update = self.action == Action::Update;
         if !is_update && existing.iter().all(Option::is_none) {
