@@ -105,7 +105,7 @@ impl Conclusion {
         let Some(row) = known.filter(|row| !row.status.is_final()) else { return Ok(()) };
         let documents = log::documents(&self.entry.log, self.rejects.as_deref());
         if self.publishes {
-            if let Err(failure) = self.publish(&row, parts, spool, retry).await? {
+            if let Err(failure) = self.publish(&row, &documents, parts, spool, retry).await? {
                 warn!(job = %self.id, %failure, "the records of a job cannot be published");
                 self.publishes = false;
                 self.ending = lifecycle::unstored(&failure.message);
@@ -132,15 +132,15 @@ impl Conclusion {
     async fn publish(
         &self,
         row: &JobRow,
+        documents: &[(&'static str, Vec<u8>)],
         parts: &JobParts,
         spool: &Spool,
         retry: &Retry,
     ) -> Result<Result<(), StoreError>, StoreError> {
-        let documents = log::documents(&self.entry.log, self.rejects.as_deref());
         let tries = AtomicU32::new(0);
         let end = || async {
             let ended = match self.prepare(row, parts).await {
-                Ok(()) => parts.store.end_job(self.end(row, parts, None, documents.clone())).await,
+                Ok(()) => parts.store.end_job(self.end(row, parts, None, documents.to_vec())).await,
                 Err(failure) => Err(failure),
             };
             match ended {

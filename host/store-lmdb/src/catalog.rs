@@ -44,13 +44,11 @@ fn remove_database(tx: &mut Transaction<'_>, name: &str) -> Result<(), StoreErro
 fn remove_table(tx: &mut Transaction<'_>, name: &TableName) -> Result<(), StoreError> {
     let table = tx.table(name)?.id;
     let dbs = tx.dbs;
-    let runs = tx.runs(table)?.ids().collect();
     tables::delete_table(&dbs, tx.change(), table)?;
-    tx.drop_counters(table)?;
     if let Some(tables) = tx.change_catalog().databases.get_mut(&name.database) {
         tables.remove(&name.table);
     }
-    tx.begin_work(|id| Reclaim::Table { id, table, runs }).map(|_| ())
+    tx.free_table(table)
 }
 
 fn strip(tx: &mut Transaction<'_>, name: &TableName, attribute: String) -> Result<u64, StoreError> {

@@ -52,7 +52,10 @@ pub(super) fn place<'b>(
     target: Target,
     incoming: &[Incoming<'b>],
     generated: &[(u32, &'b KeySource)],
-) -> Result<(Placed, Vec<Moved>), StoreError> {
+) -> Result<(Option<Placed>, Vec<Moved>), StoreError> {
+    if generated.is_empty() {
+        return Ok((None, Vec::new()));
+    }
     let base = records::first_number(tx, target.index, incoming.len())?;
     let key_of = |index: u32| incoming.get(index as usize).map_or(&[][..], |(key, _)| *key);
     let mut marks = generated.iter().map(|(index, _)| *index).peekable();
@@ -114,10 +117,19 @@ pub(super) fn place<'b>(
         }
         pending = again;
         if pending.is_empty() {
-            return Ok((Placed { explicit, usage }, moved));
+            return Ok((Some(Placed { explicit, usage }), moved));
         }
     }
     Err(no_free_key(table))
+}
+
+/// Replaces the records that got other keys.
+pub(super) fn replace_moved<'b>(incoming: &mut [Incoming<'b>], moved: &'b [Moved]) {
+    for Moved { index, key, text } in moved {
+        if let Some(record) = incoming.get_mut(*index) {
+            *record = (key, text);
+        }
+    }
 }
 
 /// Returns, for each key, whether it is in an index.

@@ -1,6 +1,6 @@
 //! Applies a write group. Everything that can be rejected is checked before the first change.
 
-use super::generated::{self, Moved};
+use super::generated;
 use super::jobs;
 use super::quota;
 use super::records::{self, Target};
@@ -73,17 +73,8 @@ fn write_run(
     let table = tx.table(&first.table)?;
     let target = Target::table(table.id);
     let (mut incoming, generated) = generated::records_of(run);
-    let (placed, moved) = if generated.is_empty() {
-        (None, Vec::new())
-    } else {
-        let (placed, moved) = generated::place(tx, &table, target, &incoming, &generated)?;
-        (Some(placed), moved)
-    };
-    for Moved { index, key, text } in &moved {
-        if let Some(record) = incoming.get_mut(*index) {
-            *record = (key, text);
-        }
-    }
+    let (placed, moved) = generated::place(tx, &table, target, &incoming, &generated)?;
+    generated::replace_moved(&mut incoming, &moved);
     let Some(applied) = keys else {
         let (tally, grown) = records::write(tx, target, first.action, &incoming, placed.as_ref(), |_| {})?;
         return Ok((table.id, tally, grown));

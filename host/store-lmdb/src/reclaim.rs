@@ -36,13 +36,8 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) 
     let dbs = tx.dbs;
     let left = match work {
         Reclaim::Table { table, runs, .. } => {
-            let mut usage = Usage::default();
-            let mut freed = free(tx, dbs.heap, *table, &mut usage)?;
-            for run in std::iter::once(table).chain(runs) {
-                if freed < STEP_PAGES {
-                    freed += free_run(tx, *run, &mut usage)?;
-                }
-            }
+            let runs = std::iter::once(table).chain(runs);
+            let freed = free_blocks_and_runs(tx, *table, std::slice::from_ref(&(0..u64::MAX)), runs)?;
             (freed > 0).then(|| work.clone())
         }
         Reclaim::Run { table, run, .. } => {
@@ -52,7 +47,7 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) 
             (freed > 0).then(|| work.clone())
         }
         Reclaim::Part { table, part, numbers, runs, .. } => {
-            let freed = free_part(tx, *table, numbers, runs)?;
+            let freed = free_blocks_and_runs(tx, *table, numbers, runs.iter())?;
             if freed == 0 && tx.has_table(*table) {
                 let mut counters = tx.counters(*table)?;
                 counters.reserved.remove(*part);
@@ -64,14 +59,15 @@ pub(super) fn step(tx: &mut Transaction<'_>, work: &Reclaim, others_wait: bool) 
             let more = tx.has_counters(*table)? && index::merge_step(tx, *table, others_wait)?;
             more.then(|| work.clone())
         }
-        Reclaim::Attribute { table, attribute, next, end, kept, .. } => {
-            let next = strip(tx, *table, attribute, *next..*end, kept)?;
-            next.map(|number| {
-                let mut left = work.clone();
-                if let Reclaim::Attribute { next, .. } = &mut left {
-                    *next = number;
-                }
-                left
+        Reclaim::Attribute { id, table, attribute, next, end, kept } => {
+            let (attribute, kept) = (attribute.clone(), kept.clone());
+            strip(tx, *table, &attribute, *next..*end, &kept)?.map(|next| Reclaim::Attribute {
+                id: *id,
+                table: *table,
+                attribute,
+                next,
+                end: *end,
+                kept,
             })
         }
     };
@@ -88,8 +84,13 @@ fn free_run(tx: &mut Transaction<'_>, run: u32, usage: &mut Usage) -> Result<usi
     Ok(free(tx, dbs.primary, run, usage)? + free(tx, dbs.filters, run, usage)?)
 }
 
-/// Deletes some of what an unpublished part holds. Returns how many values were deleted.
-fn free_part(tx: &mut Transaction<'_>, table: u32, numbers: &[Range<u64>], runs: &[u32]) -> Result<usize, StoreError> {
+/// Deletes some of the blocks in these ranges of a heap, and of these runs. Returns how many values were deleted.
+fn free_blocks_and_runs<'r>(
+    tx: &mut Transaction<'_>,
+    table: u32,
+    numbers: &[Range<u64>],
+    runs: impl Iterator<Item = &'r u32>,
+) -> Result<usize, StoreError> {
     let (heap, mut usage, mut freed) = (tx.dbs.heap, Usage::default(), 0);
     for numbers in numbers {
         if freed < STEP_PAGES {
@@ -104,7 +105,7 @@ fn free_part(tx: &mut Transaction<'_>, table: u32, numbers: &[Range<u64>], runs:
     Ok(freed)
 }
 
-/// Deletes the first values of a table or run. Returns how many were deleted.
+/// Deletes the first values of a run. Returns how many were deleted.
 fn free(tx: &mut Transaction<'_>, db: Database, id: u32, usage: &mut Usage) -> Result<usize, StoreError> {
     let (start, end) = range_of(id);
     free_range(tx, db, &start, &end, usage)

@@ -47,6 +47,11 @@ impl Sorted {
         self.starts.len()
     }
 
+    /// Returns the first record with each key, in order of keys.
+    pub fn firsts(&self) -> impl Iterator<Item = usize> {
+        self.starts.iter().filter_map(|start| self.order.get(*start as usize)).map(|index| *index as usize)
+    }
+
     /// Returns the records whose key has this rank, in order of arrival.
     pub fn records(&self, rank: usize) -> &[u32] {
         let at = |rank: usize| self.starts.get(rank).map_or(self.order.len(), |start| *start as usize);

@@ -155,6 +155,13 @@ impl<'e> Transaction<'e> {
         tables::delete_counters(&dbs, self.change(), table)
     }
 
+    /// Drops the counters, the heap and the index that are stored under an id. They are freed in the background.
+    pub fn free_table(&mut self, table: u32) -> Result<(), StoreError> {
+        let runs = self.runs(table)?.ids().collect();
+        self.drop_counters(table)?;
+        self.begin_work(|id| Reclaim::Table { id, table, runs }).map(|_| ())
+    }
+
     /// Stores a piece of background work, which starts when this transaction commits. Returns its id.
     pub fn begin_work(&mut self, work: impl FnOnce(u64) -> Reclaim) -> Result<u64, StoreError> {
         let dbs = self.dbs;

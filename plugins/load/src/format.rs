@@ -18,8 +18,8 @@ pub enum Step {
 }
 
 /// Splits input bytes into records and writes each one as a JSON object. A load in one pass calls `inspect` and `encode` for
-/// every record. A load in two passes calls `check` for every record, then `encode`. An implementation must not hold more than one record
-/// and the last chunk, and must not panic on any input.
+/// every record. A load in two passes calls `check` for every record, then `encode`. An implementation must not hold more
+/// than one record and the last chunk, and must not panic on any input.
 pub trait Format {
     /// A position between two records, with everything needed to continue there. It is part of the checkpoint, so keep
     /// it small.

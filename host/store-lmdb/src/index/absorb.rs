@@ -59,7 +59,7 @@ fn insert(tx: &mut Transaction<'_>, table: u32, run: Run<'_>, usage: &mut Usage)
     if existing > 0 { Err(StoreError::damaged("the index of unpublished records")) } else { Ok(()) }
 }
 
-/// Seals the head of an index, unless it is empty.
+/// Seals the head of an index, unless it has few keys.
 pub fn seal_head(tx: &mut Transaction<'_>, table: u32) -> Result<(), StoreError> {
     let mut index = Index::of(tx, table)?;
     if index.runs.head.entries <= FEW_KEYS {
@@ -73,10 +73,5 @@ pub fn seal_head(tx: &mut Transaction<'_>, table: u32) -> Result<(), StoreError>
 
 /// Begins the merge that the runs of a table call for.
 pub fn begin_merge(tx: &mut Transaction<'_>, table: u32) -> Result<(), StoreError> {
-    let mut runs = tx.runs(table)?;
-    if merge::begin(tx, table, &mut runs)? {
-        tx.begin_work(|id| Reclaim::Merge { id, table })?;
-        tx.set_runs(table, runs);
-    }
-    Ok(())
+    Index::of(tx, table)?.store(tx)
 }

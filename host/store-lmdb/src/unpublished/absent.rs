@@ -38,8 +38,7 @@ impl Part {
 
     fn write_step(&mut self, tx: &mut Transaction<'_>, changes: &[Incoming<'_>]) -> Result<(), StoreError> {
         let sorted = Sorted::new(changes, |(key, _)| key);
-        let key_of = |rank: usize| sorted.records(rank).first().and_then(|index| changes.get(*index as usize));
-        let keys: Vec<&[u8]> = (0..sorted.keys()).filter_map(key_of).map(|(key, _)| *key).collect();
+        let keys: Vec<&[u8]> = sorted.firsts().filter_map(|index| changes.get(index)).map(|(key, _)| *key).collect();
         // The record was written again, as a new one, after it had been deleted.
         let mut again: Vec<(u64, usize)> = Vec::new();
         Index::of(tx, self.id)?.numbers(tx.read(), &keys, |rank, number| again.push((number, rank)))?;

@@ -17,7 +17,7 @@ use jobhost_store::StoreError;
 /// Maximum number of records that one step of the preparation compares.
 const STEP_RECORDS: usize = 64 << 10;
 
-/// Number of records taken out at a time, whose texts are held.
+/// Number of records that are removed at a time, because their texts are held.
 const STEP_TAKEN: usize = 256;
 
 /// A record of the table.
@@ -82,7 +82,7 @@ impl Part {
             let (keys, compared_to) = self.keys_of(tx, next..numbers.end, step)?;
             *left = left.saturating_sub(keys.len());
             next = compared_to;
-            self.give_way(tx, &keys)?;
+            self.remove_taken(tx, &keys)?;
         }
         Ok(numbers.end..numbers.end)
     }
@@ -112,11 +112,10 @@ impl Part {
         Ok((keys, numbers.end))
     }
 
-    /// Takes new records out of the part whose keys others have inserted. An upsert keeps them as changes.
-    fn give_way(&mut self, tx: &mut Transaction<'_>, existing: &[Existing]) -> Result<(), StoreError> {
+    /// Removes new records of the part whose keys others have inserted. An upsert keeps them as changes.
+    fn remove_taken(&mut self, tx: &mut Transaction<'_>, existing: &[Existing]) -> Result<(), StoreError> {
         let sorted = Sorted::new(existing, |existing| &existing.key);
-        let one = |rank: usize| sorted.records(rank).first().and_then(|index| existing.get(*index as usize));
-        let ascending: Vec<&Existing> = (0..sorted.keys()).filter_map(one).collect();
+        let ascending: Vec<&Existing> = sorted.firsts().filter_map(|index| existing.get(index)).collect();
         let keys: Vec<&[u8]> = ascending.iter().map(|existing| existing.key.as_slice()).collect();
         let mut taken: Vec<(u64, &Existing)> = Vec::new();
         Index::of(tx, self.id)?.numbers(tx.read(), &keys, |rank, number| {
@@ -124,13 +123,13 @@ impl Part {
         })?;
         taken.sort_unstable_by_key(|(number, _)| *number);
         for taken in taken.chunks(STEP_TAKEN) {
-            self.take_out(tx, taken)?;
+            self.remove_new(tx, taken)?;
         }
         Ok(())
     }
 
-    /// Takes out new records, given with their numbers and with the records that have their keys.
-    fn take_out(&mut self, tx: &mut Transaction<'_>, taken: &[(u64, &Existing)]) -> Result<(), StoreError> {
+    /// Removes new records, given with their numbers and with the records that have their keys.
+    fn remove_new(&mut self, tx: &mut Transaction<'_>, taken: &[(u64, &Existing)]) -> Result<(), StoreError> {
         let mut keys: Vec<&[u8]> = taken.iter().map(|(_, existing)| existing.key.as_slice()).collect();
         keys.sort_unstable();
         let mut usage = Usage::default();

@@ -17,17 +17,10 @@ pub fn discard(tx: &mut Transaction<'_>, job: Uuid) -> Result<u64, StoreError> {
         let numbers = tx.counters(table)?.reserved.of(part.id).collect();
         tx.drop_counters(part.id)?;
         if let Some(changes) = part.changes {
-            drop_table(tx, changes)?;
+            tx.free_table(changes)?;
         }
         part.delete(tx)?;
         tx.begin_work(|id| Reclaim::Part { id, table, part: part.id, numbers, runs })?;
     }
     Ok(received)
-}
-
-/// Drops a heap and an index that are in no catalog.
-pub(super) fn drop_table(tx: &mut Transaction<'_>, table: u32) -> Result<(), StoreError> {
-    let runs = tx.runs(table)?.ids().collect();
-    tx.drop_counters(table)?;
-    tx.begin_work(|id| Reclaim::Table { id, table, runs }).map(|_| ())
 }

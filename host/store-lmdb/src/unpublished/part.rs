@@ -11,7 +11,7 @@ use crate::environment::{Databases, engine};
 use crate::quota;
 use crate::tables::json;
 use crate::transaction::Transaction;
-use jobhost_model::attributes::Attribute;
+use jobhost_model::attributes::Attributes;
 use jobhost_model::table::{Action, Table};
 use jobhost_store::{StoreError, StoreErrorKind};
 
@@ -37,7 +37,7 @@ pub struct Part {
     /// The id of the log of changes.
     pub changes: Option<u32>,
     /// Attributes of the records.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Attributes,
     /// Number of records that will have been written, as far as is known.
     pub written: u64,
     pub skipped: u64,

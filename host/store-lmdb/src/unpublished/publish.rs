@@ -2,7 +2,6 @@
 
 use uuid::Uuid;
 
-use super::discard::drop_table;
 use super::part::{Part, all, of_job};
 use crate::heap::Usage;
 use crate::index;
@@ -19,10 +18,8 @@ pub fn publish(tx: &mut Transaction<'_>, job: Uuid) -> Result<Tally, StoreError>
     for part in of_job(&tx.dbs, tx.read(), job)? {
         part.table(tx)?;
     }
-    for part in of_job(&tx.dbs, tx.read(), job)? {
-        // An earlier part of the same job may have changed what this one has to be compared with.
-        let id = part.id;
-        let Some(part) = of_job(&tx.dbs, tx.read(), job)?.into_iter().find(|part| part.id == id) else { continue };
+    // Read again each time, because a published part adds to what the others have to be compared with.
+    while let Some(part) = of_job(&tx.dbs, tx.read(), job)?.into_iter().next() {
         tally += part.publish(tx)?;
     }
     Ok(tally)
@@ -35,7 +32,7 @@ impl Part {
         if let Some(changes) = self.changes {
             let absent = self.write_changes(tx, changes)?;
             self.write_absent(tx, changes, &absent)?;
-            drop_table(tx, changes)?;
+            tx.free_table(changes)?;
         }
         self.hand_over(tx)?;
         self.delete(tx)?;

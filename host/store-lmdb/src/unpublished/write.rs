@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::part::{Part, of_job};
-use crate::generated::{self, Moved};
+use crate::generated;
 use crate::heap::Heap;
 use crate::index::{Index, MAX_NUMBER};
 use crate::quota;
@@ -14,6 +14,7 @@ use crate::sorted::Sorted;
 use crate::tables::Counters;
 use crate::transaction::Transaction;
 use jobhost_model::Timestamp;
+use jobhost_model::attributes::Attributes;
 use jobhost_model::jobs::Tally;
 use jobhost_model::table::{Action, Table};
 use jobhost_store::key_source::KeySource;
@@ -24,7 +25,7 @@ use jobhost_store::{Quota, StoreError, StoreErrorKind, TableWrite, WriteGroup};
 /// A reservation is as large as so many heads. Numbers that remain unused are lost, but there are 2^48 of them.
 const HEADS_RESERVED: u64 = 32;
 /// Maximum number of parts of a job, all of which are read for each group.
-const MOST_PARTS: usize = 128;
+const MAX_PARTS: usize = 128;
 
 /// Writes the records of a group. Returns a tally of the records received; `publish` counts what became of them.
 pub fn write(tx: &mut Transaction<'_>, job: Uuid, group: &WriteGroup) -> Result<Tally, StoreError> {
@@ -64,12 +65,12 @@ pub fn write(tx: &mut Transaction<'_>, job: Uuid, group: &WriteGroup) -> Result<
 }
 
 fn check_parts(parts: usize) -> Result<(), StoreError> {
-    if parts < MOST_PARTS {
+    if parts < MAX_PARTS {
         return Ok(());
     }
     let message = format!(
-        "a job may change the table or the action of its writes {MOST_PARTS} times before its records become visible; order its \
-         records, or let them become visible as they are written"
+        "a job may change the table or the action of its writes {MAX_PARTS} times before its records become visible; write its \
+         records ordered by table and action, or set 'autocommit' in its plan"
     );
     Err(StoreError::new(StoreErrorKind::Invalid, message))
 }
@@ -105,7 +106,7 @@ impl Part {
             compared_to,
             to_compare: Vec::new(),
             changes: None,
-            attributes: Vec::new(),
+            attributes: Attributes::default(),
             written: 0,
             skipped: 0,
         })
@@ -113,9 +114,11 @@ impl Part {
 
     /// Notes which attributes the records have, also those that the table has: they may be dropped before the end.
     fn note_attributes(&mut self, run: &[TableWrite], table: &Table) {
-        for name in run.iter().flat_map(|write| write.batch.attributes()) {
-            if !self.attributes.iter().any(|attribute| attribute.name == *name) {
-                self.attributes.extend(table.attribute(name).cloned());
+        for write in run {
+            let new = write.batch.attributes().iter().filter(|name| self.attributes.named(name).is_none());
+            let new: Vec<_> = new.filter_map(|name| table.attribute(name).cloned()).collect();
+            if !new.is_empty() {
+                self.attributes.extend(new);
             }
         }
     }
@@ -127,17 +130,8 @@ impl Part {
         self.skipped += (received - new.len() - changes.len()) as u64;
         if !new.is_empty() {
             let target = self.reserve(tx, new.len())?;
-            let (placed, moved) = if generated.is_empty() {
-                (None, Vec::new())
-            } else {
-                let (placed, moved) = generated::place(tx, table, target, &new, &generated)?;
-                (Some(placed), moved)
-            };
-            for Moved { index, key, text } in &moved {
-                if let Some(record) = new.get_mut(*index) {
-                    *record = (key, text);
-                }
-            }
+            let (placed, moved) = generated::place(tx, table, target, &new, &generated)?;
+            generated::replace_moved(&mut new, &moved);
             // An update of records that do not exist has none here.
             let (tally, grown) = records::write(tx, target, self.action, &new, placed.as_ref(), |_| {})?;
             self.written += tally.written;
@@ -194,11 +188,7 @@ impl Part {
             [] => Sorted::new(incoming, |(key, _)| key),
             _ => Sorted::of(incoming, explicit, |(key, _)| key),
         };
-        let key_of = |rank: usize| {
-            let first = sorted.records(rank).first().and_then(|index| incoming.get(*index as usize));
-            first.map_or(&[][..], |(key, _)| *key)
-        };
-        let keys: Vec<&[u8]> = (0..sorted.keys()).map(key_of).collect();
+        let keys: Vec<&[u8]> = sorted.firsts().filter_map(|index| incoming.get(index)).map(|(key, _)| *key).collect();
         let mut found = vec![None; keys.len()];
         index.numbers(tx.read(), &keys, |rank, number| set(&mut found, rank, Some(number)))?;
         if found.iter().all(Option::is_none) {
